@@ -1,0 +1,94 @@
+"""A table <-> a CSV that people and spreadsheets open safely; names that can be shown.
+
+Standard library only. UTF-8 with `surrogateescape`, so that every file name survives; a cell that a
+spreadsheet would run as a formula gets a leading `'`, undone on reading.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
+
+csv.field_size_limit(2**31 - 1)  # a cell is never cut
+
+
+def shown(text: str) -> str:
+    """Return `text` fit for a screen: bytes that are no UTF-8 become the replacement character."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def guard(cell: str) -> str:
+    """Put a `'` before a cell that a spreadsheet would take for a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def unguard(cell: str) -> str:
+    """Undo `guard`."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+
+
+def csv_cell(value: Any) -> str:
+    """Return one value as CSV text: None and NaN empty, numbers plain, text guarded and quoted."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return str(value)
+    text = guard(value)
+    if any(mark in text for mark in ',"\r\n'):  # a bare CR would end the row for most readers
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """Return one row of CSV text, with its line feed."""
+    return ",".join(map(csv_cell, values)) + "\n"
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as a new CSV file.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists; results are never overwritten.
+    """
+    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(csv_line(columns))
+        file.writelines(csv_line(row.get(name) for name in columns) for row in rows)
+
+
+def read_csv(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file as text, one dict a row, guards undone.
+
+    Raises
+    ------
+    ValueError
+        If the file is no UTF-8 CSV with a header, naming the line.
+    """
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader, None)
+            if not header:
+                raise ValueError(f"{path} is empty; a CSV with a header line is needed")
+            columns = [unguard(name) for name in header]
+            if len(set(columns)) < len(columns):
+                raise ValueError(f"{path} has two columns of one name: {', '.join(columns)}")
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(columns):
+                    raise ValueError(
+                        f"{path} line {reader.line_num} has {len(cells)} cells, "
+                        f"the header has {len(columns)}; was the file cut or edited?"
+                    )
+                yield dict(zip(columns, map(unguard, cells), strict=True))
+        except csv.Error as error:
+            raise ValueError(f"{path} line {reader.line_num} is no CSV: {error}") from error
