@@ -1,0 +1,109 @@
+"""The names in a folder -> which files belong to an image and travel with it.
+
+Text only, no disk. A bundle is every name with the image's stem, every `name(image).*` and the
+`._name(image)` of macOS, compared byte by byte.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from dedup_nb.formats import stem
+
+APPLE_DOUBLE = "._"
+
+
+def folded(name: str) -> str:
+    """Return a name as file systems that ignore case or normalise Unicode compare it."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def dot_prefixes(name: str) -> Iterator[str]:
+    """Yield what stands before each dot of a name: `a.png.xmp` -> `a`, `a.png`."""
+    dot = name.find(".", 1)
+    while dot > 0:
+        yield name[:dot]
+        dot = name.find(".", dot + 1)
+
+
+class FolderBundles:
+    """The names of one folder, indexed once, asked for the bundle of each image.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Every name in the folder, as the system gives it (`surrogateescape`).
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        self._by_stem: defaultdict[str, list[str]] = defaultdict(list)
+        self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)
+        self._twins: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for name in self.names:
+            self._add(name)
+
+    def _add(self, name: str) -> None:
+        own_stem = stem(name)
+        self._by_stem[own_stem].append(name)
+        self._twins["stem", folded(own_stem)].add(own_stem)
+        self._twins["name", folded(name)].add(name)
+        for prefix in dot_prefixes(name):
+            self._by_prefix[prefix].append(name)
+            self._twins["prefix", folded(prefix)].add(prefix)
+
+    def members(self, image_name: str) -> list[str]:
+        """Return the names that belong to an image, sorted, the image itself among them."""
+        found = {*self._by_stem.get(stem(image_name), ()), *self._by_prefix.get(image_name, ())}
+        found.update(self.names & {image_name, APPLE_DOUBLE + image_name})
+        return sorted(found)
+
+    def twin(self, image_name: str) -> str | None:
+        """Return a name or stem that equals this image's only after NFC or case folding, if any."""
+        keys = (
+            ("stem", stem(image_name)),
+            ("prefix", image_name),
+            ("name", image_name),
+            ("name", APPLE_DOUBLE + image_name),
+        )
+        for kind, key in keys:
+            others = self._twins.get((kind, folded(key)), set()) - {key}
+            if others:
+                return min(others)
+        return None
+
+    def owners(self, name: str) -> list[str]:
+        """Return the names whose bundle could hold `name`: its stem's, and each dot prefix of it."""
+        found = {*self._by_stem.get(stem(name), ()), *(self.names & {*dot_prefixes(name)})}
+        if name.startswith(APPLE_DOUBLE):
+            found.update(self.names & {name.removeprefix(APPLE_DOUBLE)})
+        return sorted(found - {name})
+
+
+def bundle_members(names: Iterable[str], image_name: str) -> list[str]:
+    """Return the names that belong to an image among the names of its folder.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Every name in the folder.
+    image_name : str
+        Name of the image, without its folder.
+
+    Returns
+    -------
+    list of str
+        Names with the image's stem, with its whole name and a dot in front, and its macOS double,
+        sorted; the image itself is among them if it is among `names`. For many images of one
+        folder index the names once with `FolderBundles`.
+    """
+    return FolderBundles(names).members(image_name)
+
+
+def is_apple_double(name: str, names: Iterable[str] | frozenset[str]) -> bool:
+    """Tell whether a name is the macOS double of another: such a file is never an image."""
+    return name.startswith(APPLE_DOUBLE) and name.removeprefix(APPLE_DOUBLE) in names

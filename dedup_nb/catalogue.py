@@ -1,0 +1,364 @@
+"""Library and roots -> one row an image, and one row for every other file.
+
+Scanning reads names and first bytes only; `build` adds what decoding tells. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dedup_nb import formats, names, tables
+from dedup_nb.bundles import FolderBundles
+
+STAGING_FOLDERS = ("_review_dupes", "delete_review", "_clusters", ".dedup_nb")
+
+COLUMNS = (
+    "path root status error bytes mtime_ns width height format sha256 stamp stage series "
+    "companions cropped"
+).split()
+NOT_IMAGES_COLUMNS = ["path", "what", "reason"]
+NAMES_COLUMNS = ["name", "count", "paths", "identical"]
+
+
+@dataclass
+class ImageFile:
+    """An image found by scanning, before it is decoded; paths are relative to the library."""
+
+    path: str
+    root: str
+    bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    series: str = ""
+    companions: int = 0
+    cropped: bool = False
+
+    @property
+    def folder(self) -> str:
+        return os.path.dirname(self.path)
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+
+@dataclass
+class Scan:
+    """What lies in the roots: every file once, in `images` or in `others`."""
+
+    images: list[ImageFile] = field(default_factory=list)
+    others: list[dict[str, str]] = field(default_factory=list)
+
+    def put_aside(self, path: str, what: str, reason: str) -> None:
+        """List a file that is no image: `companion`, `orphan_companion` or `skipped`."""
+        self.others.append({"path": path, "what": what, "reason": reason})
+
+
+def check_roots(library: Path, roots: Sequence[str]) -> None:
+    """Refuse a library or roots that do not exist, lie outside, or lie inside one another.
+
+    Raises
+    ------
+    ValueError
+        Naming what was found and what to do.
+    """
+    if not library.is_dir():
+        raise ValueError(f"library {library} is not a folder; set library to your collection")
+    if not roots:
+        raise ValueError("roots is empty; name at least one image folder, or . for the library")
+    for root in roots:
+        parts = Path(root).parts
+        if Path(root).is_absolute() or ".." in parts:
+            raise ValueError(f"root {root} must lie inside the library {library}")
+        if any(part in STAGING_FOLDERS for part in parts):
+            raise ValueError(f"root {root} lies in a staging folder, which is never scanned")
+        if not (library / root).is_dir():
+            raise ValueError(f"root {root} is not a folder of {library}; correct roots")
+    clean = sorted(Path(root).parts for root in roots)
+    for first, second in zip(clean, clean[1:], strict=False):
+        if second[: len(first)] == first:
+            raise ValueError(
+                f"roots {'/'.join(first) or '.'} and {'/'.join(second) or '.'} overlap; keep one"
+            )
+
+
+def scan(
+    library: Path,
+    roots: Sequence[str],
+    only_folders: Sequence[str] = (),
+    limit: int | None = None,
+) -> Scan:
+    """List every file below the roots without decoding any.
+
+    Parameters
+    ----------
+    library : Path
+        Folder of the collection.
+    roots : sequence of str
+        Image folders inside it.
+    only_folders : sequence of str
+        Start small: only images in these folders and below; empty means all.
+    limit : int, optional
+        Start small: at most this many images, first in the order of paths.
+
+    Returns
+    -------
+    Scan
+        Sorted by path. Links, hidden and staging folders are not followed, and listed.
+    """
+    found = Scan()
+    for root in roots:
+        for folder, files in _walk(library, str(Path(root)), found):
+            _scan_folder(library, root, folder, files, found)
+    found.images.sort(key=lambda image: image.path)
+    if only_folders:
+        inside = tuple(f"{Path(folder)}/" if folder != "." else "" for folder in only_folders)
+        _keep(found, [i.path.startswith(inside) for i in found.images], "outside only_folders")
+    if limit is not None:
+        _keep(found, [k < limit for k in range(len(found.images))], "beyond limit")
+    found.others.sort(key=lambda other: other["path"])
+    return found
+
+
+def _keep(found: Scan, keep: Sequence[bool], reason: str) -> None:
+    for image, wanted in zip(found.images, keep, strict=True):
+        if not wanted:
+            found.put_aside(image.path, "skipped", f"image {reason}")
+    found.images = [image for image, wanted in zip(found.images, keep, strict=True) if wanted]
+
+
+def _walk(library: Path, root: str, found: Scan) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Yield (folder, regular files) below a root; lists what is not followed."""
+    folders = ["" if root == "." else root]
+    while folders:
+        folder = folders.pop()
+        files = []
+        try:
+            with os.scandir(library / folder) as entries:
+                listing = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
+            continue
+        for entry in listing:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_symlink():
+                found.put_aside(path, "skipped", "symbolic link, not followed")
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name in STAGING_FOLDERS:
+                    found.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
+                elif entry.name.startswith("."):
+                    found.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
+                else:
+                    folders.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                files.append(entry)
+            else:
+                found.put_aside(path, "skipped", "not a regular file")
+        yield folder, files
+
+
+def _scan_folder(
+    library: Path, root: str, folder: str, files: list[os.DirEntry[str]], found: Scan
+) -> None:
+    images = [entry for entry in files if not entry.name.startswith(".") and _is_image(entry)]
+    image_names = {entry.name for entry in images}
+    bundles = FolderBundles([entry.name for entry in files])
+    series = _series_by_name([entry.name for entry in images])
+    owners: dict[str, str] = {}
+    for entry in images:
+        members = [name for name in bundles.members(entry.name) if name not in image_names]
+        owners |= dict.fromkeys(members, entry.name)
+        status = entry.stat(follow_symlinks=False)
+        found.images.append(
+            ImageFile(
+                path=f"{folder}/{entry.name}" if folder else entry.name,
+                root=root,
+                bytes=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                ctime_ns=status.st_ctime_ns,
+                series=series.get(entry.name, ""),
+                companions=len(members),
+                cropped=any(formats.suffix(name) == ".cropped" for name in members),
+            )
+        )
+    covered = set(series.values())
+    for entry in files:
+        if entry.name not in image_names:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            found.put_aside(path, *_what(entry.name, owners, covered))
+
+
+def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, str]:
+    if name in owners:
+        return "companion", f"of {owners[name]}"
+    if formats.stem(name) in series:
+        return "companion", f"shared by series {formats.stem(name)}"
+    if name.startswith("."):
+        return "skipped", "hidden file"
+    if formats.suffix(name) in formats.SIDECAR_SUFFIXES:
+        return "orphan_companion", "no image of this name in its folder"
+    return "skipped", "neither an image nor a companion of one"
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # no permission: the name is all there is to go by
+        return formats.suffix(entry.name) in formats.IMAGE_SUFFIXES | formats.RAW_SUFFIXES
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        head = os.read(descriptor, formats.HEAD_BYTES) if regular else b""
+    except OSError:
+        head = b""
+    finally:
+        os.close(descriptor)
+    return formats.image_format(entry.name, head) is not None
+
+
+def _series_by_name(image_names: Sequence[str]) -> dict[str, str]:
+    of = {}
+    for run in names.find_series(image_names):
+        stamp = names.parse(image_names[run[0]]).stamp
+        assert stamp is not None  # a member of a series has a stamp
+        for position in run:
+            of[image_names[position]] = names.series_id(stamp)
+    return of
+
+
+def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
+    """Join what scanning and decoding told to the catalogue, one row an image.
+
+    Parameters
+    ----------
+    images : sequence of ImageFile
+        As scanned, sorted by path.
+    facts : sequence of store.Facts
+        In the same order.
+
+    Returns
+    -------
+    DataFrame
+        With `COLUMNS`; text columns hold Python strings, so that every file name survives.
+    """
+    rows = []
+    for image, fact in zip(images, facts, strict=True):
+        name = names.parse(image.name)
+        rows.append(
+            {
+                "path": image.path,
+                "root": image.root,
+                "status": fact.status,
+                "error": fact.error,
+                "bytes": image.bytes,
+                "mtime_ns": image.mtime_ns,
+                "width": fact.width,
+                "height": fact.height,
+                "format": fact.format,
+                "sha256": fact.sha256,
+                "stamp": name.stamp.isoformat() if name.stamp else "",
+                "stage": name.stage,
+                "series": image.series,
+                "companions": image.companions,
+                "cropped": image.cropped,
+            }
+        )
+    return typed(rows)
+
+
+def typed(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return catalogue rows (values or CSV text) as a table with the right types."""
+    numbers = {"bytes", "mtime_ns", "width", "height", "companions"}
+    columns: dict[str, pd.Series[Any]] = {}
+    for column in COLUMNS:
+        values = [row[column] for row in rows]
+        if column in numbers:
+            columns[column] = pd.Series([int(value) for value in values], dtype="int64")
+        elif column == "cropped":
+            columns[column] = pd.Series([value in (True, "true") for value in values], dtype=bool)
+        else:  # not pandas' own text type: it refuses names that are no UTF-8
+            columns[column] = pd.Series(values, dtype=object)
+    return pd.DataFrame(columns)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return a `catalogue.csv` as a table."""
+    return typed(list(tables.read_csv(path)))
+
+
+def repeated_names(
+    catalogue: pd.DataFrame, extensions: Sequence[str] = (), compare: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return file names that occur more than once, or in both of two folders.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        The catalogue.
+    extensions : sequence of str
+        Only these, without regard to case, with or without a dot; empty means all images.
+    compare : two folders, optional
+        Relative to the library: only names that occur below both.
+
+    Returns
+    -------
+    list of dict
+        With `NAMES_COLUMNS`; `identical` tells whether all copies have the same content.
+    """
+    wanted = {f".{extension.lower().lstrip('.')}" for extension in extensions}
+    places: dict[str, list[int]] = defaultdict(list)
+    paths, digests = list(catalogue.path), list(catalogue.sha256)
+    for row, path in enumerate(paths):
+        name = os.path.basename(path)
+        if not wanted or formats.suffix(name) in wanted:
+            places[name].append(row)
+    found = []
+    for name in sorted(places):
+        rows = places[name]
+        if compare:
+            sides = [[r for r in rows if _below(paths[r], folder)] for folder in compare]
+            if not all(sides):
+                continue
+            rows = sorted(set().union(*sides))
+        if len(rows) > 1:
+            same = len({digests[r] for r in rows}) == 1 and bool(digests[rows[0]])
+            listed = "\n".join(paths[r] for r in rows)
+            found.append({"name": name, "count": len(rows), "paths": listed, "identical": same})
+    return found
+
+
+def _below(path: str, folder: str) -> bool:
+    return folder in ("", ".") or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def protected(
+    catalogue: pd.DataFrame, curated: Sequence[str], protect: Sequence[str]
+) -> pd.Series[bool]:
+    """Tell which images lie in a curated root or folder, or match a `protect` glob."""
+
+    def is_protected(path: str) -> bool:
+        return any(_below(path, folder) for folder in curated) or any(
+            fnmatchcase(path, glob) or fnmatchcase(os.path.basename(path), glob)
+            for glob in protect
+        )
+
+    return pd.Series([is_protected(path) for path in catalogue.path], dtype=bool)
+
+
+def sizes_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return images, megabytes and unreadable files by root, stage or other columns."""
+    keys = [catalogue[column].replace("", "(none)") for column in columns]
+    grouped = catalogue.assign(bad=catalogue.status != "ok").groupby(keys, sort=True)
+    result: pd.DataFrame = grouped.agg(
+        images=("path", "size"), megabytes=("bytes", "sum"), unreadable=("bad", "sum")
+    )
+    result["megabytes"] = (result["megabytes"] / 1e6).round(1)
+    return result

@@ -1,0 +1,173 @@
+"""Watched decoder processes: a hang or a crash on a stranger's file costs that one image.
+
+Each worker is a fresh interpreter (spawned, never forked, so numeric libraries cannot deadlock),
+reused for many files, with a memory limit. The parent gives each file a time limit.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+
+from dedup_nb import images
+
+SECONDS_PER_IMAGE = 60.0
+MEMORY_BYTES = 6 * 2**30
+
+Size = images.Size
+
+
+def measure_all(
+    paths: Sequence[bytes],
+    sizes: Sequence[Size],
+    *,
+    known: Callable[[str], bool] = lambda sha256: False,
+    workers: int | None = None,
+    max_pixels: float = images.MAX_PIXELS,
+    seconds: float = SECONDS_PER_IMAGE,
+) -> Iterator[tuple[int, images.Measured | str]]:
+    """Measure files in watched processes; results come in the order in which they are ready.
+
+    Parameters
+    ----------
+    paths : sequence of bytes
+        Absolute paths.
+    sizes : sequence of (width, height)
+        Grey rasters to make of each picture.
+    known : callable
+        Told the sha256 of a file's content; if it returns True the file is not decoded.
+    workers : int, optional
+        Number of processes, one a core by default.
+    max_pixels, seconds : float
+        Limits for one picture.
+
+    Yields
+    ------
+    (int, Measured or str)
+        Position in `paths`, and what was measured; only the sha256 where it was `known`.
+    """
+    count = min(len(paths), workers or os.cpu_count() or 1)
+    job = (tuple(sizes), max_pixels)
+    pool = [_Worker() for _ in range(count)]
+    waiting = iter(enumerate(paths))
+    try:
+        busy = {worker for worker in pool if worker.start(next(waiting, None), job)}
+        while busy:
+            ready = set(wait([worker.link for worker in busy], timeout=0.5))
+            for worker in [w for w in busy if w.link in ready or w.late(seconds)]:
+                result = worker.answer(known, worker.link in ready, seconds)
+                if result is None:  # it said what the file is and now decodes
+                    continue
+                yield worker.position, result
+                if not worker.start(next(waiting, None), job):
+                    busy.discard(worker)
+    finally:
+        for worker in pool:
+            worker.end()
+
+
+class _Worker:
+    """One decoder process, seen from the parent; it is replaced when it dies."""
+
+    def __init__(self) -> None:
+        self.position = -1
+        self.started = 0.0
+        self.sha256 = ""
+        self._spawn()
+
+    def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dedup_nb.decoders", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"},
+            )
+        self.link: Connection = Connection(ours.detach())
+
+    def start(self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Size, ...], float]) -> bool:
+        """Hand over the next file; False when there is none left."""
+        if numbered is None:
+            return False
+        self.position, path = numbered
+        self.started, self.sha256 = time.monotonic(), ""
+        try:
+            self.link.send((path, *job))
+        except OSError:  # it died between two files
+            self._respawn()
+            self.link.send((path, *job))
+        return True
+
+    def late(self, seconds: float) -> bool:
+        return time.monotonic() - self.started > seconds
+
+    def answer(
+        self, known: Callable[[str], bool], ready: bool, seconds: float
+    ) -> images.Measured | str | None:
+        """Return the result, or None while the worker still decodes."""
+        try:
+            if not ready:
+                raise TimeoutError(f"took longer than {seconds:g} s to decode")
+            message: images.Measured | str = self.link.recv()
+            if isinstance(message, images.Measured):
+                return message
+            self.sha256 = message
+            have = known(message)
+            self.link.send(not have)
+            return message if have else None
+        except (EOFError, OSError) as error:  # TimeoutError is an OSError
+            reason = str(error) if isinstance(error, TimeoutError) else self._last_words()
+            self._respawn()
+            return images.Measured("unreadable", reason, self.sha256)
+
+    def _last_words(self) -> str:
+        code = self.process.wait(5)
+        return f"the decoder crashed ({f'signal {-code}' if code < 0 else f'exit status {code}'})"
+
+    def _respawn(self) -> None:
+        self.end()
+        self._spawn()
+
+    def end(self) -> None:
+        self.link.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def _serve(link: Connection) -> None:
+    """Answer one file after the other until the parent goes away."""
+    warnings.simplefilter("ignore")
+    images.Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
+    while True:
+        try:
+            path, sizes, max_pixels = link.recv()
+        except EOFError:
+            return
+        try:
+            data = images.read_file(path)
+        except ValueError as error:
+            link.send(images.Measured("too_large", str(error)))
+            continue
+        except OSError as error:
+            link.send(images.Measured("unreadable", f"cannot be read: {error.strerror or error}"))
+            continue
+        link.send(images.sha256(data))
+        if link.recv():
+            link.send(images.measure(data, os.fsdecode(os.path.basename(path)), sizes, max_pixels))
+
+
+if __name__ == "__main__":
+    with_limit = getattr(resource, "RLIMIT_AS", None)
+    if with_limit is not None:
+        resource.setrlimit(with_limit, (MEMORY_BYTES, resource.getrlimit(with_limit)[1]))
+    _serve(Connection(int(sys.argv[1])))

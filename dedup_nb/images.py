@@ -1,0 +1,253 @@
+"""Strangers' files -> pixels, safely and fast.
+
+One read and one decode give everything a report needs: digest, size, small grey rasters for the
+perceptual hashes, contrast, and a thumbnail. `decoders` runs this in watched processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import kornia_rs.io
+import numpy as np
+from PIL import Image, ImageOps
+
+from dedup_nb import formats
+
+MAX_FILE_BYTES = 2**30  # a larger file is listed as too large
+MAX_PIXELS = 300_000_000
+SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # what is left of a picture after the cheap reduction
+THUMBNAIL_PX = 256
+ORIENTATION_TAG = 0x0112
+PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
+FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
+
+Size = tuple[int, int]  # width, height in pixels
+
+
+@dataclass
+class Measured:
+    """What one file turned out to be.
+
+    Attributes
+    ----------
+    status : str
+        `ok`, `unreadable` or `too_large`; `error` says why it is not `ok`.
+    width, height : int
+        Size as shown, after EXIF orientation, in pixels; 0 if unknown.
+    animated : bool
+        An animation or a multi-page file: only its first picture was looked at.
+    contrast : float
+        Standard deviation of the 32x32 grey picture, 0 to 127.5.
+    rasters : dict of (width, height) -> bytes
+        Grey pictures of the sizes that were asked for, row by row.
+    thumbnail : bytes
+        JPEG, at most `THUMBNAIL_PX` on its long side.
+    """
+
+    status: str
+    error: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    animated: bool = False
+    contrast: float = 0.0
+    rasters: dict[Size, bytes] = field(default_factory=dict)
+    thumbnail: bytes = b""
+
+
+def read_file(path: bytes) -> bytes:
+    """Return the bytes of a regular file; never follows a link, never waits on a pipe.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened or is no regular file.
+    ValueError
+        If it is larger than `MAX_FILE_BYTES`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise ValueError(f"{status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
+        return file.read()
+
+
+def sha256(data: bytes) -> str:
+    """Return the sha256 of a file's content, 64 hex digits: its identity in every table."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def measure(
+    data: bytes, name: str, sizes: Sequence[Size], max_pixels: float = MAX_PIXELS
+) -> Measured:
+    """Decode one picture and return what reports need of it; a bad file never raises.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    name : str
+        Its name; only camera raw files are told by it.
+    sizes : sequence of (width, height)
+        Grey rasters to make.
+    max_pixels : float
+        Pictures with more pixels are refused before they are decoded.
+    """
+    found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
+    measured = Measured("unreadable", bytes=len(data), format=found)
+    measured.sha256 = sha256(data)
+    if found not in formats.DECODABLE:
+        measured.error = _undecodable(found, data)
+        return measured
+    try:
+        _fill(measured, data, sizes, max_pixels)
+    except Exception as error:  # decoders raise far more than OSError on malformed files
+        measured.status = "unreadable"
+        measured.error = f"{type(error).__name__}: {error}"[:300]
+    return measured
+
+
+def _undecodable(found: str, data: bytes) -> str:
+    if not data:
+        return "the file is empty"
+    if found == "unknown":
+        return "the content is no image format that is known here"
+    if found == "RAW":
+        return "camera raw files are listed, not compared"
+    return f"{found} is recognised but not decoded here"
+
+
+def _fill(measured: Measured, data: bytes, sizes: Sequence[Size], max_pixels: float) -> None:
+    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+    width, height = opened.size
+    measured.width, measured.height = width, height
+    if width * height > max_pixels:
+        measured.status = "too_large"
+        measured.error = f"{width}x{height} pixels; max_pixels allows {max_pixels:,.0f}"
+        return
+    turn = ImageOps.exif_transpose if _may_be_turned(opened, data) else None
+    small = _reduced(opened, data)
+    if turn is not None:
+        small = turn(small)
+        if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
+            measured.width, measured.height = height, width
+    small = _flattened(small)
+    measured.animated = _animated(opened)
+    grey = small.convert("L")
+    measured.rasters = {
+        size: grey.resize(size, Image.Resampling.LANCZOS).tobytes() for size in sizes
+    }
+    measured.contrast = _contrast(grey)
+    measured.thumbnail = _thumbnail(small)
+    measured.status = "ok"
+
+
+def _may_be_turned(opened: Image.Image, data: bytes) -> bool:
+    # `getexif` of a PNG decodes the whole picture to look for a late chunk: ask the bytes first
+    return opened.format != "PNG" or "exif" in opened.info or b"eXIf" in data
+
+
+def _reduced(opened: Image.Image, data: bytes) -> Image.Image:
+    """Decode to a small picture by the cheapest exact-enough way: scaled JPEG decode, box filter.
+
+    The short side stays >= `SHORT_SIDE_PX` and the long side >= `LONG_SIDE_PX` where the picture
+    has them. EXIF stays with the result.
+    """
+    short, long = sorted(opened.size)
+    scale = max(SHORT_SIDE_PX / short, LONG_SIDE_PX / long, 1e-9)
+    if scale < 1 and opened.format in ("JPEG", "MPO"):
+        wanted = (int(opened.width * scale) or 1, int(opened.height * scale) or 1)
+        opened.draft(opened.mode, wanted)
+    pixels = _decoded_png(opened, data) if opened.format == "PNG" else None
+    if pixels is None:
+        opened.load()
+        pixels = _eight_bit(opened)
+    short, long = sorted(pixels.size)
+    factor = int(min(short / SHORT_SIDE_PX, long / LONG_SIDE_PX))
+    small = pixels.reduce(factor) if factor > 1 else pixels
+    small.info.setdefault("exif", opened.info.get("exif", b""))
+    return small
+
+
+def _decoded_png(opened: Image.Image, data: bytes) -> Image.Image | None:
+    """Decode a plain 8-bit PNG 2.4 times as fast as Pillow; None where Pillow has to do it."""
+    if opened.mode not in PNG_FAST or "transparency" in opened.info or b"eXIf" in data:
+        return None
+    if getattr(opened, "is_animated", False):
+        return None
+    shape = (opened.height, opened.width)
+    try:
+        pixels = kornia_rs.io.decode_image_png_u8(data, shape, PNG_FAST[opened.mode])
+    except Exception:  # not 8 bits a channel, or malformed: Pillow judges it
+        return None
+    return Image.fromarray(np.asarray(pixels).squeeze())
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Bring any mode to 8 bits a channel; deep greys are scaled, for `convert` would clip them."""
+    if picture.mode.startswith("I;16"):
+        deep = np.asarray(picture).astype(np.uint16)
+        return Image.fromarray((deep >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+        low, high = float(values.min()), float(values.max())
+        if picture.mode == "I" and 0 <= low and high < 2**16:
+            low, high = 0.0, 65535.0  # a 16-bit picture in a 32-bit mode keeps its brightness
+        spread = (high - low) or 1.0
+        return Image.fromarray(((values - low) / spread * 255).round().astype(np.uint8))
+    if picture.mode in ("RGB", "L", "RGBA", "LA") and "transparency" not in picture.info:
+        return picture
+    translucent = "A" in picture.getbands() or "a" in picture.getbands()
+    return picture.convert("RGBA" if translucent or "transparency" in picture.info else "RGB")
+
+
+def _flattened(picture: Image.Image) -> Image.Image:
+    """Return what a viewer shows: transparent pictures over white, grey or RGB."""
+    if picture.mode in ("RGB", "L"):
+        return picture
+    layers = picture.convert("RGBA")
+    white = Image.new("RGBA", layers.size, "white")
+    return Image.alpha_composite(white, layers).convert("RGB")
+
+
+def _animated(opened: Image.Image) -> bool:
+    if opened.format == "MPO":  # a camera's JPEG with a preview or a gain map behind it
+        return False
+    try:
+        return bool(getattr(opened, "is_animated", False))
+    except Exception:  # what follows the first frame is malformed, so it was not compared either
+        return True
+
+
+def _contrast(grey: Image.Image) -> float:
+    raster = np.asarray(grey.resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
+    return round(float(raster.std()), 3)
+
+
+def _thumbnail(picture: Image.Image) -> bytes:
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    small.convert("RGB").save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
+
+
+def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
+    """Return a thumbnail made smaller for a report: JPEG, `long_side_px` at most."""
+    picture: Any = Image.open(io.BytesIO(thumbnail), formats=["JPEG"])
+    picture.thumbnail((long_side_px, long_side_px), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,171 @@
+"""Files -> facts and measures, taken from the store where the content is known.
+
+The one place where the decoders and the store meet: whatever a report needs of a file comes from
+one read and one decode, and is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dedup_nb import decoders, images
+from dedup_nb.store import Facts, FileKey, Store
+
+BATCH = 64  # pictures whose results are kept in one transaction
+
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of measure: its name in the store, what it needs, and how it is made.
+
+    `encode` takes the rasters of many pictures and returns the bytes to keep, one each.
+    """
+
+    name: str
+    sizes: tuple[images.Size, ...]
+    encode: Callable[[Sequence[dict[images.Size, bytes]]], list[bytes]]
+
+
+def measure_files(
+    library: Path,
+    files: Sequence[FileKey],
+    store: Store,
+    kinds: Sequence[Kind],
+    *,
+    workers: int | None = None,
+    max_pixels: float = images.MAX_PIXELS,
+    progress: Progress = lambda done, total: None,
+) -> list[Facts]:
+    """Return the facts of each file, having read only those whose content is not known.
+
+    Parameters
+    ----------
+    library : Path
+        Folder that the files' paths are relative to.
+    files : sequence of FileKey
+        Image files.
+    store : Store
+        Where facts, thumbnails and `kinds` of measures are found and kept.
+    kinds : sequence of Kind
+        Measures that every readable picture shall have in the store afterwards.
+    workers : int, optional
+        Decoder processes, one a core by default.
+    max_pixels : float
+        Pictures with more pixels are `too_large`.
+    progress : callable
+        Called with (done, total).
+
+    Returns
+    -------
+    list of Facts
+        In the order of `files`; `sha256` is empty where a file could not be read at all.
+    """
+    digests = store.digests(files)
+    complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
+    todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
+    results: dict[int, Facts] = {}
+    sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
+    paths = [os.fsencode(library / files[k].path) for k in todo]
+    batch: list[tuple[int, images.Measured | str]] = []
+    done = len(files) - len(todo)
+    progress(done, len(files))
+    stream = decoders.measure_all(
+        paths, sizes, known=complete.__contains__, workers=workers, max_pixels=max_pixels
+    )
+    for position, measured in stream:
+        batch.append((todo[position], measured))
+        done += 1
+        if len(batch) == BATCH:
+            results |= _keep(batch, files, store, kinds, complete)
+            progress(done, len(files))
+            batch = []
+    results |= _keep(batch, files, store, kinds, complete)
+    progress(done, len(files))
+    known = store.facts(d for d in digests if d)
+    return [
+        _limited(results[k] if k in results else known[digests[k] or ""], max_pixels)
+        for k in range(len(files))
+    ]
+
+
+class _Complete:
+    """Which contents need no decoding: facts and all kinds of measures are in the store."""
+
+    def __init__(
+        self, store: Store, digests: Sequence[str], kinds: Sequence[Kind], max_pixels: float
+    ) -> None:
+        self.store, self.kinds = store, kinds
+        self.known: dict[str, bool] = dict.fromkeys(digests, False)
+        facts = store.facts(digests)
+        have = [store.measures(kind.name, digests) for kind in kinds]
+        for digest, fact in facts.items():
+            self.known[digest] = fact.status != "ok" or all(digest in part for part in have)
+
+    def __contains__(self, digest: object) -> bool:
+        key = str(digest)
+        if key not in self.known:
+            facts = self.store.facts([key]).get(key)
+            self.known[key] = facts is not None and (
+                facts.status != "ok"
+                or all(self.store.measures(kind.name, [key]) for kind in self.kinds)
+            )
+        return self.known[key]
+
+
+def _keep(
+    batch: Sequence[tuple[int, images.Measured | str]],
+    files: Sequence[FileKey],
+    store: Store,
+    kinds: Sequence[Kind],
+    complete: _Complete,
+) -> dict[int, Facts]:
+    fresh = [(k, result) for k, result in batch if isinstance(result, images.Measured)]
+    facts = {k: _facts(result) for k, result in fresh}
+    good = [(facts[k].sha256, result) for k, result in fresh if result.status == "ok"]
+    rasters = [result.rasters for _, result in good]
+    made = [
+        (kind.name, sha256, value)
+        for kind in kinds
+        for (sha256, _), value in zip(good, kind.encode(rasters) if good else [], strict=True)
+    ]
+    seen = [(files[k], result) for k, result in batch if isinstance(result, str)]
+    # what a limit or a crash decided is not kept: another run may have another limit
+    lasting = [k for k, result in fresh if facts[k].sha256 and _lasting(result)]
+    store.put(
+        seen + [(files[k], facts[k].sha256) for k in lasting],
+        [facts[k] for k in lasting],
+        [(sha256, result.thumbnail) for sha256, result in good],
+        made,
+    )
+    complete.known |= {facts[k].sha256: True for k in lasting}
+    found = store.facts(sha256 for _, sha256 in seen)
+    return facts | {k: found[sha256] for k, sha256 in batch if isinstance(sha256, str)}
+
+
+def _lasting(result: images.Measured) -> bool:
+    return result.status == "ok" or (result.status == "unreadable" and bool(result.format))
+
+
+def _facts(result: images.Measured) -> Facts:
+    return Facts(
+        result.sha256,
+        result.status,
+        result.error,
+        result.format,
+        result.width,
+        result.height,
+        result.animated,
+        result.contrast,
+    )
+
+
+def _limited(facts: Facts, max_pixels: float) -> Facts:
+    if facts.status == "ok" and facts.width * facts.height > max_pixels:
+        error = f"{facts.width}x{facts.height} pixels; max_pixels allows {max_pixels:,.0f}"
+        return facts._replace(status="too_large", error=error)
+    return facts

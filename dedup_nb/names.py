@@ -1,0 +1,122 @@
+"""File names -> stamps, stages, series.
+
+The grammar is `YYYYMMDD_HHMMSS_<stage>`, for example `20250705_215218_stage1.5_face_swapped.png`.
+Names that do not follow it are ordinary: no stamp, no stage, no series.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+STAMP = re.compile(r"(?<!\d)(\d{8})[_-](\d{6})(?!\d)")
+SHORT_STAMP = re.compile(r"(?<!\d)\d{8}[_-]\d{4}(?!\d)")
+STAGE = re.compile(r"(?<![A-Za-z0-9])stage(\d+(?:\.\d+)?)((?:_[A-Za-z]+)*)(?![A-Za-z0-9])")
+LOOK_AHEAD = 50  # how many later files of a folder a series may reach over
+
+
+class Name(NamedTuple):
+    """What a file name says of its picture."""
+
+    stamp: datetime | None  # naive local time, as written
+    stamp_problem: str  # why there is no stamp: "", "absent", "without seconds" or "invalid"
+    stage: str  # the stage's full name, "stage1.5_face_swapped"; "" if there is none
+    level: float | None  # the stage's number, 1.5
+
+    @property
+    def series_member(self) -> bool:
+        """Whether the name can be part of a series: it has a stamp and a stage."""
+        return self.stamp is not None and self.level is not None
+
+
+def parse(name: str) -> Name:
+    """Return stamp and stage of a file name.
+
+    The stamp is read exactly: a date that does not exist (`20250231_...`) is `invalid`, never
+    moved to another day.
+
+    Examples
+    --------
+    >>> parse("20250705_215218_stage1.5_face_swapped.png").stage
+    'stage1.5_face_swapped'
+    >>> parse("20250231_000000_stage1.png").stamp_problem
+    'invalid'
+    """
+    stamp, problem = _stamp(name)
+    found = STAGE.search(name)
+    if not found:
+        return Name(stamp, problem, "", None)
+    return Name(stamp, problem, found.group(0), float(found.group(1)))
+
+
+def _stamp(name: str) -> tuple[datetime | None, str]:
+    found = STAMP.search(name)
+    if not found:
+        return None, "without seconds" if SHORT_STAMP.search(name) else "absent"
+    try:
+        return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S"), ""
+    except ValueError:
+        return None, "invalid"
+
+
+def series_id(stamp: datetime) -> str:
+    """Return the id of a series from the stamp of its first member: `20250705_215218`."""
+    return stamp.strftime("%Y%m%d_%H%M%S")
+
+
+def find_series(names: Sequence[str]) -> list[list[int]]:
+    """Find the series among the file names of one folder by the nearest-up rule.
+
+    Sorted by stamp, stage and name, a series starts anywhere; its next member is the smallest
+    stage above the last one among what follows; a stage equal or lower ends the run. There is no
+    limit of time, since each stage carries its own later stamp.
+
+    Parameters
+    ----------
+    names : sequence of str
+        File names of one folder, in any order.
+
+    Returns
+    -------
+    list of list of int
+        Positions in `names`, one list a series in the order of its stages, at least two each.
+
+    Examples
+    --------
+    >>> find_series(["20250101_000000_stage1.png", "20250101_000040_stage2_upscaled.png"])
+    [[0, 1]]
+    """
+    parsed = [parse(name) for name in names]
+    members = sorted(
+        (entry.stamp, entry.level, names[position], position)
+        for position, entry in enumerate(parsed)
+        if entry.stamp is not None and entry.level is not None
+    )
+    levels = [level for _, level, _, _ in members]
+    used = [False] * len(members)
+    found = []
+    for start in range(len(members)):
+        if used[start]:
+            continue
+        run = [start]
+        while (following := _next_up(levels, used, run[-1])) is not None:
+            run.append(following)
+        if len(run) > 1:
+            for place in run:
+                used[place] = True
+            found.append([members[place][3] for place in run])
+    return found
+
+
+def _next_up(levels: list[float], used: list[bool], last: int) -> int | None:
+    best = None
+    for place in range(last + 1, min(last + 1 + LOOK_AHEAD, len(levels))):
+        if used[place]:
+            continue
+        if levels[place] <= levels[last]:
+            break
+        if best is None or levels[place] < levels[best]:
+            best = place
+    return best

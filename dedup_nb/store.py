@@ -1,0 +1,140 @@
+"""What was computed once is found again, by content: facts, hashes, thumbnails.
+
+One SQLite file in the cache folder. Everything in it can be computed again, so it may be deleted
+at any time. Content is known by its sha256, so a moved or renamed file keeps what it had.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+
+VERSION = 1  # a file of another version is left alone and a new one begun
+BATCH = 500  # values in one query; SQLite allows 32,766
+
+SCHEMA = """
+create table if not exists file (
+    path blob primary key, bytes int, mtime_ns int, ctime_ns int, sha256 text) without rowid;
+create table if not exists image (
+    sha256 text primary key, status text, error text, format text, width int, height int,
+    animated int, contrast real) without rowid;
+create table if not exists measure (
+    kind text, sha256 text, value blob, primary key (kind, sha256)) without rowid;
+create table if not exists thumbnail (sha256 text primary key, jpeg blob);
+"""
+
+
+class FileKey(NamedTuple):
+    """What tells, without reading, that a file is still the one that was read."""
+
+    path: str  # relative to the library
+    bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class Facts(NamedTuple):
+    """What was found in one content; see `images.Measured`."""
+
+    sha256: str
+    status: str
+    error: str
+    format: str
+    width: int
+    height: int
+    animated: bool
+    contrast: float
+
+
+def default_folder(library: Path) -> Path:
+    """Return the cache folder of a library: the user's cache folder, by the library's path."""
+    tag = hashlib.sha256(os.fsencode(library)).hexdigest()[:10]
+    return platformdirs.user_cache_path("dedup_nb") / f"{tag}-{library.name[:40]}"
+
+
+class Store:
+    """The cache of one library; safe for several processes at once.
+
+    Parameters
+    ----------
+    folder : Path
+        Cache folder; made if it is missing.
+
+    Raises
+    ------
+    ValueError
+        If the file in it is no database that can be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"store-{VERSION}.sqlite"
+        try:
+            self.db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+            self.db.execute("pragma journal_mode = wal")
+            self.db.execute("pragma synchronous = normal")
+            self.db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"the cache {self.path} cannot be used ({error}); delete it") from error
+
+    def digests(self, files: Iterable[FileKey]) -> list[str | None]:
+        """Return the sha256 of each file as last read, None where it is new or has changed."""
+        found = []
+        for file in files:
+            row = self.db.execute(
+                "select sha256 from file where path=? and bytes=? and mtime_ns=? and ctime_ns=?",
+                (os.fsencode(file.path), *file[1:]),
+            ).fetchone()
+            found.append(row[0] if row else None)
+        return found
+
+    def facts(self, sha256s: Iterable[str]) -> dict[str, Facts]:
+        """Return the facts of those contents that are known, by sha256."""
+        query = "select * from image where sha256 in ({})"
+        return {
+            row[0]: Facts(*row[:6], bool(row[6]), row[7]) for row in self._select(query, sha256s)
+        }
+
+    def measures(self, kind: str, sha256s: Iterable[str]) -> dict[str, bytes]:
+        """Return the stored measures of one kind, by sha256, where they are known."""
+        query = f"select sha256, value from measure where kind='{kind}' and sha256 in ({{}})"
+        return dict(self._select(query, sha256s))
+
+    def thumbnail(self, sha256: str) -> bytes | None:
+        """Return the JPEG thumbnail of a content, or None."""
+        row = self.db.execute("select jpeg from thumbnail where sha256=?", (sha256,)).fetchone()
+        return row[0] if row else None
+
+    def _select(self, query: str, sha256s: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        wanted = list(dict.fromkeys(sha256s))
+        for start in range(0, len(wanted), BATCH):
+            part = wanted[start : start + BATCH]
+            yield from self.db.execute(query.format(",".join("?" * len(part))), part)
+
+    def put(
+        self,
+        files: Sequence[tuple[FileKey, str]],
+        facts: Sequence[Facts] = (),
+        thumbnails: Sequence[tuple[str, bytes]] = (),
+        measures: Sequence[tuple[str, str, bytes]] = (),
+    ) -> None:
+        """Keep one batch in one transaction: (file, sha256), facts, (sha256, jpeg),
+        (kind, sha256, value)."""
+        with self.db:
+            self.db.executemany(
+                "replace into file values (?,?,?,?,?)",
+                [(os.fsencode(file.path), *file[1:], sha256) for file, sha256 in files],
+            )
+            self.db.executemany("replace into image values (?,?,?,?,?,?,?,?)", facts)
+            self.db.executemany("replace into thumbnail values (?,?)", thumbnails)
+            self.db.executemany("replace into measure values (?,?,?)", measures)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.db.close()
