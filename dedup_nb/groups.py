@@ -1,0 +1,503 @@
+"""Pairs -> star groups at a threshold -> keepers and roles.
+
+Numbers in, numbers out: no file is touched here and no pixel looked at. Every finder's pairs come
+through this one place, so a staged image always leaves a directly similar keeper behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numba
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+COLUMNS = (
+    "group_id path role keeper measure value reason root stage series width height bytes mtime "
+    "component_id"
+).split()
+
+NONE, KEEPER, STAGE, REVIEW, PROTECTED = range(5)
+ROLES = ("", "keeper", "stage", "review", "protected")
+
+# Best first; the path comes last so that a tie never depends on chance.
+KEEPER_ORDER = ["protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"]
+KEEPER_WORDS = (*KEEPER_ORDER, "newest", "oldest", "largest")
+
+Indices = NDArray[np.int64]
+
+
+def keeper_rank(
+    images: pd.DataFrame, order: Sequence[str] = KEEPER_ORDER, prefer: Sequence[str] = ()
+) -> Indices:
+    """Rank images from the one that is kept first (0) to the one that is kept last.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Columns `path, root, level, width, height, bytes, mtime_ns, protected`.
+    order : sequence of str
+        Words of `KEEPER_WORDS`, the most important first: `protected`, `prefer` (roots in the
+        order of `prefer`), `stage` (higher first), `pixels` and `bytes` (more first), `mtime`
+        or `newest` (later first), `oldest`, `largest` (pixels, then bytes), `path`.
+    prefer : sequence of str
+        Roots, best first.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a word is unknown.
+    """
+    unknown = [word for word in order if word not in KEEPER_WORDS]
+    if unknown:
+        raise ValueError(
+            f"keeper_order has {unknown[0]}, which is not known; use {', '.join(KEEPER_WORDS)}"
+        )
+    places = {root: place for place, root in enumerate(prefer)}
+    root_place = images["root"].map(lambda root: places.get(root, len(places)))
+    pixels = images["width"] * images["height"]
+    columns = {
+        "protected": [~images["protected"]],
+        "prefer": [root_place],
+        "stage": [-images["level"].fillna(-1.0)],
+        "pixels": [-pixels],
+        "bytes": [-images["bytes"]],
+        "mtime": [-images["mtime_ns"]],
+        "newest": [-images["mtime_ns"]],
+        "oldest": [images["mtime_ns"]],
+        "largest": [-pixels, -images["bytes"]],
+        "path": [images["path"].rank(method="first")],
+    }
+    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
+    ranked = np.lexsort(keys[::-1])
+    ranks = np.empty(len(images), np.int64)
+    ranks[ranked] = np.arange(len(images))
+    return ranks
+
+
+class Stars:
+    """The pairs of one measure, prepared once, cut into stars at any threshold at once.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    i, j : ndarray of int, shape (n_pairs,)
+        The pairs.
+    distances : ndarray of float, shape (n_pairs,)
+        Smaller is nearer; give a similarity with its sign turned.
+    ranks : ndarray of int, shape (n,)
+        Keeper order, 0 first.
+    """
+
+    def __init__(
+        self, n: int, i: Indices, j: Indices, distances: NDArray[np.float64], ranks: Indices
+    ) -> None:
+        self.n = n
+        ends = np.concatenate([i, j]).astype(np.int64)
+        others = np.concatenate([j, i]).astype(np.int64)
+        both = np.concatenate([distances, distances]).astype(np.float64)
+        by_row = np.lexsort((ranks[others], both, ends))
+        self.neighbours, self.distances = others[by_row], both[by_row]
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
+        connected = np.flatnonzero(np.diff(self.starts))
+        self.order = connected[np.argsort(ranks[connected])]
+        nearest = np.lexsort((j, i, distances))
+        self.forest = _spanning_forest(
+            n, i[nearest].astype(np.int64), j[nearest].astype(np.int64), distances[nearest]
+        )
+
+    def cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
+        """Return each image's keeper and its distance to it, at a threshold (inclusive).
+
+        The best image of all that are left becomes a keeper, its direct neighbours join it, and so
+        on: nobody is ever grouped by way of a third image.
+
+        Returns
+        -------
+        keepers : ndarray of int64, shape (n,)
+            The keeper of each image, itself for a keeper, -1 for an image in no group.
+        distances : ndarray of float64, shape (n,)
+            Distance to the keeper; 0 for keepers, nan outside groups.
+        """
+        keepers: Indices = np.full(self.n, -1, np.int64)
+        distances = np.full(self.n, np.nan)
+        _stars(
+            self.order, self.starts, self.neighbours, self.distances, threshold, keepers, distances
+        )
+        return keepers, distances
+
+    def components(self, threshold: float) -> Indices:
+        """Return the connected component of each image, named by its smallest member."""
+        i, j, distances = self.forest
+        within = int(np.searchsorted(distances, threshold, side="right"))
+        roots: Indices = _components(self.n, i[:within], j[:within])
+        return roots
+
+    def between(self, a: int, b: int, threshold: float) -> float | None:
+        """Return the distance of two images if they are a pair within the threshold."""
+        row = slice(self.starts[a], self.starts[a + 1])
+        at = np.flatnonzero(self.neighbours[row] == b)
+        if not len(at):
+            return None
+        distance = float(self.distances[row][at[0]])
+        return distance if distance <= threshold else None
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _stars(order, starts, neighbours, distances, threshold, keepers, to_keeper):  # type: ignore[no-untyped-def]
+    for best in order:
+        if keepers[best] >= 0:
+            continue
+        for at in range(starts[best], starts[best + 1]):
+            if distances[at] > threshold:
+                break
+            member = neighbours[at]
+            if keepers[member] < 0:
+                keepers[member] = best
+                to_keeper[member] = distances[at]
+                keepers[best] = best
+                to_keeper[best] = 0.0
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _find(parents, x):  # type: ignore[no-untyped-def]
+    while parents[x] != x:
+        parents[x] = parents[parents[x]]  # halve the path as we climb
+        x = parents[x]
+    return x
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _spanning_forest(n, i, j, distances):  # type: ignore[no-untyped-def]
+    """Keep the pairs that join two components, nearest first: all that components depend on."""
+    parents = np.arange(n)
+    kept = np.zeros(len(i), np.bool_)
+    for at in range(len(i)):
+        a, b = _find(parents, i[at]), _find(parents, j[at])
+        if a != b:
+            parents[max(a, b)] = min(a, b)
+            kept[at] = True
+    return i[kept], j[kept], distances[kept]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _components(n, i, j):  # type: ignore[no-untyped-def]
+    parents = np.arange(n)
+    for at in range(len(i)):
+        a, b = _find(parents, i[at]), _find(parents, j[at])
+        if a != b:
+            parents[max(a, b)] = min(a, b)
+    for x in range(n):
+        parents[x] = _find(parents, x)
+    return parents
+
+
+@dataclass
+class Cut:
+    """The groups at one threshold: one entry an image in every array.
+
+    Attributes
+    ----------
+    keepers : ndarray of int64
+        The image that stays for this one; itself for a keeper; -1 in no group.
+    centres : ndarray of int64
+        The keeper that names the group; -1 in no group.
+    roles : ndarray of int8
+        Positions in `ROLES`.
+    values : ndarray of float64
+        The measure to the keeper.
+    reasons : dict of int -> str
+        Why an image has its role, where that needs saying.
+    """
+
+    threshold: float
+    keepers: Indices
+    centres: Indices
+    roles: NDArray[np.int8]
+    values: NDArray[np.float64]
+    reasons: dict[int, str]
+    sizes: NDArray[np.int64] = field(repr=False)
+
+    @cached_property
+    def groups(self) -> list[Indices]:
+        """Members of each group, keeper first, then by value and path; groups by keeper's path."""
+        inside = np.flatnonzero(self.centres >= 0)
+        order = np.lexsort(
+            (inside, self.values[inside], self.roles[inside] != KEEPER, self.centres[inside])
+        )
+        rows = inside[order]
+        edges = np.flatnonzero(np.diff(self.centres[rows])) + 1
+        return np.split(rows, edges) if len(rows) else []
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """What staging this would do: `groups`, `images` that move, `bytes` of them."""
+        staged = self.roles == STAGE
+        return {
+            "groups": int(np.count_nonzero(self.roles == KEEPER)),
+            "images": int(np.count_nonzero(staged)),
+            "bytes": int(self.sizes[staged].sum()),
+            "review": int(np.count_nonzero(self.roles == REVIEW)),
+            "protected": int(np.count_nonzero(self.roles == PROTECTED)),
+        }
+
+
+class Candidates:
+    """Images, the pairs found among them, and the rules: what a threshold slider cuts.
+
+    Parameters
+    ----------
+    images : DataFrame
+        One row an image, sorted by path. Columns `path, sha256, root, stage, level, series, folder,
+        stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and `doubt` (why a
+        person must look at this one, or "").
+    pairs : DataFrame
+        `i < j` and the measure, whose column name is kept as its name.
+    similarity : bool
+        Whether the measure rises as images grow alike.
+    keeper_order, prefer
+        See `keeper_rank`.
+    same_stage_only, cross_root_only : bool
+        Leave out pairs of two stages (where both are known), or of one root.
+    marks : sequence of "keep", "stage" or None, optional
+        What a person said of each image.
+    answered : callable, optional
+        Told two sha256, whether a person said that they are not duplicates.
+    """
+
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        pairs: pd.DataFrame,
+        *,
+        similarity: bool = False,
+        keeper_order: Sequence[str] = KEEPER_ORDER,
+        prefer: Sequence[str] = (),
+        same_stage_only: bool = True,
+        cross_root_only: bool = False,
+        marks: Sequence[str | None] | None = None,
+        answered: Any = None,
+    ) -> None:
+        self.images = images
+        self.measure = str(pairs.columns[2])
+        self.sign = -1.0 if similarity else 1.0
+        self.self_value = 1.0 if similarity else 0.0
+        self.paths = images["path"].tolist()
+        self.sizes = images["bytes"].to_numpy(np.int64)
+        self.protected = images["protected"].to_numpy(bool)
+        self.doubts = images["doubt"].tolist()
+        self.cropped = images["cropped"].to_numpy(bool)
+        self.marks: list[str | None] = list(marks) if marks is not None else [None] * len(images)
+        self._split(pairs, same_stage_only, cross_root_only, answered)
+        ranks = keeper_rank(images, keeper_order, prefer)
+        self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
+        # one whose measure is not trusted never becomes the keeper of one whose measure is
+        self.ranks = np.empty(len(ranks), np.int64)
+        self.ranks[np.lexsort((ranks, self.doubted & ~self.protected))] = np.arange(len(ranks))
+        kept = self.pairs
+        self.stars = Stars(
+            len(images),
+            kept["i"].to_numpy(np.int64),
+            kept["j"].to_numpy(np.int64),
+            self.sign * kept[self.measure].to_numpy(np.float64),
+            self.ranks,
+        )
+        stems = images.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
+        counts = np.bincount(stems) if len(stems) else np.zeros(0, int)
+        self.shared_stem = np.flatnonzero(counts[stems] > 1) if len(stems) else np.zeros(0, int)
+        self.stems = stems
+
+    def _split(
+        self, pairs: pd.DataFrame, same_stage_only: bool, cross_root_only: bool, answered: Any
+    ) -> None:
+        """Set apart what is never proposed, and count why."""
+        i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
+
+        def both(column: str) -> tuple[NDArray[Any], NDArray[Any]]:
+            values = self.images[column].to_numpy()
+            return values[i], values[j]
+
+        (series_i, series_j), (folder_i, folder_j) = both("series"), both("folder")
+        one_folder = np.asarray(folder_i == folder_j, bool)
+        in_series = one_folder & np.asarray((series_i == series_j) & (series_i != ""), bool)
+        stem_i, stem_j = both("stem")
+        one_name = one_folder & np.asarray(stem_i == stem_j, bool)
+        level_i, level_j = both("level")
+        stages = same_stage_only & ~np.isnan(level_i) & ~np.isnan(level_j) & (level_i != level_j)
+        root_i, root_j = both("root")
+        one_root = np.asarray(root_i == root_j, bool) & cross_root_only
+        said = np.zeros(len(pairs), bool)
+        if answered is not None:
+            digest_i, digest_j = both("sha256")
+            said = np.fromiter(map(answered, digest_i, digest_j), bool, len(pairs))
+        apart = {
+            "inside one series": in_series,
+            "of one name in one folder": one_name,
+            "of two stages": stages,
+            "inside one root": one_root,
+            "answered: not a duplicate": said,
+        }
+        left = np.ones(len(pairs), bool)
+        self.set_apart: dict[str, int] = {}
+        for why, members in apart.items():
+            self.set_apart[why] = int(np.count_nonzero(members & left))
+            left &= ~members
+        self.series_pairs = pairs[in_series].reset_index(drop=True)
+        self.pairs = pairs[left].reset_index(drop=True)
+
+    def cut(self, threshold: float) -> Cut:
+        """Return groups, keepers and roles at a threshold (inclusive); fast enough for a slider."""
+        keepers, distances = self.stars.cut(self.sign * threshold)
+        roles = np.where(keepers < 0, NONE, STAGE).astype(np.int8)
+        roles[keepers == np.arange(len(keepers))] = KEEPER
+        values = self.sign * distances
+        values[roles == KEEPER] = self.self_value
+        result = Cut(threshold, keepers, keepers.copy(), roles, values, {}, self.sizes)
+        self._hold_back(result)
+        self._obey_marks(result)
+        self._keep_names_together(result)
+        return result
+
+    def _hold_back(self, cut: Cut) -> None:
+        """Members that a rule must not propose become `protected` or `review`."""
+        staged = np.flatnonzero(cut.roles == STAGE)
+        keepers = cut.keepers[staged]
+        doubted = self.doubted[staged] | self.doubted[keepers]
+        uncropped = self.cropped[staged] & ~self.cropped[keepers]
+        cut.roles[staged[doubted | uncropped]] = REVIEW
+        cut.roles[staged[self.protected[staged]]] = PROTECTED
+
+    def _obey_marks(self, cut: Cut) -> None:
+        """Do what a person said, as long as each staged image keeps a direct neighbour."""
+        marked = {int(cut.centres[k]) for k, m in enumerate(self.marks) if m and cut.centres[k] >= 0}
+        for centre in sorted(marked):
+            self._obey_group(cut, centre, np.flatnonzero(cut.centres == centre).tolist())
+
+    def _obey_group(self, cut: Cut, centre: int, members: list[int]) -> None:
+        stays = {
+            k: self.marks[k] == "keep" or cut.roles[k] in (PROTECTED, KEEPER) for k in members
+        }
+        kept = [k for k in members if stays[k] and self.marks[k] != "stage"]
+        if not kept:
+            unmarked = [k for k in members if self.marks[k] != "stage"] or [centre]
+            kept = [min(unmarked, key=lambda k: self.ranks[k])]
+        main = centre if centre in kept else min(kept, key=lambda k: self.ranks[k])
+        for k in members:
+            cut.centres[k] = main
+            if k in kept:
+                cut.keepers[k], cut.values[k] = main, self._value(cut, k, main)
+                cut.roles[k] = KEEPER if k == main else PROTECTED
+                if self.marks[k] == "keep":
+                    cut.reasons[k] = "kept by a person"
+                elif self.marks[k] == "stage":
+                    cut.reasons[k] = "marked for staging, but one of the group must stay"
+                continue
+            near = [c for c in kept if self._near(cut, k, c) is not None]
+            if not near:
+                cut.keepers[k], cut.values[k] = main, np.nan
+                cut.roles[k] = REVIEW
+                cut.reasons[k] = "not directly near an image that is kept"
+                continue
+            mine = main if main in near else min(near, key=lambda c: self.ranks[c])
+            cut.keepers[k], cut.values[k] = mine, self._near(cut, k, mine)
+            if self.marks[k] == "stage":
+                cut.roles[k] = STAGE
+                cut.reasons[k] = "staged by a person"
+
+    def _near(self, cut: Cut, a: int, b: int) -> float | None:
+        distance = self.stars.between(a, b, self.sign * cut.threshold)
+        return None if distance is None else self.sign * distance
+
+    def _value(self, cut: Cut, a: int, b: int) -> float:
+        if a == b:
+            return self.self_value
+        near = self._near(cut, a, b)
+        return np.nan if near is None else near
+
+    def _keep_names_together(self, cut: Cut) -> None:
+        """Two images of one name move together or not at all."""
+        by_stem: dict[int, list[int]] = {}
+        for k in self.shared_stem.tolist():
+            by_stem.setdefault(int(self.stems[k]), []).append(k)
+        for members in by_stem.values():
+            if all(cut.roles[k] == STAGE for k in members):
+                continue
+            for k in members:
+                if cut.roles[k] == STAGE:
+                    other = next(m for m in members if m != k)
+                    cut.roles[k] = REVIEW
+                    cut.reasons[k] = f"shares its name with {self.paths[other]}, which stays"
+
+    def table(self, cut: Cut) -> pd.DataFrame:
+        """Return a cut as the rows of `groups.csv`, in its order."""
+        components = self.stars.components(self.sign * cut.threshold)
+        rows = [self._row(cut, k, components) for members in cut.groups for k in members.tolist()]
+        return pd.DataFrame(
+            {column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
+             for column in (*COLUMNS, "sha256")}
+        )
+
+    def _row(self, cut: Cut, k: int, components: Indices) -> dict[str, Any]:
+        image = self._records[k]
+        return {
+            "group_id": identifier("g", self.paths[int(cut.centres[k])]),
+            "path": self.paths[k],
+            "role": ROLES[cut.roles[k]],
+            "keeper": self.paths[int(cut.keepers[k])],
+            "measure": self.measure,
+            "value": cut.values[k],
+            "reason": self.reason(cut, k),
+            "component_id": identifier("c", self.paths[int(components[k])]),
+            **image,
+        }
+
+    def reason(self, cut: Cut, k: int) -> str:
+        """Say in a few words why an image of a group has its role."""
+        keeper = int(cut.keepers[k])
+        if k in cut.reasons:
+            return cut.reasons[k]
+        if cut.roles[k] == KEEPER:
+            return "best by keeper_order"
+        if cut.roles[k] == PROTECTED:
+            return "in a curated root or protected"
+        if doubt := self.doubts[k] or self.doubts[keeper]:
+            return str(doubt)
+        if self.cropped[k] and not self.cropped[keeper]:
+            return "cropped, its keeper is not"
+        return f"{self.measure} {number(cut.values[k])}"
+
+    @cached_property
+    def _records(self) -> list[Mapping[str, Any]]:
+        names = ["root", "stage", "series", "width", "height", "bytes", "sha256"]
+        records = self.images[names].assign(mtime=utc_times(self.images["mtime_ns"]))
+        return records.to_dict("records")
+
+
+_DTYPES = {"width": "int64", "height": "int64", "bytes": "int64", "value": "float64"}
+
+
+def utc_times(mtime_ns: pd.Series[Any]) -> list[str]:
+    """Return times of change as UTC text, to the second: `2025-07-05T21:52:18Z`."""
+    times = pd.to_datetime(mtime_ns.to_numpy(), unit="ns", utc=True)
+    return list(times.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def identifier(letter: str, path: str) -> str:
+    """Return a short name of a group or component that depends only on a path."""
+    digest = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{letter}-{digest[:10]}"
+
+
+def number(value: float) -> str:
+    """Return a measure without a needless fraction: 3 bits, cosine 0.9213."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4f}"
