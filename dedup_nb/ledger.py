@@ -1,0 +1,298 @@
+"""Every journal of a library -> what is staged where, and what relies on which keeper."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from dedup_nb import journal, safefs
+from dedup_nb.journal import Contents, Record
+from dedup_nb.library import Library
+from dedup_nb.plans import CLUSTERS, OURS, STAGING
+from dedup_nb.refusals import Refused
+from dedup_nb.safefs import Parts, Spot, split_path
+
+BATCH_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class State(StrEnum):
+    """Where a bundle stands by its last record."""
+
+    STAGING = "staging"  # intent without an end
+    STAGED = "staged"
+    RESTORING = "restoring"  # restore_intent without an end
+    APPROVING = "approving"  # approve_intent without an end
+    CONFLICT = "conflict"
+    HOME = "home"
+    PURGED = "purged"
+
+
+OPEN = frozenset({State.STAGING, State.RESTORING, State.APPROVING})
+_AFTER = {
+    "done": State.STAGED,
+    "aborted": State.HOME,
+    "restore_intent": State.RESTORING,
+    "restored": State.HOME,
+    "approve_intent": State.APPROVING,
+    "conflict": State.CONFLICT,
+}
+
+
+class StagedFile(NamedTuple):
+    """One file of an intent: its home, its place in staging, and what it was."""
+
+    src: str
+    dst: str
+    size: int
+    mtime_ns: int
+    mode: int
+    ino: int
+    dev: int
+    nlink: int
+    sha256: str
+
+    @property
+    def home(self) -> Parts:
+        """Components of the home path."""
+        return tuple(self.src.split("/"))
+
+    @property
+    def place(self) -> Parts:
+        """Components of the staged path."""
+        return tuple(self.dst.split("/"))
+
+
+class KeeperSeen(NamedTuple):
+    """A keeper as it was when something was staged for it."""
+
+    path: str
+    sha256: str
+    size: int
+    mtime_ns: int
+    ino: int
+    dev: int
+
+
+@dataclass(slots=True)
+class Intent:
+    """One bundle that a batch set out to move."""
+
+    batch: str
+    number: int
+    bundle: str
+    group: str
+    rule: str
+    reason: str
+    keepers: list[KeeperSeen]
+    files: list[StagedFile]
+    covers: list[str]  # images that its shared sidecars cover
+    time: str
+    state: State = State.STAGING
+    purged: set[str] = field(default_factory=set)  # dst of files approved
+    bringing: set[str] = field(default_factory=set)  # dst of files on their way home
+
+    @property
+    def staging(self) -> str:
+        """The staging folder."""
+        return self.files[0].dst.partition("/")[0]
+
+    @property
+    def left(self) -> list[StagedFile]:
+        """Files that were not approved."""
+        return [file for file in self.files if file.dst not in self.purged]
+
+    @property
+    def relied_on(self) -> bool:
+        """Whether its files are away from home, so that its keepers must stay."""
+        return self.state not in (State.HOME, State.PURGED)
+
+    def temporary(self, file: StagedFile) -> str:
+        """Return the name of a copy in the making of one of its files."""
+        return temporary_name(self.batch, self.number, self.files.index(file))
+
+
+def temporary_name(batch: str, number: int, index: int) -> str:
+    """Return the name of a copy in the making."""
+    return f".dedup_nb-{batch}-{number}-{index}.tmp"
+
+
+@dataclass
+class Batch:
+    """What one journal says."""
+
+    id: str
+    header: Record = field(default_factory=dict)
+    intents: dict[int, Intent] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)  # made by us, upper ones first
+    flags: dict[str, bool] = field(default_factory=dict)  # marker -> still ours
+    contents: Contents = field(default_factory=Contents)
+    ended: bool = False
+
+    @property
+    def damage(self) -> str:
+        """Why its journal must not be written any more, '' if it may."""
+        return self.contents.damage
+
+    @property
+    def name(self) -> str:
+        """The journal's file name."""
+        return f"{self.id}.jsonl"
+
+    @property
+    def open_intents(self) -> list[Intent]:
+        """Bundles left in the middle of something."""
+        return [intent for intent in self.intents.values() if intent.state in OPEN]
+
+
+class Ledger:
+    """Every batch of a library, and what follows for the next one."""
+
+    def __init__(self, batches: list[Batch]) -> None:
+        self.batches = {batch.id: batch for batch in batches}
+        self.away: dict[str, Intent] = {}  # home path -> where it is staged
+        self.purged: dict[str, str] = {}  # home path -> sha256 of what was approved
+        self.keepers: dict[str, str] = {}  # path -> sha256, of anything still staged
+        self.old_keepers: dict[str, str] = {}  # the same, of anything approved
+        for intent in self.intents():
+            self.note(intent)
+
+    def intents(self) -> Iterator[Intent]:
+        """Yield every bundle, oldest batch first."""
+        for batch in self.batches.values():
+            yield from batch.intents.values()
+
+    def note(self, intent: Intent) -> None:
+        """Take in what one bundle now means for others."""
+        if intent.relied_on:
+            self.away.update((file.src, intent) for file in intent.left)
+            self.keepers.update((keeper.path, keeper.sha256) for keeper in intent.keepers)
+        if intent.purged:
+            self.purged.update((f.src, f.sha256) for f in intent.files if f.dst in intent.purged)
+            self.old_keepers.update((keeper.path, keeper.sha256) for keeper in intent.keepers)
+
+    def paths_by_digest(self) -> defaultdict[str, list[str]]:
+        """Return the keepers of anything still staged, by their digest."""
+        by_digest: defaultdict[str, list[str]] = defaultdict(list)
+        for path, sha256 in self.keepers.items():
+            by_digest[sha256].append(path)
+        return by_digest
+
+    @property
+    def damaged(self) -> list[Batch]:
+        """Batches whose journals are read-only."""
+        return [batch for batch in self.batches.values() if batch.damage]
+
+
+def read_ledger(library: Library) -> Ledger:
+    """Return what every journal of a library says; never raises for what is in them."""
+    folder = library.journal_folder()
+    if folder is None:
+        return Ledger([])
+    try:
+        names = sorted(name for name in safefs.list_names(folder) if name.endswith(".jsonl"))
+        return Ledger([read_batch(folder, name) for name in names])
+    finally:
+        os.close(folder)
+
+
+def read_batch(folder_fd: int, name: str) -> Batch:
+    """Return what one journal says."""
+    contents = journal.read(Spot(folder_fd, name))
+    batch = Batch(name.removesuffix(".jsonl"), contents=contents)
+    if not BATCH_ID.fullmatch(batch.id):
+        contents.damage = contents.damage or "its name is no batch"
+        return batch
+    for number, record in enumerate(contents.records, 1):
+        try:
+            _take(batch, record)
+        except (KeyError, TypeError, ValueError, AttributeError, Refused):
+            contents.damage = contents.damage or f"record {number} makes no sense"
+    return batch
+
+
+def _take(batch: Batch, record: Record) -> None:
+    event = record["event"]
+    if event == "header":
+        batch.header = record
+        if record.get("batch") != batch.id:
+            raise ValueError("the journal of another batch")
+    elif event == "intent":
+        intent = _intent(batch.id, record)
+        batch.intents[intent.number] = intent
+    elif event == "created":
+        batch.folders += map(_checked, record.get("folders", ()))
+        batch.flags.update((_checked(path), True) for path in record.get("flags", ()))
+    elif event == "uncreated":
+        batch.flags.update((_checked(path), False) for path in record.get("flags", ()))
+    elif event == "end":
+        batch.ended = True
+    elif record["intent"] in batch.intents:  # an end without its intent is ignored
+        _follow(batch.intents[record["intent"]], record)
+
+
+def _follow(intent: Intent, record: Record) -> None:
+    if record["event"] == "restore_intent":
+        intent.bringing = set(record["files"])
+    if record["event"] != "purged":
+        intent.state = _AFTER[record["event"]]
+        return
+    intent.purged.update(record["files"])
+    intent.state = State.STAGED if intent.left else State.PURGED
+
+
+def _checked(path: str) -> str:
+    split_path(path)
+    return path
+
+
+def _intent(batch: str, record: Record) -> Intent:
+    files = [_file(batch, entry) for entry in record["files"]]
+    if not files or not isinstance(record["intent"], int):
+        raise ValueError("an intent without files")
+    return Intent(
+        batch,
+        record["intent"],
+        str(record["bundle"]),
+        str(record["group"]),
+        str(record["rule"]),
+        str(record["reason"]),
+        [KeeperSeen(*(entry[key] for key in KeeperSeen._fields)) for entry in record["keepers"]],
+        files,
+        [str(path) for path in record.get("covers", ())],
+        str(record.get("time", "")),
+    )
+
+
+def _file(batch: str, entry: dict[str, Any]) -> StagedFile:
+    file = StagedFile(*(entry[key] for key in StagedFile._fields))
+    home, place = split_path(file.src), split_path(file.dst)
+    inner = 3 if place[0] == CLUSTERS and place[2:] != home else 2
+    if place[0] not in STAGING or place[1] != batch or place[inner:] != home or OURS & set(home):
+        raise ValueError("an intent whose paths are not its own")
+    if not _SHA256.fullmatch(file.sha256) or not all(isinstance(n, int) for n in file[2:8]):
+        raise ValueError("an intent whose facts are none")
+    return file
+
+
+def intent_record(intent: Intent) -> Record:
+    """Return an intent as its journal record."""
+    first = intent.keepers[0] if intent.keepers else None
+    return {
+        "event": "intent",
+        "intent": intent.number,
+        "time": intent.time,
+        "bundle": intent.bundle,
+        "group": intent.group,
+        "rule": intent.rule,
+        "reason": intent.reason,
+        "keeper": {"path": first.path, "sha256": first.sha256} if first else None,
+        "keepers": [keeper._asdict() for keeper in intent.keepers],
+        "covers": intent.covers,
+        "files": [file._asdict() for file in intent.files],
+    }

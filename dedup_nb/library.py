@@ -1,0 +1,267 @@
+"""A library folder, opened once: its lock, its roots and the private folder inside it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import itertools
+import json
+import os
+import secrets
+import socket
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dedup_nb import safefs
+from dedup_nb.plans import OURS, PRIVATE
+from dedup_nb.refusals import WRONG_INPUT, Locked, Refused, StagingError
+from dedup_nb.safefs import Parts, Spot
+
+JOURNAL_FOLDER: Parts = (PRIVATE, "journal")
+LOCK = "lock"
+
+# Answers of file systems on which `flock` does not work; NFS wants a file open for writing (EBADF).
+_NO_FLOCK = {
+    errno.ENOLCK,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EINVAL,
+    errno.EBADF,
+}
+
+
+class Library:
+    """A library folder that is open; every path is relative to it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        try:
+            self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StagingError(
+                f"{self.path} cannot be opened as a library: {error.strerror}; "
+                "name the folder of the collection",
+                WRONG_INPUT,
+            ) from error
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+    def journal_folder(self, make: bool = False) -> int | None:
+        """Return the folder of the journals, open, or None; the caller closes it."""
+        try:
+            if make:
+                safefs.make_folders(self.fd, JOURNAL_FOLDER)
+            return safefs.walk(self.fd, JOURNAL_FOLDER)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StagingError(
+                f"{self.path / PRIVATE} cannot be used: {(error.strerror or '').lower()}; "
+                "it must be a folder that you may write"
+            ) from error
+
+
+def clean_roots(library: Library, roots: Sequence[str] | None) -> list[Parts]:
+    """Return the roots as components, `.` (the whole library) if none are given.
+
+    Raises
+    ------
+    StagingError
+        With status 2, if one is outside the library, is a staging folder, is no folder, or lies
+        inside another.
+    """
+    clean = sorted({_root(library, root) for root in roots or ["."]})
+    for first, second in itertools.pairwise(clean):
+        if second[: len(first)] == first:
+            raise StagingError(
+                f"root {'/'.join(second)} lies inside root {'/'.join(first) or '.'}; name one",
+                WRONG_INPUT,
+            )
+    return clean
+
+
+def _root(library: Library, root: str) -> Parts:
+    text = os.path.normpath(root)
+    if Path(text).is_absolute():
+        text = os.path.relpath(text, library.path)
+    if text == ".":
+        return ()
+    try:
+        parts = safefs.split_path(text)
+        os.close(safefs.walk(library.fd, parts))
+    except (Refused, OSError) as error:
+        raise StagingError(
+            f"root {root} is no folder inside {library.path}; correct the roots", WRONG_INPUT
+        ) from error
+    if OURS & set(parts):
+        raise StagingError(f"root {root} is a staging folder; correct the roots", WRONG_INPUT)
+    return parts
+
+
+def inside(parts: Parts, roots: Sequence[Parts]) -> bool:
+    """Tell whether a path lies inside one of the roots."""
+    return any(len(parts) > len(root) and parts[: len(root)] == root for root in roots)
+
+
+def new_batch_id() -> str:
+    """Return the id of a new batch: its UTC time and six random hex digits."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def utc_now() -> str:
+    """Return the time as journals write it."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+# ---------------------------------------------------------------- the lock
+
+
+@contextlib.contextmanager
+def locked(library: Library) -> Iterator[None]:
+    """Hold the library for one command; `Locked` at once if another holds it."""
+    if _flock(library):
+        try:
+            yield
+        finally:
+            fcntl.flock(library.fd, fcntl.LOCK_UN)
+        return
+    spot = _lock_spot(library)
+    _take_lock_file(spot)
+    try:
+        yield
+    finally:
+        safefs.unlink(spot)
+        os.close(spot.fd)
+
+
+def _flock(library: Library) -> bool:
+    """Lock the library's folder; False where the file system cannot."""
+    try:
+        safefs.step("flock")
+        fcntl.flock(library.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Locked(
+            f"{library.path} is locked: another batch is at work in it; wait until it is done"
+        ) from None
+    except OSError as error:
+        if error.errno in _NO_FLOCK:
+            return False
+        raise StagingError(f"{library.path} cannot be locked: {error.strerror}") from error
+    return True
+
+
+def _lock_spot(library: Library) -> Spot:
+    try:
+        safefs.make_folders(library.fd, (PRIVATE,))
+        return Spot(safefs.walk(library.fd, (PRIVATE,)), LOCK)
+    except OSError as error:
+        raise StagingError(f"{library.path} cannot be locked: {error.strerror}") from error
+
+
+def _take_lock_file(spot: Spot) -> None:
+    try:
+        fd = safefs.create(spot)
+    except FileExistsError:
+        holder = read_lock_file(spot)
+        os.close(spot.fd)
+        raise Locked(
+            f"locked by {describe_holder(holder)}; wait until it is done, or, if it was killed, "
+            "dedup-nb unlock"
+        ) from None
+    try:
+        safefs.write_all(fd, json.dumps(this_holder()).encode())
+        safefs.sync_file(fd)
+        safefs.sync_folder(spot.fd)
+    finally:
+        os.close(fd)
+
+
+def this_holder() -> dict[str, Any]:
+    """Return who we are: host, pid, boot and start time."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "boot": boot_id(),
+        "started": utc_now(),
+        "start_time": time.time(),
+    }
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from others, '' where it cannot be told."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""  # macOS has kern.bootsessionuuid; not read here
+
+
+def read_lock_file(spot: Spot) -> dict[str, Any] | None:
+    """Return who holds the lock file; None if there is none, {} if it cannot be understood."""
+    try:
+        fd = os.open(spot.name, safefs.READ, dir_fd=spot.fd)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return {}
+    try:
+        holder = json.loads(os.read(fd, 4096)) if stat.S_ISREG(os.fstat(fd).st_mode) else {}
+    except (OSError, ValueError):
+        return {}
+    finally:
+        os.close(fd)
+    return holder if isinstance(holder, dict) else {}
+
+
+def describe_holder(holder: dict[str, Any] | None) -> str:
+    """Return who holds a lock, in words, and whether it still runs where that can be told."""
+    if not holder:
+        return "someone who left no name"
+    words = f"pid {holder.get('pid')} on {holder.get('host')} since {holder.get('started')}"
+    if holder.get("host") != socket.gethostname():
+        return words
+    if holder.get("boot") and holder["boot"] != boot_id():
+        return f"{words} (the machine was restarted since)"
+    try:
+        os.kill(int(holder.get("pid", 0)), 0)
+    except ProcessLookupError:
+        return f"{words} (no longer running)"
+    except (OSError, ValueError, TypeError, OverflowError):
+        pass
+    return words
+
+
+def unlock(library: Library) -> bool:
+    """Remove a lock file that a killed process left; False if there is none."""
+    try:
+        fd = safefs.walk(library.fd, (PRIVATE,))
+    except OSError:
+        return False
+    try:
+        safefs.unlink(Spot(fd, LOCK))
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def holder_of(library: Library) -> dict[str, Any] | None:
+    """Return who the lock file names; None if there is none."""
+    try:
+        fd = safefs.walk(library.fd, (PRIVATE,))
+    except OSError:
+        return None
+    try:
+        return read_lock_file(Spot(fd, LOCK))
+    finally:
+        os.close(fd)

@@ -1,0 +1,600 @@
+"""Names inside open folders -> files moved, copied and synced: never following, never replacing.
+
+Every system call that touches the tree passes `step` first, so that tests can kill the process or
+fail the call at each one of them. Paths are relative to one open folder and walked component by
+component; after planning no string path reaches the system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from dedup_nb.formats import HEAD_BYTES
+from dedup_nb.refusals import Refused
+from dedup_nb.tables import shown
+
+CHUNK_BYTES = 1 << 20
+NAME_BYTES = 255  # longest name that common file systems store
+TREE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# "Rename without replacing" or "link" is not something this file system does.
+NO_RENAME = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
+NO_LINK = {*NO_RENAME, errno.EPERM, errno.EMLINK}
+
+Parts = tuple[str, ...]
+Stop = Callable[[], bool]
+
+watch: Callable[[str], None] | None = None  # tests set it to see each step before it is made
+
+
+def step(name: str) -> None:
+    if watch is not None:
+        watch(name)
+
+
+class Interrupted(Exception):
+    """A person asked to stop in the middle of a long file."""
+
+
+class NeedsCopy(OSError):
+    """The destination is on another file system, or no link can be made there."""
+
+
+class Swapped(Exception):
+    """A file is not the one that was looked at before."""
+
+
+class Spot(NamedTuple):
+    """A name in an open folder."""
+
+    fd: int
+    name: str
+
+
+class Seen(NamedTuple):
+    """What a regular file was when it was read."""
+
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    mode: int
+    nlink: int
+    sha256: str = ""
+    head: bytes = b""
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """Which file it is and, by size and time, whether it was written since."""
+        return self[:4]
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self[:2]
+
+
+class CopyTerms(NamedTuple):
+    """How a file is copied where it can neither be renamed nor linked."""
+
+    temporary: str  # name of the copy in the making, in the target's folder
+    mode: int
+    mtime_ns: int
+    stop: Stop | None = None
+
+
+class Moved(NamedTuple):
+    """How a file got to its place, and what of its metadata did not come along."""
+
+    how: str  # rename, link or copy
+    lost: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- paths and folders
+
+
+def split_path(path: str) -> Parts:
+    """Return the components of a relative path.
+
+    Raises
+    ------
+    Refused
+        With `bad_path`: empty, absolute, NUL, an empty, `.` or `..` component, a component of more
+        than 255 bytes, or text that is no file name in any encoding.
+    """
+    parts = tuple(path.split("/"))
+    for part in parts:
+        if part in ("", ".", "..") or "\0" in part:
+            raise Refused("bad_path", f"{shown(path)!r} is no path inside the library", path)
+        try:
+            length = len(os.fsencode(part))
+        except UnicodeEncodeError:
+            raise Refused("bad_path", f"{path!a} is no file name", path) from None
+        if length > NAME_BYTES:
+            raise Refused("bad_path", f"{shown(part)!r} is longer than {NAME_BYTES} bytes", path)
+    return parts
+
+
+def open_folder(name: str, fd: int) -> int:
+    """Open one folder in another without following a link."""
+    step("open")
+    return os.open(name, TREE, dir_fd=fd)
+
+
+def walk(root_fd: int, parts: Parts) -> int:
+    """Open a folder below `root_fd`, one component at a time; the caller closes it."""
+    fd = os.dup(root_fd)
+    try:
+        for part in parts:
+            above, fd = fd, open_folder(part, fd)
+            os.close(above)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+class Folders:
+    """Folders below one root, walked to once and held open until the block ends."""
+
+    def __init__(self, root_fd: int) -> None:
+        self.root_fd = root_fd
+        self._open: dict[Parts, int] = {}
+
+    def __enter__(self) -> Folders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for fd in self._open.values():
+            os.close(fd)
+        self._open.clear()
+
+    def fd(self, parts: Parts) -> int:
+        """Return the open folder; OSError if a component is missing, a link or no folder."""
+        if parts not in self._open:
+            self._open[parts] = walk(self.root_fd, parts)
+        return self._open[parts]
+
+    def spot(self, path: Parts) -> Spot:
+        """Return where a file's name stands."""
+        return Spot(self.fd(path[:-1]), path[-1])
+
+    def find(self, path: Parts) -> Spot | None:
+        """Return where a file's name would stand, or None if its folder is not there."""
+        try:
+            return self.spot(path)
+        except FileNotFoundError:
+            return None
+
+
+def make_folders(root_fd: int, parts: Parts) -> None:
+    """Make a folder and those above it, each synced into its parent; what is there stays."""
+    fd = os.dup(root_fd)
+    try:
+        for part in parts:
+            try:
+                step("mkdir")
+                os.mkdir(part, 0o777, dir_fd=fd)
+                sync_folder(fd)
+            except FileExistsError:
+                pass
+            above, fd = fd, open_folder(part, fd)
+            os.close(above)
+    finally:
+        os.close(fd)
+
+
+def missing_folders(root_fd: int, parts: Parts) -> list[Parts]:
+    """Return which folders on the way to `parts` are not there, the upper ones first."""
+    for depth in range(1, len(parts) + 1):
+        try:
+            os.close(walk(root_fd, parts[:depth]))
+        except FileNotFoundError:
+            return [parts[:n] for n in range(depth, len(parts) + 1)]
+    return []
+
+
+def remove_empty_folder(root_fd: int, parts: Parts) -> None:
+    """Remove a folder if it is there, is a folder and is empty; else leave it."""
+    try:
+        fd = walk(root_fd, parts[:-1])
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    try:
+        step("rmdir")
+        os.rmdir(parts[-1], dir_fd=fd)
+        sync_folder(fd)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+    finally:
+        os.close(fd)
+
+
+def list_names(fd: int) -> list[str]:
+    """Return every name in an open folder."""
+    step("list")
+    return os.listdir(fd)
+
+
+# ---------------------------------------------------------------- looking at files
+
+
+def look(spot: Spot | None) -> os.stat_result | None:
+    """Return what stands at a name, links not followed; None if nothing does."""
+    if spot is None:
+        return None
+    step("stat")
+    try:
+        return os.stat(spot.name, dir_fd=spot.fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def seen(status: os.stat_result, sha256: str = "", head: bytes = b"") -> Seen:
+    """Return what matters of a stat."""
+    return Seen(
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        stat.S_IMODE(status.st_mode),
+        status.st_nlink,
+        sha256,
+        head,
+    )
+
+
+def kind(status: os.stat_result) -> str:
+    """Name what is not a regular file."""
+    kinds = {
+        stat.S_IFLNK: "a symlink",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(status.st_mode), "a device")
+
+
+def read_regular(spot: Spot, path: str, stop: Stop | None = None) -> Seen | None:
+    """Read a regular file to its end and return what it is, its digest too; None if absent.
+
+    Raises
+    ------
+    Refused
+        `not_regular` for a link, a folder or a device; `stale` if it was written while it was read.
+    OSError
+        If it cannot be read.
+    Interrupted
+        If `stop` said so between two chunks.
+    """
+    status = look(spot)
+    if status is None:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused("not_regular", f"{shown(path)} is {kind(status)}", path)
+    step("open")
+    fd = os.open(spot.name, READ, dir_fd=spot.fd)
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise Refused("not_regular", f"{shown(path)} is {kind(before)}", path)
+        head, sha256 = _digest(fd, stop)
+        after = os.fstat(fd)
+    finally:
+        os.close(fd)
+    if seen(before) != seen(after) or seen(status).inode != seen(after).inode:
+        raise Refused("stale", f"{shown(path)} was written while it was read", path)
+    return seen(after, sha256, head)
+
+
+def _digest(fd: int, stop: Stop | None = None) -> tuple[bytes, str]:
+    digest = hashlib.sha256()
+    head = b""
+    for chunk in chunks(fd, stop):
+        head = head or chunk[:HEAD_BYTES]
+        digest.update(chunk)
+    return head, digest.hexdigest()
+
+
+# ---------------------------------------------------------------- making things last
+
+
+def sync_file(fd: int) -> None:
+    """Make a file's content last: `fsync`, and on macOS through the drive's own cache too."""
+    step("fsync")
+    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS; not run on Linux
+    if full is not None:
+        with contextlib.suppress(OSError):  # SMB shares refuse it, plain fsync is what they have
+            fcntl.fcntl(fd, full)
+            return
+    os.fsync(fd)
+
+
+def sync_folder(fd: int) -> None:
+    """Make a folder's names last; some network file systems cannot and say EINVAL."""
+    step("fsync")
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`."""
+    view = memoryview(data)
+    while view:
+        step("write")
+        view = view[os.write(fd, view) :]
+
+
+def create(spot: Spot, mode: int = 0o666) -> int:
+    """Create a file that is not there yet and return it open; FileExistsError if it is."""
+    step("create")
+    return os.open(spot.name, CREATE, mode, dir_fd=spot.fd)
+
+
+def unlink(spot: Spot) -> None:
+    """Remove one name."""
+    step("unlink")
+    os.unlink(spot.name, dir_fd=spot.fd)
+
+
+# ---------------------------------------------------------------- moving without replacing
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_RENAME_NOREPLACE = 1  # Linux
+_RENAME_EXCL = 4  # macOS
+
+
+def _exclusive_rename() -> Callable[[int, bytes, int, bytes], int] | None:
+    """Return the system's rename that refuses to replace, or None where there is none."""
+    name, flag = (
+        ("renameatx_np", _RENAME_EXCL)  # not run on Linux
+        if sys.platform == "darwin"
+        else ("renameat2", _RENAME_NOREPLACE)
+    )
+    function: Any = getattr(_LIBC, name, None)
+    if function is None:
+        return None
+    function.argtypes = [
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_uint,
+    ]
+    return lambda *where: int(function(*where, flag))
+
+
+_RENAME = _exclusive_rename()
+
+
+def rename_exclusive(source: Spot, target: Spot) -> None:
+    """Rename a file onto a name that is free.
+
+    Raises
+    ------
+    OSError
+        FileExistsError if the name is taken in any form; EXDEV across file systems; one of
+        `NO_RENAME` where the system or the file system cannot do it.
+    """
+    step("rename")
+    if _RENAME is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    where = source.fd, os.fsencode(source.name), target.fd, os.fsencode(target.name)
+    if _RENAME(*where) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), source.name)
+
+
+def link(source: Spot, target: Spot) -> None:
+    """Give a file a second name that is free."""
+    step("link")
+    os.link(
+        source.name,
+        target.name,
+        src_dir_fd=source.fd,
+        dst_dir_fd=target.fd,
+        follow_symlinks=False,
+    )
+
+
+def _is(spot: Spot, inode: tuple[int, int]) -> bool:
+    status = look(spot)
+    return status is not None and seen(status).inode == inode
+
+
+def unlink_same(spot: Spot, inode: tuple[int, int]) -> None:
+    """Remove a name that still stands for this inode; `Swapped` if it does not."""
+    if not _is(spot, inode):
+        raise Swapped
+    unlink(spot)
+
+
+def move(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None = None) -> Moved:
+    """Move a file onto a free name, by rename, else by link, else by verified copy.
+
+    Parameters
+    ----------
+    expected : Seen
+        The file as it was verified; for a copy its digest too.
+    copy : CopyTerms or None
+        How to copy where nothing else works; None forbids it.
+
+    Raises
+    ------
+    Swapped
+        If what arrived is another file; it went back where it came from.
+    NeedsCopy
+        If only a copy could do it and `copy` is None.
+    OSError
+        FileExistsError if the target's name is taken; else what the system says.
+    """
+    try:
+        rename_exclusive(source, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return _copy_if_allowed(source, target, expected, copy, error)
+        if error.errno not in NO_RENAME:
+            raise
+        return _move_by_link(source, target, expected, copy)
+    if not _is(target, expected.inode):
+        rename_exclusive(target, source)
+        raise Swapped
+    return Moved("rename")
+
+
+def _move_by_link(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None) -> Moved:
+    try:
+        link(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV and error.errno not in NO_LINK:
+            raise
+        return _copy_if_allowed(source, target, expected, copy, error)
+    if not _is(target, expected.inode):
+        unlink(target)  # a second name of a stranger's file; its own name is still there
+        raise Swapped
+    sync_folder(target.fd)
+    unlink_same(source, expected.inode)
+    sync_folder(source.fd)
+    return Moved("link")
+
+
+def _copy_if_allowed(
+    source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None, why: OSError
+) -> Moved:
+    if copy is None:
+        raise NeedsCopy(why.errno, why.strerror, source.name)
+    return move_by_copy(source, target, expected, copy)
+
+
+# ---------------------------------------------------------------- the verified copy
+
+
+def move_by_copy(source: Spot, target: Spot, expected: Seen, terms: CopyTerms) -> Moved:
+    """Copy a file, read the copy back, publish it, and only then remove the source."""
+    if look(target) is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.name)
+    work = Spot(target.fd, terms.temporary)
+    lost = _copy_to(source, work, expected, terms)
+    try:
+        publish(work, target)
+    except OSError:
+        with contextlib.suppress(OSError):  # recovery knows its name and drops it
+            unlink(work)
+        raise
+    sync_folder(target.fd)
+    unlink_same(source, expected.inode)
+    sync_folder(source.fd)
+    return Moved("copy", lost)
+
+
+def _copy_to(source: Spot, work: Spot, expected: Seen, terms: CopyTerms) -> tuple[str, ...]:
+    step("open")
+    from_fd = os.open(source.name, READ, dir_fd=source.fd)
+    try:
+        to_fd = create(work, 0o600)
+        try:
+            lost = _fill(from_fd, to_fd, expected, terms)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                unlink(work)
+            raise
+        finally:
+            os.close(to_fd)
+    finally:
+        os.close(from_fd)
+    return lost
+
+
+def _fill(from_fd: int, to_fd: int, expected: Seen, terms: CopyTerms) -> tuple[str, ...]:
+    for chunk in chunks(from_fd, terms.stop):
+        write_all(to_fd, chunk)
+    lost = _copy_metadata(from_fd, to_fd, terms)
+    sync_file(to_fd)
+    os.lseek(to_fd, 0, os.SEEK_SET)
+    _, sha256 = _digest(to_fd, terms.stop)
+    if sha256 != expected.sha256 or seen(os.fstat(from_fd)).identity != expected.identity:
+        raise Swapped
+    return lost
+
+
+def chunks(fd: int, stop: Stop | None = None) -> Iterator[bytes]:
+    """Yield what is left of an open file, chunk by chunk; `Interrupted` if `stop` says so."""
+    while True:
+        step("read")
+        chunk = os.read(fd, CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk
+        if stop is not None and stop():
+            raise Interrupted
+
+
+def _copy_metadata(from_fd: int, to_fd: int, terms: CopyTerms) -> tuple[str, ...]:
+    """Bring attributes, owner, mode and times along; return what could not be brought."""
+    lost = _copy_attributes(from_fd, to_fd)
+    owner = os.fstat(from_fd)
+    try:
+        step("chown")
+        os.fchown(to_fd, owner.st_uid, owner.st_gid)
+    except OSError:
+        lost.append("owner")
+    step("chmod")
+    os.fchmod(to_fd, terms.mode)
+    step("utime")
+    os.utime(to_fd, ns=(owner.st_atime_ns, terms.mtime_ns))
+    copied = seen(os.fstat(to_fd))
+    lost += [] if copied.mtime_ns == terms.mtime_ns else ["mtime_ns"]
+    lost += [] if copied.mode == terms.mode else ["mode"]
+    return tuple(lost)
+
+
+def _copy_attributes(from_fd: int, to_fd: int) -> list[str]:
+    """Copy extended attributes; return the names of those that the target would not take."""
+    if sys.platform == "darwin":
+        return _copy_attributes_macos(from_fd, to_fd)
+    lost = []
+    try:
+        names = os.listxattr(from_fd)
+    except OSError:
+        return []  # the source's file system has none
+    for name in names:
+        try:
+            step("setxattr")
+            os.setxattr(to_fd, name, os.getxattr(from_fd, name))
+        except OSError:
+            lost.append(name)
+    return lost
+
+
+def _copy_attributes_macos(from_fd: int, to_fd: int) -> list[str]:
+    """Copy attributes and access lists with the system's own copyfile; not run on Linux."""
+    acl_and_xattr = 1 << 0 | 1 << 2
+    return [] if _LIBC.fcopyfile(from_fd, to_fd, None, acl_and_xattr) == 0 else ["xattr"]
+
+
+def publish(work: Spot, target: Spot) -> None:
+    """Give a finished temporary its name in the same folder, without replacing."""
+    try:
+        rename_exclusive(work, target)
+    except OSError as error:
+        if error.errno not in NO_RENAME and error.errno != errno.EXDEV:
+            raise
+        link(work, target)
+        unlink(work)
