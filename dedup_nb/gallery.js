@@ -1,0 +1,969 @@
+// The review widget in the browser: every group has a row of one height, and only the rows in sight
+// exist. Groups and pictures are asked for when a row comes into sight; a choice is shown once the
+// kernel has answered that it is on disk. Texts from files only ever become `textContent`.
+
+const PAGE = 16; // groups asked for at once
+const BATCH = 24; // pictures asked for at once
+const IN_FLIGHT = 2; // questions of one kind that wait for an answer
+const PATIENCE_MS = 4000; // then a question is asked again
+const TRIES = 3;
+const KEPT_GROUPS = 400;
+const KEPT_PICTURES = 600;
+const OVERSCAN = 1; // rows kept above and below the sight
+const CANVAS_PX = 15e6; // browsers cut taller elements off
+const SIZES = [96, 128, 160, 208, 272, 352];
+const GAP = 8;
+
+const KEYS = [
+  ["↓ ↑", "next, previous group (also n, p)"],
+  ["→ ←", "next, previous image"],
+  ["PgDn PgUp Home End", "a page on or back, first, last group"],
+  ["r", "next group not yet reviewed"],
+  ["k", "keep this image"],
+  ["s", "stage this image: it moves to the review folder, it is not deleted"],
+  ["x", "clear my mark"],
+  ["d", "not duplicates: nothing of this group moves (again: take it back)"],
+  ["Enter", "accept the group as shown and go to the next (Shift+Enter: take it back)"],
+  ["u", "undo the last choice, again for the one before (also Ctrl+Z)"],
+  ["+ −", "larger, smaller pictures"],
+  ["?", "show or hide these keys"],
+];
+
+const SHAPES = {
+  keep: "M3 8.5l3.2 3.2L13 5",
+  stage: "M8 2v7M5 6.5L8 9.5l3-3M2.5 11v2.5h11V11",
+  protected: "M4 7.5h8v6H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
+  review: "M6 6a2 2 0 1 1 3 1.7c-.7.4-1 .8-1 1.6M8 12v.6",
+};
+const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "your call" };
+
+// -- small helpers --------------------------------------------------------------------------------
+
+function node(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function icon(shape) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", SHAPES[shape]);
+  svg.append(path);
+  return svg;
+}
+
+function button(text, label, onClick, className = "") {
+  const made = node("button", `dnb-button ${className}`, text);
+  made.type = "button";
+  made.title = label;
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
+const whole = (value) => (value ?? 0).toLocaleString("en");
+const counted = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
+
+function bytesText(bytes) {
+  if (bytes === null || bytes === undefined) return "";
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let at = 0;
+  while (bytes >= 1000 && at < units.length - 1) (bytes /= 1000), at++;
+  return `${bytes >= 100 || at === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[at]}`;
+}
+
+// What happens to an image as things stand: a person's mark, else "not duplicates", else the proposal.
+function standing(member, group) {
+  if (member.mark) return member.mark;
+  if (group.answered && member.role !== "protected") return "keep";
+  return member.role === "keeper" ? "keep" : member.role;
+}
+
+// -- questions to the kernel ----------------------------------------------------------------------
+
+// Questions that wait for an answer: few at a time, asked again when none comes.
+class Questions {
+  constructor(send, onSilence) {
+    this.send = send;
+    this.onSilence = onSilence;
+    this.waiting = new Map(); // name -> {message, asked, tries}
+    this.timer = setInterval(() => this.retry(), 500);
+  }
+
+  ask(name, message) {
+    this.waiting.set(name, { message, asked: performance.now(), tries: 1 });
+    this.send(message);
+  }
+
+  has(name) {
+    return this.waiting.has(name);
+  }
+
+  answered(name) {
+    return this.waiting.delete(name);
+  }
+
+  full(kind) {
+    let n = 0;
+    for (const { message } of this.waiting.values()) n += message.kind === kind;
+    return n >= IN_FLIGHT;
+  }
+
+  forget(kind) {
+    for (const [name, { message }] of this.waiting) if (message.kind === kind) this.waiting.delete(name);
+  }
+
+  retry() {
+    const now = performance.now();
+    for (const [name, question] of this.waiting) {
+      if (now - question.asked < PATIENCE_MS * question.tries) continue;
+      if (question.tries === TRIES) {
+        this.waiting.delete(name);
+        this.onSilence(question.message);
+      } else {
+        question.tries++;
+        this.send(question.message);
+      }
+    }
+  }
+
+  dispose() {
+    clearInterval(this.timer);
+  }
+}
+
+// Pictures by image key as Blob URLs; the ones unseen for longest are let go.
+class Pictures {
+  constructor() {
+    this.urls = new Map();
+    this.missing = new Set();
+  }
+
+  get(key) {
+    const url = this.urls.get(key);
+    if (url) this.urls.delete(key), this.urls.set(key, url);
+    return url;
+  }
+
+  known(key) {
+    return this.urls.has(key) || this.missing.has(key);
+  }
+
+  put(key, buffer, inSight) {
+    if (this.urls.has(key)) return;
+    this.urls.set(key, URL.createObjectURL(new Blob([buffer], { type: "image/jpeg" })));
+    for (const old of this.urls.keys()) {
+      if (this.urls.size <= KEPT_PICTURES) break;
+      if (!inSight(old)) this.drop(old);
+    }
+  }
+
+  drop(key) {
+    URL.revokeObjectURL(this.urls.get(key));
+    this.urls.delete(key);
+  }
+
+  dispose() {
+    for (const url of this.urls.values()) URL.revokeObjectURL(url);
+  }
+}
+
+// -- one picture ----------------------------------------------------------------------------------
+
+class Tile {
+  constructor(view, row, at) {
+    this.view = view;
+    this.row = row;
+    this.at = at; // position among the members of the group
+    this.el = node("div", "dnb-tile");
+    this.el.setAttribute("role", "gridcell");
+    this.picture = node("div", "dnb-picture");
+    this.image = node("img");
+    this.image.alt = "";
+    this.image.draggable = false;
+    this.image.addEventListener("error", () => this.lost());
+    this.blank = node("span", "dnb-blank");
+    this.badges = node("div", "dnb-badges");
+    this.value = node("span", "dnb-value");
+    this.picture.append(this.image, this.blank, this.badges, this.value);
+    this.picture.addEventListener("click", () => view.focusOn(row.index, at));
+    this.marks = node("div", "dnb-marks");
+    this.keep = this.markButton("keep", "Keep");
+    this.stage = this.markButton("stage", "Stage");
+    this.name = node("div", "dnb-name");
+    this.meta = node("div", "dnb-meta");
+    this.el.append(this.picture, this.marks, this.name, this.meta);
+  }
+
+  markButton(mark, word) {
+    const made = button("", word, () => {
+      this.view.focusOn(this.row.index, this.at);
+      this.view.mark(this.member.mark === mark ? null : mark);
+    });
+    made.classList.add(`dnb-mark-${mark}`);
+    made.tabIndex = -1; // k and s do the same; one stop of the Tab key for the whole grid
+    made.append(icon(mark), node("span", "", word));
+    this.marks.append(made);
+    return made;
+  }
+
+  lost() {
+    if (this.member) this.view.pictures.missing.add(this.member.key);
+    this.paintPicture();
+  }
+
+  paint(group, member) {
+    this.member = member;
+    const now = standing(member, group);
+    this.el.id = `${this.view.uid}-${this.row.index}-${this.at}`;
+    this.el.dataset.key = member.key;
+    this.el.dataset.standing = now;
+    this.el.dataset.mark = member.mark ?? "";
+    this.el.style.width = `${this.view.size + 2}px`;
+    this.picture.style.height = `${this.view.size}px`;
+    this.paintMarks(now);
+    this.paintTexts(group, now);
+    this.paintPicture();
+    const focused = this.view.focus === this.row.index && this.view.member === this.at;
+    this.el.classList.toggle("dnb-focus", focused);
+    this.el.setAttribute("aria-selected", focused);
+  }
+
+  paintMarks(now) {
+    for (const [mark, made] of [["keep", this.keep], ["stage", this.stage]]) {
+      const pressed = now === mark || (mark === "keep" && now === "protected");
+      const whose = this.member.mark === mark ? "your mark" : pressed ? "proposed" : "";
+      made.setAttribute("aria-pressed", pressed);
+      made.dataset.whose = whose;
+      const label = `${mark === "keep" ? "Keep" : "Stage"} ${this.member.name}`;
+      made.setAttribute("aria-label", whose ? `${label}, ${whose}` : label);
+      made.title = whose === "your mark" ? "your mark; click to clear it" : whose;
+    }
+    const shape = this.member.role === "protected" ? "protected" : "keep";
+    if (this.keep.dataset.shape !== shape) {
+      this.keep.dataset.shape = shape;
+      this.keep.firstChild.replaceWith(icon(shape));
+    }
+  }
+
+  paintTexts(group, now) {
+    const { name, value, badges, width, height, bytes, reason, folder } = this.member;
+    this.name.textContent = name;
+    const pixels = width && height ? `${width}×${height}` : "";
+    this.meta.textContent = [pixels, bytesText(bytes)].filter(Boolean).join(" · ");
+    this.value.textContent = this.at === 0 ? "keeper" : value;
+    this.value.hidden = !this.value.textContent;
+    const chips = now === "review" ? [...badges, WORDS.review] : badges;
+    this.badges.replaceChildren(
+      ...chips.map((text) => node("span", text === WORDS.review ? "dnb-call" : "", text)),
+    );
+    this.picture.title = [folder ? `${folder}/${name}` : name, reason].filter(Boolean).join("\n");
+    const spoken = [name, this.member.mark ? `your mark ${now}` : WORDS[now] ?? now];
+    spoken.push(this.value.textContent, ...badges, this.meta.textContent, reason);
+    this.el.setAttribute("aria-label", spoken.filter(Boolean).join(", "));
+  }
+
+  paintPicture() {
+    const url = this.view.pictures.get(this.member.key);
+    const missing = this.view.pictures.missing.has(this.member.key);
+    if (url && !missing && this.image.getAttribute("src") !== url) this.image.src = url;
+    this.image.hidden = !url || missing;
+    if (this.image.hidden) this.image.removeAttribute("src");
+    this.blank.textContent = missing ? "no picture" : "";
+    this.blank.hidden = !this.image.hidden;
+  }
+}
+
+// -- one group ------------------------------------------------------------------------------------
+
+class Row {
+  constructor(view, index) {
+    this.view = view;
+    this.index = index;
+    this.first = 1; // first member shown after the keeper
+    this.tiles = new Map();
+    this.el = node("div", "dnb-row");
+    this.el.setAttribute("role", "row");
+    this.el.setAttribute("aria-rowindex", index + 1);
+    this.head = node("div", "dnb-head");
+    this.head.setAttribute("role", "presentation");
+    this.place = node("span", "dnb-place", whole(index + 1));
+    this.title = node("span", "dnb-title");
+    this.state = node("span", "dnb-state");
+    this.span = node("span", "dnb-span");
+    this.back = this.small("‹", "earlier images of this group", () => this.shift(-1));
+    this.on = this.small("›", "more images of this group", () => this.shift(1));
+    this.not = this.small("Not duplicates", "Not duplicates: nothing of this group moves (d)", () =>
+      view.answer(index, "not_duplicate"),
+    );
+    this.accept = this.small("Accept", "Accept this group as shown (Enter)", () =>
+      view.answer(index, "review"),
+    );
+    const tools = node("span", "dnb-tools");
+    tools.append(this.back, this.span, this.on, this.not, this.accept);
+    this.head.append(this.place, this.title, this.state, tools);
+    this.strip = node("div", "dnb-strip");
+    this.strip.setAttribute("role", "presentation");
+    this.strip.addEventListener("wheel", (event) => this.wheel(event), { passive: true });
+    this.el.append(this.head, this.strip);
+  }
+
+  small(text, label, onClick) {
+    const made = button(text, label, onClick, "dnb-small");
+    made.tabIndex = -1;
+    return made;
+  }
+
+  shift(pages) {
+    this.view.focusGrid();
+    const group = this.view.groups.get(this.index);
+    const others = this.view.fit - 1;
+    this.first = clamp(this.first + pages * others, 1, Math.max(1, group.size - others));
+    this.paint(group);
+    this.view.pump();
+  }
+
+  wheel(event) {
+    if (Math.abs(event.deltaX) < 2 * Math.abs(event.deltaY)) return;
+    this.drift = (this.drift ?? 0) + event.deltaX;
+    if (Math.abs(this.drift) < this.view.size) return;
+    const group = this.view.groups.get(this.index);
+    const last = group ? Math.max(1, group.size - this.view.fit + 1) : 1;
+    this.first = clamp(this.first + Math.sign(this.drift), 1, last);
+    this.drift = 0;
+    if (group) this.paint(group);
+    this.view.pump();
+  }
+
+  // Members in sight: the keeper always, then as many others as fit.
+  range(group) {
+    const others = Math.max(1, this.view.fit - 1);
+    const last = Math.max(1, group.size - others);
+    if (this.view.focus === this.index && this.view.member > 0 && this.view.follow) {
+      this.first = clamp(this.first, this.view.member - others + 1, this.view.member);
+    }
+    this.first = clamp(this.first, 1, last);
+    const shown = [0];
+    for (let at = this.first; at < Math.min(group.size, this.first + others); at++) shown.push(at);
+    return shown;
+  }
+
+  paint(group) {
+    this.el.classList.toggle("dnb-current", this.view.focus === this.index);
+    this.el.classList.toggle("dnb-waiting", !group);
+    if (!group) return; // what was here stays until the answer comes
+    if (this.version !== this.view.version) this.first = 1;
+    this.version = this.view.version;
+    const range = this.range(group);
+    this.paintHead(group, range);
+    const kept = new Map();
+    for (const at of range) {
+      const member = group.members[at];
+      if (!member) continue; // asked for, not here yet
+      const tile = this.tiles.get(at) ?? new Tile(this.view, this, at);
+      tile.paint(group, member);
+      kept.set(at, tile);
+    }
+    const wanted = [...kept.values()].map((tile) => tile.el);
+    const there = [...this.strip.children];
+    if (wanted.length !== there.length || wanted.some((el, k) => el !== there[k])) {
+      this.strip.replaceChildren(...wanted);
+    }
+    this.tiles = kept;
+  }
+
+  paintHead(group, range) {
+    this.title.textContent = group.title;
+    this.title.title = group.title;
+    this.el.dataset.state = group.answered ? "answered" : group.reviewed ? "reviewed" : "open";
+    this.state.replaceChildren();
+    if (group.answered || group.reviewed) {
+      this.state.append(icon("keep"), group.answered ? "not duplicates" : "reviewed");
+    }
+    const hidden = group.size > range.length;
+    this.back.hidden = this.on.hidden = !hidden;
+    this.back.disabled = this.first <= 1;
+    this.on.disabled = range[range.length - 1] >= group.size - 1;
+    const last = range[range.length - 1] + 1;
+    this.span.textContent = hidden
+      ? `1, ${this.first + 1}–${last} of ${whole(group.size)}`
+      : counted(group.size, "image", "images");
+    this.not.setAttribute("aria-pressed", group.answered);
+    this.accept.setAttribute("aria-pressed", group.accepted);
+    const name = `group ${this.index + 1}, ${group.title}, ${counted(group.size, "image", "images")}`;
+    this.el.setAttribute("aria-label", `${name}, ${this.state.textContent || "not reviewed"}`);
+  }
+
+  // Members in sight that are not here yet, as the start of a page, or null.
+  lacking(group) {
+    const at = this.range(group).find((k) => !group.members[k]);
+    return at === undefined ? null : at;
+  }
+}
+
+// -- the whole ------------------------------------------------------------------------------------
+
+class View {
+  constructor(model, el) {
+    this.model = model;
+    this.uid = `dnb-${Math.random().toString(36).slice(2, 10)}`;
+    this.groups = new Map(); // of this version only
+    this.rows = new Map(); // in sight only
+    this.pictures = new Pictures();
+    this.questions = new Questions((message) => model.send(message), (m) => this.silence(m));
+    this.size = SIZES[1];
+    this.focus = model.get("focus");
+    this.member = 0;
+    this.follow = true; // the strip follows the focus, until it is moved by hand
+    this.version = model.get("version");
+    this.requests = 0;
+    this.silent = new Set();
+    this.build(el);
+    this.listen();
+    this.measure();
+    this.setTop(model.get("top") * this.rowHeight);
+    this.paintSums();
+    this.draw();
+  }
+
+  build(el) {
+    this.root = node("div", "dnb-gallery");
+    // JupyterLab's own keys (x, d d, b, ...) would cut and delete cells
+    this.root.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.root.style.height = `${this.model.get("height_px")}px`;
+    this.root.append(this.buildBar(), this.buildProblem(), this.buildGrid(), this.buildFoot());
+    this.buildHelp();
+    el.append(this.root);
+  }
+
+  buildBar() {
+    const bar = node("div", "dnb-bar");
+    bar.setAttribute("role", "toolbar");
+    bar.setAttribute("aria-label", "review");
+    this.sums = node("div", "dnb-sums");
+    const tools = node("div", "dnb-tools");
+    this.position = node("span", "dnb-position");
+    this.undoButton = button("Undo", "Undo the last choice (u)", () => this.undo());
+    const smaller = button("−", "smaller pictures (−)", () => this.resize(-1), "dnb-square");
+    const larger = button("+", "larger pictures (+)", () => this.resize(1), "dnb-square");
+    this.helpButton = button("?", "show the keys (?)", () => this.toggleHelp(), "dnb-square");
+    tools.append(this.position, this.undoButton, smaller, larger, this.helpButton);
+    bar.append(this.sums, tools);
+    return bar;
+  }
+
+  buildProblem() {
+    this.problem = node("div", "dnb-problem");
+    this.problem.setAttribute("role", "alert");
+    this.problem.hidden = true;
+    return this.problem;
+  }
+
+  buildGrid() {
+    this.grid = node("div", "dnb-grid");
+    this.grid.tabIndex = 0;
+    this.grid.setAttribute("role", "grid");
+    this.grid.setAttribute("aria-label", "groups of near-duplicates; press ? for the keys");
+    this.canvas = node("div", "dnb-canvas");
+    this.canvas.setAttribute("role", "presentation");
+    this.empty = node("p", "dnb-empty", "No groups at this threshold.");
+    this.grid.append(this.canvas, this.empty);
+    return this.grid;
+  }
+
+  buildFoot() {
+    const foot = node("div", "dnb-foot");
+    this.detail = node("div", "dnb-detail");
+    this.why = node("div", "dnb-why");
+    this.said = node("div", "dnb-said");
+    this.said.setAttribute("role", "status"); // read out when it changes
+    foot.append(this.detail, this.said, this.why);
+    return foot;
+  }
+
+  buildHelp() {
+    this.help = node("div", "dnb-help");
+    this.help.setAttribute("role", "dialog");
+    this.help.setAttribute("aria-label", "keys");
+    this.help.hidden = true;
+    const list = node("dl");
+    for (const [keys, what] of KEYS) {
+      const term = node("dt");
+      term.append(...keys.split(" ").map((key) => node("kbd", "", key)));
+      list.append(term, node("dd", "", what));
+    }
+    const legend = node("p", "", "A filled button is your mark, an outlined one the proposal. ");
+    legend.append("Nothing moves from here: choices are written down, and staging comes later.");
+    this.help.append(list, legend, button("Close", "close (Esc)", () => this.toggleHelp(false)));
+    this.root.append(this.help);
+  }
+
+  // -- listening ----------------------------------------------------------------------------------
+
+  listen() {
+    this.off = [];
+    const on = (event, act) => {
+      this.model.on(event, act);
+      this.off.push(() => this.model.off(event, act));
+    };
+    on("change:version", () => this.onVersion());
+    on("msg:custom", (message, buffers) => this.onMessage(message, buffers));
+    for (const name of ["sums", "reviewed", "undoable", "problems", "count"]) {
+      on(`change:${name}`, () => this.paintSums());
+    }
+    on("change:height_px", () => {
+      this.root.style.height = `${this.model.get("height_px")}px`;
+    });
+    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.grid.addEventListener("scroll", () => this.soon());
+    this.observer = new ResizeObserver(() => this.onResize());
+    this.observer.observe(this.grid);
+  }
+
+  dispose() {
+    for (const off of this.off) off();
+    this.observer.disconnect();
+    this.questions.dispose();
+    this.pictures.dispose();
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.lookTimer);
+    clearTimeout(this.countTimer);
+    this.root.remove();
+  }
+
+  onVersion() {
+    const offset = this.top() - (this.reported ?? 0) * this.rowHeight;
+    this.key = this.current()?.key;
+    this.version = this.model.get("version");
+    this.groups.clear();
+    this.questions.forget("groups");
+    this.questions.forget("members");
+    this.focus = this.model.get("focus");
+    this.measure();
+    this.reported = this.model.get("top");
+    this.setTop(this.reported * this.rowHeight + offset);
+    this.paintSums();
+    this.count();
+    this.soon();
+  }
+
+  onMessage(message, buffers) {
+    if (this.silent.size || !this.problem.hidden) this.onLife();
+    if (message.kind === "groups") this.onGroups(message);
+    else if (message.kind === "members") this.onMembers(message);
+    else if (message.kind === "thumbnails") this.onThumbnails(message, buffers);
+    else if (message.kind === "decided") this.onDecided(message);
+    else if (message.kind === "failed") this.onFailed(message);
+    this.pump();
+  }
+
+  onGroups({ version, start, groups }) {
+    if (version !== this.version) return;
+    this.questions.answered(`groups ${start}`);
+    for (const group of groups) this.keepGroup(group);
+    this.soon();
+  }
+
+  keepGroup(group) {
+    const old = this.groups.get(group.index);
+    if (old && old.size === group.size) group.members.push(...old.members.slice(group.members.length));
+    this.groups.delete(group.index);
+    this.groups.set(group.index, group);
+    for (const index of this.groups.keys()) {
+      if (this.groups.size <= KEPT_GROUPS) break;
+      if (!this.rows.has(index) && index !== this.focus) this.groups.delete(index);
+    }
+    if (group.index === this.focus && this.key !== undefined) {
+      this.member = Math.max(0, group.members.findIndex((member) => member.key === this.key));
+      this.key = undefined;
+    }
+  }
+
+  onMembers({ version, group, start, members }) {
+    this.questions.answered(`members ${group} ${start}`);
+    const kept = this.groups.get(group);
+    if (version !== this.version || !kept) return;
+    members.forEach((member, k) => (kept.members[start + k] = member));
+    this.soon();
+  }
+
+  onThumbnails({ keys, missing }, buffers) {
+    const inSight = this.keysInSight();
+    keys.forEach((key, k) => this.pictures.put(key, buffers[k], (old) => inSight.has(old)));
+    for (const key of missing) this.pictures.missing.add(key);
+    const here = new Set([...keys, ...missing]);
+    for (const [name, { message }] of this.questions.waiting) {
+      if (message.kind !== "thumbnails") continue;
+      message.keys = message.keys.filter((key) => !here.has(key));
+      if (!message.keys.length) this.questions.answered(name);
+    }
+    for (const row of this.rows.values()) {
+      for (const tile of row.tiles.values()) if (here.has(tile.member.key)) tile.paintPicture();
+    }
+  }
+
+  onDecided(message) {
+    const mine = this.questions.answered(`decide ${message.request}`);
+    for (const [key, mark] of Object.entries(message.marks)) this.setMark(Number(key), mark);
+    if (message.version === this.version) {
+      for (const group of message.groups) this.keepGroup(group);
+      if (mine && message.go !== null) this.focusOn(message.go, this.memberOf(message));
+    }
+    this.say(message.said);
+    this.soon();
+  }
+
+  memberOf({ go, marks }) {
+    const [key] = Object.keys(marks);
+    const at = this.groups.get(go)?.members.findIndex((member) => member.key === Number(key));
+    return at > 0 ? at : 0;
+  }
+
+  setMark(key, mark) {
+    for (const group of this.groups.values()) {
+      for (const member of group.members) if (member?.key === key) member.mark = mark;
+    }
+  }
+
+  onFailed({ request, said }) {
+    this.questions.answered(`decide ${request}`);
+    this.complain(said);
+  }
+
+  // No answer for long: the kernel computes, or it is gone. What was confirmed is on disk.
+  silence(message) {
+    this.silent.add(message.kind);
+    const lost = message.kind === "decide" ? "Your last choice may not be saved. " : "";
+    this.complain(`${lost}The kernel does not answer; choices shown here before are on disk.`);
+  }
+
+  onLife() {
+    this.silent.clear();
+    if (!this.model.get("problems").length) this.problem.hidden = true;
+  }
+
+  // -- where things are ---------------------------------------------------------------------------
+
+  measure() {
+    this.total = this.model.get("count");
+    this.rowHeight = this.size + 110;
+    this.sight = this.grid.clientHeight || 400;
+    const width = (this.grid.clientWidth || 800) - 2 * GAP - 10;
+    this.fit = Math.max(2, Math.floor((width + GAP) / (this.size + 2 + GAP)));
+    this.tall = this.total * this.rowHeight;
+    this.canvas.style.height = `${Math.min(this.tall, CANVAS_PX)}px`;
+    this.empty.hidden = this.total > 0;
+    this.focus = clamp(this.focus, 0, Math.max(0, this.total - 1));
+    this.grid.setAttribute("aria-rowcount", this.total);
+  }
+
+  // Pixels from the first row, also where the canvas is shorter than all rows together.
+  top() {
+    if (this.tall <= CANVAS_PX) return this.grid.scrollTop;
+    return (this.grid.scrollTop / (CANVAS_PX - this.sight)) * (this.tall - this.sight);
+  }
+
+  setTop(top) {
+    const at = clamp(top, 0, Math.max(0, this.tall - this.sight));
+    const scale = this.tall <= CANVAS_PX ? 1 : (CANVAS_PX - this.sight) / (this.tall - this.sight);
+    this.grid.scrollTop = at * scale;
+  }
+
+  onResize() {
+    if (!this.grid.clientHeight) return; // hidden with its tab
+    const row = this.top() / this.rowHeight;
+    this.measure();
+    this.setTop(row * this.rowHeight);
+    this.soon();
+  }
+
+  resize(step) {
+    const at = clamp(SIZES.indexOf(this.size) + step, 0, SIZES.length - 1);
+    const row = this.focus * this.rowHeight - this.top();
+    this.size = SIZES[at];
+    this.measure();
+    this.setTop(this.focus * this.rowHeight - row);
+    this.reveal();
+    this.soon();
+  }
+
+  // -- drawing ------------------------------------------------------------------------------------
+
+  soon() {
+    if (!this.frame) {
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.draw();
+      });
+    }
+  }
+
+  draw() {
+    const top = this.top();
+    const shift = this.grid.scrollTop - top;
+    const first = clamp(Math.floor(top / this.rowHeight) - OVERSCAN, 0, Math.max(0, this.total - 1));
+    const stop = Math.min(this.total, Math.ceil((top + this.sight) / this.rowHeight) + OVERSCAN);
+    this.inSight = [first, stop];
+    for (const [index, row] of this.rows) {
+      if (index < first || index >= stop) row.el.remove(), this.rows.delete(index);
+    }
+    for (let index = first; index < stop; index++) {
+      const row = this.rows.get(index) ?? this.addRow(index);
+      row.el.style.transform = `translateY(${index * this.rowHeight + shift}px)`;
+      row.el.style.height = `${this.rowHeight}px`;
+      row.paint(this.groups.get(index));
+    }
+    this.paintFocus();
+    this.pump();
+    this.look();
+  }
+
+  addRow(index) {
+    const row = new Row(this, index);
+    this.rows.set(index, row);
+    const next = this.rows.get(index + 1);
+    if (next) next.el.before(row.el);
+    else this.canvas.append(row.el);
+    return row;
+  }
+
+  keysInSight() {
+    const keys = new Set();
+    for (const row of this.rows.values()) for (const { member } of row.tiles.values()) keys.add(member.key);
+    return keys;
+  }
+
+  paintSums() {
+    const sums = this.model.get("sums");
+    const parts = [[whole(this.model.get("count")), "groups"]];
+    if (sums.images !== undefined) parts.push([whole(sums.images), "would move"]);
+    if (sums.bytes !== undefined) parts.push([bytesText(sums.bytes), "freed"]);
+    const reviewed = this.model.get("reviewed");
+    if (reviewed !== null) parts.push([whole(reviewed), "reviewed"]);
+    this.sums.replaceChildren(
+      ...parts.map(([value, what]) => {
+        const part = node("span");
+        part.append(node("b", "", value), ` ${what}`);
+        return part;
+      }),
+    );
+    this.undoButton.disabled = !this.model.get("undoable");
+    const problems = this.model.get("problems");
+    if (problems.length) this.complain(problems.join("\n"));
+  }
+
+  paintFocus() {
+    const group = this.groups.get(this.focus);
+    const member = this.current();
+    this.position.textContent = this.total ? `${whole(this.focus + 1)} / ${whole(this.total)}` : "";
+    this.grid.setAttribute("aria-activedescendant", `${this.uid}-${this.focus}-${this.member}`);
+    this.detail.replaceChildren();
+    this.why.textContent = "";
+    if (!member) return;
+    const now = standing(member, group);
+    const word = member.mark ? `${now} (your mark)` : WORDS[now] ?? now;
+    const path = member.folder ? `${member.folder}/${member.name}` : member.name;
+    this.detail.append(node("b", `dnb-is-${now}`, word), node("bdi", "", path));
+    this.detail.title = path;
+    const { value, reason, root, stage, mtime } = member;
+    const facts = [this.member === 0 ? "keeper" : value && `${value} to the keeper`, reason];
+    facts.push(root, stage, mtime);
+    this.why.textContent = facts.filter(Boolean).join(" · ");
+    this.why.title = this.why.textContent;
+  }
+
+  say(text) {
+    this.said.textContent = text;
+  }
+
+  complain(text) {
+    this.problem.textContent = text;
+    this.problem.hidden = false;
+  }
+
+  // -- asking -------------------------------------------------------------------------------------
+
+  // Ask for what is in sight and not here; called again after each answer, so that what has left
+  // the sight meanwhile is never asked for.
+  pump() {
+    if (!this.inSight || this.silent.size) return;
+    this.askGroups();
+    this.askMembers();
+    this.askThumbnails();
+  }
+
+  askGroups() {
+    const [first, stop] = this.inSight;
+    for (let index = first; index < stop; index++) {
+      const start = Math.floor(index / PAGE) * PAGE;
+      if (this.groups.has(index) || this.questions.has(`groups ${start}`)) continue;
+      if (this.questions.full("groups")) return;
+      const page = { kind: "groups", version: this.version, start, stop: start + PAGE };
+      this.questions.ask(`groups ${start}`, page);
+    }
+  }
+
+  askMembers() {
+    for (const [index, row] of this.rows) {
+      const group = this.groups.get(index);
+      const start = group ? row.lacking(group) : null;
+      const name = `members ${index} ${start}`;
+      if (start === null || this.questions.has(name) || this.questions.full("members")) continue;
+      this.questions.ask(name, { kind: "members", version: this.version, group: index, start });
+    }
+  }
+
+  askThumbnails() {
+    while (!this.questions.full("thumbnails")) {
+      const asked = new Set();
+      for (const { message } of this.questions.waiting.values()) {
+        for (const key of message.kind === "thumbnails" ? message.keys : []) asked.add(key);
+      }
+      const keys = [...this.keysInSight()].filter((k) => !asked.has(k) && !this.pictures.known(k));
+      if (!keys.length) return;
+      const message = { kind: "thumbnails", keys: keys.slice(0, BATCH) };
+      this.questions.ask(`thumbnails ${this.requests++}`, message);
+    }
+  }
+
+  // Tell the kernel where we are, so that another cut can be shown at the same place.
+  look() {
+    const top = Math.floor(this.top() / this.rowHeight);
+    const at = `${this.version} ${this.focus} ${top}`;
+    if (at === this.looked) return;
+    this.looked = at;
+    clearTimeout(this.lookTimer);
+    this.lookTimer = setTimeout(() => {
+      this.reported = top;
+      this.model.send({ kind: "look", version: this.version, focus: this.focus, top });
+    }, 80);
+  }
+
+  count() {
+    clearTimeout(this.countTimer);
+    this.countTimer = setTimeout(
+      () => this.model.send({ kind: "count", version: this.version }),
+      400,
+    );
+  }
+
+  // -- choosing -----------------------------------------------------------------------------------
+
+  current() {
+    return this.groups.get(this.focus)?.members[this.member];
+  }
+
+  focusGrid() {
+    this.follow = false;
+    this.grid.focus({ preventScroll: true });
+  }
+
+  focusOn(index, member = 0) {
+    this.focus = clamp(index, 0, Math.max(0, this.total - 1));
+    const size = this.groups.get(this.focus)?.size ?? 1;
+    this.member = clamp(member, 0, size - 1);
+    this.follow = true;
+    this.key = undefined;
+    this.grid.focus({ preventScroll: true });
+    this.reveal();
+    this.draw();
+  }
+
+  reveal() {
+    const at = this.focus * this.rowHeight;
+    if (at < this.top()) this.setTop(at);
+    else if (at + this.rowHeight > this.top() + this.sight) {
+      this.setTop(Math.min(at, at + this.rowHeight - this.sight));
+    }
+  }
+
+  nextOpen() {
+    for (let index = this.focus + 1; index < this.total; index++) {
+      if (!this.groups.get(index)?.reviewed) return this.focusOn(index);
+    }
+    this.say("no group after this one is unreviewed");
+  }
+
+  decide(message) {
+    const request = `${this.uid}-${this.requests++}`; // asked again, it is not decided twice
+    const sent = { kind: "decide", request, version: this.version, group: this.focus, ...message };
+    this.questions.ask(`decide ${request}`, sent);
+  }
+
+  mark(mark) {
+    const member = this.current();
+    if (!member || member.mark === mark) return;
+    this.decide({ what: "mark", key: member.key, mark });
+  }
+
+  answer(index, what, answer) {
+    const group = this.groups.get(index);
+    if (!group) return;
+    if (index !== this.focus) this.focusOn(index);
+    this.grid.focus({ preventScroll: true });
+    const now = what === "review" ? group.accepted : group.answered;
+    const wanted = answer ?? !now;
+    if (wanted !== now) this.decide({ what, answer: wanted });
+  }
+
+  undo() {
+    this.grid.focus({ preventScroll: true });
+    this.decide({ what: "undo" });
+  }
+
+  toggleHelp(open = this.help.hidden) {
+    this.help.hidden = !open;
+    this.helpButton.setAttribute("aria-expanded", open);
+    if (open) this.help.querySelector("button").focus();
+    else this.grid.focus({ preventScroll: true });
+  }
+
+  onKey(event) {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const undo = (event.ctrlKey || event.metaKey) && event.key === "z";
+    const onButton = event.target.closest("button") && ["Enter", " "].includes(event.key);
+    const act = undo ? () => this.undo() : plain && !onButton && this.actions(event)[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+
+  actions(event) {
+    const page = Math.max(1, Math.floor(this.sight / this.rowHeight));
+    const group = (step) => () => this.focusOn(this.focus + step);
+    const image = (step) => () => this.focusOn(this.focus, this.member + step);
+    return {
+      ArrowDown: group(1), n: group(1), ArrowUp: group(-1), p: group(-1),
+      PageDown: group(page), PageUp: group(-page),
+      Home: () => this.focusOn(0), End: () => this.focusOn(this.total - 1),
+      ArrowRight: image(1), ArrowLeft: image(-1),
+      r: () => this.nextOpen(),
+      k: () => this.mark("keep"), s: () => this.mark("stage"), x: () => this.mark(null),
+      d: () => this.answer(this.focus, "not_duplicate"),
+      Enter: () => this.accept(!event.shiftKey),
+      u: () => this.undo(),
+      "+": () => this.resize(1), "=": () => this.resize(1), "-": () => this.resize(-1),
+      "?": () => this.toggleHelp(),
+      Escape: () => this.toggleHelp(false),
+    }; // prettier-ignore
+  }
+
+  accept(answer) {
+    this.answer(this.focus, "review", answer);
+    if (answer) this.focusOn(this.focus + 1);
+  }
+}
+
+function render({ model, el }) {
+  const view = new View(model, el);
+  return () => view.dispose(); // no listener outlives its view
+}
+
+export default { render };

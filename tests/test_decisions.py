@@ -1,0 +1,276 @@
+"""Decisions: what a person said, remembered by content."""
+
+import json
+import os
+
+import pytest
+
+from dedup_nb.decisions import Decisions
+
+A, B, C = "a" * 64, "b" * 64, "c" * 64
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_a_mark_is_a_line_on_disk_at_once(tmp_path):
+    path = tmp_path / "new" / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.mark("x.png", A, "stage", group="g1", finder="10_phash")
+    [line] = lines(path)
+    assert line.pop("when").endswith("Z")
+    assert line == {
+        "version": 1,
+        "what": "mark",
+        "group": "g1",
+        "finder": "10_phash",
+        "path": "x.png",
+        "sha256": A,
+        "mark": "stage",
+    }
+
+
+def test_each_line_is_synced_before_mark_returns(tmp_path, monkeypatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_size), real(fd))[1])
+    path = tmp_path / "decisions.jsonl"
+    Decisions(path).mark("x.png", A, "stage")
+    assert synced[0] == path.stat().st_size
+
+
+def test_marks_survive_a_restart_and_the_last_one_holds(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    first = Decisions(path)
+    first.mark("x.png", A, "stage")
+    first.mark("y.png", B, "keep")
+    first.mark("x.png", A, "keep")
+    first.mark("y.png", B, None)
+    assert Decisions(path).marks_for(["x.png", "y.png", "z.png"], [A, B, C]) == ["keep", None, None]
+
+
+def test_two_notebooks_share_one_file(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    one, other = Decisions(path), Decisions(path)
+    one.mark("x.png", A, "stage")
+    other.mark("y.png", B, "keep")
+    assert one.marks_for(["x.png", "y.png"], [A, B]) == ["stage", "keep"]
+    assert one.undo()["path"] == "y.png"
+    assert other.marks_for(["x.png", "y.png"], [A, B]) == ["stage", None]
+
+
+@pytest.mark.parametrize("said", ["trash", "", "KEEP"])
+def test_what_is_no_mark_is_refused_and_not_written(tmp_path, said):
+    path = tmp_path / "decisions.jsonl"
+    with pytest.raises(ValueError, match="is no mark"):
+        Decisions(path).mark("x.png", A, said)
+    assert not path.exists()
+
+
+def test_an_image_without_a_digest_cannot_be_decided_on():
+    with pytest.raises(ValueError, match="no digest"):
+        Decisions(None).mark("x.png", "", "keep")
+    with pytest.raises(ValueError, match="no digest"):
+        Decisions(None).not_duplicate([("x.png", A), ("y.png", "")])
+
+
+def test_a_name_that_is_no_utf8_is_remembered_exactly(tmp_path):
+    path, name = tmp_path / "decisions.jsonl", "caf\udce9 \u2028\n.png"
+    Decisions(path).mark(name, A, "stage")
+    assert path.read_bytes().isascii()
+    assert path.read_bytes().count(b"\n") == 1
+    assert Decisions(path).marks_for([name], [A]) == ["stage"]
+
+
+def test_undo_takes_back_one_decision_after_another_also_after_a_restart(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    first = Decisions(path)
+    first.mark("x.png", A, "stage")
+    first.mark("x.png", A, "keep")
+    first.not_duplicate([("x.png", A), ("y.png", B)])
+    assert first.undo()["answer"] is False
+    again = Decisions(path)
+    assert not again.answered({A, B})
+    assert again.undo()["mark"] == "stage"
+    assert again.marks_for(["x.png"], [A]) == ["stage"]
+    assert again.undo()["mark"] is None
+    assert again.marks_for(["x.png"], [A]) == [None]
+    assert again.undo() is None
+    assert len(lines(path)) == 6  # nothing was taken out of the file
+
+
+def test_a_decision_after_an_undo_can_be_undone_in_turn():
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    decisions.undo()
+    decisions.mark("x.png", A, "keep")
+    decisions.undo()
+    assert decisions.marks_for(["x.png"], [A]) == [None]
+    assert decisions.undo() is None
+
+
+def test_of_two_exact_copies_only_the_marked_one_is_marked():
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    assert decisions.marks_for(["x.png", "copy.png"], [A, A]) == ["stage", None]
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["moved/x.png"], ["stage"]),
+        (["moved/x.png", "x2.png"], [None, None]),  # which of the two was it? ask again
+        (["x.png", "x2.png"], ["stage", None]),  # it never moved
+    ],
+)
+def test_a_mark_follows_a_renamed_image_if_that_is_certain(paths, expected):
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    assert decisions.marks_for(paths, [A] * len(paths)) == expected
+
+
+def test_a_mark_does_not_pass_to_the_copy_that_stays_when_the_marked_one_leaves():
+    decisions = Decisions(None)
+    decisions.marks_for(["x.png", "twin.png"], [A, A])
+    decisions.mark("x.png", A, "stage")
+    assert decisions.marks_for(["twin.png"], [A]) == [None]
+    assert decisions.marks_for(["twin.png", "renamed.png"], [A, A]) == [None, "stage"]
+
+
+def test_the_renamed_of_two_copies_inherits_while_the_other_has_a_mark_of_its_own():
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    decisions.mark("y.png", A, "keep")
+    assert decisions.marks_for(["y.png", "new.png"], [A, A]) == ["keep", "stage"]
+
+
+def test_a_mark_on_a_moved_image_replaces_the_one_it_inherited(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.mark("x.png", A, "stage")
+    decisions.marks_for(["new.png"], [A])
+    decisions.mark("new.png", A, None)
+    assert decisions.marks_for(["new.png"], [A]) == [None]
+    assert Decisions(path).marks_for(["new.png"], [A]) == [None]
+    decisions.undo()
+    assert Decisions(path).marks_for(["new.png"], [A]) == ["stage"]
+
+
+def test_a_path_with_other_content_has_no_mark():
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    assert decisions.marks_for(["x.png", "y.png"], [B, A]) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("group", "answered"),
+    [
+        ({A, B, C}, True),
+        ({A, B}, True),  # fewer of the same
+        ({A, B, C, "d" * 64}, False),  # a new member joined
+        ({A, "d" * 64}, False),
+        ({A}, False),  # exact copies of one picture were never asked about
+        (set(), False),
+    ],
+)
+def test_not_duplicates_stays_answered_until_a_new_member_joins(tmp_path, group, answered):
+    path = tmp_path / "decisions.jsonl"
+    Decisions(path).not_duplicate([("x.png", A), ("y.png", B), ("z.png", C)])
+    assert Decisions(path).answered(group) is answered
+
+
+def test_not_duplicates_can_be_taken_back_for_a_smaller_group():
+    decisions = Decisions(None)
+    decisions.not_duplicate([("x.png", A), ("y.png", B), ("z.png", C)])
+    decisions.not_duplicate([("x.png", A), ("y.png", B)], False)
+    assert not decisions.answered({A, B})
+    decisions.undo()
+    assert decisions.answered({A, B, C})
+
+
+def test_exact_copies_can_be_answered_too():
+    decisions = Decisions(None)
+    decisions.not_duplicate([("x.png", A), ("y.png", A)])
+    assert decisions.answered({A})
+
+
+def test_reviewed_and_not_duplicate_are_two_answers():
+    decisions = Decisions(None)
+    decisions.review([("x.png", A), ("y.png", B)])
+    assert decisions.reviewed({A, B})
+    assert not decisions.answered({A, B})
+
+
+def test_a_torn_last_line_is_no_problem_and_the_next_decision_is_not_lost_with_it(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    Decisions(path).mark("x.png", A, "stage")
+    with open(path, "ab") as file:
+        file.write(b'{"version": 1, "what": "ma')
+    decisions = Decisions(path)
+    assert decisions.problems == []
+    with pytest.warns(UserWarning, match="line 2 is no decision"):
+        decisions.mark("y.png", B, "keep")
+    assert decisions.marks_for(["x.png", "y.png"], [A, B]) == ["stage", "keep"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"nonsense",
+        b"\xff\xfe",
+        b"[]",
+        b'{"version": 2, "what": "mark", "path": "x", "sha256": "s", "mark": "keep"}',
+        b'{"version": 1, "what": "mark", "path": "x", "sha256": "s", "mark": "shred"}',
+        b'{"version": 1, "what": "mark", "path": "x", "sha256": "s"}',
+        b'{"version": 1, "what": "mark", "path": 3, "sha256": "s", "mark": "keep"}',
+        b'{"version": 1, "what": "not_duplicate", "answer": true, "digests": []}',
+        b'{"version": 1, "what": "shred"}',
+        b"",
+    ],
+)
+def test_a_bad_line_is_named_and_the_others_hold(tmp_path, bad):
+    path = tmp_path / "decisions.jsonl"
+    Decisions(path).mark("x.png", A, "stage")
+    good = path.read_bytes()
+    path.write_bytes(good + bad + b"\n" + good.replace(b"x.png", b"y.png"))
+    with pytest.warns(UserWarning, match="line 2 is no decision"):
+        decisions = Decisions(path)
+    assert len(decisions.problems) == 1
+    assert decisions.marks_for(["x.png", "y.png"], [A, A]) == ["stage", "stage"]
+
+
+def test_freeze_copies_the_lines_that_were_used_and_overwrites_nothing(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.mark("x.png", A, "stage")
+    used = path.read_bytes()
+    with open(path, "ab") as file:
+        file.write(b'{"torn')
+    decisions.freeze(tmp_path / "frozen.jsonl")
+    assert (tmp_path / "frozen.jsonl").read_bytes() == used
+    with pytest.raises(FileExistsError):
+        decisions.freeze(tmp_path / "frozen.jsonl")
+
+
+def test_decisions_in_memory_behave_alike_and_can_be_frozen(tmp_path):
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    decisions.freeze(tmp_path / "frozen.jsonl")
+    assert Decisions(tmp_path / "frozen.jsonl").marks_for(["x.png"], [A]) == ["stage"]
+
+
+def test_only_what_was_appended_is_read_again(tmp_path, monkeypatch):
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.mark("x.png", A, "stage")
+    read = []
+    real = Decisions._bytes
+    monkeypatch.setattr(
+        Decisions, "_bytes", lambda self, start: (read.append(start), real(self, start))[1]
+    )
+    decisions.marks_for(["x.png"], [A])
+    assert read == []
+    end = path.stat().st_size
+    decisions.mark("y.png", B, "keep")
+    assert read == [end]

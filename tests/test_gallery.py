@@ -1,0 +1,452 @@
+"""The review widget without a browser: what is asked, answered, written and told."""
+
+import errno
+import json
+import math
+import os
+
+import pytest
+
+from dedup_nb.decisions import Decisions
+from dedup_nb.gallery import (
+    KEPT_BYTES,
+    PAGE_GROUPS,
+    PAGE_MEMBERS,
+    Gallery,
+    Pictures,
+    locate,
+    number,
+    value_text,
+)
+
+
+def member(path, digest=None, role="stage", **more):
+    row = {
+        "path": path,
+        "sha256": digest or f"sha-{path}",
+        "role": role,
+        "value": 4,
+        "measure": "hamming_bits",
+    }
+    row |= {"reason": "smaller", "badges": ["Cropped"], "root": "crop", "stage": "stage3"}
+    return row | {"width": 832, "height": 1216, "bytes": 1_200_000, "mtime": "2026-01-02"} | more
+
+
+def group(name, n=3):
+    members = [member(f"{name}/{k}.png", role="stage" if k else "keeper") for k in range(n)]
+    return {"id": name, "title": f"group {name}", "members": members}
+
+
+class Lazy:
+    """A sequence of groups that remembers which were computed."""
+
+    def __init__(self, n):
+        self.n, self.asked = n, []
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, k):
+        self.asked.append(k)
+        return group(f"g{k}")
+
+
+class Browser:
+    """The other end: asks, and keeps what the gallery sent."""
+
+    def __init__(self, gallery):
+        self.gallery, self.got, self.requests = gallery, [], 0
+        gallery.send = lambda content, buffers=None: self.got.append(
+            (json_round(content), buffers or [])
+        )
+
+    def ask(self, kind, **content):
+        self.got.clear()
+        self.gallery.receive({"kind": kind, "version": self.gallery.version, **content})
+        return self.got
+
+    def decide(self, what, group=0, **content):
+        self.requests += 1
+        [(answer, _)] = self.ask(
+            "decide", what=what, group=group, request=f"r{self.requests}", **content
+        )
+        return answer
+
+    def groups(self, start=0, stop=8):
+        [(answer, _)] = self.ask("groups", start=start, stop=stop)
+        return answer["groups"]
+
+
+def json_round(content):
+    """Pass a message through JSON as the kernel sends it: UTF-8, no NaN."""
+    return json.loads(json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8"))
+
+
+def open_gallery(groups, **options):
+    options.setdefault(
+        "thumbnail", lambda path: b"jpeg of " + path.encode("utf-8", "surrogateescape")
+    )
+    gallery = Gallery(groups, **options)
+    return gallery, Browser(gallery)
+
+
+def test_only_the_groups_that_are_looked_at_are_computed():
+    groups = Lazy(100_000)
+    _, browser = open_gallery(groups)
+    assert groups.asked == []
+    assert [row["index"] for row in browser.groups(50_000, 50_004)] == [
+        50_000,
+        50_001,
+        50_002,
+        50_003,
+    ]
+    assert groups.asked == [50_000, 50_001, 50_002, 50_003]
+
+
+def test_another_cut_computes_little_of_100_000_groups():
+    class Located(Lazy):
+        def locate(self, group_id):
+            return int(group_id[1:])
+
+    gallery, browser = open_gallery(Located(100_000))
+    browser.ask("look", focus=70_000, top=69_999)
+    other = Located(90_000)
+    gallery.show(other)
+    assert (gallery.count, gallery.focus, gallery.top) == (90_000, 70_000, 69_999)
+    assert len(other.asked) <= 8
+
+
+def test_the_state_of_the_widget_is_small_whatever_the_number_of_groups():
+    gallery, _ = open_gallery(Lazy(100_000))
+    state = {
+        key: value
+        for key, value in gallery.get_state().items()
+        if key not in ("_esm", "_css", "layout")
+    }
+    assert len(json.dumps(state)) < 1_000
+
+
+def test_an_answer_holds_a_bounded_number_of_groups_and_members():
+    _, browser = open_gallery([group(f"g{k}", n=100) for k in range(200)])
+    rows = browser.groups(0, 200)
+    assert len(rows) == PAGE_GROUPS
+    assert (rows[0]["size"], len(rows[0]["members"])) == (100, PAGE_MEMBERS)
+    [(answer, _)] = browser.ask("members", group=0, start=96)
+    assert [row["name"] for row in answer["members"]] == ["96.png", "97.png", "98.png", "99.png"]
+
+
+def test_a_question_about_an_earlier_cut_is_not_answered():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    gallery.show([group("b")])
+    browser.got.clear()
+    gallery.receive({"kind": "groups", "version": 0, "start": 0, "stop": 8})
+    gallery.receive({"kind": "look", "version": 0, "focus": 1, "top": 1})
+    assert browser.got == []
+    assert gallery.focus == 0
+
+
+@pytest.mark.parametrize(
+    ("ids", "focus"),
+    [
+        (["x", "y", "a", "b", "c"], 3),  # pushed down by new groups
+        (["b", "c"], 0),
+        (["a", "c"], 1),  # gone: the group that took its place
+        (["a"], 0),  # gone, and the list is shorter
+        ([], 0),
+    ],
+)
+def test_another_cut_keeps_the_group_in_focus(ids, focus):
+    gallery, browser = open_gallery([group("a"), group("b"), group("c")])
+    browser.ask("look", focus=1, top=0)
+    gallery.show([group(name) for name in ids])
+    assert gallery.focus == focus
+
+
+def test_another_cut_sends_what_is_in_sight_unasked():
+    gallery, browser = open_gallery([group("a")])
+    gallery.show([group("b"), group("c")])
+    [(answer, _)] = browser.got
+    assert [row["title"] for row in answer["groups"]] == ["group b", "group c"]
+    assert answer["version"] == gallery.version
+
+
+def test_locate_looks_near_first_and_never_through_all_of_a_lazy_sequence():
+    groups = Lazy(100_000)
+    assert locate(groups, "g50003", 50_000) == 50_003
+    assert len(groups.asked) < 10
+    assert locate(groups, "g5", 50_000) == 50_000  # too far to be looked for
+    assert len(groups.asked) < 3_000
+
+
+def test_a_mark_is_on_disk_before_the_browser_is_told(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    gallery, browser = open_gallery([group("a")], decisions=Decisions(path), finder="10_phash")
+    key = browser.groups()[0]["members"][1]["key"]
+    on_disk = []
+    gallery.send = lambda content, buffers=None: on_disk.append(path.read_text())
+    gallery.receive(
+        {
+            "kind": "decide",
+            "what": "mark",
+            "version": 0,
+            "group": 0,
+            "key": key,
+            "mark": "keep",
+            "request": "1",
+        }
+    )
+    [text] = on_disk
+    line = json.loads(text)
+    assert (line["path"], line["sha256"], line["mark"]) == ("a/1.png", "sha-a/1.png", "keep")
+    assert (line["group"], line["finder"]) == ("a", "10_phash")
+
+
+def test_a_choice_comes_back_with_its_group():
+    _, browser = open_gallery([group("a"), group("b")])
+    key = browser.groups()[1]["members"][2]["key"]
+    answer = browser.decide("mark", group=1, key=key, mark="keep")
+    [row] = answer["groups"]
+    assert (row["index"], row["reviewed"]) == (1, True)
+    assert [one["mark"] for one in row["members"]] == [None, None, "keep"]
+    assert answer["marks"] == {str(key): "keep"}
+
+
+def test_a_question_that_is_asked_again_decides_once():
+    gallery, browser = open_gallery([group("a")])
+    browser.groups()
+    for key in (0, 1):
+        browser.decide("mark", key=key, mark="keep")
+    ask = {"what": "undo", "group": 0, "request": "again"}
+    first = list(browser.ask("decide", **ask))
+    assert browser.ask("decide", **ask) == first
+    assert gallery.decisions.marks_for(["a/0.png", "a/1.png"], ["sha-a/0.png", "sha-a/1.png"]) == [
+        "keep",
+        None,
+    ]
+
+
+def test_undo_goes_back_to_the_group_it_changes():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    key = browser.groups()[1]["members"][1]["key"]
+    browser.decide("mark", group=1, key=key, mark="keep")
+    assert gallery.undoable
+    answer = browser.decide("undo", group=0)
+    assert answer["go"] == 1
+    assert answer["marks"] == {str(key): None}
+    assert answer["groups"][0]["reviewed"] is False
+    assert not gallery.undoable
+    assert browser.decide("undo")["said"] == "nothing left to undo"
+
+
+@pytest.mark.parametrize(("what", "flag"), [("not_duplicate", "answered"), ("review", "accepted")])
+def test_a_group_can_be_answered_taken_back_and_undone(what, flag):
+    _, browser = open_gallery([group("a")])
+    said = [
+        browser.decide(what, answer=True),
+        browser.decide(what, answer=False),
+        browser.decide("undo"),
+        browser.decide("undo"),
+    ]
+    assert [answer["groups"][0][flag] for answer in said] == [True, False, True, False]
+    assert [answer["groups"][0]["reviewed"] for answer in said] == [True, False, True, False]
+
+
+def test_an_answer_holds_in_another_cut_while_nobody_joins():
+    gallery, browser = open_gallery([group("a", 3)])
+    browser.decide("not_duplicate", answer=True)
+    gallery.show([group("a", 2), group("a", 4)])
+    assert [row["answered"] for row in browser.groups()] == [True, False]
+
+
+def test_a_choice_that_cannot_be_written_is_said_to_be_lost(tmp_path, monkeypatch):
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    gallery, browser = open_gallery([group("a")], decisions=Decisions(tmp_path / "decisions.jsonl"))
+    key = browser.groups()[0]["members"][0]["key"]
+    monkeypatch.setattr(os, "write", full)
+    answer = browser.decide("mark", key=key, mark="keep")
+    monkeypatch.undo()
+    assert answer["kind"] == "failed"
+    assert answer["said"] == "not saved: [Errno 28] No space left on device"
+    assert browser.groups()[0]["members"][0]["mark"] is None
+
+
+def test_an_answer_about_a_group_that_has_changed_meanwhile_is_refused():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    gallery.show([group("b")])
+    answer = browser.decide("not_duplicate", answer=True, version=0)
+    assert answer == {
+        "kind": "failed",
+        "request": "r1",
+        "said": "not saved: the groups have changed meanwhile; look again",
+    }
+    assert len(gallery.decisions) == 0
+
+
+def test_a_mark_sent_while_the_cut_changed_still_means_the_image_it_was_sent_for():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    key = browser.groups()[0]["members"][1]["key"]
+    gallery.show([group("b")])
+    browser.decide("mark", key=key, mark="keep", version=0)
+    assert gallery.decisions.mark_of("a/1.png", "sha-a/1.png") == "keep"
+
+
+def test_exact_copies_in_the_group_are_remembered_with_the_mark():
+    copies = [member("x.png", "same", "keeper"), member("y.png", "same")]
+    gallery, browser = open_gallery([{"id": "a", "title": "a", "members": copies}])
+    browser.decide("mark", key=browser.groups()[0]["members"][1]["key"], mark="stage")
+    assert gallery.decisions.marks_for(["x.png"], ["same"]) == [None]  # x.png is not y.png renamed
+
+
+def test_the_owner_hears_of_each_choice_and_may_show_another_cut():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    heard = []
+    gallery.on_mark(heard.append)
+    gallery.on_mark(lambda record: gallery.show([group("z"), group("a"), group("b")]))
+    key = browser.groups()[1]["members"][0]["key"]
+    browser.ask("decide", what="mark", group=1, key=key, mark="keep", request="1")
+    assert [(record["path"], record["mark"]) for record in heard] == [("b/0.png", "keep")]
+    answer = browser.got[-1][0]
+    assert (answer["version"], answer["groups"][0]["index"]) == (1, 2)
+
+
+def test_the_sums_follow_each_choice_and_each_cut():
+    images = iter([9, 8, 7])
+    gallery, browser = open_gallery(
+        [group("a")],
+        totals=lambda: {"groups": 1, "images": next(images), "bytes": 3.0, "reviewed": 0},
+    )
+    seen = [gallery.sums["images"]]
+    browser.decide("mark", key=browser.groups()[0]["members"][1]["key"], mark="keep")
+    seen.append(gallery.sums["images"])
+    gallery.show([group("b")])
+    assert [*seen, gallery.sums["images"]] == [9, 8, 7]
+
+
+def test_reviewed_groups_are_counted_when_the_browser_is_at_rest():
+    decisions = Decisions(None)
+    decisions.mark("b/1.png", "sha-b/1.png", "keep")
+    decisions.not_duplicate(
+        [("c/0.png", "sha-c/0.png"), ("c/1.png", "sha-c/1.png"), ("c/2.png", "sha-c/2.png")]
+    )
+    gallery, browser = open_gallery([group(name) for name in "abcd"], decisions=decisions)
+    assert gallery.reviewed is None
+    browser.ask("count")
+    assert gallery.reviewed == 2
+    browser.decide("review", group=0, answer=True)
+    assert gallery.reviewed == 3
+    browser.decide("undo")
+    assert gallery.reviewed == 2
+
+
+def test_thumbnails_travel_as_buffers_in_small_messages():
+    _, browser = open_gallery([group("a", 12)], thumbnail=lambda path: path.encode().ljust(200_000))
+    keys = [one["key"] for one in browser.groups()[0]["members"]]
+    answers = browser.ask("thumbnails", keys=keys)
+    assert [key for answer, _ in answers for key in answer["keys"]] == keys
+    assert max(len(b"".join(buffers)) for _, buffers in answers) < 1_000_000
+    assert answers[0][1][1].rstrip() == b"a/1.png"
+
+
+def broken(path):
+    raise OSError("cannot read")
+
+
+@pytest.mark.parametrize("thumbnail", [broken, lambda path: None])
+def test_an_image_without_a_thumbnail_is_said_to_be_missing(thumbnail):
+    _, browser = open_gallery([group("a")], thumbnail=thumbnail)
+    browser.groups()
+    [(answer, buffers)] = browser.ask("thumbnails", keys=[0, 1, 99, -1, "0"])
+    assert (answer["keys"], answer["missing"], buffers) == ([], [0, 1], [])
+
+
+def test_kept_thumbnails_are_bounded_and_the_last_seen_stay():
+    made = []
+    pictures = Pictures(lambda path: made.append(path) or b"x" * 40, limit=100)
+    for path in ["a", "b", "a", "c", "a", "b"]:
+        assert len(pictures[path]) == 40
+        assert pictures.bytes <= 100
+    assert made == ["a", "b", "c", "b"]
+    assert KEPT_BYTES < 200e6
+
+
+def test_a_name_that_is_no_utf8_is_shown_and_marked_exactly(tmp_path):
+    name = "caf\udce9/<img src=x onerror=alert(1)> \udcff.png"
+    rows = [member(name, "d1", "keeper", reason="\udce9"), member("b.png", "d2")]
+    path = tmp_path / "decisions.jsonl"
+    _, browser = open_gallery(
+        [{"id": name, "title": name, "members": rows}], decisions=Decisions(path)
+    )
+    [row] = browser.groups()
+    assert row["members"][0]["name"] == "<img src=x onerror=alert(1)> \ufffd.png"
+    browser.decide("mark", key=row["members"][0]["key"], mark="stage")
+    assert Decisions(path).marks_for([name], ["d1"]) == ["stage"]
+    [(_, [data])] = browser.ask("thumbnails", keys=[row["members"][0]["key"]])
+    assert data == b"jpeg of " + name.encode("utf-8", "surrogateescape")
+
+
+def test_values_from_a_table_become_plain_numbers_for_the_browser():
+    import numpy as np
+
+    row = member(
+        "x.png",
+        width=np.int64(10),
+        height=np.float64("nan"),
+        bytes=np.int64(3),
+        value=np.float32(2),
+    )
+    _, browser = open_gallery([{"id": "a", "title": "a", "members": [row]}])
+    shown = browser.groups()[0]["members"][0]
+    assert (shown["width"], shown["height"], shown["bytes"], shown["value"]) == (
+        10,
+        None,
+        3,
+        "2 bits",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "measure", "text"),
+    [
+        (4, "hamming_bits", "4 bits"),
+        (1.0, "hamming_bits", "1 bit"),
+        (31.5, "gap_s", "31.5 s"),
+        (0.93125, "cosine", "0.9313"),
+        (7, "other", "7"),
+    ],
+)
+def test_a_value_is_shown_with_its_unit(value, measure, text):
+    assert value_text(value, measure) == text
+
+
+def test_number_keeps_whole_numbers_whole():
+    assert [number(x) for x in (None, math.nan, math.inf, 2.0, 2.5)] == [None, None, None, 2, 2.5]
+
+
+def test_where_no_widget_can_load_a_sentence_is_shown():
+    gallery, _ = open_gallery([group("a")])
+    bundle, _ = gallery._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("the gallery needs a live Jupyter kernel with widgets")
+
+
+def test_a_file_of_decisions_with_a_bad_line_is_named_in_the_gallery(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    path.write_text("nonsense\n")
+    with pytest.warns(UserWarning):
+        gallery, _ = open_gallery([group("a")], decisions=Decisions(path))
+    assert "line 1 is no decision" in gallery.problems[0]
+
+
+def test_what_the_browser_loads_needs_no_network():
+    from pathlib import Path
+
+    import dedup_nb.gallery as module
+
+    folder = Path(module.__file__).parent
+    text = (folder / "gallery.js").read_text() + (folder / "gallery.css").read_text()
+    addresses = [word for word in text.split() if "://" in word]
+    assert addresses == ['"http://www.w3.org/2000/svg";']  # a name, never fetched
+    assert not any(
+        word in text for word in ("import ", "innerHTML", "insertAdjacentHTML", "@import", "url(")
+    )
