@@ -41,6 +41,7 @@ class FolderBundles:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(names)
+        self.present = self.names  # those still there, where a caller keeps count
         self._by_stem: defaultdict[str, list[str]] = defaultdict(list)
         self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)
         self._twins: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -77,7 +78,7 @@ class FolderBundles:
         return None
 
     def owners(self, name: str) -> list[str]:
-        """Return the names whose bundle could hold `name`: its stem's, and each dot prefix of it."""
+        """Return the names whose bundle could hold `name`: by stem or by dot prefix."""
         found = {*self._by_stem.get(stem(name), ()), *(self.names & {*dot_prefixes(name)})}
         if name.startswith(APPLE_DOUBLE):
             found.update(self.names & {name.removeprefix(APPLE_DOUBLE)})

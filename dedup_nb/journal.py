@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dedup_nb import safefs
-from dedup_nb.safefs import Spot
+from dedup_nb.safefs import Folders, Parts, Spot
 
 VERSION = 1
 RESERVE = "reserve"
@@ -111,29 +111,31 @@ def read(spot: Spot) -> Contents:
 class Reserve:
     """Space set aside so that the way home can still be recorded on a full disk."""
 
-    def __init__(self, folder_fd: int) -> None:
-        self.spot = Spot(folder_fd, RESERVE)
+    def __init__(self, root_fd: int, folder: Parts) -> None:
+        self.root_fd, self.folder = root_fd, folder
 
     def fill(self, planned_files: int) -> None:
         """Write the reserve; OSError if there is no room for it."""
         wanted = min(RESERVE_LEAST_BYTES + RESERVE_FILE_BYTES * planned_files, RESERVE_MOST_BYTES)
         self.give_back()
-        fd = safefs.create(self.spot, 0o600)
-        try:
-            # Random bytes: zeros would take no space where the file system compresses.
-            for start in range(0, wanted, safefs.CHUNK_BYTES):
-                safefs.write_all(fd, os.urandom(min(safefs.CHUNK_BYTES, wanted - start)))
-            safefs.sync_file(fd)
-        finally:
-            os.close(fd)
+        with Folders(self.root_fd) as folders:
+            fd = safefs.create(Spot(folders.fd(self.folder), RESERVE), 0o600)
+            try:
+                # Random bytes: zeros would take no space where the file system compresses.
+                for start in range(0, wanted, safefs.CHUNK_BYTES):
+                    safefs.write_all(fd, os.urandom(min(safefs.CHUNK_BYTES, wanted - start)))
+                safefs.sync_file(fd)
+            finally:
+                os.close(fd)
 
     def give_back(self) -> bool:
         """Free the reserve; False if there was none."""
-        try:
-            safefs.unlink(self.spot)
-        except FileNotFoundError:
-            return False
-        return True
+        with Folders(self.root_fd) as folders:
+            spot = folders.find((*self.folder, RESERVE))
+            if spot is None or safefs.look(spot) is None:
+                return False
+            safefs.unlink(spot)
+            return True
 
 
 class Journal:

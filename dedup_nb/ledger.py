@@ -41,6 +41,7 @@ _AFTER = {
     "restored": State.HOME,
     "approve_intent": State.APPROVING,
     "conflict": State.CONFLICT,
+    "purged": State.PURGED,
 }
 
 
@@ -95,6 +96,7 @@ class Intent:
     time: str
     state: State = State.STAGING
     purged: set[str] = field(default_factory=set)  # dst of files approved
+    returned: set[str] = field(default_factory=set)  # dst of files home again, others gone by hand
     bringing: set[str] = field(default_factory=set)  # dst of files on their way home
 
     @property
@@ -104,8 +106,8 @@ class Intent:
 
     @property
     def left(self) -> list[StagedFile]:
-        """Files that were not approved."""
-        return [file for file in self.files if file.dst not in self.purged]
+        """Files that neither were approved nor came home."""
+        return [file for file in self.files if file.dst not in self.purged | self.returned]
 
     @property
     def relied_on(self) -> bool:
@@ -237,13 +239,16 @@ def _take(batch: Batch, record: Record) -> None:
 
 
 def _follow(intent: Intent, record: Record) -> None:
-    if record["event"] == "restore_intent":
+    event = record["event"]
+    intent.state = _AFTER[event]
+    if event == "restore_intent":
         intent.bringing = set(record["files"])
-    if record["event"] != "purged":
-        intent.state = _AFTER[record["event"]]
-        return
-    intent.purged.update(record["files"])
-    intent.state = State.STAGED if intent.left else State.PURGED
+    elif event == "restored":
+        intent.returned.update(record["files"])
+        intent.state = State.STAGED if intent.left else State.HOME
+    elif event == "purged":
+        intent.purged.update(record["files"])
+        intent.state = State.STAGED if intent.left else State.PURGED
 
 
 def _checked(path: str) -> str:

@@ -88,7 +88,8 @@ class Plan:
     mtime_ns: int = 0
     bundles: dict[str, PlannedBundle] = field(default_factory=dict)
     condemned: set[str] = field(default_factory=set)  # every src
-    shared: set[str] = field(default_factory=set)  # every src with `covers`
+    keepers: set[str] = field(default_factory=set)
+    shared: dict[str, tuple[str, ...]] = field(default_factory=dict)  # src -> images it covers
     duplicates: set[str] = field(default_factory=set)  # every src that two rows name
 
     @property
@@ -187,7 +188,8 @@ def _add(plan: Plan, cells: Mapping[str, str]) -> None:
         bundle.problem = bundle.problem or problem
         return
     if row.covers is not None:
-        plan.shared.add(row.src)
+        plan.shared[row.src] = row.covers
+    plan.keepers.add(row.keeper)
     bundle.rows.append(row)
 
 

@@ -18,6 +18,7 @@ TODO = {
     "bad_path": "make the report again; do not edit paths in a manifest",
     "bad_row": "make the report again, or delete the whole bundle from the manifest",
     "conflict": "look at both files, move one of them away by hand, then restore again",
+    "damaged_journal": "bring the files of this batch home by hand, then move its journal away",
     "dst_exists": "move away what lies in the staging folder, then stage again",
     "duplicate_row": "delete one of the two bundles from the manifest",
     "incomplete_bundle": "delete the whole bundle from the manifest, or make the report again",

@@ -534,6 +534,19 @@ def _fill(from_fd: int, to_fd: int, expected: Seen, terms: CopyTerms) -> tuple[s
     return lost
 
 
+def read_head(spot: Spot) -> bytes:
+    """Return the first bytes of a regular file, none if it is anything else."""
+    status = look(spot)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return b""
+    step("open")
+    fd = os.open(spot.name, READ, dir_fd=spot.fd)
+    try:
+        return os.read(fd, HEAD_BYTES)
+    finally:
+        os.close(fd)
+
+
 def chunks(fd: int, stop: Stop | None = None) -> Iterator[bytes]:
     """Yield what is left of an open file, chunk by chunk; `Interrupted` if `stop` says so."""
     while True:

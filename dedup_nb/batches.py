@@ -1,0 +1,429 @@
+"""Bundles that are ready -> moved into staging, up to 64 under one synced group of intents."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dedup_nb import __version__, safefs
+from dedup_nb.examine import Examiner, Ready
+from dedup_nb.homing import Conflict, Place, drop_temporaries, send_home, survey, sync
+from dedup_nb.journal import Journal, Record, Reserve
+from dedup_nb.ledger import Intent, Ledger, StagedFile, State, intent_record
+from dedup_nb.library import Library, new_batch_id, utc_now
+from dedup_nb.plans import Plan, Row
+from dedup_nb.recovery import end_record
+from dedup_nb.refusals import Refusal, Refused, StagingError, by_errno
+from dedup_nb.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
+from dedup_nb.tables import shown
+
+GROUP_BUNDLES = 64  # intents in one sync, at most
+GROUP_S = 0.5  # a bundle does not wait longer than this between its check and its move
+ERRORS_IN_A_ROW = 3
+
+
+class BatchStopped(Exception):
+    """The batch cannot go on; what it moved so far is settled."""
+
+
+@dataclass
+class Moving:
+    """One bundle of a group on its way."""
+
+    ready: Ready
+    intent: Intent
+    how: list[Moved] = field(default_factory=list)
+    refused: Refused | None = None
+    open: bool = False  # the way home was barred; recovery goes on
+
+
+@dataclass
+class Counts:
+    """What a batch did so far."""
+
+    done: int = 0
+    files: int = 0
+    n_bytes: int = 0
+    alone: int = 0
+    copied: int = 0
+    frees_nothing: list[str] = field(default_factory=list)
+    metadata_lost: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+class BatchRun:
+    """One batch at work: its journal, the group that waits, and what came of the others."""
+
+    def __init__(
+        self,
+        library: Library,
+        plan: Plan,
+        ledger: Ledger,
+        examiner: Examiner,
+        reserve: Reserve,
+        *,
+        allow_copy: bool,
+        stop: Stop,
+        moved: Callable[[int], None],
+    ) -> None:
+        self.library, self.plan, self.ledger = library, plan, ledger
+        self.examiner, self.reserve = examiner, reserve
+        self.allow_copy, self.stop, self.moved = allow_copy, stop, moved
+        self.id = new_batch_id()
+        self.counts = Counts()
+        self._journal: Journal | None = None
+        self._waiting: list[Ready] = []
+        self._since_s = 0.0
+        self._number = 0
+        self._errors = 0
+        self._stop_because = ""
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was journalled."""
+        return self._journal is not None
+
+    # ------------------------------------------------------------ taking bundles in
+
+    def add(self, ready: Ready) -> None:
+        """Queue a bundle; moves the group when it is full or has waited long enough."""
+        self._waiting.append(ready)
+        if len(self._waiting) == 1:
+            self._since_s = time.monotonic()
+        if len(self._waiting) >= GROUP_BUNDLES or time.monotonic() - self._since_s > GROUP_S:
+            self.flush()
+
+    def refuse(self, bundle: str, refused: Refused) -> None:
+        """Count a refusal; after three by errno in a row `check_errors` stops the batch."""
+        self.counts.refused.append(refused.of(bundle))
+        self.moved(1)
+        self._errors = self._errors + 1 if refused.code == "io_error" else 0
+        if self._errors == ERRORS_IN_A_ROW:
+            self._stop_because = f"{ERRORS_IN_A_ROW} errors of the system in a row: {refused}"
+
+    def check_errors(self) -> None:
+        """Settle what waits and stop, if too many errors came in a row."""
+        if self._stop_because:
+            self.flush()
+            raise BatchStopped(self._stop_because)
+
+    def flush(self) -> None:
+        """Move the group that waits."""
+        group, self._waiting = self._waiting, []
+        if not group:
+            return
+        journal = self._need_journal()
+        moving = self._prepare(journal, group)
+        if moving:
+            self._record(journal, [intent_record(each.intent) for each in moving])
+            for each in moving:
+                self._move(each)
+            self._sync(moving)
+            self._end_group(journal, moving)
+        self.examiner.new_group()
+
+    def end(self) -> None:
+        """Write the last record and give the reserve back; neither is needed for safety."""
+        if self._journal is None:
+            return
+        try:
+            counts = {"done": self.counts.done, "refused": len(self.counts.refused)}
+            self._journal.append([{"event": "end", "time": utc_now(), **counts}])
+            self.reserve.give_back()
+        except OSError:
+            pass  # the next recovery gives it back
+        finally:
+            self._journal.close()
+
+    # ------------------------------------------------------------ before the moves
+
+    def _need_journal(self) -> Journal:
+        if self._journal is None:
+            folder = self.library.journal_folder(make=True)
+            if folder is None:
+                raise StagingError(f"{self.library.path} lost its private folder just now")
+            try:
+                self.reserve.fill(self.plan.files)
+                self._journal = Journal.create(
+                    Spot(folder, f"{self.id}.jsonl"), self.reserve, self._header()
+                )
+            except OSError as error:
+                raise StagingError(
+                    f"the journal of this batch cannot be kept: {(error.strerror or '').lower()}; "
+                    "nothing was moved; make room on the disk"
+                ) from error
+            finally:
+                os.close(folder)
+        return self._journal
+
+    def _header(self) -> Record:
+        return {
+            "batch": self.id,
+            "tool": __version__,
+            "device": os.fstat(self.library.fd).st_dev,
+            "plan": self.plan.sha256,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "time": utc_now(),
+        }
+
+    def _record(self, journal: Journal, records: list[Record]) -> None:
+        try:
+            journal.append(records)
+        except OSError as error:
+            raise BatchStopped(
+                f"the journal cannot be written: {(error.strerror or '').lower()}"
+            ) from error
+
+    def _prepare(self, journal: Journal, group: list[Ready]) -> list[Moving]:
+        """Make the destination folders, recorded first, and look that each destination is free."""
+        moving = []
+        wanted = {row_dst(row, self.id)[:-1] for ready in group for row, _ in ready.files}
+        self._make_recorded(journal, wanted)
+        for ready in group:
+            try:
+                self._check_destinations(ready)
+            except Refused as refused:
+                self.refuse(ready.planned.bundle, refused)
+                continue
+            self._number += 1
+            moving.append(Moving(ready, self._intent(ready)))
+        return moving
+
+    def _make_recorded(self, journal: Journal, wanted: set[Parts]) -> None:
+        missing: dict[Parts, None] = {}
+        for parts in sorted(wanted):
+            try:
+                missing.update(dict.fromkeys(safefs.missing_folders(self.library.fd, parts)))
+            except OSError:
+                continue  # told when this destination is looked at
+        if missing:
+            folders = ["/".join(parts) for parts in missing]
+            self._record(journal, [{"event": "created", "time": utc_now(), "folders": folders}])
+
+    def _check_destinations(self, ready: Ready) -> None:
+        with Folders(self.library.fd) as folders:
+            for row, _ in ready.files:
+                path = row_dst(row, self.id)
+                try:
+                    safefs.make_folders(self.library.fd, path[:-1])
+                    taken = safefs.look(folders.spot(path)) is not None
+                except (NotADirectoryError, FileExistsError) as error:
+                    what = f"{row.staging} is no folder, or one in it was swapped"
+                    raise Refused("dst_exists", what, row.src) from error
+                except OSError as error:
+                    raise by_errno(error, row.dst(self.id)) from error
+                if taken:
+                    what = f"{shown(row.dst(self.id))} exists already"
+                    raise Refused("dst_exists", what, row.src)
+
+    def _intent(self, ready: Ready) -> Intent:
+        planned = ready.planned
+        covers = {path for row, _ in ready.files for path in row.covers or ()}
+        return Intent(
+            self.id,
+            self._number,
+            planned.bundle,
+            planned.group,
+            planned.rule,
+            planned.reason,
+            ready.keepers_seen(),
+            [
+                StagedFile(
+                    row.src,
+                    row.dst(self.id),
+                    seen.size,
+                    seen.mtime_ns,
+                    seen.mode,
+                    seen.ino,
+                    seen.dev,
+                    seen.nlink,
+                    seen.sha256,
+                )
+                for row, seen in ready.files
+            ],
+            sorted(covers),
+            utc_now(),
+        )
+
+    # ------------------------------------------------------------ the moves
+
+    def _move(self, moving: Moving) -> None:
+        """Move one bundle; whatever goes wrong, it goes home."""
+        try:
+            if self.stop():
+                raise safefs.Interrupted
+            self.examiner.recheck(moving.ready)
+            self._move_files(moving)
+        except Refused as refused:
+            self._go_home(moving, refused)
+        except safefs.Interrupted:
+            self._go_home(moving, Refused("not_attempted", "stopped by a person"))
+        except safefs.Swapped:
+            self._go_home(moving, Refused("swapped", "a file was swapped just before it moved"))
+        except safefs.NeedsCopy:
+            what = "staging is on another file system, only a copy could move it"
+            self._go_home(moving, Refused("needs_copy", what))
+        except FileExistsError as error:
+            what = f"{shown(str(error.filename))} exists in staging already"
+            self._go_home(moving, Refused("dst_exists", what))
+        except OSError as error:
+            self._go_home(moving, by_errno(error, moving.intent.files[0].src))
+
+    def _move_files(self, moving: Moving) -> None:
+        with Folders(self.library.fd) as folders:
+            placed: list[tuple[Spot, Spot, Seen]] = []
+            try:
+                for index, (row, seen) in enumerate(moving.ready.files):
+                    file = moving.intent.files[index]
+                    source, target = folders.spot(file.home), folders.spot(file.place)
+                    now = self._same_as_examined(source, row.src, seen)
+                    terms = CopyTerms(
+                        moving.intent.temporary(file), seen.mode, seen.mtime_ns, self.stop
+                    )
+                    how = safefs.move(source, target, now, terms if self.allow_copy else None)
+                    moving.how.append(how)
+                    placed.append((source, target, now))
+                self._look_by_path(moving, placed)
+            except safefs.Swapped:
+                _back_through_open_folders(placed)
+                raise
+
+    def _same_as_examined(self, source: Spot, path: str, seen: Seen) -> Seen:
+        """Return the source as it is now, if it is the file that was examined."""
+        status = safefs.look(source)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            raise safefs.Swapped
+        now = safefs.seen(status, seen.sha256, seen.head)
+        if now.identity != seen.identity:
+            raise safefs.Swapped
+        if now.ctime_ns != seen.ctime_ns:  # written with its times put back, or linked: read again
+            again = safefs.read_regular(source, path, self.stop)
+            if again is None or (again.identity, again.sha256) != (seen.identity, seen.sha256):
+                raise safefs.Swapped
+            return again
+        return now
+
+    def _look_by_path(self, moving: Moving, placed: list[tuple[Spot, Spot, Seen]]) -> None:
+        """Walk to each destination anew: a folder swapped under our hands shows here."""
+        with Folders(self.library.fd) as folders:
+            for file, (_, target, _) in zip(moving.intent.files, placed, strict=True):
+                try:
+                    found = safefs.look(folders.find(file.place))
+                except NotADirectoryError:
+                    raise safefs.Swapped from None
+                held = safefs.look(target)
+                if found is None or held is None or not os.path.samestat(found, held):
+                    raise safefs.Swapped
+
+    def _go_home(self, moving: Moving, refused: Refused) -> None:
+        moving.refused = refused
+        try:
+            with Folders(self.library.fd) as folders:
+                found = survey(folders, moving.intent)
+            touched, _ = send_home(self.library, moving.intent, found)
+            sync(self.library, touched)
+            # Only what we had moved can be lost; what went away before was somebody else's doing.
+            lost = [each for each in found[: len(moving.how)] if each.place is Place.NOWHERE]
+            if lost:
+                moving.open = True
+                moving.refused = Refused("lost", f"LOST: {lost[0].why}", lost[0].file.src)
+                return
+            drop_temporaries(self.library, moving.intent)
+            moving.intent.state = State.HOME
+        except Conflict as conflict:
+            moving.refused = Refused("conflict", f"{refused}; {conflict}", refused.path)
+            moving.intent.state = State.CONFLICT
+        except OSError as error:
+            moving.open = True
+            moving.refused = by_errno(error, moving.intent.files[0].src)
+
+    # ------------------------------------------------------------ after the moves
+
+    def _sync(self, group: list[Moving]) -> None:
+        """Make the moves last, destinations before sources; what cannot be synced goes home."""
+        touched = {parts for each in group for parts in _folders_of(each)}
+        try:
+            sync(self.library, touched, first="staging")
+        except OSError as error:
+            for each in group:
+                if each.refused is None:
+                    self._go_home(each, by_errno(error, each.intent.files[0].src))
+
+    def _end_group(self, journal: Journal, group: list[Moving]) -> None:
+        try:
+            self._record(journal, [_end_of(each) for each in group if not each.open])
+        except BatchStopped as stopped:
+            # What is not recorded as done must not stay staged: the next recovery would undo it.
+            for each in group:
+                if each.refused is None:
+                    self._go_home(each, Refused("io_error", str(stopped), ""))
+            self._try_record(journal, [_end_of(each) for each in group if not each.open])
+            self._count(group)
+            raise
+        self._count(group)
+
+    def _try_record(self, journal: Journal, records: list[Record]) -> None:
+        try:
+            journal.append(records)
+        except OSError:
+            return  # their intents stay open; all of it is at home, recovery will see that
+
+    def _count(self, group: list[Moving]) -> None:
+        for each in group:
+            if each.refused is None:
+                self._count_done(each)
+                self._errors = 0
+            else:
+                self.refuse(each.ready.planned.bundle, each.refused)
+
+    def _count_done(self, moving: Moving) -> None:
+        counts = self.counts
+        moving.intent.state = State.STAGED
+        self.ledger.note(moving.intent)
+        self.examiner.staged_now.update(file.src for file in moving.intent.files)
+        counts.done += 1
+        counts.files += len(moving.intent.files)
+        counts.n_bytes += sum(file.size for file in moving.intent.files)
+        counts.alone += moving.ready.alone
+        counts.frees_nothing += moving.ready.frees_nothing
+        counts.copied += sum(moved.how == "copy" for moved in moving.how)
+        counts.metadata_lost += _metadata_lost(moving)
+        self.moved(1)
+
+
+def row_dst(row: Row, batch: str) -> Parts:
+    """Return where a row's file goes, as components."""
+    return tuple(row.dst(batch).split("/"))
+
+
+def _folders_of(moving: Moving) -> set[Parts]:
+    files = moving.intent.files if moving.refused is None else []
+    return {file.home[:-1] for file in files} | {file.place[:-1] for file in files}
+
+
+def _metadata_lost(moving: Moving) -> list[str]:
+    pairs = zip(moving.intent.files, moving.how, strict=True)
+    return [f"{file.src}: {', '.join(how.lost)}" for file, how in pairs if how.lost]
+
+
+def _end_of(moving: Moving) -> Record:
+    if moving.refused is None:
+        copied = [how.how == "copy" for how in moving.how].count(True)
+        return end_record(
+            "done", moving.intent, copied=copied, lost_metadata=_metadata_lost(moving)
+        )
+    event = "conflict" if moving.intent.state is State.CONFLICT else "aborted"
+    return end_record(event, moving.intent, why=f"{moving.refused.code}: {moving.refused}")
+
+
+def _back_through_open_folders(placed: list[tuple[Spot, Spot, Seen]]) -> None:
+    """Undo moves by the folders that are open, whatever their paths lead to by now."""
+    for source, target, seen in reversed(placed):
+        status = safefs.look(target)
+        if status is not None and safefs.seen(status).inode == seen.inode:
+            safefs.rename_exclusive(target, source)

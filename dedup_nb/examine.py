@@ -1,0 +1,410 @@
+"""A planned bundle, looked up on disk -> ready to move, or why it is refused. Writes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dedup_nb import safefs
+from dedup_nb.bundles import FolderBundles, folded, is_apple_double
+from dedup_nb.formats import image_format
+from dedup_nb.ledger import KeeperSeen, Ledger
+from dedup_nb.library import Library, inside
+from dedup_nb.plans import Plan, PlannedBundle, Row, rounded_mtime
+from dedup_nb.refusals import Refused, by_errno
+from dedup_nb.safefs import Folders, Parts, Seen, Spot, Stop, split_path
+from dedup_nb.tables import shown
+
+RACY_NS = 2_000_000_000  # a file changed this recently is read again: its clock may be too coarse
+FOLDERS_KEPT = 256
+
+
+class AlreadyStaged(Exception):
+    """Every file of the bundle is staged, or was approved, as the plan asks."""
+
+
+@dataclass
+class Ready:
+    """A bundle as it was found, equal to its plan."""
+
+    planned: PlannedBundle
+    files: list[tuple[Row, Seen]]  # images first, shared sidecars last
+    keepers: dict[str, Seen]
+    alone: int = 0  # images without companions
+    frees_nothing: list[str] = field(default_factory=list)  # hard links of their keeper
+
+    def keepers_seen(self) -> list[KeeperSeen]:
+        """Return its keepers as an intent records them."""
+        return [
+            KeeperSeen(path, seen.sha256, seen.size, seen.mtime_ns, seen.ino, seen.dev)
+            for path, seen in self.keepers.items()
+        ]
+
+
+class Examiner:
+    """Compares bundles of one plan with the disk and with what is staged already."""
+
+    def __init__(
+        self,
+        library: Library,
+        plan: Plan,
+        roots: Sequence[Parts],
+        ledger: Ledger,
+        *,
+        strict_companions: bool = False,
+        allow_keepers: bool = False,
+        stop: Stop | None = None,
+    ) -> None:
+        self.library, self.plan, self.roots, self.ledger = library, plan, roots, ledger
+        self.strict_companions, self.allow_keepers, self.stop = (
+            strict_companions,
+            allow_keepers,
+            stop,
+        )
+        self.staged_now: set[str] = set()  # home paths of what this batch has moved
+        self._fresh: dict[Parts, FolderBundles] = {}
+        self._indexed: dict[Parts, FolderBundles] = {}
+        self._keepers_by_digest = ledger.paths_by_digest()
+        self._old_by_digest = {sha256: path for path, sha256 in ledger.old_keepers.items()}
+        self._folded_keepers = {folded(path): path for path in ledger.keepers}
+        self._digests: dict[str, Seen] = {}
+
+    def new_group(self) -> None:
+        """Look at every folder again from here on."""
+        self._fresh.clear()
+
+    def examine(self, planned: PlannedBundle) -> Ready:
+        """Return a bundle that equals its plan and whose keepers stand.
+
+        Raises
+        ------
+        Refused
+            With the code of the first thing that is wrong.
+        AlreadyStaged
+            If there is nothing left to do.
+        Interrupted
+            If `stop` said so in the middle of a file.
+        """
+        if planned.problem is not None:
+            raise planned.problem
+        self._check_roots(planned)
+        with Folders(self.library.fd) as folders:
+            if self._already_staged(folders, planned):
+                raise AlreadyStaged
+            files = [(row, self._read_source(folders, row)) for row in planned.rows]
+            images = [entry for entry in files if self._is_image(folders, *entry)]
+            alone = self._check_members(folders, planned, files, images)
+            for row, _ in files:
+                if row.covers is not None:
+                    self._check_shared(folders, planned, row, images)
+            keepers = self._check_keepers(folders, planned, files)
+            for row, seen in files:
+                self._check_not_a_keeper(folders, row, seen)
+            self._check_images_of_one_stem(folders, images)
+        return Ready(
+            planned,
+            _images_first(files, images),
+            keepers,
+            alone,
+            [row.src for row, seen in files if _shares_inode(row, seen, keepers)],
+        )
+
+    # ------------------------------------------------------------ where it lies
+
+    def _check_roots(self, planned: PlannedBundle) -> None:
+        for row in planned.rows:
+            for path in filter(None, (row.src, row.keeper)):
+                if not inside(split_path(path), self.roots):
+                    raise Refused("outside_roots", f"{shown(path)} is in none of the roots", path)
+
+    def _already_staged(self, folders: Folders, planned: PlannedBundle) -> bool:
+        return bool(planned.rows) and all(
+            self._is_away(row) and _look(folders, row.src) is None for row in planned.rows
+        )
+
+    def _is_away(self, row: Row) -> bool:
+        if self.ledger.purged.get(row.src) == row.sha256:
+            return True
+        intent = self.ledger.away.get(row.src)
+        return intent is not None and any(
+            file.src == row.src and file.sha256 == row.sha256 for file in intent.files
+        )
+
+    # ------------------------------------------------------------ the files as planned
+
+    def _read_source(self, folders: Folders, row: Row) -> Seen:
+        seen = self._read(folders, row.src)
+        if seen is None:
+            raise Refused("stale", f"{shown(row.src)} is not there any more", row.src)
+        if rounded_mtime(row.mtime_ns, seen.mtime_ns):
+            raise Refused("rounded_mtime", f"mtime_ns of {shown(row.src)} was rounded", row.src)
+        if (seen.size, seen.mtime_ns, seen.sha256) != (row.size, row.mtime_ns, row.sha256):
+            raise Refused("stale", f"{shown(row.src)} was changed after the report", row.src)
+        return seen
+
+    def _read(self, folders: Folders, path: str) -> Seen | None:
+        try:
+            spot = folders.find(split_path(path))
+            return safefs.read_regular(spot, path, self.stop) if spot else None
+        except OSError as error:
+            raise by_errno(error, path) from error
+
+    # ------------------------------------------------------------ whole bundles
+
+    def _names(self, folders: Folders, folder: Parts) -> FolderBundles:
+        """Return the folder's names as they are now, indexed again only if names were added."""
+        if folder in self._fresh:
+            return self._fresh[folder]
+        names = frozenset(safefs.list_names(folders.fd(folder)))
+        known = self._indexed.get(folder)
+        if known is None or not names <= known.names or len(names) < len(known.names) // 2:
+            known = FolderBundles(names)
+        known.present = names
+        if len(self._indexed) >= FOLDERS_KEPT:
+            self._indexed.clear()
+        self._indexed[folder] = self._fresh[folder] = known
+        return known
+
+    def _is_image(self, folders: Folders, row: Row, seen: Seen) -> bool:
+        folder, name = split_path(row.src)[:-1], split_path(row.src)[-1]
+        if is_apple_double(name, self._names(folders, folder).names):
+            return False
+        return image_format(name, seen.head) is not None
+
+    def _check_members(
+        self,
+        folders: Folders,
+        planned: PlannedBundle,
+        files: list[tuple[Row, Seen]],
+        images: list[tuple[Row, Seen]],
+    ) -> int:
+        """Refuse a bundle that is not whole; return how many of its images have no companion."""
+        needed: set[str] = set()
+        alone = 0
+        for row, _ in images:
+            members = self._members(folders, row.src)
+            alone += len(members) == 1
+            needed |= members
+        if self.strict_companions and alone:
+            lone = next(row.src for row, _ in images if len(self._members(folders, row.src)) == 1)
+            raise Refused("no_companions", f"{shown(lone)} has no companions", lone)
+        planned_paths = {row.src for row, _ in files}
+        own = {row.src for row, _ in files if row.covers is None}
+        for path in sorted(own - needed):
+            raise Refused("not_a_member", f"{shown(path)} belongs to no image of its bundle", path)
+        missing = {path for path in needed - planned_paths if not self._shared_elsewhere(path, own)}
+        if missing:
+            raise self._why_missing(folders, planned, missing)
+        return alone
+
+    def _members(self, folders: Folders, image: str) -> set[str]:
+        folder, _, name = image.rpartition("/")
+        bundles = self._names(folders, split_path(image)[:-1])
+        twin = bundles.twin(name)
+        if twin is not None:
+            raise Refused(
+                "ambiguous_name", f"{shown(image)} and {shown(twin)} differ only in spelling", image
+            )
+        above = f"{folder}/" if folder else ""
+        return {above + member for member in bundles.members(name) if member in bundles.present}
+
+    def _shared_elsewhere(self, path: str, images: set[str]) -> bool:
+        return not images.isdisjoint(self.plan.shared.get(path, ()))
+
+    def _why_missing(self, folders: Folders, planned: PlannedBundle, missing: set[str]) -> Refused:
+        for path in sorted(missing):
+            status = _look(folders, path)
+            if status is None:
+                return Refused("stale", f"{shown(path)} was there a moment ago", path)
+            if not stat.S_ISREG(status.st_mode):
+                what = f"{shown(path)} is {safefs.kind(status)} with an image's name"
+                return Refused("not_regular", what, path)
+            if path.endswith(".cropped"):
+                what = f"{shown(path)} was flagged as cropped after the report"
+                return Refused("stale", what, path)
+            if 0 < self.plan.mtime_ns < status.st_ctime_ns:
+                return Refused("stale", f"{shown(path)} appeared after the report", path)
+        names = ", ".join(map(shown, sorted(missing)[:5]))
+        return Refused(
+            "incomplete_bundle",
+            f"bundle {shown(planned.bundle)} lacks {len(missing)} of its files: {names}",
+            min(missing),
+        )
+
+    def _check_images_of_one_stem(self, folders: Folders, images: list[tuple[Row, Seen]]) -> None:
+        """Refuse two images of one stem if one of them is a keeper in this plan."""
+        paths = {row.src for row, _ in images}
+        for path in sorted(paths & self.plan.keepers):
+            if len(self._members(folders, path) & paths) > 1:
+                raise Refused("is_keeper", f"{shown(path)} is a keeper in this plan", path)
+
+    def _check_shared(
+        self,
+        folders: Folders,
+        planned: PlannedBundle,
+        row: Row,
+        images: list[tuple[Row, Seen]],
+    ) -> None:
+        """Refuse a shared sidecar unless all that it covers goes with it."""
+        if any(row is image for image, _ in images):
+            raise Refused("shared_stays", f"{shown(row.src)} is an image, no sidecar", row.src)
+        together = self.staged_now | {other.src for other in planned.rows}
+        covers = row.covers or ()
+        for path in covers:
+            if path in together:
+                continue
+            if path in self.ledger.away or _look(folders, path) is not None:
+                what = f"{shown(row.src)} also covers {shown(path)}, which is not in this batch"
+                raise Refused("shared_stays", what, row.src)
+        if together.isdisjoint(covers):
+            raise Refused(
+                "shared_stays", f"nothing that {shown(row.src)} covers is staged", row.src
+            )
+        for owner in self._owners(folders, row.src):
+            if owner not in together:
+                what = f"{shown(row.src)} belongs to {shown(owner)}, which stays"
+                raise Refused("shared_stays", what, row.src)
+
+    def _owners(self, folders: Folders, path: str) -> list[str]:
+        """Return the images at home whose own companion a file is."""
+        folder = split_path(path)[:-1]
+        bundles = self._names(folders, folder)
+        fd = folders.fd(folder)
+        return [
+            "/".join((*folder, name))
+            for name in bundles.owners(split_path(path)[-1])
+            if name in bundles.present
+            and not is_apple_double(name, bundles.names)
+            and image_format(name, safefs.read_head(Spot(fd, name))) is not None
+        ]
+
+    # ------------------------------------------------------------ survivors
+
+    def _check_keepers(
+        self, folders: Folders, planned: PlannedBundle, files: list[tuple[Row, Seen]]
+    ) -> dict[str, Seen]:
+        wanted = {row.keeper: row.keeper_sha256 for row in planned.rows if row.keeper}
+        for row in planned.rows:
+            if row.keeper and wanted[row.keeper] != row.keeper_sha256:
+                raise _keeper(row.keeper, "is planned with two digests")
+        keepers = {}
+        for path, sha256 in wanted.items():
+            seen = self._standing(folders, path)
+            if seen.sha256 != sha256:
+                raise _keeper(path, "was changed after the report")
+            if any(self._same_entry(folders, path, seen, member) for _, member in files):
+                raise _keeper(path, "is the very file that is to be staged")
+            keepers[path] = seen
+        return keepers
+
+    def _standing(self, folders: Folders, path: str) -> Seen:
+        """Return a keeper that is at home and stays there; else refuse."""
+        if path in self.plan.condemned:
+            raise _keeper(path, "is to be staged by the same plan")
+        if path in self.ledger.away:
+            raise _keeper(path, f"was staged in batch {self.ledger.away[path].batch}")
+        try:
+            seen = self._remembered(folders, path)
+        except Refused as refused:
+            raise _keeper(path, "cannot be relied on: " + refused.message) from refused
+        if seen is None:
+            raise _keeper(path, "is not there")
+        return seen
+
+    def _remembered(self, folders: Folders, path: str) -> Seen | None:
+        """Read a keeper, or trust what was read of it if not even its ctime moved since."""
+        known = self._digests.get(path)
+        if known is not None:
+            status = _look(folders, path)
+            if status is not None and safefs.seen(status, known.sha256, known.head) == known:
+                return known
+        seen = self._read(folders, path)
+        if seen is not None and seen.ctime_ns < time.time_ns() - RACY_NS:
+            self._digests[path] = seen
+        return seen
+
+    def _same_entry(self, folders: Folders, path: str, keeper: Seen, member: Seen) -> bool:
+        """Tell whether keeper and member are one name, spelled in two ways, and not two links."""
+        if keeper.inode != member.inode:
+            return False
+        parts = split_path(path)
+        return keeper.nlink == 1 or parts[-1] not in self._names(folders, parts[:-1]).present
+
+    def recheck(self, ready: Ready) -> None:
+        """Refuse, right before it moves, a bundle whose keepers no longer stand as examined."""
+        with Folders(self.library.fd) as folders:
+            for path, known in ready.keepers.items():
+                status = _look(folders, path)
+                if status is None or not stat.S_ISREG(status.st_mode):
+                    raise _keeper(path, "went away just now")
+                now = safefs.seen(status, known.sha256, known.head)
+                if now.ctime_ns != known.ctime_ns:  # a link of it may just have been staged
+                    again = self._read(folders, path)
+                    now = again if again is not None else now
+                if now.identity != known.identity or now.sha256 != known.sha256:
+                    raise _keeper(path, "was changed just now")
+
+    def _check_not_a_keeper(self, folders: Folders, row: Row, seen: Seen) -> None:
+        """Refuse a file that something staged, or approved, relies on."""
+        batch = "something that is staged"
+        if row.src in self.ledger.keepers:
+            raise _is_keeper(row.src, batch)
+        twin = self._folded_keepers.get(folded(row.src))
+        if twin is not None and self._is_same_file(folders, twin, seen):
+            raise _is_keeper(row.src, batch)
+        for path in self._keepers_by_digest.get(seen.sha256, ()):
+            if not self._stands_elsewhere(folders, path, seen):
+                raise _is_keeper(row.src, f"{batch}, as {shown(path)}")
+        if self.allow_keepers:
+            return
+        old = self._old_by_digest.get(seen.sha256)
+        if row.src in self.ledger.old_keepers or (
+            old is not None and not self._stands_elsewhere(folders, old, seen)
+        ):
+            raise Refused(
+                "is_keeper",
+                f"{shown(row.src)} is what was kept when others were approved; "
+                "only with allow_keepers, after a look at what it stood for",
+                row.src,
+            )
+
+    def _is_same_file(self, folders: Folders, path: str, seen: Seen) -> bool:
+        status = _look(folders, path)
+        return status is not None and safefs.seen(status).inode == seen.inode
+
+    def _stands_elsewhere(self, folders: Folders, path: str, seen: Seen) -> bool:
+        """Tell whether a keeper with this digest is at home, so that this file is only its twin."""
+        try:
+            keeper = self._standing(folders, path)
+        except Refused:
+            return False
+        return keeper.sha256 == seen.sha256 and not self._same_entry(folders, path, keeper, seen)
+
+
+def _keeper(path: str, what: str) -> Refused:
+    return Refused("keeper_changed", f"keeper {shown(path)} {what}", path)
+
+
+def _is_keeper(path: str, of: str) -> Refused:
+    return Refused("is_keeper", f"{shown(path)} is the keeper of {of}", path)
+
+
+def _look(folders: Folders, path: str) -> os.stat_result | None:
+    try:
+        return safefs.look(folders.find(split_path(path)))
+    except OSError as error:
+        raise by_errno(error, path) from error
+
+
+def _images_first(
+    files: list[tuple[Row, Seen]], images: list[tuple[Row, Seen]]
+) -> list[tuple[Row, Seen]]:
+    paths = {row.src for row, _ in images}
+    return sorted(files, key=lambda entry: (entry[0].covers is not None, entry[0].src not in paths))
+
+
+def _shares_inode(row: Row, seen: Seen, keepers: dict[str, Seen]) -> bool:
+    return row.keeper in keepers and keepers[row.keeper].inode == seen.inode

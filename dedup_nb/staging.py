@@ -1,0 +1,429 @@
+"""A manifest -> journalled moves into staging; and, at any time, everything home again.
+
+What a notebook or the command line calls. Deciding is done elsewhere: here the plan is compared
+with the disk, bundle by bundle, and a bundle moves whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dedup_nb import safefs
+from dedup_nb.batches import BatchRun, BatchStopped, Counts
+from dedup_nb.bundles import FolderBundles, bundle_members
+from dedup_nb.examine import AlreadyStaged, Examiner
+from dedup_nb.interrupts import flagged_interrupts
+from dedup_nb.journal import Reserve
+from dedup_nb.ledger import OPEN, Batch, Intent, Ledger, State, read_ledger
+from dedup_nb.library import Library, clean_roots, describe_holder, holder_of, locked
+from dedup_nb.plans import MANIFEST_COLUMNS, PRIVATE, STAGING, Plan, plan_of, read_manifest
+from dedup_nb.recovery import Recovered, need_finished, recover_ledger
+from dedup_nb.refusals import (
+    REFUSED,
+    WRONG_INPUT,
+    Locked,
+    Refusal,
+    Refused,
+    StagingError,
+    by_errno,
+)
+from dedup_nb.restoring import Restored, Restoring, Scope, batches_in, chosen
+from dedup_nb.safefs import Folders, Parts
+
+__all__ = [
+    "MANIFEST_COLUMNS",
+    "PRIVATE",
+    "STAGING",
+    "FolderBundles",
+    "Locked",
+    "Plan",
+    "Refusal",
+    "Result",
+    "StagingError",
+    "Status",
+    "bundle_members",
+    "check",
+    "plan_of",
+    "read_manifest",
+    "recover",
+    "restore",
+    "stage",
+    "status",
+]
+
+Progress = Callable[[int, int], None]  # bundles settled, of how many
+
+
+@dataclass
+class Result:
+    """What one call of `stage` did."""
+
+    planned: int = 0  # bundles
+    batch: str = ""  # '' if nothing moved
+    done: int = 0
+    already_staged: int = 0
+    files: int = 0
+    n_bytes: int = 0
+    alone: int = 0  # images that moved without a companion
+    copied: int = 0  # files that could only be copied
+    frees_nothing: list[str] = field(default_factory=list)  # hard links of their keeper
+    metadata_lost: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    recovered: Recovered = field(default_factory=Recovered)
+    stopped: str = ""  # why the batch did not go on
+    interrupted: bool = False
+
+    @property
+    def left(self) -> int:
+        """Bundles that were not tried."""
+        return self.planned - self.done - self.already_staged - len(self.refused)
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 only if every planned bundle is staged, else 3."""
+        whole = self.done + self.already_staged == self.planned
+        return 0 if whole and not self.recovered.status else REFUSED
+
+
+def check(
+    plan: Plan,
+    library: str | Path,
+    roots: Sequence[str] | None = None,
+    *,
+    strict_companions: bool = False,
+    allow_keepers: bool = False,
+    progress: Progress | None = None,
+) -> list[Refusal]:
+    """Return what `stage` would refuse now; the dry run, which writes nothing anywhere.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `read_manifest`.
+    library : path
+        Folder of the collection.
+    roots : sequence of str, optional
+        Image folders inside the library; the whole library by default.
+
+    Returns
+    -------
+    list of Refusal
+        Code, bundle, what was found, and what to do about it. Empty if everything would move.
+    """
+    refused = []
+    with Library(library) as opened:
+        clean = clean_roots(opened, roots)
+        ledger = read_ledger(opened)
+        examiner = Examiner(
+            opened,
+            plan,
+            clean,
+            ledger,
+            strict_companions=strict_companions,
+            allow_keepers=allow_keepers,
+        )
+        for n, planned in enumerate(plan.in_order(), 1):
+            try:
+                examiner.staged_now.update(
+                    row.src for row in examiner.examine(planned).planned.rows
+                )
+            except AlreadyStaged:
+                pass
+            except Refused as why:
+                refused.append(why.of(planned.bundle))
+            except OSError as error:
+                path = planned.rows[0].src if planned.rows else planned.bundle
+                refused.append(by_errno(error, path).of(planned.bundle))
+            if progress is not None:
+                progress(n, len(plan.bundles))
+    return refused
+
+
+def stage(
+    plan: Plan,
+    library: str | Path,
+    roots: Sequence[str] | None = None,
+    *,
+    allow_copy: bool = False,
+    strict_companions: bool = False,
+    allow_keepers: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Move what a plan names into staging, each bundle whole or not at all.
+
+    What an earlier call left unfinished goes home first. A bundle that is not as planned is refused
+    and the next one goes on. Calling it again with the same plan moves what is still at home.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `read_manifest`.
+    library, roots
+        As for `check`.
+    allow_copy : bool
+        Copy, verified, where a file can be neither renamed nor linked.
+    strict_companions : bool
+        Refuse images without companions.
+    allow_keepers : bool
+        Let go of files that were kept when others were approved.
+    progress : callable, optional
+        Called with the bundles settled so far and their number.
+
+    Returns
+    -------
+    Result
+        The batch, the counts, and each refusal with what to do about it.
+
+    Raises
+    ------
+    StagingError
+        Before anything moved: status 2 for wrong input, 3 if a person is needed, 4 if locked.
+    """
+    result = Result(planned=len(plan.bundles))
+    with _at_work(library, result.recovered) as (opened, ledger, reserve, stop):
+        need_finished(result.recovered)
+        examiner = Examiner(
+            opened,
+            plan,
+            clean_roots(opened, roots),
+            ledger,
+            strict_companions=strict_companions,
+            allow_keepers=allow_keepers,
+            stop=stop,
+        )
+        moved = _counter(progress, len(plan.bundles))
+        run = BatchRun(
+            opened, plan, ledger, examiner, reserve, allow_copy=allow_copy, stop=stop, moved=moved
+        )
+        try:
+            result.already_staged = _run(plan, examiner, run, stop)
+        except BatchStopped as stopped:
+            result.stopped = str(stopped)
+        except safefs.Interrupted:
+            result.interrupted = True
+        finally:
+            run.end()
+        result.interrupted = result.interrupted or stop()
+        _take(result, run)
+    return result
+
+
+def _run(plan: Plan, examiner: Examiner, run: BatchRun, stop: Callable[[], bool]) -> int:
+    """Examine and move bundle by bundle; return how many were staged already."""
+    already = 0
+    shared = False
+    for planned in plan.in_order():
+        if stop():
+            break
+        if planned.shared_only and not shared:
+            run.flush()  # a shared sidecar goes after all that it covers
+            shared = True
+        try:
+            run.add(examiner.examine(planned))
+        except AlreadyStaged:
+            already += 1
+            run.moved(1)
+        except Refused as refused:
+            run.refuse(planned.bundle, refused)
+        except OSError as error:
+            path = planned.rows[0].src if planned.rows else planned.bundle
+            run.refuse(planned.bundle, by_errno(error, path))
+        run.check_errors()
+    run.flush()
+    run.check_errors()
+    return already
+
+
+def _take(result: Result, run: BatchRun) -> None:
+    counts: Counts = run.counts
+    result.batch = run.id if run.started else ""
+    result.done, result.files, result.n_bytes = counts.done, counts.files, counts.n_bytes
+    result.alone, result.copied = counts.alone, counts.copied
+    result.frees_nothing, result.metadata_lost = counts.frees_nothing, counts.metadata_lost
+    result.refused = counts.refused
+
+
+def recover(library: str | Path, *, accept_lost: bool = False) -> Recovered:
+    """Send home whatever a killed or failed command left in the middle.
+
+    Parameters
+    ----------
+    accept_lost : bool
+        Close bundles of which a file is nowhere to be found, so that work can go on.
+
+    Returns
+    -------
+    Recovered
+        Bundles that went home, conflicts, and what could not be finished now.
+    """
+    told = Recovered()
+    with _at_work(library, told, accept_lost):
+        return told
+
+
+def restore(
+    library: str | Path,
+    batch: str | None = None,
+    group: str | None = None,
+    bundle: str | None = None,
+    file: str | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Restored:
+    """Bring staged bundles home; all of them, or those of a batch, a group, a bundle or a file.
+
+    Nothing is replaced: where the home is taken, or the staged file was changed, the bundle stays
+    staged whole and is told as a conflict. A file's whole bundle comes with it.
+
+    Raises
+    ------
+    StagingError
+        Status 2 if nothing staged is meant by the scope, 4 if locked.
+    """
+    scope = Scope(batch, group, bundle, file)
+    recovered = Recovered()
+    with _at_work(library, recovered) as (opened, ledger, reserve, stop):
+        batches = batches_in(ledger, scope)
+        total = sum(len(chosen(each, scope)) for each in batches)
+        if not total and not scope.whole_batches:
+            raise StagingError("nothing that is staged is meant by this; see status", WRONG_INPUT)
+        work = Restoring(opened, ledger, reserve, stop=stop, moved=_counter(progress, total))
+        work.told.planned = total
+        folder = opened.journal_folder()
+        if folder is not None:
+            try:
+                work.run(folder, batches, scope)
+            finally:
+                os.close(folder)
+        work.told.refused += [*recovered.conflicts, *recovered.lost, *recovered.unfinished]
+        return work.told
+
+
+@contextlib.contextmanager
+def _at_work(
+    library: str | Path, recovered: Recovered, accept_lost: bool = False
+) -> Iterator[tuple[Library, Ledger, Reserve, Callable[[], bool]]]:
+    """Open and lock a library, and send home what is unfinished."""
+    with Library(library) as opened, locked(opened), flagged_interrupts() as stop:
+        ledger = read_ledger(opened)
+        reserve = Reserve(opened.fd, (PRIVATE,))
+        told = recover_ledger(opened, ledger, reserve, accept_lost)
+        recovered.__dict__.update(told.__dict__)
+        if told.aborted or told.restored or told.approved or told.conflicts or told.lost:
+            ledger = read_ledger(opened)
+        yield opened, ledger, reserve, stop
+
+
+# ---------------------------------------------------------------- status
+
+
+@dataclass
+class BatchStatus:
+    """One batch as journal and disk have it now."""
+
+    batch: str
+    since: str  # UTC
+    staging: list[str] = field(default_factory=list)
+    bundles: int = 0  # staged
+    files: int = 0
+    n_bytes: int = 0
+    unfinished: list[str] = field(default_factory=list)  # bundles
+    conflicts: list[str] = field(default_factory=list)  # bundles
+    approved: int = 0  # files
+    flags: int = 0  # markers made and not undone
+    home_by_hand: list[str] = field(default_factory=list)  # home paths
+    gone_by_hand: list[str] = field(default_factory=list)  # staged paths
+    damage: str = ""  # why the journal is read-only
+
+
+@dataclass
+class Status:
+    """What is staged in a library, and what waits for a person. Nothing was written to tell it."""
+
+    batches: list[BatchStatus] = field(default_factory=list)
+    holder: str = ""  # who a lock file names
+
+    @property
+    def unfinished(self) -> int:
+        """Bundles that `recover` would finish."""
+        return sum(len(batch.unfinished) for batch in self.batches)
+
+    @property
+    def files(self) -> int:
+        """Files staged."""
+        return sum(batch.files for batch in self.batches)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes staged."""
+        return sum(batch.n_bytes for batch in self.batches)
+
+
+def status(library: str | Path) -> Status:
+    """Return what is staged, since when, how much, what is unfinished and what people moved.
+
+    Reads names and sizes, no contents; takes no lock and writes nothing.
+    """
+    with Library(library) as opened:
+        holder = holder_of(opened)
+        told = Status(holder="" if holder is None else describe_holder(holder))
+        for batch in read_ledger(opened).batches.values():
+            told.batches.append(_batch_status(opened, batch))
+        return told
+
+
+def _batch_status(library: Library, batch: Batch) -> BatchStatus:
+    told = BatchStatus(batch.id, str(batch.header.get("time", "")), damage=batch.damage)
+    told.flags = sum(batch.flags.values())
+    for intent in batch.intents.values():
+        told.approved += len(intent.purged)
+        if intent.state in OPEN:
+            told.unfinished.append(intent.bundle)
+        elif intent.state is State.CONFLICT:
+            told.conflicts.append(intent.bundle)
+        elif intent.state is not State.STAGED:
+            continue
+        _count_on_disk(library, intent, told)
+    return told
+
+
+def _count_on_disk(library: Library, intent: Intent, told: BatchStatus) -> None:
+    if intent.staging not in told.staging:
+        told.staging.append(intent.staging)
+    staged = 0
+    with Folders(library.fd) as folders:
+        for file in intent.left:
+            if _is_there(folders, file.place):
+                staged += 1
+                told.n_bytes += file.size
+            elif intent.state is not State.STAGED:
+                continue
+            elif _is_there(folders, file.home):
+                told.home_by_hand.append(file.src)
+            else:
+                told.gone_by_hand.append(file.dst)
+    told.files += staged
+    told.bundles += staged > 0
+
+
+def _is_there(folders: Folders, path: Parts) -> bool:
+    try:
+        return safefs.look(folders.find(path)) is not None
+    except OSError:
+        return False
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    settled = 0
+
+    def moved(n: int) -> None:
+        nonlocal settled
+        settled += n
+        if progress is not None:
+            progress(settled, total)
+
+    return moved
