@@ -19,6 +19,9 @@ import pandas as pd
 from dedup_nb import formats, names, tables
 from dedup_nb.bundles import FolderBundles
 
+# pandas' own text type refuses names that are no UTF-8; with this, text stays Python's
+pd.set_option("future.infer_string", False)
+
 STAGING_FOLDERS = ("_review_dupes", "delete_review", "_clusters", ".dedup_nb")
 
 COLUMNS = (
@@ -284,7 +287,7 @@ def typed(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             columns[column] = pd.Series([int(value) for value in values], dtype="int64")
         elif column == "cropped":
             columns[column] = pd.Series([value in (True, "true") for value in values], dtype=bool)
-        else:  # not pandas' own text type: it refuses names that are no UTF-8
+        else:
             columns[column] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns)
 
@@ -362,3 +365,31 @@ def sizes_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
     )
     result["megabytes"] = (result["megabytes"] / 1e6).round(1)
     return result
+
+
+def others_by(others: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Return how many files are companions, orphans or skipped, by suffix or reason."""
+    frame = pd.DataFrame(
+        {
+            "what": [row["what"] for row in others],
+            "kind": [_kind(row) for row in others],
+            "example": [tables.shown(row["path"]) for row in others],
+        }
+    )
+    counted = frame.groupby(["what", "kind"], sort=True)["example"].agg(["size", "first"])
+    return counted.rename(columns={"size": "files", "first": "example"}).reset_index()
+
+
+def _kind(other: Mapping[str, str]) -> str:
+    ending = formats.suffix(os.path.basename(other["path"])) or "(no suffix)"
+    if other["what"] == "companion" and other["reason"].startswith("shared"):
+        return f"{ending}, shared by a series"
+    return other["reason"] if other["what"] == "skipped" else ending
+
+
+def shown_names(repeated: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return repeated names as a table that is safe to show."""
+    frame = pd.DataFrame(repeated, columns=NAMES_COLUMNS)
+    for column in ("name", "paths"):
+        frame[column] = [tables.shown(text).replace("\n", " | ") for text in frame[column]]
+    return frame

@@ -212,6 +212,8 @@ class Cut:
         The image that stays for this one; itself for a keeper; -1 in no group.
     centres : ndarray of int64
         The keeper that names the group; -1 in no group.
+    stars : ndarray of int64
+        The keeper by rule alone, before a person's marks; it tells the groups apart.
     roles : ndarray of int8
         Positions in `ROLES`.
     values : ndarray of float64
@@ -221,22 +223,26 @@ class Cut:
     """
 
     threshold: float
+    sign: float  # 1 for a distance, -1 for a similarity
     keepers: Indices
     centres: Indices
+    stars: Indices
     roles: NDArray[np.int8]
     values: NDArray[np.float64]
     reasons: dict[int, str]
     sizes: NDArray[np.int64] = field(repr=False)
+    answered: set[int] = field(default_factory=set)  # stars that a person called no duplicates
 
     @cached_property
     def groups(self) -> list[Indices]:
-        """Members of each group, keeper first, then by value and path; groups by keeper's path."""
-        inside = np.flatnonzero(self.centres >= 0)
+        """Members of each group, keeper first, then the nearest; groups by the keeper's path."""
+        inside = np.flatnonzero(self.stars >= 0)
+        not_keeper = self.centres[inside] != inside
         order = np.lexsort(
-            (inside, self.values[inside], self.roles[inside] != KEEPER, self.centres[inside])
+            (inside, self.sign * self.values[inside], not_keeper, self.stars[inside])
         )
         rows = inside[order]
-        edges = np.flatnonzero(np.diff(self.centres[rows])) + 1
+        edges = np.flatnonzero(np.diff(self.stars[rows])) + 1
         return np.split(rows, edges) if len(rows) else []
 
     @property
@@ -271,8 +277,9 @@ class Candidates:
         Leave out pairs of two stages (where both are known), or of one root.
     marks : sequence of "keep", "stage" or None, optional
         What a person said of each image.
-    answered : callable, optional
-        Told two sha256, whether a person said that they are not duplicates.
+    answers : sequence of sets of sha256, optional
+        What a person said is not a duplicate of each other: a group that lies inside one such set
+        is not proposed again; with a new member it is.
     """
 
     def __init__(
@@ -286,7 +293,7 @@ class Candidates:
         same_stage_only: bool = True,
         cross_root_only: bool = False,
         marks: Sequence[str | None] | None = None,
-        answered: Any = None,
+        answers: Sequence[frozenset[str]] = (),
     ) -> None:
         self.images = images
         self.measure = str(pairs.columns[2])
@@ -297,8 +304,9 @@ class Candidates:
         self.protected = images["protected"].to_numpy(bool)
         self.doubts = images["doubt"].tolist()
         self.cropped = images["cropped"].to_numpy(bool)
-        self.marks: list[str | None] = list(marks) if marks is not None else [None] * len(images)
-        self._split(pairs, same_stage_only, cross_root_only, answered)
+        self.digests = images["sha256"].tolist()
+        self.decide(marks if marks is not None else [None] * len(images), answers)
+        self._split(pairs, same_stage_only, cross_root_only)
         ranks = keeper_rank(images, keeper_order, prefer)
         self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
         # one whose measure is not trusted never becomes the keeper of one whose measure is
@@ -317,9 +325,17 @@ class Candidates:
         self.shared_stem = np.flatnonzero(counts[stems] > 1) if len(stems) else np.zeros(0, int)
         self.stems = stems
 
-    def _split(
-        self, pairs: pd.DataFrame, same_stage_only: bool, cross_root_only: bool, answered: Any
-    ) -> None:
+    def decide(self, marks: Sequence[str | None], answers: Sequence[frozenset[str]] = ()) -> None:
+        """Take what a person has said by now; the next `cut` obeys it."""
+        self.marks = list(marks)
+        self.marked = [k for k, mark in enumerate(self.marks) if mark]
+        self.answers = [digests for digests in answers if digests]
+        mentioned = frozenset[str]().union(*self.answers)
+        self.mentioned = (
+            [k for k, d in enumerate(self.digests) if d in mentioned] if answers else []
+        )
+
+    def _split(self, pairs: pd.DataFrame, same_stage_only: bool, cross_root_only: bool) -> None:
         """Set apart what is never proposed, and count why."""
         i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
 
@@ -336,16 +352,11 @@ class Candidates:
         stages = same_stage_only & ~np.isnan(level_i) & ~np.isnan(level_j) & (level_i != level_j)
         root_i, root_j = both("root")
         one_root = np.asarray(root_i == root_j, bool) & cross_root_only
-        said = np.zeros(len(pairs), bool)
-        if answered is not None:
-            digest_i, digest_j = both("sha256")
-            said = np.fromiter(map(answered, digest_i, digest_j), bool, len(pairs))
         apart = {
             "inside one series": in_series,
             "of one name in one folder": one_name,
             "of two stages": stages,
             "inside one root": one_root,
-            "answered: not a duplicate": said,
         }
         left = np.ones(len(pairs), bool)
         self.set_apart: dict[str, int] = {}
@@ -362,8 +373,19 @@ class Candidates:
         roles[keepers == np.arange(len(keepers))] = KEEPER
         values = self.sign * distances
         values[roles == KEEPER] = self.self_value
-        result = Cut(threshold, keepers, keepers.copy(), roles, values, {}, self.sizes)
+        result = Cut(
+            threshold=threshold,
+            sign=self.sign,
+            keepers=keepers,
+            centres=keepers.copy(),
+            stars=keepers.copy(),
+            roles=roles,
+            values=values,
+            reasons={},
+            sizes=self.sizes,
+        )
         self._hold_back(result)
+        self._obey_answers(result)
         self._obey_marks(result)
         self._keep_names_together(result)
         return result
@@ -377,16 +399,23 @@ class Candidates:
         cut.roles[staged[doubted | uncropped]] = REVIEW
         cut.roles[staged[self.protected[staged]]] = PROTECTED
 
+    def _obey_answers(self, cut: Cut) -> None:
+        """A group that a person called no duplicates proposes nothing."""
+        for centre in {int(cut.stars[k]) for k in self.mentioned if cut.stars[k] >= 0}:
+            members = np.flatnonzero(cut.stars == centre)
+            digests = {self.digests[k] for k in members.tolist()}
+            if any(digests <= answer for answer in self.answers):
+                cut.answered.add(centre)
+                cut.roles[members] = NONE
+
     def _obey_marks(self, cut: Cut) -> None:
         """Do what a person said, as long as each staged image keeps a direct neighbour."""
-        marked = {int(cut.centres[k]) for k, m in enumerate(self.marks) if m and cut.centres[k] >= 0}
+        marked = {int(cut.stars[k]) for k in self.marked if cut.stars[k] >= 0} - cut.answered
         for centre in sorted(marked):
-            self._obey_group(cut, centre, np.flatnonzero(cut.centres == centre).tolist())
+            self._obey_group(cut, centre, np.flatnonzero(cut.stars == centre).tolist())
 
     def _obey_group(self, cut: Cut, centre: int, members: list[int]) -> None:
-        stays = {
-            k: self.marks[k] == "keep" or cut.roles[k] in (PROTECTED, KEEPER) for k in members
-        }
+        stays = {k: self.marks[k] == "keep" or cut.roles[k] in (PROTECTED, KEEPER) for k in members}
         kept = [k for k in members if stays[k] and self.marks[k] != "stage"]
         if not kept:
             unmarked = [k for k in members if self.marks[k] != "stage"] or [centre]
@@ -441,14 +470,20 @@ class Candidates:
     def table(self, cut: Cut) -> pd.DataFrame:
         """Return a cut as the rows of `groups.csv`, in its order."""
         components = self.stars.components(self.sign * cut.threshold)
-        rows = [self._row(cut, k, components) for members in cut.groups for k in members.tolist()]
+        rows = [
+            self._row(cut, k, components)
+            for members in cut.groups
+            if int(cut.stars[members[0]]) not in cut.answered
+            for k in members.tolist()
+        ]
         return pd.DataFrame(
-            {column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
-             for column in (*COLUMNS, "sha256")}
+            {
+                column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
+                for column in (*COLUMNS, "sha256")
+            }
         )
 
     def _row(self, cut: Cut, k: int, components: Indices) -> dict[str, Any]:
-        image = self._records[k]
         return {
             "group_id": identifier("g", self.paths[int(cut.centres[k])]),
             "path": self.paths[k],
@@ -458,7 +493,7 @@ class Candidates:
             "value": cut.values[k],
             "reason": self.reason(cut, k),
             "component_id": identifier("c", self.paths[int(components[k])]),
-            **image,
+            **self.record(k),
         }
 
     def reason(self, cut: Cut, k: int) -> str:
@@ -475,6 +510,10 @@ class Candidates:
         if self.cropped[k] and not self.cropped[keeper]:
             return "cropped, its keeper is not"
         return f"{self.measure} {number(cut.values[k])}"
+
+    def record(self, k: int) -> Mapping[str, Any]:
+        """Return what the catalogue says of an image that groups show."""
+        return self._records[k]
 
     @cached_property
     def _records(self) -> list[Mapping[str, Any]]:

@@ -251,3 +251,25 @@ def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, optimize=True)
     return buffer.getvalue()
+
+
+def for_screen(data: bytes, long_side_px: int = 1600) -> bytes:
+    """Return a picture as a JPEG that browsers show upright, at most `long_side_px` wide or high.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be decoded.
+    """
+    try:
+        picture = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ValueError(f"{picture.width}x{picture.height} pixels are too many to show")
+        picture.draft(picture.mode, (long_side_px, long_side_px))
+        upright = _flattened(_eight_bit(ImageOps.exif_transpose(picture)))
+    except Exception as error:
+        raise ValueError(f"cannot be shown: {error}") from error
+    upright.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    upright.convert("RGB").save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()

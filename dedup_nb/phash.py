@@ -145,7 +145,10 @@ def unpack(stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.uint
 
 
 def near_pairs(
-    hashes: NDArray[np.uint8], ceiling: int, max_pairs: int = MAX_PAIRS
+    hashes: NDArray[np.uint8],
+    ceiling: int,
+    max_pairs: int = MAX_PAIRS,
+    rows: NDArray[np.int64] | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Find all pairs whose hashes differ in at most `ceiling` bits; exact.
 
@@ -157,11 +160,13 @@ def near_pairs(
         Loosest Hamming distance kept, in bits, inclusive.
     max_pairs : int
         Where more pairs than this lie within `ceiling`, a tighter bound is used.
+    rows : ndarray of int64, shape (n,), optional
+        Ascending numbers to name the hashes by, such as catalogue rows; their places by default.
 
     Returns
     -------
     pairs : DataFrame
-        Columns `i < j` (rows of `hashes`) and `hamming_bits`, sorted by i, then j.
+        Columns `i < j` (`rows`) and `hamming_bits`, sorted by i, then j.
     bound : int
         The distance up to which the pairs are complete: `ceiling`, or less where `max_pairs`
         stopped it. -1 if even equal hashes are more than `max_pairs`; there are no pairs then.
@@ -176,6 +181,8 @@ def near_pairs(
     pairs = pd.concat([join.pairs(bound) for join in joins], ignore_index=True)
     if len(joins) > 1:
         pairs = pairs.groupby(["i", "j"], sort=True, as_index=False)["hamming_bits"].min()
+    if rows is not None:
+        pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
     return pairs, bound
 
 

@@ -181,13 +181,13 @@ def test_a_person_may_stage_what_a_rule_may_not():
     }  # fmt: skip
 
 
-def test_pairs_that_a_person_answered_are_asked_no_more():
-    no = {("sha-a.jpg", "sha-b.jpg")}
-    candidates = groups.Candidates(
-        plain("abc"), pairs((0, 1, 1), (1, 2, 1)), answered=lambda a, b: (a, b) in no
-    )
-    assert set(roles(candidates, 8)) == {"b.jpg", "c.jpg"}
-    assert candidates.set_apart["answered: not a duplicate"] == 1
+def test_a_group_that_a_person_answered_is_asked_again_only_with_a_new_member():
+    no = [frozenset({"sha-a.jpg", "sha-b.jpg"})]
+    answered = groups.Candidates(plain("abc"), pairs((0, 1, 1)), answers=no)
+    assert roles(answered, 8) == {}
+    assert answered.cut(8).totals["images"] == 0
+    joined = groups.Candidates(plain("abc"), pairs((0, 1, 1), (0, 2, 1)), answers=no)
+    assert set(roles(joined, 8)) == {"a.jpg", "b.jpg", "c.jpg"}
 
 
 def test_totals_count_what_would_move():

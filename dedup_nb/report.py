@@ -1,0 +1,329 @@
+"""Results -> CSV, Markdown and HTML with pictures, to be read offline.
+
+Whatever is written here is new; nothing is overwritten. HTML is escaped by its templates.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dedup_nb import images, tables
+
+GROUPS_A_PAGE = 100
+GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
+PICTURE_PX = 160
+
+View = Mapping[str, Any]  # a group as galleries and sheets show it: id, title, members
+Thumbnail = Callable[[str], bytes | None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart, which Jupyter shows as it is and reports take in."""
+
+    png: bytes
+    alt: str
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
+
+    @property
+    def src(self) -> str:
+        return data_uri(self.png, "image/png")
+
+
+def data_uri(data: bytes, media_type: str) -> str:
+    """Return bytes as an address that needs no file and no network."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def histogram(
+    values: Sequence[float], mark: float, unit: str, *, bins: Sequence[float] | None = None
+) -> Chart:
+    """Draw how many pairs lie at each value, with the threshold drawn on it.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The measure of each pair.
+    mark : float
+        Threshold.
+    unit : str
+        Unit of both, for the axis.
+    bins : sequence of float, optional
+        Edges; one bin for each whole number by default.
+    """
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    axes = figure.subplots()
+    top = max([*values, mark, 1]) if len(values) else max(mark, 1)
+    edges = np.arange(0, math.ceil(top) + 2) - 0.5 if bins is None else np.asarray(bins)
+    counts, _ = np.histogram(np.asarray(values, float), edges)
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="#4878a8", edgecolor="white")
+    edge = mark + 0.5 if bins is None else mark
+    axes.axvline(edge, color="#c04a00", linestyle="--")
+    axes.annotate(
+        f" threshold {mark:g}, inclusive",
+        (edge, 1),
+        xycoords=("data", "axes fraction"),
+        va="top",
+        color="#c04a00",
+    )
+    axes.set(xlabel=f"distance ({unit})", ylabel="pairs")
+    return _chart(figure, f"Histogram of {len(values)} pairs by {unit}; the threshold is {mark:g}.")
+
+
+def curve(
+    thresholds: Sequence[float], columns: Mapping[str, Sequence[float]], mark: float, unit: str
+) -> Chart:
+    """Draw what each threshold would give, one small panel a column, the threshold marked."""
+    columns = dict(columns)  # a table will do as well
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(columns)))
+    for axes, (name, values) in zip(panels, columns.items(), strict=True):
+        axes.step(thresholds, values, where="post", color="#4878a8")
+        axes.plot(thresholds, values, ".", color="#4878a8")
+        axes.axvline(mark, color="#c04a00", linestyle="--")
+        axes.set(xlabel=f"threshold ({unit})", title=name)
+        axes.set_ylim(bottom=0)
+    return _chart(figure, f"{', '.join(columns)} against the threshold; now {mark:g} {unit}.")
+
+
+def _chart(figure: Figure, alt: str) -> Chart:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return Chart(buffer.getvalue(), alt)
+
+
+class Sheet:
+    """Groups with their pictures as plain HTML: shows in notebooks, saved or not, and offline."""
+
+    def __init__(self, groups: Sequence[View], thumbnail: Thumbnail, limit: int = 12) -> None:
+        self.shown = [_with_pictures(group, thumbnail) for group in list(groups)[:limit]]
+        left = len(groups) - len(self.shown)
+        self.more = f"{left:,} more groups are in the report and in the gallery." if left else ""
+        if not len(groups):
+            self.more = "There are no groups at this threshold."
+
+    def _repr_html_(self) -> str:
+        return _templates().get_template("sheet.html").render(groups=self.shown, more=self.more)
+
+    def __repr__(self) -> str:
+        return f"{len(self.shown)} groups shown. {self.more}"
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+
+
+def _with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
+    members = []
+    for member in group["members"]:
+        jpeg = thumbnail(member["path"])
+        small = images.smaller(jpeg, PICTURE_PX) if jpeg else b""
+        members.append(
+            {
+                "picture": data_uri(small, "image/jpeg") if small else "",
+                "role": member["role"],
+                "value": value_text(member),
+                "name": tables.shown(member["path"]),
+                "size": f"{member['width']}×{member['height']}, {size_text(member['bytes'])}",
+                "badges": member["badges"],
+                "reason": tables.shown(member["reason"]),
+            }
+        )
+    return {"title": tables.shown(group["title"]), "members": members}
+
+
+def value_text(member: Mapping[str, Any]) -> str:
+    """Return a member's measure to its keeper for people: `3 bits`, `cosine 0.9213`."""
+    value = member["value"]
+    if member["role"] == "keeper" or value is None or math.isnan(value):
+        return ""
+    if member["measure"] == "hamming_bits":
+        return f"{value:.0f} bits"
+    return f"{member['measure']} {value:.4f}"
+
+
+def size_text(size: float) -> str:
+    """Return bytes for people: `1.4 MB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+
+
+def freed_by(table: pd.DataFrame, depth: int | None = None) -> pd.DataFrame:
+    """Return images and megabytes that staging frees by folder, the biggest win first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `groups.csv`.
+    depth : int, optional
+        Count by this many leading folders; whole folders by default.
+    """
+    staged = table[table["role"] == "stage"]
+    folders = ["/".join(path.split("/")[:-1][:depth]) or "." for path in staged["path"]]
+    frame = pd.DataFrame({"folder": pd.Series(folders, dtype=object), "bytes": list(staged["bytes"])})
+    freed = frame.groupby("folder")["bytes"].agg(["size", "sum"]).reset_index()
+    freed.columns = pd.Index(["folder", "images", "bytes"])
+    freed["MB"] = (freed.pop("bytes") / 1e6).round(2)
+    result = freed.sort_values(["MB", "folder"], ascending=[False, True], ignore_index=True)
+    result["folder"] = [tables.shown(folder) for folder in result["folder"]]
+    return result
+
+
+def write_groups(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Write `groups.csv`; whole values without a fraction, others with four places."""
+
+    def value(number: float) -> str:
+        if math.isnan(number):
+            return ""
+        return f"{number:.0f}" if number.is_integer() else f"{number:.4f}"
+
+    rows = ({**row, "value": value(row["value"])} for row in table.to_dict("records"))
+    tables.write_csv(path, columns, rows)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a new JSON file that people can read."""
+    with open(path, "x", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, default=str)
+        file.write("\n")
+
+
+def write_html(
+    folder: Path,
+    *,
+    title: str,
+    lead: str,
+    facts: Sequence[tuple[str, Any]],
+    notes: Sequence[str] = (),
+    charts: Sequence[Chart] = (),
+    frames: Mapping[str, pd.DataFrame] | None = None,
+    groups: Sequence[View] = (),
+    thumbnail: Thumbnail = lambda path: None,
+    order: str = "",
+) -> Path:
+    """Write `report.html` (and `report-2.html` and so on) with pictures inside.
+
+    Returns
+    -------
+    Path
+        The first page.
+    """
+    template = _templates().get_template("report.html")
+    pages = max(1, math.ceil(len(groups) / GROUPS_A_PAGE))
+    for page in range(1, pages + 1):
+        part = groups[(page - 1) * GROUPS_A_PAGE : page * GROUPS_A_PAGE]
+        text = template.render(
+            title=title,
+            lead=tables.shown(lead),
+            facts=facts,
+            notes=[tables.shown(note) for note in notes],
+            charts=charts,
+            tables=[_table(name, frame) for name, frame in (frames or {}).items()],
+            groups=[_with_pictures(group, thumbnail) for group in part],
+            order=order,
+            page=page,
+            pages=pages if groups else 0,
+        )
+        name = "report.html" if page == 1 else f"report-{page}.html"
+        with open(folder / name, "x", encoding="utf-8") as file:
+            file.write(text)
+    return folder / "report.html"
+
+
+def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "title": title,
+        "columns": list(frame.columns),
+        "rows": [[_cell(cell) for cell in row] for row in frame.itertuples(index=False)],
+    }
+
+
+def _cell(cell: Any) -> Any:
+    return tables.shown(cell) if isinstance(cell, str) else cell
+
+
+def write_markdown(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    facts: Sequence[tuple[str, Any]],
+    notes: Sequence[str] = (),
+    frames: Mapping[str, pd.DataFrame] | None = None,
+    groups: Sequence[View] = (),
+) -> None:
+    """Write the report as Markdown: what the HTML says, without pictures."""
+    lines = [f"# {title}", "", markdown_text(lead), ""]
+    lines += [f"- {name}: {value}" for name, value in facts]
+    lines += ["", *[f"> {markdown_text(note)}" for note in notes], ""]
+    for name, frame in (frames or {}).items():
+        lines += [f"## {name}", "", *_markdown_rows(list(frame.columns), frame.values.tolist()), ""]
+    if groups:
+        lines += ["## Groups", ""]
+    for group in groups:
+        lines += [f"### {markdown_text(group['title'])}", ""]
+        rows = [
+            [m["role"], m["path"], value_text(m), size_text(m["bytes"]), m["reason"]]
+            for m in group["members"]
+        ]
+        lines += [*_markdown_rows(["role", "path", "to keeper", "size", "why"], rows), ""]
+    with open(path, "x", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+
+
+def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return head + [f"| {' | '.join(markdown_text(str(cell)) for cell in row)} |" for row in rows]
+
+
+def markdown_text(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    clean = " ".join(tables.shown(text).split())
+    for mark in "\\`*_[]<>|#!":
+        clean = clean.replace(mark, f"\\{mark}")
+    return clean
+
+
+def utc_stamp(now: datetime | None = None) -> str:
+    """Return a UTC time that names a folder: `20250705T215218Z`."""
+    return (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+
+
+def write_index(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    notebooks: Sequence[Mapping[str, Any]],
+    wins: Sequence[Mapping[str, Any]],
+    next_steps: Sequence[str],
+) -> None:
+    """Write `index.html`: which notebooks ran, and where the biggest wins are."""
+    text = _templates().get_template("index.html").render(
+        title=title, lead=tables.shown(lead), notebooks=notebooks, wins=wins, next=next_steps
+    )
+    path.write_text(text, encoding="utf-8")

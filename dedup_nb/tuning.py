@@ -1,0 +1,153 @@
+"""A threshold slider over the review gallery, with the two buttons that keep what was found."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from dedup_nb import groups, parameters, report, tables
+from dedup_nb.gallery import Gallery
+from dedup_nb.workbench import Run
+
+
+class Tuner:
+    """Tune a threshold on live pictures; every mark is on disk at once.
+
+    Parameters
+    ----------
+    run : Run
+        The run at work.
+    candidates : Candidates
+        Pairs computed to the loose bound; the slider cuts them again without recomputation.
+    name : str
+        The threshold parameter; the slider carries this name and starts at its value.
+    low, high, step : float
+        Range of the slider.
+
+    Attributes
+    ----------
+    slider, gallery : widget
+        What is shown; their values can be read and set.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        candidates: groups.Candidates,
+        name: str,
+        *,
+        low: float,
+        high: float,
+        step: float = 1,
+    ) -> None:
+        self.run, self.candidates, self.name = run, candidates, name
+        whole = isinstance(step, int)
+        kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+        self.slider = kind(
+            value=min(run.values[name], high),
+            min=low,
+            max=high,
+            step=step,
+            description=name,
+            continuous_update=True,
+            layout=ipywidgets.Layout(width="28rem"),
+            style={"description_width": "initial"},
+            **({} if whole else {"readout_format": ".4f"}),
+        )
+        self.said = ipywidgets.HTML()
+        self.candidates.decide(self._marks(), run.live_decisions.answers())
+        self.cut = candidates.cut(self.slider.value)
+        self.gallery = Gallery(
+            run.views(candidates, self.cut),
+            thumbnail=run.thumbnail,
+            decisions=run.live_decisions,
+            finder=run.notebook,
+            totals=lambda: self.cut.totals,
+            image=run.whole_picture,
+        )
+        self.gallery.on_mark(lambda record: self._decided())
+        self.slider.observe(lambda change: self._cut_again(), "value")
+        self.buttons = [
+            self._button("save this threshold's results", self._save, "download"),
+            self._button("write threshold to the profile", self._write, "pencil"),
+        ]
+
+    def _button(self, label: str, act: Any, icon: str) -> ipywidgets.Button:
+        button = ipywidgets.Button(
+            description=label, icon=icon, layout=ipywidgets.Layout(width="auto")
+        )
+        button.on_click(lambda _: act())
+        return button
+
+    def show(self) -> None:
+        """Display slider, buttons and gallery below the cell."""
+        top = ipywidgets.HBox(
+            [self.slider, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
+        )
+        display(ipywidgets.VBox([top, self.said, self.gallery]))
+
+    def _marks(self) -> list[str | None]:
+        table = self.run.catalogue
+        return self.run.live_decisions.marks_for(list(table["path"]), list(table["sha256"]))
+
+    def _decided(self) -> None:
+        self.candidates.decide(self._marks(), self.run.live_decisions.answers())
+        self._cut_again()
+
+    def _cut_again(self) -> None:
+        self.cut = self.candidates.cut(self.slider.value)
+        self.gallery.show(self.run.views(self.candidates, self.cut))
+
+    def _save(self) -> None:
+        self._say("saving …")
+        charts = [
+            report.histogram(
+                self.candidates.pairs[self.candidates.measure], self.slider.value, "bits"
+            )
+        ]
+        folder = self.run.save(
+            self.candidates, self.slider.value, name=self.name, charts=charts
+        )
+        self._say(f"saved in {folder}: groups.csv, manifest.csv, report.html")
+
+    def _write(self) -> None:
+        profile = self.run.values.get("profile")
+        if not profile:
+            self._say(
+                "this notebook was opened without a profile; "
+                f"set {self.name}: {self.slider.value} under {self.run.notebook}: in your own"
+            )
+            return
+        try:
+            parameters.write_value(
+                Path(profile), self.run.notebook, self.name, self.slider.value
+            )
+        except (ValueError, OSError) as error:
+            self._say(f"not written: {error}")
+            return
+        self._say(f"{self.name}: {self.slider.value} is now in {profile}")
+
+    def _say(self, text: str) -> None:
+        self.said.value = escape(tables.shown(text))
+
+
+def tune(
+    run: Run,
+    candidates: groups.Candidates,
+    name: str,
+    *,
+    low: float = 0,
+    high: float,
+    step: float = 1,
+    interactive: bool = True,
+) -> Tuner | None:
+    """Show a `Tuner`, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    tuner = Tuner(run, candidates, name, low=low, high=high, step=step)
+    tuner.show()
+    return tuner

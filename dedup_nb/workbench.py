@@ -1,0 +1,634 @@
+"""The parts joined as the notebooks use them: start a run, measure, group, save, tune.
+
+Everything a notebook does is one call of a `Run` or of a leaf room, so that interactive and
+headless work go through the same code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb import (
+    catalogue,
+    formats,
+    groups,
+    images,
+    manifest,
+    measures,
+    names,
+    parameters,
+    phash,
+    report,
+    runs,
+    store,
+    tables,
+)
+from dedup_nb.decisions import Decisions
+
+DEFAULT_KIND = phash.kind("phash", 64)  # made by every decode, since the first finder asks for it
+
+
+def start(notebook: str, variables: Mapping[str, Any]) -> Run:
+    """Check the parameters of a notebook and open its run folder.
+
+    Parameters
+    ----------
+    notebook : str
+        Name of the notebook, `10_phash`.
+    variables : mapping
+        The notebook's `globals()`; its parameters are picked out.
+
+    Raises
+    ------
+    ValueError
+        One sentence: which parameter is wrong and what to do.
+    """
+    known = parameters.of_notebook(notebook)
+    values = {name: variables.get(name, known[name].default) for name in known}
+    parameters.check(notebook, values, f"the parameters cell of {notebook}")
+    if slip := parameters.misspelt(notebook, variables):
+        raise ValueError(f"{slip[0]} is no parameter of {notebook}; did you mean {slip[1]}?")
+    for name in parameters.PATHS:
+        if values.get(name):
+            values[name] = parameters.absolute(Path.cwd(), values[name])
+    return Run(notebook, values)
+
+
+class Run:
+    """One notebook at work in its run folder.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder, shared by the notebooks of a run.
+    library : Path
+        Folder of the collection; nothing in it is changed by a report.
+    decisions : Decisions
+        What a person said, as it stood when the run began; `live_decisions` goes on.
+    """
+
+    def __init__(self, notebook: str, values: Mapping[str, Any]) -> None:
+        self.notebook, self.values = notebook, dict(values)
+        self.library = Path(values["library"])
+        self.roots: list[str] = list(values.get("roots") or ["."])
+        self._check_library()
+        cache = values.get("cache_dir")
+        cache_folder = Path(cache) if cache else store.default_folder(self.library.resolve())
+        runs.refuse_inside(cache_folder, self.library, "cache_dir")
+        self.folder = self._run_folder()
+        runs.begin(self.folder, self.library.resolve(), self.roots, values.get("profile"))
+        runs.write_params(self.folder / notebook, notebook, self._params)
+        self.store = store.Store(cache_folder)
+        self.live_decisions = Decisions(self._decisions_folder() / "decisions.jsonl")
+        self.decisions = self._frozen_decisions()
+
+    def _check_library(self) -> None:
+        try:
+            catalogue.check_roots(self.library, self.roots)
+            runs.check_folders(self.library, self.values)
+        except ValueError as error:
+            if not self.library.is_dir() and self.library.name == "demo-library":
+                raise ValueError(
+                    f"{error}; the demo library is made by `make demo`, or `dedup-nb demo`"
+                ) from None
+            raise
+
+    def _run_folder(self) -> Path:
+        given = self.values.get("run_dir")
+        if given:
+            folder = Path(given)
+            runs.refuse_inside(folder, self.library, "run_dir")
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        parent = self._own_outputs()
+        runs.refuse_inside(parent, self.library, "the results folder")
+        return runs.new_folder(parent)
+
+    def _own_outputs(self) -> Path:
+        """Return the folder of all runs of this profile, or of this library without one."""
+        if profile := self.values.get("profile"):
+            return runs.outputs_folder(Path(profile)) / Path(profile).stem
+        folder = parameters.notebooks_folder().parent
+        return (folder if os.access(folder, os.W_OK) else Path.cwd()) / "outputs" / (
+            self.library.name or "library"
+        )
+
+    def _decisions_folder(self) -> Path:
+        parent, own = self.folder.parent, self._own_outputs()
+        return parent if parent.name == own.name else own
+
+    def _frozen_decisions(self) -> Decisions:
+        frozen = self.folder / "decisions.jsonl"
+        if not frozen.exists():
+            self.live_decisions.freeze(frozen)
+        return Decisions(frozen)
+
+    # -- what is there ---------------------------------------------------------------------------
+
+    @cached_property
+    def scan(self) -> catalogue.Scan:
+        """Every file of the roots, from a walk without decoding."""
+        only = self.values.get("only_folders") or ()
+        return catalogue.scan(self.library, self.roots, only, self.values.get("limit"))
+
+    @cached_property
+    def catalogue(self) -> pd.DataFrame:
+        """One row an image; read from the run folder, or made there through the cache."""
+        path = self.folder / "catalogue.csv"
+        if path.exists():
+            return catalogue.read(path)
+        limit = self.values.get("max_pixels") or images.MAX_PIXELS
+        facts = self._measure(self.scan.images, [DEFAULT_KIND], limit)
+        table = catalogue.table(self.scan.images, facts)
+        tables.write_csv(
+            self.folder / "not_images.csv", catalogue.NOT_IMAGES_COLUMNS, self.scan.others
+        )
+        tables.write_csv(path, catalogue.COLUMNS, table.to_dict("records"))
+        _write_parquet(self.folder / "catalogue.parquet", table)
+        return table
+
+    def _measure(
+        self, files: Sequence[catalogue.ImageFile], kinds: Sequence[measures.Kind], limit: float
+    ) -> list[store.Facts]:
+        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in files]
+        return measures.measure_files(
+            self.library, keys, self.store, kinds, max_pixels=limit, progress=Ticker("decoded")
+        )
+
+    @property
+    def others(self) -> list[dict[str, str]]:
+        """Every file of the roots that is no image, with what it is and why."""
+        _ = self.catalogue  # makes the list where it is missing
+        return list(tables.read_csv(self.folder / "not_images.csv"))
+
+    @cached_property
+    def facts(self) -> dict[str, store.Facts]:
+        """What decoding told, by sha256."""
+        return self.store.facts(self.catalogue["sha256"])
+
+    def describe(self) -> str:
+        """Say in one line what the catalogue holds."""
+        table = self.catalogue
+        bad = int((table["status"] != "ok").sum())
+        series = len(set(zip(_folders(table), table["series"], strict=True)) - _no_series(table))
+        return (
+            f"{len(table):,} images in {', '.join(self.roots)} of {self.library}: "
+            f"{report.size_text(int(table['bytes'].sum()))}, {series:,} series, "
+            f"{int(table['companions'].sum()):,} companions, {bad:,} not readable"
+        )
+
+    @cached_property
+    def unreadable(self) -> pd.DataFrame:
+        """Images that could not be read or judged; they are never staged."""
+        bad = self.catalogue[self.catalogue["status"] != "ok"]
+        return bad[["path", "status", "error"]].reset_index(drop=True)
+
+    # -- measure and group -----------------------------------------------------------------------
+
+    def hashes(
+        self, name: str, hash_bits: int, invariance: str = "none"
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return the hashes of all readable images, and their rows in the catalogue.
+
+        Returns
+        -------
+        hashes : ndarray of uint8, shape (n, n_orientations, n_bytes)
+        rows : ndarray of int64, shape (n,)
+        """
+        kind = phash.kind(name, hash_bits)
+        rows = np.flatnonzero(self.catalogue["status"] == "ok")
+        digests = self.catalogue["sha256"].to_numpy()[rows]
+        found = self.store.measures(kind.name, digests)
+        if len(found) < len(set(digests)):
+            self._measure_again(kind)
+            found = self.store.measures(kind.name, digests)
+        if lost := [d for d in digests if d not in found]:
+            raise ValueError(
+                f"{len(lost)} images changed since {self.folder / 'catalogue.csv'} was made; "
+                "start a new run"
+            )
+        return phash.unpack([found[digest] for digest in digests], invariance), rows
+
+    def _measure_again(self, kind: measures.Kind) -> None:
+        readable = set(self.catalogue["path"][self.catalogue["status"] == "ok"])
+        files = [image for image in self.scan.images if image.path in readable]
+        self._measure(files, [kind], float("inf"))
+
+    def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
+        """Return pairs of catalogue rows as groups that can be cut at any threshold."""
+        values = self.values
+        return groups.Candidates(
+            self.images,
+            pairs,
+            similarity=similarity,
+            keeper_order=values["keeper_order"],
+            prefer=values["prefer"] or self.roots,
+            same_stage_only=values["same_stage_only"],
+            cross_root_only=values["cross_root_only"],
+            marks=self._marks(self.decisions),
+            answers=self.decisions.answers(),
+        )
+
+    def _marks(self, decisions: Decisions) -> list[str | None]:
+        return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """The catalogue with what grouping needs to know of each image; see `groups.Candidates`."""
+        table = self.catalogue
+        base = [os.path.basename(path) for path in table["path"]]
+        levels = [names.parse(name).level for name in base]
+        return table.assign(
+            folder=pd.Series(_folders(table), dtype=object),
+            stem=pd.Series([formats.stem(name) for name in base], dtype=object),
+            level=pd.Series(levels, dtype="float64"),
+            protected=catalogue.protected(
+                table, self.values.get("curated") or [], self.values.get("protect") or []
+            ),
+            doubt=pd.Series([self._doubt(digest) for digest in table["sha256"]], dtype=object),
+        )
+
+    def _doubt(self, digest: str) -> str:
+        """Say why a hash of this content is not trusted, or nothing."""
+        facts = self.facts.get(digest)
+        if facts is None or facts.status != "ok":
+            return ""
+        if facts.contrast < images.FLAT_CONTRAST:
+            return "hash not trusted: flat picture"
+        return "only the first picture of several was compared" if facts.animated else ""
+
+    # -- look ------------------------------------------------------------------------------------
+
+    def samples(self, each: int = 8) -> list[dict[str, Any]]:
+        """Return the first images of each root as a group to be shown in a sheet."""
+        shown = []
+        for root, part in self.catalogue.groupby("root", sort=False):
+            first = part[part["status"] == "ok"].head(each)
+            members = [
+                {"path": r.path, "role": "", "value": None, "measure": "", "reason": "",
+                 "badges": [r.stage] if r.stage else [], "width": r.width, "height": r.height,
+                 "bytes": r.bytes}
+                for r in first.itertuples()
+            ]  # fmt: skip
+            shown.append({"title": f"{root}: {len(part):,} images", "members": members})
+        return shown
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return dict(zip(self.catalogue["path"], self.catalogue["sha256"], strict=True))
+
+    def thumbnail(self, path: str) -> bytes | None:
+        """Return the JPEG thumbnail of an image of the catalogue, or None."""
+        return self.store.thumbnail(self._digests.get(path, ""))
+
+    def whole_picture(self, path: str) -> bytes | None:
+        """Return a picture as browsers show it, turned upright, at most 1600 px; or None."""
+        if path not in self._digests:
+            return None
+        return images.for_screen(images.read_file(os.fsencode(self.library / path)))
+
+    def views(self, candidates: groups.Candidates, cut: groups.Cut) -> Views:
+        """Return the groups of a cut as galleries and sheets show them, made when looked at."""
+        return Views(candidates, cut, self.catalogue)
+
+    def thresholds(
+        self, candidates: groups.Candidates, thresholds: Sequence[float]
+    ) -> pd.DataFrame:
+        """Return what each threshold would give: pairs, groups, images to stage, megabytes."""
+        values = np.sort(candidates.pairs[candidates.measure].to_numpy(np.float64))
+        rows = []
+        for threshold in thresholds:
+            totals = candidates.cut(threshold).totals
+            rows.append(
+                {
+                    "threshold": threshold,
+                    "pairs": int(np.searchsorted(values, threshold, side="right")),
+                    "groups": totals["groups"],
+                    "images to stage": totals["images"],
+                    "MB freed": round(totals["bytes"] / 1e6, 1),
+                    "to review": totals["review"],
+                }
+            )
+        return pd.DataFrame(rows)
+
+    # -- save ------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        candidates: groups.Candidates,
+        threshold: float,
+        *,
+        name: str,
+        charts: Sequence[report.Chart] = (),
+        notes: Sequence[str] = (),
+    ) -> Path:
+        """Write the results at a threshold: CSV, manifest and reports; nothing is overwritten.
+
+        Parameters
+        ----------
+        candidates : Candidates
+            Pairs and rules.
+        threshold : float
+            Where to cut, inclusive.
+        name : str
+            Name of the threshold parameter, for the manifest's `rule`.
+        charts, notes
+            Go into the report.
+
+        Returns
+        -------
+        Path
+            The folder written: the notebook's own in the run, or `saved-<UTC time>` in it.
+        """
+        folder = self._results_folder({name: threshold})
+        cut = candidates.cut(threshold)
+        table = candidates.table(cut)
+        rule = f"{self.notebook} {name}={groups.number(threshold)}"
+        candidates.pairs.to_parquet(folder / "pairs.parquet")
+        report.write_groups(folder / "groups.csv", table, groups.COLUMNS)
+        tables.write_csv(
+            folder / "manifest.csv",
+            manifest.COLUMNS,
+            manifest.rows(table, self.catalogue, self.library, rule),
+        )
+        self._write_reports(folder, candidates, cut, table, rule, charts, notes)
+        return folder
+
+    def _results_folder(self, changed: Mapping[str, Any]) -> Path:
+        """Return the notebook's folder in the run, or a new one in it if that has results."""
+        folder = self.folder / self.notebook
+        if (folder / "summary.json").exists():
+            folder = runs.new_folder(folder, prefix="saved-")
+            runs.write_params(folder, self.notebook, self._params | changed)
+        return folder
+
+    @property
+    def _params(self) -> dict[str, Any]:
+        """The parameters as inputs: what they are given by a runner is left out."""
+        return {k: v for k, v in self.values.items() if k not in ("run_dir", "interactive")}
+
+    def save_catalogue(self, repeated: Sequence[Mapping[str, Any]]) -> Path:
+        """Write `names.csv` and the report of the catalogue; return the folder written.
+
+        Parameters
+        ----------
+        repeated : sequence of dict
+            Rows of `catalogue.repeated_names`.
+        """
+        folder = self._results_folder({})
+        table = self.catalogue
+        tables.write_csv(folder / "names.csv", catalogue.NAMES_COLUMNS, repeated)
+        report.write_json(
+            folder / "summary.json",
+            {"says": self.describe(), "unreadable": len(self.unreadable), "names": len(repeated)},
+        )
+        text: dict[str, Any] = {
+            "title": "00_catalogue: what is in the library",
+            "lead": self.describe(),
+            "facts": [
+                ("images", f"{len(table):,}"),
+                ("on disk", report.size_text(int(table["bytes"].sum()))),
+                ("companions", f"{int(table['companions'].sum()):,}"),
+                ("not readable", f"{len(self.unreadable):,}"),
+                ("names that occur twice", f"{len(repeated):,}"),
+            ],
+            "frames": {
+                "By root": catalogue.sizes_by(table, "root").reset_index(),
+                "By root and stage": catalogue.sizes_by(table, "root", "stage").reset_index(),
+                "Not readable, never staged": self.unreadable,
+                "Other files": catalogue.others_by(self.others),
+                "The same name in several places (first 200)": catalogue.shown_names(
+                    repeated[:200]
+                ),
+            },
+        }
+        report.write_markdown(folder / "report.md", **text)
+        report.write_html(folder, **text)
+        return folder
+
+    def _write_reports(
+        self,
+        folder: Path,
+        candidates: groups.Candidates,
+        cut: groups.Cut,
+        table: pd.DataFrame,
+        rule: str,
+        charts: Sequence[report.Chart],
+        notes: Sequence[str],
+    ) -> None:
+        totals = cut.totals
+        freed = report.freed_by(table)
+        says = (
+            f"{totals['images']:,} images could be staged, {report.size_text(totals['bytes'])}; "
+            f"{totals['review']:,} wait for a person"
+        )
+        summary = {
+            **totals,
+            "threshold": cut.threshold,
+            "rule": rule,
+            "says": says,
+            "set_apart": candidates.set_apart,
+            "unreadable": len(self.unreadable),
+            "most_in": freed["folder"][0] if len(freed) else "",
+        }
+        report.write_json(folder / "summary.json", summary)
+        views = self.views(candidates, cut)
+        lines = [*notes, *self._notes(candidates)]
+        text: dict[str, Any] = {
+            "title": f"{self.notebook}: near-duplicate groups",
+            "lead": f"Nothing was moved. {rule}; library {self.library}",
+            "facts": [
+                ("groups", f"{totals['groups']:,}"),
+                ("images to stage", f"{totals['images']:,}"),
+                ("freed", report.size_text(totals["bytes"])),
+                ("to review", f"{totals['review']:,}"),
+                ("protected", f"{totals['protected']:,}"),
+                ("not readable", f"{len(self.unreadable):,}"),
+            ],
+            "notes": lines,
+            "frames": {"Freed by folder": freed, "Not readable, never staged": self.unreadable}
+            | self._series_frame(candidates, cut.threshold),
+        }
+        report.write_markdown(folder / "report.md", **text, groups=views)
+        best = Biggest(views, table)
+        report.write_html(
+            folder,
+            **text,
+            charts=charts,
+            groups=best,
+            thumbnail=self.thumbnail,
+            order=best.order,
+        )
+
+    def _notes(self, candidates: groups.Candidates) -> list[str]:
+        apart = [f"{count:,} {why}" for why, count in candidates.set_apart.items() if count]
+        notes = [f"Pairs set apart and never proposed: {'; '.join(apart)}."] if apart else []
+        if len(self.unreadable):
+            notes.append(f"{len(self.unreadable):,} images could not be read; they are listed.")
+        return notes
+
+    def _series_frame(
+        self, candidates: groups.Candidates, threshold: float
+    ) -> dict[str, pd.DataFrame]:
+        """Return the near pairs inside one series: shown apart, never proposed."""
+        near = candidates.sign * candidates.series_pairs[candidates.measure]
+        pairs = candidates.series_pairs[near <= candidates.sign * threshold]
+        paths = self.catalogue["path"].to_numpy()
+        frame = pd.DataFrame(
+            {
+                "first": [tables.shown(path) for path in paths[pairs["i"]]],
+                "second": [tables.shown(path) for path in paths[pairs["j"]]],
+                candidates.measure: list(pairs[candidates.measure]),
+            }
+        )
+        more = f" (first 200 of {len(frame):,})" if len(frame) > 200 else ""
+        return {f"Near inside one series, never proposed{more}": frame[:200]} if len(frame) else {}
+
+
+class Views(Sequence[dict[str, Any]]):
+    """The groups of one cut as dicts for galleries and sheets; each is made when asked for."""
+
+    def __init__(
+        self, candidates: groups.Candidates, cut: groups.Cut, table: pd.DataFrame
+    ) -> None:
+        self.candidates, self.cut = candidates, cut
+        self.companions = table["companions"].to_numpy()
+        self._groups = cut.groups
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self[place] for place in range(*k.indices(len(self)))]
+        rows = self._groups[k].tolist()
+        members = [self._member(row) for row in rows]
+        return {"id": self._id(rows), "title": self._title(rows, members), "members": members}
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The rows of `groups.csv` at this cut."""
+        return self.candidates.table(self.cut)
+
+    def locate(self, group_id: str) -> int:
+        """Return the position of a group by its id, or where it would be."""
+        return self._places.get(group_id, 0)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {self._id(rows.tolist()): k for k, rows in enumerate(self._groups)}
+
+    def _id(self, rows: Sequence[int]) -> str:
+        star = int(self.cut.stars[rows[0]])
+        return groups.identifier("g", self.candidates.paths[star])
+
+    def _title(self, rows: Sequence[int], members: Sequence[Mapping[str, Any]]) -> str:
+        staged = [m["bytes"] for m in members if m["role"] == "stage"]
+        values = [m["value"] for m in members if m["role"] != "keeper" and m["value"] == m["value"]]
+        weakest = max(values, key=lambda v: self.candidates.sign * v) if values else None
+        parts = [f"{len(members)} images"]
+        if weakest is not None:
+            word = "bits" if self.candidates.measure == "hamming_bits" else self.candidates.measure
+            parts.append(f"weakest link {groups.number(weakest)} {word}")
+        if staged:
+            parts.append(f"frees {report.size_text(sum(staged))}")
+        return " · ".join(parts)
+
+    def _member(self, row: int) -> dict[str, Any]:
+        record = self.candidates.record(row)
+        role = groups.ROLES[self.cut.roles[row]] or "review"
+        return {
+            **record,
+            "path": self.candidates.paths[row],
+            "role": role,
+            "value": float(self.cut.values[row]),
+            "measure": self.candidates.measure,
+            "reason": self.candidates.reason(self.cut, row),
+            "badges": self._badges(row, record),
+        }
+
+    def _badges(self, row: int, record: Mapping[str, Any]) -> list[str]:
+        candidates, keeper = self.candidates, int(self.cut.keepers[row])
+        badges = []
+        if record["stage"]:
+            badges.append(record["stage"])
+        if record["root"] != ".":
+            badges.append(record["root"])
+        if candidates.cropped[row]:
+            badges.append("Cropped")
+        if candidates.protected[row]:
+            badges.append("protected")
+        if candidates.doubts[row]:
+            badges.append("hash not trusted")
+        if keeper != row and candidates.digests[keeper] == candidates.digests[row]:
+            badges.append("exact copy")
+        if self.companions[row]:
+            badges.append(f"+{self.companions[row]} companions")
+        return badges
+
+
+class Biggest(Sequence[dict[str, Any]]):
+    """The groups that free most, first, as many as a report shows with pictures."""
+
+    def __init__(self, views: Views, table: pd.DataFrame) -> None:
+        self.views = views
+        staged = np.where(views.cut.roles == groups.STAGE, views.cut.sizes, 0)
+        freed = [int(staged[rows].sum()) for rows in views._groups]
+        order = sorted(range(len(views)), key=lambda k: -freed[k])
+        self.places = order[: report.GROUPS_WITH_PICTURES]
+        left = len(order) - len(self.places)
+        more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
+        self.order = f"The groups that free most come first.{more}"
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self.views[place] for place in self.places[k]]
+        return self.views[self.places[k]]
+
+
+class Ticker:
+    """Progress as plain lines, a few seconds apart: readable in a terminal and in a notebook."""
+
+    def __init__(self, what: str, every_s: float = 3.0) -> None:
+        self.what, self.every_s = what, every_s
+        self.begun = self.told = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self.told < self.every_s:
+            return
+        self.told = now
+        rate = done / (now - self.begun)
+        print(f"{self.what} {done:,} of {total:,}, {rate:,.0f} a second", flush=True)
+        sys.stdout.flush()
+
+
+def _folders(table: pd.DataFrame) -> list[str]:
+    return [os.path.dirname(path) for path in table["path"]]
+
+
+def _no_series(table: pd.DataFrame) -> set[tuple[str, str]]:
+    return {(folder, "") for folder in _folders(table)}
+
+
+def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write the catalogue for machines; names that are no UTF-8 are escaped (the CSV has them)."""
+    text = table.select_dtypes("object").columns
+    escaped = {
+        name: [value.encode("utf-8", "backslashreplace").decode() for value in table[name]]
+        for name in text
+    }
+    table.assign(**escaped).to_parquet(path)
