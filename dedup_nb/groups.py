@@ -97,17 +97,28 @@ class Stars:
         Smaller is nearer; give a similarity with its sign turned.
     ranks : ndarray of int, shape (n,)
         Keeper order, 0 first.
+    limits : ndarray of float, shape (n_pairs,), optional
+        A pair counts only while the threshold is below its limit; infinity by default.
     """
 
     def __init__(
-        self, n: int, i: Indices, j: Indices, distances: NDArray[np.float64], ranks: Indices
+        self,
+        n: int,
+        i: Indices,
+        j: Indices,
+        distances: NDArray[np.float64],
+        ranks: Indices,
+        limits: NDArray[np.float64] | None = None,
     ) -> None:
         self.n = n
+        if limits is None:
+            limits = np.full(len(i), np.inf)
         ends = np.concatenate([i, j]).astype(np.int64)
         others = np.concatenate([j, i]).astype(np.int64)
         both = np.concatenate([distances, distances]).astype(np.float64)
         by_row = np.lexsort((ranks[others], both, ends))
         self.neighbours, self.distances = others[by_row], both[by_row]
+        self.limits = np.concatenate([limits, limits])[by_row]
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
@@ -131,9 +142,8 @@ class Stars:
         """
         keepers: Indices = np.full(self.n, -1, np.int64)
         distances = np.full(self.n, np.nan)
-        _stars(
-            self.order, self.starts, self.neighbours, self.distances, threshold, keepers, distances
-        )
+        rows = (self.order, self.starts, self.neighbours, self.distances, self.limits)
+        _stars(*rows, threshold, keepers, distances)
         return keepers, distances
 
     def components(self, threshold: float) -> Indices:
@@ -150,11 +160,11 @@ class Stars:
         if not len(at):
             return None
         distance = float(self.distances[row][at[0]])
-        return distance if distance <= threshold else None
+        return distance if distance <= threshold < self.limits[row][at[0]] else None
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _stars(order, starts, neighbours, distances, threshold, keepers, to_keeper):  # type: ignore[no-untyped-def]
+def _stars(order, starts, neighbours, distances, limits, threshold, keepers, to_keeper):  # type: ignore[no-untyped-def]
     for best in order:
         if keepers[best] >= 0:
             continue
@@ -162,7 +172,7 @@ def _stars(order, starts, neighbours, distances, threshold, keepers, to_keeper):
             if distances[at] > threshold:
                 break
             member = neighbours[at]
-            if keepers[member] < 0:
+            if keepers[member] < 0 and threshold < limits[at]:
                 keepers[member] = best
                 to_keeper[member] = distances[at]
                 keepers[best] = best
@@ -319,6 +329,7 @@ class Candidates:
             kept["j"].to_numpy(np.int64),
             self.sign * kept[self.measure].to_numpy(np.float64),
             self.ranks,
+            self._limits(kept) if same_stage_only else None,
         )
         stems = images.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
         counts = np.bincount(stems) if len(stems) else np.zeros(0, int)
@@ -348,7 +359,8 @@ class Candidates:
         in_series = one_folder & np.asarray((series_i == series_j) & (series_i != ""), bool)
         stem_i, stem_j = both("stem")
         one_name = one_folder & np.asarray(stem_i == stem_j, bool)
-        level_i, level_j = both("level")
+        self.levels = _levels(self.images)
+        level_i, level_j = self.levels[i], self.levels[j]
         stages = same_stage_only & ~np.isnan(level_i) & ~np.isnan(level_j) & (level_i != level_j)
         root_i, root_j = both("root")
         one_root = np.asarray(root_i == root_j, bool) & cross_root_only
@@ -365,6 +377,36 @@ class Candidates:
             left &= ~members
         self.series_pairs = pairs[in_series].reset_index(drop=True)
         self.pairs = pairs[left].reset_index(drop=True)
+
+    def _limits(self, pairs: pd.DataFrame) -> NDArray[np.float64]:
+        """Return from which threshold on a pair is ambiguous, so that it joins no group.
+
+        An image without a stage in its name that is near two stages of a picture would draw both
+        into one group and cost one of them. Its pairs with stages count only while it is near one
+        stage alone, or where its size in pixels tells which stage it is.
+        """
+        ends = pairs[["i", "j"]].to_numpy(np.int64)
+        unknown = np.isnan(self.levels[ends])
+        mixed = np.flatnonzero(unknown[:, 0] != unknown[:, 1])
+        nameless = np.where(unknown[mixed, 0], ends[mixed, 0], ends[mixed, 1])
+        staged = np.where(unknown[mixed, 0], ends[mixed, 1], ends[mixed, 0])
+        sizes = self.images[["width", "height"]].to_numpy()
+        table = pd.DataFrame(
+            {
+                "image": nameless,
+                "level": self.levels[staged],
+                "distance": self.sign * pairs[self.measure].to_numpy(np.float64)[mixed],
+                "same_size": (sizes[nameless] == sizes[staged]).all(axis=1),
+            }
+        )
+        nearest = table.groupby(["image", "level"])["distance"].min().sort_values()
+        second = nearest.groupby("image").nth(1).droplevel("level")  # a second stage comes near
+        limits = table["image"].map(second).fillna(np.inf).to_numpy(np.float64)
+        of_size = table[table["same_size"]].groupby("image")["level"].nunique()
+        told = table["same_size"] & (table["image"].map(of_size) == 1)
+        every = np.full(len(pairs), np.inf)
+        every[mixed] = np.where(told, np.inf, limits)
+        return every
 
     def cut(self, threshold: float) -> Cut:
         """Return groups, keepers and roles at a threshold (inclusive); fast enough for a slider."""
@@ -520,6 +562,17 @@ class Candidates:
         names = ["root", "stage", "series", "width", "height", "bytes", "sha256"]
         records = self.images[names].assign(mtime=utc_times(self.images["mtime_ns"]))
         return records.to_dict("records")
+
+
+def _levels(images: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the stage numbers; an exact copy without a stage in its name has its twin's."""
+    levels = images["level"].to_numpy(np.float64).copy()
+    known = images[~np.isnan(levels) & (images["sha256"] != "")]
+    of_digest = known.groupby("sha256")["level"].agg(["min", "max"])
+    one = of_digest["min"][of_digest["min"] == of_digest["max"]]
+    nameless = np.isnan(levels)
+    levels[nameless] = images["sha256"][nameless].map(one).to_numpy(np.float64)
+    return levels
 
 
 _DTYPES = {"width": "int64", "height": "int64", "bytes": "int64", "value": "float64"}

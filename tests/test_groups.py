@@ -142,6 +142,26 @@ def test_stages_and_roots_limit_the_pairs():
     assert across.set_apart["inside one root"] == 1
 
 
+def test_an_image_without_a_stage_joins_no_group_while_it_is_near_two_stages():
+    table = images(("a.png", {"level": 1.0}), ("b.png", {"level": 2.0}), ("print.png", {"width": 77}))
+    near_both = pairs((0, 2, 2), (1, 2, 5), (0, 1, 3))
+    candidates = groups.Candidates(table, near_both, keeper_order=["path"])
+    assert roles(candidates, 4) == {"a.png": ("keeper", "a.png"), "print.png": ("stage", "a.png")}
+    assert roles(candidates, 5) == {}  # now it may be either
+
+
+def test_the_size_or_an_exact_copy_tells_the_stage_of_an_image_without_one():
+    near_both = pairs((0, 2, 2), (1, 2, 2))
+    by_size = images(
+        ("a.png", {"level": 1.0}), ("b.png", {"level": 2.0, "width": 200}), ("print.png", {"width": 200})
+    )
+    assert set(roles(groups.Candidates(by_size, near_both), 8)) == {"b.png", "print.png"}
+    by_copy = images(
+        ("a.png", {"level": 1.0}), ("b.png", {"level": 2.0}), ("print.png", {"sha256": "sha-b.png"})
+    )
+    assert set(roles(groups.Candidates(by_copy, near_both), 8)) == {"b.png", "print.png"}
+
+
 def test_two_images_of_one_name_move_together_or_not_at_all():
     table = images(("a.jpg", {"width": 900}), ("b.jpg", {}), ("b.png", {}))
     half = groups.Candidates(table, pairs((0, 1, 1)))
