@@ -44,38 +44,39 @@ class FolderBundles:
         self.present = self.names  # those still there, where a caller keeps count
         self._by_stem: defaultdict[str, list[str]] = defaultdict(list)
         self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)
-        self._twins: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._folded: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for name in self.names:
             self._add(name)
 
     def _add(self, name: str) -> None:
         own_stem = stem(name)
         self._by_stem[own_stem].append(name)
-        self._twins["stem", folded(own_stem)].add(own_stem)
-        self._twins["name", folded(name)].add(name)
+        self._folded["stem", folded(own_stem)].append(name)
+        self._folded["name", folded(name)].append(name)
         for prefix in dot_prefixes(name):
             self._by_prefix[prefix].append(name)
-            self._twins["prefix", folded(prefix)].add(prefix)
+            self._folded["prefix", folded(prefix)].append(name)
 
     def members(self, image_name: str) -> list[str]:
-        """Return the names that belong to an image, sorted, the image itself among them."""
+        """Return the names that belong to an image, itself first, the others sorted."""
         found = {*self._by_stem.get(stem(image_name), ()), *self._by_prefix.get(image_name, ())}
         found.update(self.names & {image_name, APPLE_DOUBLE + image_name})
-        return sorted(found)
+        return sorted(found, key=lambda name: (name != image_name, name))
 
-    def twin(self, image_name: str) -> str | None:
-        """Return a name or stem that equals this image's only after NFC or case folding, if any."""
+    def ambiguous(self, image_name: str) -> list[str]:
+        """Return the names that belong to an image only after NFC or case folding, sorted.
+
+        A name that differs from the image's own only so is among them, member or not.
+        """
         keys = (
             ("stem", stem(image_name)),
             ("prefix", image_name),
             ("name", image_name),
             ("name", APPLE_DOUBLE + image_name),
         )
-        for kind, key in keys:
-            others = self._twins.get((kind, folded(key)), set()) - {key}
-            if others:
-                return min(others)
-        return None
+        near = {n for kind, key in keys for n in self._folded.get((kind, folded(key)), ())}
+        twins = {*self._folded.get(("name", folded(image_name)), ())} - {image_name}
+        return sorted(near.difference(self.members(image_name)) | twins)
 
     def owners(self, name: str) -> list[str]:
         """Return the names whose bundle could hold `name`: by stem or by dot prefix."""
@@ -99,8 +100,8 @@ def bundle_members(names: Iterable[str], image_name: str) -> list[str]:
     -------
     list of str
         Names with the image's stem, with its whole name and a dot in front, and its macOS double,
-        sorted; the image itself is among them if it is among `names`. For many images of one
-        folder index the names once with `FolderBundles`.
+        sorted; first the image itself if it is among `names`. For many images of one folder index
+        the names once with `FolderBundles`.
     """
     return FolderBundles(names).members(image_name)
 

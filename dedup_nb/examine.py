@@ -203,11 +203,10 @@ class Examiner:
     def _members(self, folders: Folders, image: str) -> set[str]:
         folder, _, name = image.rpartition("/")
         bundles = self._names(folders, split_path(image)[:-1])
-        twin = bundles.twin(name)
-        if twin is not None:
-            raise Refused(
-                "ambiguous_name", f"{shown(image)} and {shown(twin)} differ only in spelling", image
-            )
+        for twin in bundles.ambiguous(name):
+            if twin in bundles.present:
+                what = f"{shown(image)} and {shown(twin)} differ only in case or Unicode form"
+                raise Refused("ambiguous_name", what, image)
         above = f"{folder}/" if folder else ""
         return {above + member for member in bundles.members(name) if member in bundles.present}
 

@@ -147,6 +147,7 @@ class Journal:
     @classmethod
     def create(cls, spot: Spot, reserve: Reserve, header: Record) -> Journal:
         """Start a new journal with its header, on disk when this returns."""
+        safefs.step("create")
         fd = os.open(spot.name, safefs.CREATE | os.O_APPEND, 0o666, dir_fd=spot.fd)
         journal = cls(fd, reserve)
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from dedup_nb import safefs
 from dedup_nb.homing import Conflict, Found, Place, drop_temporaries, send_home, survey, sync
 from dedup_nb.journal import Journal, Record, Reserve
-from dedup_nb.ledger import Batch, Intent, Ledger, State
+from dedup_nb.ledger import OPEN, Batch, Intent, Ledger, State
 from dedup_nb.library import Library, utc_now
 from dedup_nb.plans import STAGING
 from dedup_nb.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
@@ -57,6 +57,9 @@ def recover_ledger(
                 )
             elif batch.open_intents:
                 _recover_batch(library, folder, batch, reserve, accept_lost, told)
+            if not batch.damage:
+                _remove_left_folders(library, batch, told)
+        _remove_left_staging(library, ledger, told)
         if told.finished:
             reserve.give_back()
     finally:
@@ -86,11 +89,35 @@ def _recover_batch(
                 told.unfinished.append(by_errno(error, intent.files[0].src).of(intent.bundle))
             except Lost as lost:
                 told.lost.append(lost.refused.of(intent.bundle))
-        remove_made_folders(library, batch)
-    except OSError as error:
-        told.unfinished.append(by_errno(error, batch.id).of(""))
     finally:
         journal.close()
+
+
+def _remove_left_folders(library: Library, batch: Batch, told: Recovered) -> None:
+    """Remove what a kill kept a batch from tidying, if nothing of the batch is away from home."""
+    if any(intent.relied_on and intent.state not in OPEN for intent in batch.intents.values()):
+        return
+    try:
+        if any(_stands(library, (staging, batch.id)) for staging in STAGING):
+            remove_made_folders(library, batch)
+    except OSError as error:
+        told.unfinished.append(by_errno(error, batch.id).of(batch.id))
+
+
+def _remove_left_staging(library: Library, ledger: Ledger, told: Recovered) -> None:
+    try:
+        for parts in made_staging(ledger.batches.values()):
+            safefs.remove_empty_folder(library.fd, parts)
+    except OSError as error:
+        told.unfinished.append(by_errno(error, "staging").of("staging"))
+
+
+def _stands(library: Library, parts: Parts) -> bool:
+    try:
+        os.close(safefs.walk(library.fd, parts))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 class Lost(Exception):

@@ -508,7 +508,7 @@ def _copy_to(source: Spot, work: Spot, expected: Seen, terms: CopyTerms) -> tupl
     step("open")
     from_fd = os.open(source.name, READ, dir_fd=source.fd)
     try:
-        to_fd = create(work, 0o600)
+        to_fd = _create_anew(work)
         try:
             lost = _fill(from_fd, to_fd, expected, terms)
         except BaseException:
@@ -520,6 +520,15 @@ def _copy_to(source: Spot, work: Spot, expected: Seen, terms: CopyTerms) -> tupl
     finally:
         os.close(from_fd)
     return lost
+
+
+def _create_anew(work: Spot) -> int:
+    """Create a temporary; one of its name that a killed copy left behind goes first."""
+    try:
+        return create(work, 0o600)
+    except FileExistsError:
+        unlink(work)
+        return create(work, 0o600)
 
 
 def _fill(from_fd: int, to_fd: int, expected: Seen, terms: CopyTerms) -> tuple[str, ...]:
