@@ -5,6 +5,7 @@ Scanning reads names and first bytes only; `build` adds what decoding tells. Not
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections import defaultdict
@@ -24,10 +25,23 @@ pd.set_option("future.infer_string", False)
 
 STAGING_FOLDERS = ("_review_dupes", "delete_review", "_clusters", ".dedup_nb")
 
-COLUMNS = (
-    "path root status error bytes mtime_ns width height format sha256 stamp stage series "
-    "companions cropped"
-).split()
+COLUMNS = [
+    "path",
+    "root",
+    "status",
+    "error",
+    "bytes",
+    "mtime_ns",
+    "width",
+    "height",
+    "format",
+    "sha256",
+    "stamp",
+    "stage",
+    "series",
+    "companions",
+    "cropped",
+]
 NOT_IMAGES_COLUMNS = ["path", "what", "reason"]
 NAMES_COLUMNS = ["name", "count", "paths", "identical"]
 
@@ -87,7 +101,7 @@ def check_roots(library: Path, roots: Sequence[str]) -> None:
         if not (library / root).is_dir():
             raise ValueError(f"root {root} is not a folder of {library}; correct roots")
     clean = sorted(Path(root).parts for root in roots)
-    for first, second in zip(clean, clean[1:], strict=False):
+    for first, second in itertools.pairwise(clean):
         if second[: len(first)] == first:
             raise ValueError(
                 f"roots {'/'.join(first) or '.'} and {'/'.join(second) or '.'} overlap; keep one"
@@ -349,8 +363,7 @@ def protected(
 
     def is_protected(path: str) -> bool:
         return any(_below(path, folder) for folder in curated) or any(
-            fnmatchcase(path, glob) or fnmatchcase(os.path.basename(path), glob)
-            for glob in protect
+            fnmatchcase(path, glob) or fnmatchcase(os.path.basename(path), glob) for glob in protect
         )
 
     return pd.Series([is_protected(path) for path in catalogue.path], dtype=bool)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedup_nb import __version__
@@ -24,11 +25,103 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="dedup-nb", description=__import__("dedup_nb").__doc__)
     top.add_argument("--version", action="version", version=f"dedup_nb {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_lab(commands)
+    _add_demo(commands)
+    _add_hash(commands)
     _add_stage(commands)
     _add_recover(commands)
     _add_restore(commands)
     _add_status(commands)
     return top
+
+
+# ---------------------------------------------------------------- notebooks
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser("run", help="execute the notebooks of a profile headlessly")
+    command.add_argument("profile", metavar="PROFILE", type=Path, help="params/mine.yaml")
+    command.add_argument(
+        "--only", metavar="NAME", action="append", default=[], help="only this notebook; repeat"
+    )
+    command.add_argument("--out", metavar="DIR", type=Path, help="instead of outputs/")
+    command.add_argument(
+        "--resume", metavar="RUN", type=Path, help="go on in a run folder with what is not done"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from dedup_nb import parameters, runs
+
+    names = runs.choose(args.only)
+    profile = parameters.load(args.profile)
+    if args.resume:
+        folder, names = runs.resume(args.resume, profile, names)
+    else:
+        folder = runs.prepare(profile, names, args.out)
+    states = runs.execute(folder, names)
+    print(f"read {folder / 'index.html'}")
+    print(folder)
+    return DONE if all(state == runs.DONE for state in states.values()) else FAILED
+
+
+def _add_lab(commands: Commands) -> None:
+    command = commands.add_parser(
+        "lab",
+        help="open JupyterLab on the notebooks, filled in from a profile",
+        epilog="Options that are not known here go to jupyter lab, such as --no-browser.",
+    )
+    command.add_argument("profile", metavar="PROFILE", nargs="?", type=Path)
+    command.add_argument("--out", metavar="DIR", type=Path, help="instead of outputs/")
+    command.set_defaults(run=_lab)
+
+
+def _lab(args: argparse.Namespace) -> int:
+    from dedup_nb import parameters, runs
+
+    if args.profile is None:
+        folder = parameters.notebooks_folder()
+    else:
+        folder = runs.for_lab(parameters.load(args.profile), args.out)
+    print(folder, flush=True)
+    runs.open_lab(folder, args.passed_on)
+    return DONE
+
+
+def _add_demo(commands: Commands) -> None:
+    command = commands.add_parser("demo", help="the whole tour over a library made for it")
+    command.set_defaults(run=_demo)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from dedup_nb.tour import tour
+
+    return tour(lambda line: print(line, flush=True))
+
+
+def _add_hash(commands: Commands) -> None:
+    command = commands.add_parser("hash", help="print the pHash of every image as CSV path,phash")
+    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.add_argument("--no-cache", action="store_true", help="decode all, keep nothing")
+    command.set_defaults(run=_hash)
+
+
+def _hash(args: argparse.Namespace) -> int:
+    from dedup_nb import tables
+    from dedup_nb.workbench import folder_hashes
+
+    out = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    out.write(tables.csv_line(["path", "phash"]))
+    bad = []
+    for path, digits, error in folder_hashes(args.folder, use_cache=not args.no_cache):
+        if error:
+            bad.append(f"{tables.shown(path)}: {error}")
+        out.write(tables.csv_line([path, digits]))
+    out.flush()
+    _tell((), [*bad, f"{len(bad)} could not be read"] if bad else ())
+    return DONE
 
 
 # ---------------------------------------------------------------- staging
@@ -177,7 +270,11 @@ def _progress(done: str) -> Callable[[int, int], None] | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (0 done, 1 failed, 2 input, 3 refused, 4 locked)."""
-    args = parser().parse_args(argv)
+    top = parser()
+    args, passed_on = top.parse_known_args(argv)
+    if passed_on and args.command != "lab":
+        top.error(f"unrecognized arguments: {' '.join(passed_on)}")
+    args.passed_on = passed_on
     try:
         status: int = args.run(args)
     except StagingError as error:

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
+from PIL import Image
+
 from dedup_nb import images
 
 SECONDS_PER_IMAGE = 60.0
@@ -95,7 +97,9 @@ class _Worker:
             )
         self.link: Connection = Connection(ours.detach())
 
-    def start(self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Size, ...], float]) -> bool:
+    def start(
+        self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Size, ...], float]
+    ) -> bool:
         """Hand over the next file; False when there is none left."""
         if numbered is None:
             return False
@@ -147,7 +151,7 @@ class _Worker:
 def _serve(link: Connection) -> None:
     """Answer one file after the other until the parent goes away."""
     warnings.simplefilter("ignore")
-    images.Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
+    Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
     while True:
         try:
             path, sizes, max_pixels = link.recv()

@@ -12,16 +12,23 @@ HEAD_BYTES = 32  # enough of a file for `image_format`
 DECODABLE = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .bmp .dib .tif .tiff .avif .heic .heif .jxl "
-    ".jp2 .psd".split()
+    (
+        ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .bmp .dib .tif .tiff .avif .heic "
+        ".heif .jxl .jp2 .psd"
+    ).split()
 )
 RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf "
-    ".raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+    (
+        ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
+        ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
+    ).split()
 )
 SIDECAR_SUFFIXES = frozenset(
-    ".aae .caption .cropped .decision .exif .json .md .pp3 .thm .txt .xmp .yaml .yml".split()
+    (".aae .caption .cropped .decision .exif .json .md .pp3 .thm .txt .xmp .yaml .yml").split()
 )
+
+
+BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # sizes of the header that follows
 
 
 def suffix(name: str) -> str:
@@ -46,7 +53,7 @@ def content_format(head: bytes) -> str | None:
         return "GIF"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "WEBP"
-    if head.startswith(b"BM") and len(head) >= 18 and head[14] in (12, 16, 40, 52, 56, 64, 108, 124):
+    if head.startswith(b"BM") and len(head) >= 18 and head[14] in BMP_HEADERS:
         return "BMP"
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"

@@ -17,10 +17,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-COLUMNS = (
-    "group_id path role keeper measure value reason root stage series width height bytes mtime "
-    "component_id"
-).split()
+COLUMNS = [
+    "group_id",
+    "path",
+    "role",
+    "keeper",
+    "measure",
+    "value",
+    "reason",
+    "root",
+    "stage",
+    "series",
+    "width",
+    "height",
+    "bytes",
+    "mtime",
+    "component_id",
+]
 
 NONE, KEEPER, STAGE, REVIEW, PROTECTED = range(5)
 ROLES = ("", "keeper", "stage", "review", "protected")
@@ -561,12 +574,13 @@ class Candidates:
     def _records(self) -> list[Mapping[str, Any]]:
         names = ["root", "stage", "series", "width", "height", "bytes", "sha256"]
         records = self.images[names].assign(mtime=utc_times(self.images["mtime_ns"]))
-        return records.to_dict("records")
+        rows: list[Mapping[str, Any]] = records.to_dict("records")
+        return rows
 
 
 def _levels(images: pd.DataFrame) -> NDArray[np.float64]:
     """Return the stage numbers; an exact copy without a stage in its name has its twin's."""
-    levels = images["level"].to_numpy(np.float64).copy()
+    levels: NDArray[np.float64] = images["level"].to_numpy(np.float64).copy()
     known = images[~np.isnan(levels) & (images["sha256"] != "")]
     of_digest = known.groupby("sha256")["level"].agg(["min", "max"])
     one = of_digest["min"][of_digest["min"] == of_digest["max"]]

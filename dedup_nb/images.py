@@ -39,6 +39,8 @@ class Measured:
     ----------
     status : str
         `ok`, `unreadable` or `too_large`; `error` says why it is not `ok`.
+    size : int
+        Bytes of the file.
     width, height : int
         Size as shown, after EXIF orientation, in pixels; 0 if unknown.
     animated : bool
@@ -54,7 +56,7 @@ class Measured:
     status: str
     error: str = ""
     sha256: str = ""
-    bytes: int = 0
+    size: int = 0
     format: str = ""
     width: int = 0
     height: int = 0
@@ -106,7 +108,7 @@ def measure(
         Pictures with more pixels are refused before they are decoded.
     """
     found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
-    measured = Measured("unreadable", bytes=len(data), format=found)
+    measured = Measured("unreadable", size=len(data), format=found)
     measured.sha256 = sha256(data)
     if found not in formats.DECODABLE:
         measured.error = _undecodable(found, data)
@@ -203,7 +205,7 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I", "F"):
         values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
         low, high = float(values.min()), float(values.max())
-        if picture.mode == "I" and 0 <= low and high < 2**16:
+        if picture.mode == "I" and low >= 0 and high < 2**16:
             low, high = 0.0, 65535.0  # a 16-bit picture in a 32-bit mode keeps its brightness
         spread = (high - low) or 1.0
         return Image.fromarray(((values - low) / spread * 255).round().astype(np.uint8))

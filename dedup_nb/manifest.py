@@ -18,8 +18,8 @@ from dedup_nb.bundles import FolderBundles
 from dedup_nb.formats import stem
 
 COLUMNS = (
-    "bundle src dst size mtime_ns sha256 group keeper keeper_sha256 rule reason covers".split()
-)
+    "bundle src dst size mtime_ns sha256 group keeper keeper_sha256 rule reason covers"
+).split()
 
 
 def rows(

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +22,25 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-SHARED = (
-    "library roots prefer curated protect only_folders limit cross_root_only same_stage_only "
-    "keeper_order embedder model pretrained device verify cache_dir engine"
-).split()
+SHARED = [
+    "library",
+    "roots",
+    "prefer",
+    "curated",
+    "protect",
+    "only_folders",
+    "limit",
+    "cross_root_only",
+    "same_stage_only",
+    "keeper_order",
+    "embedder",
+    "model",
+    "pretrained",
+    "device",
+    "verify",
+    "cache_dir",
+    "engine",
+]
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
 PATH_LISTS = ("results", "inputs")
@@ -361,3 +377,8 @@ def misspelt(name: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:
             if close:
                 return key, close[0]
     return None
+
+
+if __name__ == "__main__":  # make check: every profile that ships is valid
+    for profile in sys.argv[1:]:
+        load(Path(profile))

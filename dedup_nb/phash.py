@@ -117,9 +117,7 @@ def _dct_bits(rasters: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _wavelet_bits(raster: NDArray[np.uint8]) -> NDArray[np.bool_]:
     side = len(raster) // 8
     picture = Image.fromarray(np.ascontiguousarray(raster))
-    bits: NDArray[np.bool_] = imagehash.whash(
-        picture, hash_size=side, image_scale=len(raster)
-    ).hash
+    bits: NDArray[np.bool_] = imagehash.whash(picture, hash_size=side, image_scale=len(raster)).hash
     return bits
 
 
@@ -215,8 +213,9 @@ class _Join:
         bound: int,
     ) -> None:
         if self.lookup.worthwhile:
-            _scan_lookup(self.left, self.right, *self.lookup.tables, counts, starts, second, bits,
-                         bound)
+            _scan_lookup(
+                self.left, self.right, *self.lookup.tables, counts, starts, second, bits, bound
+            )
         else:
             _scan_all(self.left, self.right, counts, starts, second, bits, bound)
 

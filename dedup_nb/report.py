@@ -122,7 +122,8 @@ class Sheet:
             self.more = "There are no groups at this threshold."
 
     def _repr_html_(self) -> str:
-        return _templates().get_template("sheet.html").render(groups=self.shown, more=self.more)
+        template = _templates().get_template("sheet.html")
+        return str(template.render(groups=self.shown, more=self.more))
 
     def __repr__(self) -> str:
         return f"{len(self.shown)} groups shown. {self.more}"
@@ -184,7 +185,9 @@ def freed_by(table: pd.DataFrame, depth: int | None = None) -> pd.DataFrame:
     """
     staged = table[table["role"] == "stage"]
     folders = ["/".join(path.split("/")[:-1][:depth]) or "." for path in staged["path"]]
-    frame = pd.DataFrame({"folder": pd.Series(folders, dtype=object), "bytes": list(staged["bytes"])})
+    frame = pd.DataFrame(
+        {"folder": pd.Series(folders, dtype=object), "bytes": list(staged["bytes"])}
+    )
     freed = frame.groupby("folder")["bytes"].agg(["size", "sum"]).reset_index()
     freed.columns = pd.Index(["folder", "images", "bytes"])
     freed["MB"] = (freed.pop("bytes") / 1e6).round(2)
@@ -323,7 +326,11 @@ def write_index(
     next_steps: Sequence[str],
 ) -> None:
     """Write `index.html`: which notebooks ran, and where the biggest wins are."""
-    text = _templates().get_template("index.html").render(
-        title=title, lead=tables.shown(lead), notebooks=notebooks, wins=wins, next=next_steps
+    text = (
+        _templates()
+        .get_template("index.html")
+        .render(
+            title=title, lead=tables.shown(lead), notebooks=notebooks, wins=wins, next=next_steps
+        )
     )
     path.write_text(text, encoding="utf-8")

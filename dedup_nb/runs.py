@@ -92,7 +92,9 @@ def read(folder: Path) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} is no run folder: it has no run.json that can be read") from error
+        raise ValueError(
+            f"{folder} is no run folder: it has no run.json that can be read"
+        ) from error
     return loaded
 
 
@@ -147,6 +149,26 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
     for name in notebooks:
         write_params(folder / name, name, flat[name] | {"profile": str(profile.path)})
     return folder
+
+
+def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return a run folder and those of its notebooks that are not done yet.
+
+    Raises
+    ------
+    ValueError
+        If it is no run folder of this profile.
+    """
+    content = read(folder)
+    if content["profile"] != str(profile.path):
+        raise ValueError(f"{folder} is a run of {content['profile']}, not of {profile.path}")
+    states = {name: state.get("status") for name, state in content["notebooks"].items()}
+    left = [name for name in notebooks if states.get(name) != DONE]
+    for name in left:
+        if states.get(name) and (folder / name).exists():
+            (folder / name).rename(new_folder(folder, prefix=f"{name}-unfinished-"))
+        write_params(folder / name, name, profile.flat(name) | {"profile": str(profile.path)})
+    return folder.resolve(), left
 
 
 def check_folders(library: Path, values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 
@@ -81,7 +81,9 @@ class Store:
             self.db.execute("pragma synchronous = normal")
             self.db.executescript(SCHEMA)
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"the cache {self.path} cannot be used ({error}); delete it") from error
+            raise ValueError(
+                f"the cache {self.path} cannot be used ({error}); delete it"
+            ) from error
 
     def digests(self, files: Iterable[FileKey]) -> list[str | None]:
         """Return the sha256 of each file as last read, None where it is new or has changed."""
@@ -98,7 +100,8 @@ class Store:
         """Return the facts of those contents that are known, by sha256."""
         query = "select * from image where sha256 in ({})"
         return {
-            row[0]: Facts(*row[:6], bool(row[6]), row[7]) for row in self._select(query, sha256s)
+            row[0]: Facts(*row)._replace(animated=bool(row[6]))
+            for row in self._select(query, sha256s)
         }
 
     def measures(self, kind: str, sha256s: Iterable[str]) -> dict[str, bytes]:
@@ -111,7 +114,7 @@ class Store:
         row = self.db.execute("select jpeg from thumbnail where sha256=?", (sha256,)).fetchone()
         return row[0] if row else None
 
-    def _select(self, query: str, sha256s: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    def _select(self, query: str, sha256s: Iterable[str]) -> Iterator[Any]:
         wanted = list(dict.fromkeys(sha256s))
         for start in range(0, len(wanted), BATCH):
             part = wanted[start : start + BATCH]

@@ -109,9 +109,7 @@ class Tuner:
                 self.candidates.pairs[self.candidates.measure], self.slider.value, "bits"
             )
         ]
-        folder = self.run.save(
-            self.candidates, self.slider.value, name=self.name, charts=charts
-        )
+        folder = self.run.save(self.candidates, self.slider.value, name=self.name, charts=charts)
         self._say(f"saved in {folder}: groups.csv, manifest.csv, report.html")
 
     def _write(self) -> None:
@@ -123,9 +121,7 @@ class Tuner:
             )
             return
         try:
-            parameters.write_value(
-                Path(profile), self.run.notebook, self.name, self.slider.value
-            )
+            parameters.write_value(Path(profile), self.run.notebook, self.name, self.slider.value)
         except (ValueError, OSError) as error:
             self._say(f"not written: {error}")
             return

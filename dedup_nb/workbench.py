@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from dedup_nb import (
     store,
     tables,
 )
+from dedup_nb.catalogue import ImageFile
 from dedup_nb.decisions import Decisions
 
 DEFAULT_KIND = phash.kind("phash", 64)  # made by every decode, since the first finder asks for it
@@ -119,8 +121,10 @@ class Run:
         if profile := self.values.get("profile"):
             return runs.outputs_folder(Path(profile)) / Path(profile).stem
         folder = parameters.notebooks_folder().parent
-        return (folder if os.access(folder, os.W_OK) else Path.cwd()) / "outputs" / (
-            self.library.name or "library"
+        return (
+            (folder if os.access(folder, os.W_OK) else Path.cwd())
+            / "outputs"
+            / (self.library.name or "library")
         )
 
     def _decisions_folder(self) -> Path:
@@ -158,7 +162,7 @@ class Run:
         return table
 
     def _measure(
-        self, files: Sequence[catalogue.ImageFile], kinds: Sequence[measures.Kind], limit: float
+        self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
     ) -> list[store.Facts]:
         keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in files]
         return measures.measure_files(
@@ -369,7 +373,7 @@ class Run:
         folder = self.folder / self.notebook
         if (folder / "summary.json").exists():
             folder = runs.new_folder(folder, prefix="saved-")
-            runs.write_params(folder, self.notebook, self._params | changed)
+            runs.write_params(folder, self.notebook, self._params | dict(changed))
         return folder
 
     @property
@@ -495,12 +499,32 @@ class Run:
         return {f"Near inside one series, never proposed{more}": frame[:200]} if len(frame) else {}
 
 
+def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, pHash in hexadecimal digits, error) of every image of a folder.
+
+    Raises
+    ------
+    ValueError
+        If it is no folder.
+    """
+    catalogue.check_roots(folder, ["."])
+    found = catalogue.scan(folder, ["."]).images
+    keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = store.Store(store.default_folder(folder.resolve()) if use_cache else Path(scratch))
+        facts = measures.measure_files(folder, keys, kept, [DEFAULT_KIND])
+        hashes = kept.measures(DEFAULT_KIND.name, [fact.sha256 for fact in facts])
+        kept.close()
+    for image, fact in zip(found, facts, strict=True):
+        stored = hashes.get(fact.sha256) if fact.status == "ok" else None
+        digits = phash.hex_digits(phash.unpack([stored])[0, 0]) if stored else ""
+        yield image.path, digits, fact.error
+
+
 class Views(Sequence[dict[str, Any]]):
     """The groups of one cut as dicts for galleries and sheets; each is made when asked for."""
 
-    def __init__(
-        self, candidates: groups.Candidates, cut: groups.Cut, table: pd.DataFrame
-    ) -> None:
+    def __init__(self, candidates: groups.Candidates, cut: groups.Cut, table: pd.DataFrame) -> None:
         self.candidates, self.cut = candidates, cut
         self.companions = table["companions"].to_numpy()
         self._groups = cut.groups
