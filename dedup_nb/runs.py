@@ -261,13 +261,13 @@ class _Indented:
 def for_lab(profile: Profile, out: Path | None = None) -> Path:
     """Make a run folder with every notebook parameterised from a profile, to be opened in Lab."""
     import nbformat
+    from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
     names = parameters.notebook_names()
     folder = prepare(profile, names, out)
     for name in names:
-        notebook = nbformat.read(parameters.notebooks_folder() / f"{name}.ipynb", as_version=4)
-        notebook.metadata.setdefault("papermill", {})
+        notebook = load_notebook_node(str(parameters.notebooks_folder() / f"{name}.ipynb"))
         values = yaml.safe_load((folder / name / "params.yaml").read_text(encoding="utf-8"))
         values |= {"run_dir": str(folder), "interactive": True}
         filled = parameterize_notebook(
