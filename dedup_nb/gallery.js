@@ -13,6 +13,7 @@ const OVERSCAN = 1; // rows kept above and below the sight
 const CANVAS_PX = 15e6; // browsers cut taller elements off
 const SIZES = [96, 128, 160, 208, 272, 352];
 const GAP = 8;
+const NAME_END = 11; // letters at the end of a name that are never cut
 
 const KEYS = [
   ["↓ ↑", "next, previous group (also n, p)"],
@@ -63,6 +64,13 @@ function button(text, label, onClick, className = "") {
   made.title = label;
   made.setAttribute("aria-label", label);
   made.addEventListener("click", onClick);
+  return ownKeys(made);
+}
+
+// JupyterLab's own keys (x, d d, b, ...) would cut and delete cells. It asks the element that has the
+// focus, before any around it: so each one that can have the focus says it.
+function ownKeys(made) {
+  made.setAttribute("data-lm-suppress-shortcuts", "true");
   return made;
 }
 
@@ -197,6 +205,9 @@ class Tile {
     this.keep = this.markButton("keep", "Keep");
     this.stage = this.markButton("stage", "Stage");
     this.name = node("div", "dnb-name");
+    this.nameStart = node("span");
+    this.nameEnd = node("span");
+    this.name.append(this.nameStart, this.nameEnd);
     this.meta = node("div", "dnb-meta");
     this.el.append(this.picture, this.marks, this.name, this.meta);
   }
@@ -254,7 +265,9 @@ class Tile {
 
   paintTexts(group, now) {
     const { name, value, badges, width, height, bytes, reason, folder } = this.member;
-    this.name.textContent = name;
+    const split = Math.max(0, name.length - NAME_END); // names often differ at their end only
+    this.nameStart.textContent = name.slice(0, split);
+    this.nameEnd.textContent = name.slice(split);
     const pixels = width && height ? `${width}×${height}` : "";
     this.meta.textContent = [pixels, bytesText(bytes)].filter(Boolean).join(" · ");
     this.value.textContent = this.at === 0 ? "keeper" : value;
@@ -299,12 +312,14 @@ class Row {
     this.span = node("span", "dnb-span");
     this.back = this.small("‹", "earlier images of this group", () => this.shift(-1));
     this.on = this.small("›", "more images of this group", () => this.shift(1));
-    this.not = this.small("Not duplicates", "Not duplicates: nothing of this group moves (d)", () =>
+    this.not = this.small("", "Not duplicates: nothing of this group moves (d)", () =>
       view.answer(index, "not_duplicate"),
     );
-    this.accept = this.small("Accept", "Accept this group as shown (Enter)", () =>
+    this.not.append("≠", node("span", "dnb-word", "Not duplicates"));
+    this.accept = this.small("", "Accept this group as shown (Enter)", () =>
       view.answer(index, "review"),
     );
+    this.accept.append(icon("keep"), node("span", "dnb-word", "Accept"));
     const tools = node("span", "dnb-tools");
     tools.append(this.back, this.span, this.on, this.not, this.accept);
     this.head.append(this.place, this.title, this.state, tools);
@@ -384,7 +399,9 @@ class Row {
     this.el.dataset.state = group.answered ? "answered" : group.reviewed ? "reviewed" : "open";
     this.state.replaceChildren();
     if (group.answered || group.reviewed) {
-      this.state.append(icon("keep"), group.answered ? "not duplicates" : "reviewed");
+      const word = group.answered ? "not duplicates" : "reviewed";
+      this.state.append(group.answered ? "≠" : icon("keep"), node("span", "dnb-word", word));
+      this.state.title = word;
     }
     const hidden = group.size > range.length;
     this.back.hidden = this.on.hidden = !hidden;
@@ -424,18 +441,18 @@ class View {
     this.version = model.get("version");
     this.requests = 0;
     this.silent = new Set();
+    this.pending = new Map(); // choices on their way to the disk
     this.build(el);
     this.listen();
     this.measure();
     this.setTop(model.get("top") * this.rowHeight);
     this.paintSums();
+    this.count();
     this.draw();
   }
 
   build(el) {
     this.root = node("div", "dnb-gallery");
-    // JupyterLab's own keys (x, d d, b, ...) would cut and delete cells
-    this.root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.root.style.height = `${this.model.get("height_px")}px`;
     this.root.append(this.buildBar(), this.buildProblem(), this.buildGrid(), this.buildFoot());
     this.buildHelp();
@@ -466,7 +483,7 @@ class View {
   }
 
   buildGrid() {
-    this.grid = node("div", "dnb-grid");
+    this.grid = ownKeys(node("div", "dnb-grid"));
     this.grid.tabIndex = 0;
     this.grid.setAttribute("role", "grid");
     this.grid.setAttribute("aria-label", "groups of near-duplicates; press ? for the keys");
@@ -492,13 +509,13 @@ class View {
     this.help.setAttribute("role", "dialog");
     this.help.setAttribute("aria-label", "keys");
     this.help.hidden = true;
-    const list = node("dl");
+    const list = node("div", "dnb-keys");
     for (const [keys, what] of KEYS) {
-      const term = node("dt");
-      term.append(...keys.split(" ").map((key) => node("kbd", "", key)));
-      list.append(term, node("dd", "", what));
+      const names = node("span");
+      names.append(...keys.split(" ").map((key) => node("kbd", "", key)));
+      list.append(names, node("span", "", what));
     }
-    const legend = node("p", "", "A filled button is your mark, an outlined one the proposal. ");
+    const legend = node("p", "", "A tinted button is the proposal, a full one with a frame your own mark. ");
     legend.append("Nothing moves from here: choices are written down, and staging comes later.");
     this.help.append(list, legend, button("Close", "close (Esc)", () => this.toggleHelp(false)));
     this.root.append(this.help);
@@ -609,7 +626,7 @@ class View {
   }
 
   onDecided(message) {
-    const mine = this.questions.answered(`decide ${message.request}`);
+    const mine = this.settle(message.request);
     for (const [key, mark] of Object.entries(message.marks)) this.setMark(Number(key), mark);
     if (message.version === this.version) {
       for (const group of message.groups) this.keepGroup(group);
@@ -632,7 +649,7 @@ class View {
   }
 
   onFailed({ request, said }) {
-    this.questions.answered(`decide ${request}`);
+    this.settle(request);
     this.complain(said);
   }
 
@@ -652,7 +669,7 @@ class View {
 
   measure() {
     this.total = this.model.get("count");
-    this.rowHeight = this.size + 110;
+    this.rowHeight = this.size + 102; // head, marks and texts
     this.sight = this.grid.clientHeight || 400;
     const width = (this.grid.clientWidth || 800) - 2 * GAP - 10;
     this.fit = Math.max(2, Math.floor((width + GAP) / (this.size + 2 + GAP)));
@@ -835,14 +852,15 @@ class View {
   // Tell the kernel where we are, so that another cut can be shown at the same place.
   look() {
     const top = Math.floor(this.top() / this.rowHeight);
-    const at = `${this.version} ${this.focus} ${top}`;
-    if (at === this.looked) return;
-    this.looked = at;
-    clearTimeout(this.lookTimer);
-    this.lookTimer = setTimeout(() => {
+    const tell = () => {
       this.reported = top;
-      this.model.send({ kind: "look", version: this.version, focus: this.focus, top });
-    }, 80);
+      this.told = { kind: "look", version: this.version, focus: this.focus, top };
+      this.model.send(this.told);
+    };
+    const { version, focus, top: before } = this.told ?? {};
+    clearTimeout(this.lookTimer);
+    if (version !== this.version || focus !== this.focus) tell();
+    else if (before !== top) this.lookTimer = setTimeout(tell, 80); // not for each step of a wheel
   }
 
   count() {
@@ -877,9 +895,10 @@ class View {
 
   reveal() {
     const at = this.focus * this.rowHeight;
+    const whole = Math.max(1, Math.floor(this.sight / this.rowHeight));
     if (at < this.top()) this.setTop(at);
     else if (at + this.rowHeight > this.top() + this.sight) {
-      this.setTop(Math.min(at, at + this.rowHeight - this.sight));
+      this.setTop(at - (whole - 1) * this.rowHeight); // whole rows, and a peek at the next
     }
   }
 
@@ -890,16 +909,33 @@ class View {
     this.say("no group after this one is unreviewed");
   }
 
-  decide(message) {
+  // Send a choice. `subject` is what it is about and `wanted` what it will be: until the answer
+  // comes the next key is judged by that, so that nobody types too fast.
+  decide(message, subject, wanted) {
     const request = `${this.uid}-${this.requests++}`; // asked again, it is not decided twice
     const sent = { kind: "decide", request, version: this.version, group: this.focus, ...message };
+    if (subject) this.pending.set(subject, { request, wanted });
     this.questions.ask(`decide ${request}`, sent);
+  }
+
+  // What `subject` is, or will be once the kernel has answered.
+  soonToBe(subject, now) {
+    return this.pending.has(subject) ? this.pending.get(subject).wanted : now;
+  }
+
+  settle(request) {
+    for (const [subject, asked] of this.pending) {
+      if (asked.request === request) this.pending.delete(subject);
+    }
+    return this.questions.answered(`decide ${request}`);
   }
 
   mark(mark) {
     const member = this.current();
-    if (!member || member.mark === mark) return;
-    this.decide({ what: "mark", key: member.key, mark });
+    if (!member) return;
+    const subject = `mark ${member.key}`;
+    if (this.soonToBe(subject, member.mark) === mark) return;
+    this.decide({ what: "mark", key: member.key, mark }, subject, mark);
   }
 
   answer(index, what, answer) {
@@ -907,13 +943,15 @@ class View {
     if (!group) return;
     if (index !== this.focus) this.focusOn(index);
     this.grid.focus({ preventScroll: true });
-    const now = what === "review" ? group.accepted : group.answered;
+    const subject = `${what} ${this.version} ${index}`;
+    const now = this.soonToBe(subject, what === "review" ? group.accepted : group.answered);
     const wanted = answer ?? !now;
-    if (wanted !== now) this.decide({ what, answer: wanted });
+    if (wanted !== now) this.decide({ what, answer: wanted }, subject, wanted);
   }
 
   undo() {
     this.grid.focus({ preventScroll: true });
+    this.pending.clear(); // what comes back decides
     this.decide({ what: "undo" });
   }
 

@@ -28,6 +28,7 @@ PAGE_MEMBERS = 24  # members of one group in one answer, at most
 PAGE_PICTURES = 48  # pictures asked for at once, at most
 MESSAGE_BYTES = 512 * 1024  # pictures in one message, about
 KEPT_BYTES = 64 * 1024 * 1024  # thumbnails kept in memory
+IN_SIGHT = 8  # groups that are in sight at once, at most as a rule
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
 SEARCHED_GROUPS = 2_000  # of a lazy sequence, to find a group again by its id
@@ -99,6 +100,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self._built: OrderedDict[int, Group] = OrderedDict()
         self._reviewed: set[int] = set()
         self._answers: OrderedDict[str, Message] = OrderedDict()
+        self._sought: tuple[str, int] | None = None  # the group a person last chose, and its row
         self._callbacks: list[Callable[[Message], None]] = []
         super().__init__(count=len(groups), height_px=height_px, can_compare=image is not None)
         self._sum_up()
@@ -116,9 +118,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def show(self, groups: Sequence[Group]) -> None:
         """Show another cut; the group in focus, or else the nearest, stays where it is."""
-        row = self.focus - self.top
-        focus = self._find(groups, self.focus)
-        top = focus - row if 0 <= row < 8 else self._find(groups, self.top)
+        sought, row = self._sought or self._seen()
+        focus = self._find(groups, sought, self.focus)
+        top = (
+            focus - row if 0 <= row < IN_SIGHT else self._find(groups, self._id(self.top), self.top)
+        )
+        self._sought = (sought, row)  # it may be back in the next cut
         self.groups = groups
         self._built.clear()
         self._reviewed.clear()
@@ -128,7 +133,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             self.focus = focus
             self.top = max(0, top)
             self._sum_up()
-        self._send_groups(self.top, self.top + 8)  # saves the browser a question
+        self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a question
 
     # -- the browser asks ------------------------------------------------------------------------
 
@@ -185,6 +190,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _on_look(self, content: Message) -> None:
         if content["version"] == self.version:
+            if int(content["focus"]) != self.focus:
+                self._sought = None
             self.focus, self.top = int(content["focus"]), int(content["top"])
 
     def _on_count(self, content: Message) -> None:
@@ -242,7 +249,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         members = [(member["path"], member["sha256"]) for member in group["members"]]
         say = getattr(self.decisions, what)
         say(members, bool(content["answer"]), group=str(group["id"]), finder=self.finder)
-        return self._last(), _answer_said(what, bool(content["answer"]))
+        return self._last(), f"saved: {_answer_said(what, bool(content['answer']))}"
 
     def _mark(self, content: Message) -> tuple[Message, str]:
         if content["key"] not in self._keys:
@@ -253,7 +260,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         copies = [m["path"] for m in group.get("members", ()) if m["sha256"] == sha256]
         where = {"group": str(group.get("id", "")), "finder": self.finder}
         self.decisions.mark(path, sha256, mark, copies=copies, **where)
-        return self._last(), f"{mark or 'mark taken back'}: {shown(Path(path).name)}"
+        return self._last(), f"saved: {mark or 'no mark'} · {shown(Path(path).name)}"
 
     def _undo(self) -> tuple[Message, str]:
         record = self.decisions.undo()
@@ -348,11 +355,15 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.undoable = self.decisions.last is not None
         self.problems = [shown(problem) for problem in self.decisions.problems]
 
-    def _find(self, groups: Sequence[Group], k: int) -> int:
-        """Return where the group now at `k` is in `groups`, or the nearest place."""
-        if not len(groups) or not 0 <= k < self.count:
-            return 0
-        return locate(groups, str(self._group(k)["id"]), min(k, len(groups) - 1))
+    def _seen(self) -> tuple[str, int]:
+        """Return the id of the group in focus and its row among those in sight."""
+        return self._id(self.focus), self.focus - self.top
+
+    def _id(self, k: int) -> str:
+        return str(self._group(k)["id"]) if 0 <= k < self.count else ""
+
+    def _find(self, groups: Sequence[Group], group_id: str, near: int) -> int:
+        return locate(groups, group_id, min(near, len(groups) - 1)) if len(groups) else 0
 
 
 class Keys:
@@ -471,4 +482,4 @@ def _digests(group: Group) -> set[str]:
 
 def _answer_said(what: str, answer: bool) -> str:
     said = "not duplicates" if what == "not_duplicate" else "reviewed"
-    return said if answer else f"{said}: taken back"
+    return said if answer else f"{said} taken back"

@@ -162,6 +162,26 @@ def test_another_cut_keeps_the_group_in_focus(ids, focus):
     assert gallery.focus == focus
 
 
+def test_a_group_that_was_gone_for_a_while_has_the_focus_again_when_it_is_back():
+    groups = [group(name) for name in "abcdef"]
+    gallery, browser = open_gallery(groups)
+    browser.ask("look", focus=4, top=3)
+    for cut in ([], groups[:2], groups):
+        gallery.show(cut)
+        browser.ask("look", focus=gallery.focus, top=gallery.top)  # the browser says where it is
+    assert (gallery.focus, gallery.top) == (4, 3)
+
+
+def test_a_person_who_moves_on_is_not_taken_back():
+    groups = [group(name) for name in "abcdef"]
+    gallery, browser = open_gallery(groups)
+    browser.ask("look", focus=4, top=3)
+    gallery.show(groups[:3])
+    browser.ask("look", focus=1, top=0)
+    gallery.show(groups)
+    assert gallery.focus == 1
+
+
 def test_another_cut_sends_what_is_in_sight_unasked():
     gallery, browser = open_gallery([group("a")])
     gallery.show([group("b"), group("c")])
@@ -262,7 +282,7 @@ def test_a_choice_that_cannot_be_written_is_said_to_be_lost(tmp_path, monkeypatc
     def full(descriptor, data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    gallery, browser = open_gallery([group("a")], decisions=Decisions(tmp_path / "decisions.jsonl"))
+    _, browser = open_gallery([group("a")], decisions=Decisions(tmp_path / "decisions.jsonl"))
     key = browser.groups()[0]["members"][0]["key"]
     monkeypatch.setattr(os, "write", full)
     answer = browser.decide("mark", key=key, mark="keep")
