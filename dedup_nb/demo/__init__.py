@@ -1,0 +1,209 @@
+"""A seed -> a demo library and the truth about it.
+
+The library looks like a real collection: three roots, the naming grammar with one stamp a stage,
+companions of every kind, copies of many kinds and hard look-alikes, awkward names and damaged
+files. The truth lies beside it, in `<folder>.truth.json`, never inside. All paths in it are
+relative to the library, with `/`; a name that is no UTF-8 holds surrogate escapes.
+
+- `version`, `seed`, `scale`, `share`: what it was made from.
+- `images`: path -> `scene` (id of what is drawn), `picture` (id shared by exactly the images that
+  show the same picture at the same stage), `kind` ("original", "exact_copy", "jpeg_low", ...),
+  `of` (the path it was copied from, or null), `series` (id or null), `stage` (full name or null),
+  `stamp` (ISO, or null where the name holds no valid one).
+- `clusters`: lists of paths that are the same picture at the same stage, hard kinds left out;
+  `hard_clusters`: the same with them. Only those of two or more.
+- `duplicates`: `[path, path, kind]`, every pair within a cluster (a pair finder may propose it:
+  same stage, or one without a stage; never within one series); `hard_duplicates`: the pairs with
+  a hard kind in them (mirrored, turned, cut, recoloured).
+- `never`: `[path, path, kind]`, look-alikes that are not the same picture.
+- `flat`: nearly uniform pictures, no matter for a hash.
+- `unreadable`: files that name or declare themselves images and cannot be decoded.
+- `not_images`: path -> "companion", "orphan_companion" or "skipped" (hidden file, symlink).
+- `time_windows`: `seconds`, and the clusters of two or more of one stage name over all roots:
+  `chain` (each within `seconds` of the one before) and `anchored` (each within `seconds` of the
+  first; the next image after that anchors the next cluster). `excluded`: path -> why it takes no
+  part ("absent", "invalid", "without seconds", "no stage"). `exif`: path -> time of exposure.
+- `sets`: `redundant`, lists of whole series (each a list of paths in stage order) that are
+  identical stage by stage, all but one superfluous; `inconclusive`, the same but companions are
+  missing for the cross-check; `never`, `{"sets": [...], "why": ...}`, not to be pruned.
+
+`score` compares what a finder proposes with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dedup_nb.demo.library import Library, Truth
+from dedup_nb.demo.parts import PARTS
+
+VERSION = 2  # of the library; another number is another library
+
+Progress = Callable[[int, int], None]
+
+
+def truth_path(folder: Path) -> Path:
+    """Return where the truth about a library lies: beside it."""
+    return folder.with_name(folder.name + ".truth.json")
+
+
+def read_truth(folder: Path) -> Truth:
+    """Return the truth about the library in `folder`."""
+    truth: Truth = json.loads(truth_path(folder).read_text("utf-8"))
+    return truth
+
+
+def is_made(folder: Path, seed: int = 7, *, scale: float = 1.0, share: float = 1.0) -> bool:
+    """Say whether a complete library from the same seed, by this version, lies in `folder`."""
+    try:
+        truth = read_truth(folder)
+    except (OSError, ValueError):
+        return False
+    made_from = [truth.get(key) for key in ("version", "seed", "scale", "share")]
+    files = [*truth.get("images", ()), *truth.get("not_images", ()), *truth.get("unreadable", ())]
+    return made_from == [VERSION, seed, scale, share] and all(
+        os.path.lexists(folder / name) for name in files
+    )
+
+
+def make_library(
+    folder: Path,
+    seed: int = 7,
+    progress: Progress | None = None,
+    *,
+    scale: float = 1.0,
+    share: float = 1.0,
+) -> Path:
+    """Write a library and, last, the truth beside it; the same seed gives the same bytes and times.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to write; made if absent. An earlier attempt of the same seed that was interrupted
+        is written again in place.
+    seed : int
+        Another seed draws another library.
+    progress : callable, optional
+        Called with the parts done and the number of parts.
+    scale : float
+        Size of the pictures; 1 is 176x256 pixels at stage 1, a fifth of a real collection's.
+    share : float
+        Share of the pictures of each kind, at least one each; for tests.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    ValueError
+        If `folder` exists and holds something else.
+    """
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    label = json.dumps([VERSION, seed, scale, share])
+    ours = unfinished.is_file() and unfinished.read_text("utf-8") == label
+    if not ours and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(
+            f"{folder} exists and is not empty; choose another folder for the demo library"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished.write_text(label, "utf-8")
+    library = Library(folder, seed, scale, share)
+    for done, part in enumerate(PARTS):
+        if progress:
+            progress(done, len(PARTS))
+        part(library, np.random.default_rng([seed, done]))
+    if progress:
+        progress(len(PARTS), len(PARTS))
+    truth = {"version": VERSION, "seed": seed, "scale": scale, "share": share, **library.truth()}
+    truth_path(folder).write_text(json.dumps(truth, indent=1) + "\n", "utf-8")
+    unfinished.unlink()
+    return folder
+
+
+def score(
+    truth: Truth, staged: Iterable[tuple[str, str]], exclude: Collection[str] = ()
+) -> dict[str, Any]:
+    """Compare proposed pairs with the truth.
+
+    A proposal (member, keeper) is right if the truth has both in one cluster, hard kinds included.
+    Of a cluster of n pictures n - 1 are redundant, hard kinds and flat pictures left out; recall
+    is the share of them that was rightly proposed.
+
+    Parameters
+    ----------
+    truth : dict
+        What `read_truth` returned.
+    staged : iterable of (str, str)
+        Proposed members with their keepers, paths relative to the library.
+    exclude : collection of str
+        Images that the finder was told never to propose; nothing is expected of them.
+
+    Returns
+    -------
+    dict
+        `precision`, `recall` (1.0 where there is nothing to divide by), the counts `proposed`,
+        `right`, `found` and `redundant`, `false` as `[member, keeper, kind]`, `false_by_kind`,
+        and `by_kind`: kind of copy -> `[reached, all]`, a copy being reached if it is in a right
+        pair on either side.
+    """
+    proposals = list(staged)
+    cluster_of = {path: n for n, paths in enumerate(truth["hard_clusters"]) for path in paths}
+    right = [
+        (member, keeper)
+        for member, keeper in proposals
+        if member != keeper and cluster_of.get(member, -1) == cluster_of.get(keeper, -2)
+    ]
+    members = {member for member, _ in right}
+    left_out = {*truth["flat"], *exclude}
+    clusters = [[path for path in paths if path not in left_out] for paths in truth["clusters"]]
+    redundant = sum(len(paths) - 1 for paths in clusters if paths)
+    found = sum(
+        min(len(paths) - 1, len(members.intersection(paths))) for paths in clusters if paths
+    )
+    false = _explained(truth, sorted(set(proposals) - set(right)))
+    return {
+        "precision": len(right) / len(proposals) if proposals else 1.0,
+        "recall": found / redundant if redundant else 1.0,
+        "proposed": len(proposals),
+        "right": len(right),
+        "found": found,
+        "redundant": redundant,
+        "false": false,
+        "false_by_kind": dict(sorted(Counter(kind for _, _, kind in false).items())),
+        "by_kind": _by_kind(truth, {path for pair in right for path in pair}, left_out),
+    }
+
+
+def _explained(truth: Truth, wrong: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Name what fooled the finder, for each wrong pair."""
+    never = {frozenset(pair): kind for *pair, kind in truth["never"]}
+    return [[a, b, never.get(frozenset((a, b))) or _relation(truth, a, b)] for a, b in wrong]
+
+
+def _relation(truth: Truth, a: str, b: str) -> str:
+    one, other = truth["images"].get(a), truth["images"].get(b)
+    if not one or not other:
+        return "not an image"
+    if one["series"] and one["series"] == other["series"]:
+        return "one_series"
+    return "other_stage" if one["scene"] == other["scene"] else "unrelated"
+
+
+def _by_kind(truth: Truth, reached: set[str], left_out: set[str]) -> dict[str, list[int]]:
+    counts: dict[str, list[int]] = {}
+    for path in (path for paths in truth["hard_clusters"] for path in paths):
+        image = truth["images"][path]
+        if image["of"] and path not in left_out:
+            count = counts.setdefault(image["kind"], [0, 0])
+            count[0] += path in reached
+            count[1] += 1
+    return dict(sorted(counts.items()))
