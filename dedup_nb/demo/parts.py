@@ -53,7 +53,7 @@ def sessions(library: Library, rng: np.random.Generator) -> None:
     for n, folder in enumerate(SESSIONS):
         clock = Clock(f"2025-06-{12 + n}T10:15:00", rng)
         for k in range(library.some(9)):
-            line_up = LINE_UPS[(n * 9 + k) % len(LINE_UPS)]
+            line_up = LINE_UPS[(n * library.some(9) + k) % len(LINE_UPS)]
             wanted = "person" if SWAPPED in line_up and k % 2 else ""
             name, scene = library.new_scene(rng, "portrait" if n == 2 else wanted)
             if scene.who not in ("portrait", "person"):  # nobody there whose face could change
@@ -497,6 +497,7 @@ def _beside(library: Library) -> None:
     """Companions with odd names or without a picture, a hidden file, a symlink."""
     library.companion(f'{ODD}/it\'s "quoted".caption', "a quoted name\n", ODD_DAY)
     library.companion(f"{ODD}/<b>x</b>&.yaml", "prompt: tags in a name\n", ODD_DAY)
+    library.companion(f"{ODD}/two  spaces.txt", "a note\n", ODD_DAY)
     orphan = f"{ODD}/20250101_000000_stage2_upscaled.yaml"
     library.companion(orphan, "prompt: its picture is gone\n", ODD_DAY, "orphan_companion")
     library.companion(f"{ODD}/.hidden.png", "", ODD_DAY, "skipped")

@@ -243,7 +243,7 @@ def ramp(
     return Image.fromarray((pixels + 0.5).astype(np.uint8))
 
 
-_WORDS = (  # noqa: SIM905
+_WORDS = (
     "the light of a late harbour falls on slow water and every window keeps a little of it while "
     "boats come home with salt on their ropes and nobody counts them because the evening is long "
     "old maps show a road that is no longer there still people walk it when the fog is kind"
