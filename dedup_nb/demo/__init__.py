@@ -44,7 +44,7 @@ import numpy as np
 from dedup_nb.demo.library import Library, Truth
 from dedup_nb.demo.parts import PARTS
 
-VERSION = 2  # of the library; another number is another library
+VERSION = 3  # of the library; another number is another library
 
 Progress = Callable[[int, int], None]
 
