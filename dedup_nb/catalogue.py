@@ -20,8 +20,8 @@ import pandas as pd
 from dedup_nb import formats, names, tables
 from dedup_nb.bundles import FolderBundles
 
-# pandas' own text type refuses names that are no UTF-8; with this, text stays Python's
-pd.set_option("future.infer_string", False)
+# pandas keeps text in Arrow by default, which refuses names that are no UTF-8
+pd.set_option("mode.string_storage", "python")
 
 STAGING_FOLDERS = ("_review_dupes", "delete_review", "_clusters", ".dedup_nb")
 

@@ -106,7 +106,7 @@ class PlanView:
                 facts = self._facts.get(row.sha256)
                 if facts is None:  # a companion
                     continue
-                reason = f"{len(bundle.rows)} files move; {bundle.reason}"
+                reason = f"{telling.count(len(bundle.rows), 'file')} of it; {bundle.reason}"
                 if row.keeper:
                     keeper = self._member(row.keeper, row.keeper_sha256, "keeper", "stays")
                     members.setdefault(row.keeper, keeper)

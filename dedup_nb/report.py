@@ -20,6 +20,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dedup_nb import images, tables
 
@@ -86,6 +87,7 @@ def histogram(
         color="#c04a00",
     )
     axes.set(xlabel=f"distance ({unit})", ylabel="pairs")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
     return _chart(figure, f"Histogram of {len(values)} pairs by {unit}; the threshold is {mark:g}.")
 
 
@@ -102,6 +104,7 @@ def curve(
         axes.axvline(mark, color="#c04a00", linestyle="--")
         axes.set(xlabel=f"threshold ({unit})", title=name)
         axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=all(t == int(t) for t in thresholds)))
     return _chart(figure, f"{', '.join(columns)} against the threshold; now {mark:g} {unit}.")
 
 
@@ -147,7 +150,7 @@ def _with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
                 "value": value_text(member),
                 "name": tables.shown(member["path"]),
                 "size": f"{member['width']}×{member['height']}, {size_text(member['bytes'])}",
-                "badges": member["badges"],
+                "badges": [tables.shown(badge) for badge in member["badges"]],
                 "reason": tables.shown(member["reason"]),
             }
         )

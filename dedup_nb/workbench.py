@@ -280,11 +280,11 @@ class Run:
             first = part[part["status"] == "ok"].head(each)
             members = [
                 {"path": r.path, "role": "", "value": None, "measure": "", "reason": "",
-                 "badges": [r.stage] if r.stage else [], "width": r.width, "height": r.height,
+                 "badges": [r.stage.partition("_")[0]] if r.stage else [], "width": r.width, "height": r.height,
                  "bytes": r.bytes}
                 for r in first.itertuples()
             ]  # fmt: skip
-            shown.append({"title": f"{root}: {len(part):,} images", "members": members})
+            shown.append({"title": f"first of {len(part):,} in {root}", "members": members})
         return shown
 
     @cached_property
@@ -560,7 +560,7 @@ class Views(Sequence[dict[str, Any]]):
         staged = [m["bytes"] for m in members if m["role"] == "stage"]
         values = [m["value"] for m in members if m["role"] != "keeper" and m["value"] == m["value"]]
         weakest = max(values, key=lambda v: self.candidates.sign * v) if values else None
-        parts = [f"{len(members)} images"]
+        parts = []
         if weakest is not None:
             word = "bits" if self.candidates.measure == "hamming_bits" else self.candidates.measure
             parts.append(f"weakest link {groups.number(weakest)} {word}")
@@ -585,7 +585,7 @@ class Views(Sequence[dict[str, Any]]):
         candidates, keeper = self.candidates, int(self.cut.keepers[row])
         badges = []
         if record["stage"]:
-            badges.append(record["stage"])
+            badges.append(record["stage"].partition("_")[0])  # stage1.5 of stage1.5_face_swapped
         if record["root"] != ".":
             badges.append(record["root"])
         if candidates.cropped[row]:
@@ -597,7 +597,7 @@ class Views(Sequence[dict[str, Any]]):
         if keeper != row and candidates.digests[keeper] == candidates.digests[row]:
             badges.append("exact copy")
         if self.companions[row]:
-            badges.append(f"+{self.companions[row]} companions")
+            badges.append(f"+{self.companions[row]} files")
         return badges
 
 

@@ -11,7 +11,11 @@ from dedup_nb.bundles import FolderBundles, bundle_members
         ("a.png", ["a.yaml", "a.cropped", "b.yaml"], ["a.cropped", "a.yaml"]),
         ("a.jpg", ["a.jpg.xmp", "a.xmp", "ab.jpg"], ["a.jpg.xmp", "a.xmp"]),
         ("a.jpg", ["._a.jpg", "._b.jpg"], ["._a.jpg"]),
-        ("x_stage1.5_swap.png", ["x_stage1.yaml", "x_stage1.5_swap.yaml"], ["x_stage1.5_swap.yaml"]),  # the stem ends at the last dot
+        (
+            "x_stage1.5_swap.png",
+            ["x_stage1.yaml", "x_stage1.5_swap.yaml"],
+            ["x_stage1.5_swap.yaml"],
+        ),  # the stem ends at the last dot
         ("a.jpg", ["a.cr2", "A.yaml"], ["a.cr2"]),  # another case is another name
         ("noext", ["noext.txt"], ["noext.txt"]),
     ],

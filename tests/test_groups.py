@@ -82,7 +82,9 @@ def test_an_unknown_keeper_word_is_named():
 
 
 def test_protected_images_are_kept_first_and_never_staged():
-    table = images(("a.jpg", {"width": 900}), ("b.jpg", {"protected": True}), ("c.jpg", {"protected": True}))
+    table = images(
+        ("a.jpg", {"width": 900}), ("b.jpg", {"protected": True}), ("c.jpg", {"protected": True})
+    )
     candidates = groups.Candidates(table, pairs((0, 1, 1), (0, 2, 1), (1, 2, 1)))
     assert roles(candidates, 8) == {
         "b.jpg": ("keeper", "b.jpg"),
@@ -95,7 +97,12 @@ def test_protected_images_are_kept_first_and_never_staged():
     ("first", "second", "role", "reason"),
     [
         ({}, {"doubt": "hash not trusted"}, "review", "hash not trusted"),
-        ({"doubt": "hash not trusted"}, {"doubt": "hash not trusted"}, "review", "hash not trusted"),
+        (
+            {"doubt": "hash not trusted"},
+            {"doubt": "hash not trusted"},
+            "review",
+            "hash not trusted",
+        ),
         ({"width": 900}, {"cropped": True}, "review", "cropped, its keeper is not"),
         ({"cropped": True, "width": 900}, {"cropped": True}, "stage", "hamming_bits 2"),
         ({"cropped": True, "width": 900}, {}, "stage", "hamming_bits 2"),
@@ -109,7 +116,9 @@ def test_what_a_rule_must_not_decide_goes_to_review(first, second, role, reason)
 
 
 def test_a_doubted_image_never_becomes_the_keeper_of_a_trusted_one():
-    table = images(("a.jpg", {"doubt": "hash not trusted", "width": 900}), ("b.jpg", {}), ("c.jpg", {}))
+    table = images(
+        ("a.jpg", {"doubt": "hash not trusted", "width": 900}), ("b.jpg", {}), ("c.jpg", {})
+    )
     candidates = groups.Candidates(table, pairs((0, 1, 0), (0, 2, 0), (1, 2, 0)))
     assert roles(candidates, 8) == {
         "b.jpg": ("keeper", "b.jpg"),
@@ -133,7 +142,10 @@ def test_pairs_inside_a_series_stand_apart_and_are_never_proposed():
 
 def test_stages_and_roots_limit_the_pairs():
     table = images(
-        ("m/a.png", {"level": 1.0}), ("m/b.png", {"level": 2.0}), ("n/c.png", {}), ("m/d.png", {"level": 1.0})
+        ("m/a.png", {"level": 1.0}),
+        ("m/b.png", {"level": 2.0}),
+        ("n/c.png", {}),
+        ("m/d.png", {"level": 1.0}),
     )
     everyone = pairs((0, 1, 0), (0, 2, 0), (0, 3, 0))
     assert set(roles(groups.Candidates(table, everyone), 8)) == {"m/a.png", "n/c.png", "m/d.png"}
@@ -143,7 +155,9 @@ def test_stages_and_roots_limit_the_pairs():
 
 
 def test_an_image_without_a_stage_joins_no_group_while_it_is_near_two_stages():
-    table = images(("a.png", {"level": 1.0}), ("b.png", {"level": 2.0}), ("print.png", {"width": 77}))
+    table = images(
+        ("a.png", {"level": 1.0}), ("b.png", {"level": 2.0}), ("print.png", {"width": 77})
+    )
     near_both = pairs((0, 2, 2), (1, 2, 5), (0, 1, 3))
     candidates = groups.Candidates(table, near_both, keeper_order=["path"])
     assert roles(candidates, 4) == {"a.png": ("keeper", "a.png"), "print.png": ("stage", "a.png")}
@@ -153,7 +167,9 @@ def test_an_image_without_a_stage_joins_no_group_while_it_is_near_two_stages():
 def test_the_size_or_an_exact_copy_tells_the_stage_of_an_image_without_one():
     near_both = pairs((0, 2, 2), (1, 2, 2))
     by_size = images(
-        ("a.png", {"level": 1.0}), ("b.png", {"level": 2.0, "width": 200}), ("print.png", {"width": 200})
+        ("a.png", {"level": 1.0}),
+        ("b.png", {"level": 2.0, "width": 200}),
+        ("print.png", {"width": 200}),
     )
     assert set(roles(groups.Candidates(by_size, near_both), 8)) == {"b.png", "print.png"}
     by_copy = images(
@@ -181,7 +197,11 @@ EVERYONE = ((0, 1, 1), (0, 2, 1), (1, 2, 1))
         (["stage", None, None], EVERYONE, "b:keeper:b a:stage:b c:stage:b"),
         (["stage", None, "keep"], EVERYONE, "c:keeper:c a:stage:c b:stage:c"),
         (["stage", "stage", "stage"], EVERYONE, "a:keeper:a b:stage:a c:stage:a"),  # one must stay
-        (["stage", "keep", None], EVERYONE[:2], "b:keeper:b a:stage:b c:review:b"),  # c is near a alone
+        (
+            ["stage", "keep", None],
+            EVERYONE[:2],
+            "b:keeper:b a:stage:b c:review:b",
+        ),  # c is near a alone
         (["keep", "keep", "keep"], EVERYONE, "a:keeper:a b:protected:a c:protected:a"),
     ],
 )
@@ -193,7 +213,9 @@ def test_a_person_decides_as_long_as_a_twin_stays(marks, triples, expected):
 
 
 def test_a_person_may_stage_what_a_rule_may_not():
-    table = images(("a.jpg", {}), ("b.jpg", {"doubt": "hash not trusted"}), ("c.jpg", {"protected": True}))
+    table = images(
+        ("a.jpg", {}), ("b.jpg", {"doubt": "hash not trusted"}), ("c.jpg", {"protected": True})
+    )
     triples = pairs((0, 1, 1), (0, 2, 1), (1, 2, 1))
     candidates = groups.Candidates(table, triples, marks=["keep", "stage", "stage"])
     assert {p: role for p, (role, _) in roles(candidates, 8).items()} == {
@@ -211,7 +233,9 @@ def test_a_group_that_a_person_answered_is_asked_again_only_with_a_new_member():
 
 
 def test_totals_count_what_would_move():
-    table = images(("a.jpg", {}), ("b.jpg", {"bytes": 70}), ("c.jpg", {"bytes": 5, "doubt": "flat"}))
+    table = images(
+        ("a.jpg", {}), ("b.jpg", {"bytes": 70}), ("c.jpg", {"bytes": 5, "doubt": "flat"})
+    )
     cut = groups.Candidates(table, pairs((0, 1, 1), (0, 2, 1)), keeper_order=["path"]).cut(8)
     assert cut.totals == {"groups": 1, "images": 1, "bytes": 70, "review": 1, "protected": 0}
 
@@ -227,8 +251,12 @@ def test_every_staged_image_is_directly_near_a_keeper_that_stays():
     n = 120
     i, j = np.triu_indices(n, 1)
     near = rng.random(len(i)) < 0.03
-    triples = pd.DataFrame({"i": i[near], "j": j[near], "hamming_bits": rng.integers(0, 17, near.sum())})
-    marks = rng.choice(np.array([None, "keep", "stage"], dtype=object), n, p=[0.8, 0.1, 0.1]).tolist()
+    triples = pd.DataFrame(
+        {"i": i[near], "j": j[near], "hamming_bits": rng.integers(0, 17, near.sum())}
+    )
+    marks = rng.choice(
+        np.array([None, "keep", "stage"], dtype=object), n, p=[0.8, 0.1, 0.1]
+    ).tolist()
     table = images(*[(f"{k:03d}.jpg", {}) for k in range(n)])
     distance = {(a, b): d for a, b, d in triples.to_numpy().tolist()}
     candidates = groups.Candidates(table, triples, marks=marks)

@@ -10,10 +10,28 @@ from dedup_nb import names
 @pytest.mark.parametrize(
     ("name", "stamp", "problem", "stage", "level"),
     [
-        ("20250705_215218_stage1_generated.png", datetime(2025, 7, 5, 21, 52, 18), "", "stage1_generated", 1.0),
-        ("20250705_215218_stage1.5_face_swapped.png", datetime(2025, 7, 5, 21, 52, 18), "", "stage1.5_face_swapped", 1.5),
+        (
+            "20250705_215218_stage1_generated.png",
+            datetime(2025, 7, 5, 21, 52, 18),
+            "",
+            "stage1_generated",
+            1.0,
+        ),
+        (
+            "20250705_215218_stage1.5_face_swapped.png",
+            datetime(2025, 7, 5, 21, 52, 18),
+            "",
+            "stage1.5_face_swapped",
+            1.5,
+        ),
         ("20250705_215218_stage3.png", datetime(2025, 7, 5, 21, 52, 18), "", "stage3", 3.0),
-        ("20250705_215218_stage3_final (1).png", datetime(2025, 7, 5, 21, 52, 18), "", "stage3_final", 3.0),
+        (
+            "20250705_215218_stage3_final (1).png",
+            datetime(2025, 7, 5, 21, 52, 18),
+            "",
+            "stage3_final",
+            3.0,
+        ),
         ("IMG_20240229_010203.jpg", datetime(2024, 2, 29, 1, 2, 3), "", "", None),
         ("20250231_215218_stage1.png", None, "invalid", "stage1", 1.0),  # no 31 February
         ("20250705_2152_stage1.png", None, "without seconds", "stage1", 1.0),

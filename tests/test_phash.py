@@ -17,7 +17,10 @@ def photo(seed, width=96, height=96):
 def hashes_of(pictures, name="phash", bits=64):
     kind = phash.kind(name, bits)
     rasters = [
-        {size: p.convert("L").resize(size, Image.Resampling.LANCZOS).tobytes() for size in kind.sizes}
+        {
+            size: p.convert("L").resize(size, Image.Resampling.LANCZOS).tobytes()
+            for size in kind.sizes
+        }
         for p in pictures
     ]
     return kind.encode(rasters)
@@ -62,7 +65,9 @@ def test_a_turned_or_mirrored_picture_is_near_only_with_invariance(name):
     quarter, mirrored = upright.transpose(Image.Transpose.ROTATE_90), ImageOps.mirror(upright)
     stored = hashes_of([upright, quarter, mirrored], name)
     near = {
-        invariance: {(i, j) for i, j, _ in as_list(phash.near_pairs(phash.unpack(stored, invariance), 6)[0])}
+        invariance: {
+            (i, j) for i, j, _ in as_list(phash.near_pairs(phash.unpack(stored, invariance), 6)[0])
+        }
         for invariance in phash.INVARIANCES
     }
     assert near == {"none": set(), "mirror": {(0, 2)}, "rotate": {(0, 1), (0, 2), (1, 2)}}

@@ -1,0 +1,87 @@
+"""The house: who may import whom, so that each room can be read, tested and replaced alone."""
+
+import ast
+from pathlib import Path
+
+import dedup_nb
+
+PACKAGE = Path(dedup_nb.__file__).parent
+
+# what each room may import of the package; a room that is not named here fails the test
+BASE = {"formats", "tables", "names", "bundles"}
+ROOMS = {
+    "formats": set(),
+    "tables": set(),
+    "names": set(),
+    "bundles": {"formats"},
+    "store": set(),
+    "images": {"formats", "tables"},
+    "decoders": {"images"},
+    "measures": {"decoders", "images", "store"},
+    "catalogue": BASE,
+    "phash": {"measures"},
+    "groups": set(),
+    "decisions": {"tables"},
+    "gallery": {"decisions", "tables"},
+    "manifest": BASE,
+    "report": {"images", "tables"},
+    "parameters": set(),
+}
+JOINERS = {"runs", "workbench", "tuning", "moving", "tour", "cli", "__main__", "__init__"}
+FEW_IMPORTS = {"numpy", "pandas", "PIL", "scipy", "numba", "torch", "matplotlib", "IPython"}
+
+
+def imports(path):
+    """Return (rooms of the package, other top-level packages) that a module imports."""
+    rooms, others = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts[0] == "dedup_nb":
+                rooms |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+            else:
+                others.add(parts[0])
+        elif isinstance(node, ast.Import):
+            others |= {alias.name.split(".")[0] for alias in node.names}
+    return rooms - {"__version__"}, others
+
+
+def test_rooms_import_only_what_they_may():
+    found = {name: imports(PACKAGE / f"{name}.py")[0] for name in ROOMS}
+    assert {name: rooms - ROOMS[name] for name, rooms in found.items() if rooms - ROOMS[name]} == {}
+
+
+def test_every_module_has_its_place():
+    staging = reach("staging") | reach("telling") | reach("runinfo")
+    modules = {path.stem for path in PACKAGE.glob("*.py")}
+    assert modules - set(ROOMS) - JOINERS - staging == set()
+
+
+def reach(name):
+    """Return a module and every module of the package it needs."""
+    seen, todo = set(), [name]
+    while todo:
+        module = todo.pop()
+        if module in seen or not (PACKAGE / f"{module}.py").exists():
+            continue
+        seen.add(module)
+        todo += imports(PACKAGE / f"{module}.py")[0]
+    return seen
+
+
+def test_staging_knows_no_pixels_and_starts_fast():
+    for module in reach("staging") | reach("telling"):
+        assert not imports(PACKAGE / f"{module}.py")[1] & FEW_IMPORTS, module
+
+
+def test_numbers_know_no_files():
+    for module in ("groups",):
+        assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
+
+
+def test_user_files_are_never_moved_by_calls_that_overwrite():
+    forbidden = {("shutil", "move"), ("os", "rename"), ("os", "replace"), ("shutil", "rmtree")}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) not in forbidden, f"{path.name}:{node.lineno}"

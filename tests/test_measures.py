@@ -1,0 +1,100 @@
+"""Measures and the store: what was computed once is found again, by content."""
+
+import os
+
+import pytest
+from pictures import measured, photo, save, write
+
+from dedup_nb import catalogue, decoders, measures, phash, store
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The names of the files that were read and decoded."""
+    seen = {"read": [], "decoded": []}
+    real = decoders.measure_all
+
+    def spy(paths, sizes, **options):
+        for position, result in real(paths, sizes, **options):
+            name = os.path.basename(os.fsdecode(paths[position]))
+            seen["read"].append(name)
+            if not isinstance(result, str):
+                seen["decoded"].append(name)
+            yield position, result
+
+    monkeypatch.setattr(decoders, "measure_all", spy)
+    return seen
+
+
+def test_a_second_look_reads_nothing(tmp_path, reads):
+    save(photo(1), tmp_path / "lib/a.png")
+    write(tmp_path / "lib/bad.png", b"no picture")
+    first, _ = measured(tmp_path / "lib", tmp_path / "cache")
+    again, _ = measured(tmp_path / "lib", tmp_path / "cache")
+    assert reads["read"] == ["a.png", "bad.png"] or reads["read"] == ["bad.png", "a.png"]
+    assert first.equals(again)
+    assert again.status.tolist() == ["ok", "unreadable"]
+
+
+def test_a_renamed_file_is_read_but_not_decoded_and_a_changed_one_is_decoded(tmp_path, reads):
+    lib = tmp_path / "lib"
+    save(photo(1), lib / "a.png")
+    save(photo(2), lib / "b.png")
+    measured(lib, tmp_path / "cache")
+    (lib / "a.png").rename(lib / "c.png")
+    save(photo(3), lib / "b.png")
+    reads["read"].clear(), reads["decoded"].clear()
+    table, _ = measured(lib, tmp_path / "cache")
+    assert sorted(reads["read"]) == ["b.png", "c.png"]
+    assert reads["decoded"] == ["b.png"]
+    assert table.status.tolist() == ["ok", "ok"]
+
+
+def test_another_kind_of_hash_is_made_when_it_is_asked_for(tmp_path):
+    save(photo(1), tmp_path / "lib/a.png")
+    measured(tmp_path / "lib", tmp_path / "cache")
+    table, kept = measured(tmp_path / "lib", tmp_path / "cache", kinds=[phash.kind("dhash", 256)])
+    for name in ("phash64-v1", "dhash256-v1"):
+        assert list(kept.measures(name, table.sha256)) == list(table.sha256)
+
+
+def test_a_pixel_limit_is_not_remembered(tmp_path):
+    save(photo(1, 200, 100), tmp_path / "lib/a.png")
+    for limit, status in ((100, "too_large"), (1e9, "ok"), (100, "too_large")):
+        table, _ = measured(tmp_path / "lib", tmp_path / "cache", max_pixels=limit)
+        assert table.status.tolist() == [status]
+
+
+def test_equal_contents_are_one_in_the_store(tmp_path):
+    for name in ("a.png", "b.png"):
+        save(photo(1), tmp_path / "lib" / name)
+    table, kept = measured(tmp_path / "lib", tmp_path / "cache")
+    assert table.sha256.nunique() == 1
+    assert kept.thumbnail(table.sha256[0]).startswith(b"\xff\xd8")
+    assert kept.thumbnail("0" * 64) is None
+
+
+def test_a_file_that_is_gone_since_the_scan_is_listed_with_the_reason(tmp_path):
+    lib = tmp_path / "lib"
+    save(photo(1), lib / "a.png")
+    found = catalogue.scan(lib, ["."]).images
+    (lib / "a.png").unlink()
+    key = store.FileKey(*[getattr(found[0], name) for name in store.FileKey._fields])
+    (facts,) = measures.measure_files(lib, [key], store.Store(tmp_path / "cache"), [])
+    assert (facts.status, facts.error, facts.sha256) == (
+        "unreadable", "cannot be read: No such file or directory", "",
+    )  # fmt: skip
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    write(tmp_path / "store-1.sqlite", b"this is no database, and long enough to be looked at" * 50)
+    with pytest.raises(ValueError, match=r"store-1\.sqlite cannot be used"):
+        store.Store(tmp_path)
+
+
+def test_two_stores_on_one_file_do_not_disturb_each_other(tmp_path):
+    first, second = store.Store(tmp_path), store.Store(tmp_path)
+    facts = store.Facts("a" * 64, "ok", "", "PNG", 1, 2, False, 9.5)
+    first.put([], [facts], [], [("phash64-v1", "a" * 64, b"12345678")])
+    assert second.facts(["a" * 64]) == {"a" * 64: facts}
+    assert second.measures("phash64-v1", ["a" * 64]) == {"a" * 64: b"12345678"}

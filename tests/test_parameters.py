@@ -1,0 +1,122 @@
+"""Parameters: a profile is checked before anything starts, in one sentence."""
+
+import pytest
+
+from dedup_nb import parameters
+
+
+def profile(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "10_phash: {max_dist: 3}",
+            "sets max_dist, which 10_phash does not have; did you mean max_distance?",
+        ),
+        (
+            "10_phas: {max_distance: 3}",
+            "sets 10_phas, which no notebook has; did you mean 10_phash?",
+        ),
+        ("libary: x", "sets libary, which no notebook has; did you mean library?"),
+        (
+            "10_phash: {max_distance: '3'}",
+            'sets max_distance to "3" \\(text\\); max_distance is a whole number',
+        ),
+        ("10_phash: {max_distance: 3.5}", "sets max_distance to 3.5 \\(a number\\)"),
+        ("10_phash: {max_distance: true}", "sets max_distance to true \\(true or false\\)"),
+        ("10_phash: {max_distance: -1}", "it goes from 0 to 256"),
+        ("10_phash: {max_distance: 20}", "max_distance 20 above ceiling 16"),
+        ("10_phash: {ceiling: 65}", "ceiling 65 for a hash of 64 bits"),
+        ("10_phash: {hash: sha}", "sets hash to sha; choose one of phash, dhash, whash, ahash"),
+        ("10_phash: {hash_bits: 128}", "choose one of 64, 256"),
+        ("roots: mojo1", 'sets roots to "mojo1" \\(text\\); roots is a list of texts'),
+        ("limit: 0", "it goes from 1 to inf"),
+        ("max_distance: 3", "at the top; it belongs in the section 10_phash"),
+        ("interactive: true", "which lab and run set by themselves"),
+        ("10_phash: 8", "has 10_phash as a whole number"),
+        ("roots: [a\nlibrary: b", "line 2 is no YAML"),
+        ("- a", "holds no parameters"),
+        ("roots: [a]", "has no library"),
+    ],
+)
+def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path, text, complaint):
+    whole = (
+        text
+        if "library" in text or "libary" in text or "no library" in complaint or text[0] == "-"
+        else f"library: .\n{text}"
+    )
+    with pytest.raises(ValueError, match=complaint) as caught:
+        parameters.load(profile(tmp_path, whole))
+    assert "mine.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_profile_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"no\.yaml does not exist"):
+        parameters.load(tmp_path / "no.yaml")
+
+
+def test_shared_keys_and_section_become_flat_parameters_with_absolute_paths(tmp_path):
+    path = profile(
+        tmp_path,
+        "library: pics\nroots: [a]\ncache_dir: ~/c\n10_phash:\n  max_distance: 3\n  roots: [b]\n",
+    )
+    flat = parameters.load(path).flat("10_phash")
+    assert flat["library"] == str(tmp_path / "pics")
+    assert flat["cache_dir"].startswith("/") and "~" not in flat["cache_dir"]
+    assert (flat["max_distance"], flat["roots"]) == (3, ["b"])
+    assert "max_distance" not in parameters.load(path).flat("00_catalogue")
+
+
+def test_writing_a_threshold_keeps_comments_and_order(tmp_path):
+    text = "# mine\nlibrary: .  # here\n\n10_phash:\n  # how near\n  max_distance: 8  # bits\n  ceiling: 16\nroots: ['.']\n"
+    path = profile(tmp_path, text)
+    parameters.write_value(path, "10_phash", "max_distance", 5)
+    assert path.read_text() == text.replace("max_distance: 8", "max_distance: 5")
+    with pytest.raises(ValueError, match="above ceiling"):
+        parameters.write_value(path, "10_phash", "max_distance", 17)
+    assert "max_distance: 5" in path.read_text()
+
+
+def test_writing_makes_the_section_where_there_is_none(tmp_path):
+    path = profile(tmp_path, "library: .  # here\n")
+    parameters.write_value(path, "10_phash", "max_distance", 5)
+    assert path.read_text() == "library: .  # here\n10_phash:\n  max_distance: 5\n"
+
+
+@pytest.mark.parametrize("name", parameters.notebook_names())
+def test_every_parameter_has_type_help_and_a_default_that_passes(name):
+    known = parameters.of_notebook(name)
+    parameters.check(name, {key: p.default for key, p in known.items()}, "defaults")
+    assert all(p.help for p in known.values())
+    assert {"library", *parameters.SET_BY_RUNNER} <= set(known)
+
+
+def test_papermill_reads_the_same_help(capsys):
+    from papermill.inspection import inspect_notebook
+
+    for name in parameters.notebook_names():
+        theirs = inspect_notebook(parameters.notebooks_folder() / f"{name}.ipynb")
+        ours = parameters.of_notebook(name)
+        assert set(theirs) == set(ours)
+        assert {key: entry["help"] for key, entry in theirs.items()} == {
+            k: p.help for k, p in ours.items()
+        }
+
+
+@pytest.mark.parametrize("shipped", ["demo.yaml", "example.yaml"])
+def test_the_profiles_that_ship_are_valid(shipped):
+    parameters.load(parameters.notebooks_folder().parent / "params" / shipped)
+
+
+def test_a_misspelt_variable_is_noticed_where_papermill_only_warns():
+    assert parameters.misspelt("10_phash", {"max_distanse": 3, "other": 1}) == (
+        "max_distanse",
+        "max_distance",
+    )
+    assert parameters.misspelt("10_phash", {"max_distance": 3, "pairs_found": 1}) is None
