@@ -74,6 +74,11 @@ def _make_library(library: Path, say: Callable[[str], None]) -> None:
     if demo.is_made(library):
         say(f"the demo library is there: {library}")
         return
+    if library.exists() and demo.truth_path(library).exists():
+        raise ValueError(
+            f"{library} was made by another version of the demo; remove it and "
+            f"{demo.truth_path(library)}, then run this again"
+        )
     begun = time.monotonic()
     say("drawing the demo library ...")
     demo.make_library(library)

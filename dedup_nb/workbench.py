@@ -278,12 +278,7 @@ class Run:
         shown = []
         for root, part in self.catalogue.groupby("root", sort=False):
             first = part[part["status"] == "ok"].head(each)
-            members = [
-                {"path": r.path, "role": "", "value": None, "measure": "", "reason": "",
-                 "badges": [r.stage.partition("_")[0]] if r.stage else [], "width": r.width, "height": r.height,
-                 "bytes": r.bytes}
-                for r in first.itertuples()
-            ]  # fmt: skip
+            members = [_plain_member(row) for row in first.itertuples()]
             shown.append({"title": f"first of {len(part):,} in {root}", "members": members})
         return shown
 
@@ -638,6 +633,21 @@ class Ticker:
         rate = done / (now - self.begun)
         print(f"{self.what} {done:,} of {total:,}, {rate:,.0f} a second", flush=True)
         sys.stdout.flush()
+
+
+def _plain_member(row: Any) -> dict[str, Any]:
+    """Return an image of the catalogue as sheets show it, in no group."""
+    return {
+        "path": row.path,
+        "role": "",
+        "value": None,
+        "measure": "",
+        "reason": "",
+        "badges": [row.stage.partition("_")[0]] if row.stage else [],
+        "width": row.width,
+        "height": row.height,
+        "bytes": row.bytes,
+    }
 
 
 def _folders(table: pd.DataFrame) -> list[str]:
