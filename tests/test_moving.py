@@ -1,0 +1,68 @@
+"""Moving: what `90_stage` shows before, and does after, the button."""
+
+import pytest
+from pictures import make_library, tree
+
+from dedup_nb import moving, phash, staging, workbench
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that has proposed something."""
+    values = {"library": str(make_library(tmp_path / "lib")), "roots": ["mojo1", "selected"],
+              "cache_dir": str(tmp_path / "cache"), "run_dir": str(tmp_path / "outputs/lib/run")}  # fmt: skip
+    finder = workbench.start("10_phash", values)
+    hashes, rows = finder.hashes("phash", 64)
+    pairs, _ = phash.near_pairs(hashes, 16, rows=rows)
+    finder.save(finder.candidates(pairs), 8, name="max_distance")
+    return workbench.start("90_stage", values)
+
+
+def test_the_newest_manifest_is_found_and_told(run):
+    plan = moving.open_plan(run, None)
+    assert plan.path == run.folder / "10_phash/manifest.csv"
+    assert "3 bundles, 4 files" in plan.describe() and "0 would be refused" in plan.describe()
+    assert plan.by_folder.to_numpy().tolist()[0][:2] == ["selected", 2]
+
+
+def test_what_stays_is_shown_beside_what_goes(run):
+    views = moving.open_plan(run, None).views
+    assert [[(m["role"], m["path"]) for m in view["members"]] for view in views] == [
+        [("keeper", "mojo1/plain.png"), ("stage", "mojo1/plain small.png")],
+        [("keeper", "mojo1/20250705_215212_stage3_enhanced.png"),
+         ("stage", "selected/20250705_215212_stage3_enhanced.png"),
+         ("stage", "selected/20250706_101010_stage3_enhanced.jpg")],
+    ]  # fmt: skip
+
+
+def test_looking_moves_nothing_and_refusals_say_what_to_do(run):
+    (run.library / "mojo1/plain.png").write_bytes(b"changed since")
+    before = tree(run.library)
+    plan = moving.open_plan(run, None)
+    assert plan.refusals[["bundle", "code"]].to_numpy().tolist() == [
+        ["mojo1/plain small", "keeper_changed"]
+    ]
+    assert plan.refusals.todo[0]
+    assert moving.apply(run, plan, apply=False, interactive=False) is None
+    assert tree(run.library) == before
+
+
+def test_the_button_names_the_count_and_stages(run, capsys):
+    before = tree(run.library)
+    confirm = moving.Confirm(run, moving.open_plan(run, None))
+    assert confirm.button.description.startswith("Stage 3 bundles (")
+    confirm.button.click()
+    assert confirm.result.done == 3 and confirm.button.disabled
+    assert "staged 3 bundles, 4 files" in confirm.said.value
+    assert not (run.library / "mojo1/plain small.txt").exists()
+    staging.restore(run.library)
+    assert {p: e for p, e in tree(run.library).items() if not p.startswith(".dedup_nb")} == before
+
+
+def test_without_a_manifest_it_says_what_to_run(run, tmp_path):
+    (run.folder / "10_phash/manifest.csv").unlink()
+    with pytest.raises(ValueError, match="run 10_phash, or set manifest"):
+        moving.open_plan(run, None)
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"bad\.csv"):
+        moving.open_plan(run, str(tmp_path / "bad.csv"))

@@ -1,0 +1,71 @@
+"""Tuning: the slider cuts again, the buttons keep what was found."""
+
+import pytest
+from pictures import make_library, write
+
+from dedup_nb import parameters, phash, tuning, workbench
+
+
+@pytest.fixture
+def tuner(tmp_path):
+    """A tuner on a small library, opened with a profile."""
+    make_library(tmp_path / "lib")
+    profile = write(
+        tmp_path / "params/mine.yaml", b"library: ../lib\n10_phash:\n  max_distance: 8  # bits\n"
+    )
+    values = parameters.load(profile).flat("10_phash") | {
+        "cache_dir": str(tmp_path / "cache"), "run_dir": str(tmp_path / "outputs/mine/run"), "profile": str(profile),
+    }  # fmt: skip
+    run = workbench.start("10_phash", values)
+    hashes, rows = run.hashes("phash", 64)
+    pairs, bound = phash.near_pairs(hashes, 16, rows=rows)
+    return tuning.Tuner(run, run.candidates(pairs), "max_distance", low=0, high=bound)
+
+
+def test_the_slider_starts_at_the_parameter_and_cuts_again(tuner):
+    assert tuner.slider.value == 8
+    assert len(tuner.gallery.groups) == 3
+    tuner.slider.value = 0
+    assert tuner.cut.threshold == 0
+    assert tuner.gallery.count == len(tuner.cut.groups)
+
+
+def test_a_mark_changes_the_plan_at_once(tuner):
+    before = tuner.cut.totals["images"]
+    rows = tuner.run.catalogue.set_index("path")
+    path = "mojo1/plain small.png"
+    tuner.gallery.decisions.mark(path, rows.loc[path].sha256, "keep")
+    for callback in tuner.gallery._callbacks:
+        callback({})
+    assert tuner.cut.totals["images"] == before - 1
+
+
+def test_saving_writes_the_threshold_on_show_beside_what_is_there(tuner):
+    tuner.slider.value = 0
+    tuner.buttons[0].click()
+    assert "saved in" in tuner.said.value
+    first = tuner.run.folder / "10_phash"
+    assert "max_distance=0" in (first / "manifest.csv").read_text()
+    tuner.slider.value = 8
+    tuner.buttons[0].click()
+    (second,) = first.glob("saved-*")
+    assert (second / "groups.csv").read_bytes() != (first / "groups.csv").read_bytes()
+
+
+def test_writing_the_threshold_keeps_the_rest_of_the_profile(tuner):
+    tuner.slider.value = 5
+    tuner.buttons[1].click()
+    profile = tuner.run.folder.parents[2] / "params/mine.yaml"
+    assert profile.read_text() == "library: ../lib\n10_phash:\n  max_distance: 5  # bits\n"
+
+
+def test_without_a_profile_it_says_where_to_write_it(tuner):
+    tuner.run.values["profile"] = None
+    tuner.buttons[1].click()
+    assert "opened without a profile" in tuner.said.value
+
+
+def test_nothing_is_shown_when_not_interactive(tuner):
+    assert (
+        tuning.tune(tuner.run, tuner.candidates, "max_distance", high=16, interactive=False) is None
+    )
