@@ -73,7 +73,7 @@ class BatchRun:
         self.library, self.plan, self.ledger = library, plan, ledger
         self.examiner, self.reserve = examiner, reserve
         self.allow_copy, self.stop, self.moved = allow_copy, stop, moved
-        self.id = new_batch_id()
+        self.id = new_batch_id(after=max(ledger.batches, default=""))
         self.counts = Counts()
         self._journal: Journal | None = None
         self._waiting: list[Ready] = []

@@ -33,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
     _add_recover(commands)
     _add_restore(commands)
     _add_status(commands)
+    _add_approve(commands)
+    _add_flag(commands)
+    _add_unlock(commands)
     return top
 
 
@@ -241,6 +244,92 @@ def _status(args: argparse.Namespace) -> int:
     told = staging.status(args.library)
     _tell(telling.status_lines(told))
     return REFUSED if told.unfinished or any(batch.damage for batch in told.batches) else DONE
+
+
+def _add_approve(commands: Commands) -> None:
+    command = commands.add_parser(
+        "approve", help="send what a person approved to the system's trash"
+    )
+    command.add_argument("batch", metavar="BATCH")
+    _add_library(command)
+    command.add_argument("--token", help="approve without being asked; see --show-token")
+    command.add_argument(
+        "--show-token", action="store_true", help="only print the token of what is staged now"
+    )
+    command.add_argument(
+        "--permanent", action="store_true", help="delete for good, 24 hours after staging"
+    )
+    command.add_argument("--permanent-token", metavar="TOKEN", help="the second token it needs")
+    command.set_defaults(run=_approve)
+
+
+def _approve(args: argparse.Namespace) -> int:
+    from dedup_nb import staging, telling
+
+    if args.show_token:
+        print(staging.approval_token(args.library, args.batch, permanent=args.permanent))
+        return DONE
+    phrase = None if args.token else _ask(staging.approval_phrase(args.library, args.batch))
+    told = staging.approve(
+        args.library,
+        args.batch,
+        args.token,
+        phrase=phrase,
+        permanent=args.permanent,
+        permanent_token=args.permanent_token,
+        progress=_progress("approved"),
+    )
+    _tell(telling.approved_lines(told), telling.refusal_lines(told.refused))
+    return told.status
+
+
+def _ask(phrase: str) -> str:
+    """Ask a person at a terminal to type a phrase; nobody there means no."""
+    if not sys.stdin.isatty():
+        raise StagingError("nobody is there to ask; name the --token", WRONG_INPUT)
+    return input(f"to send these files to the trash, type: {phrase}\n> ")
+
+
+def _add_flag(commands: Commands) -> None:
+    command = commands.add_parser("flag", help="make a .cropped marker beside each PNG")
+    command.add_argument("folders", metavar="FOLDER", nargs="+")
+    _add_library(command, required=False)
+    command.set_defaults(run=_flag)
+
+
+def _flag(args: argparse.Namespace) -> int:
+    from dedup_nb import staging, telling
+    from dedup_nb.runinfo import library_above
+
+    library = args.library or library_above(args.folders[0])
+    inside = [Path(library, folder).is_dir() for folder in args.folders]
+    folders = [
+        folder if here else str(Path(folder).resolve())
+        for folder, here in zip(args.folders, inside, strict=True)
+    ]
+    told = staging.flag(library, folders)
+    _tell(telling.flagged_lines(told), telling.refusal_lines(told.refused))
+    return told.status
+
+
+def _add_unlock(commands: Commands) -> None:
+    command = commands.add_parser("unlock", help="remove the lock file of a killed command")
+    _add_library(command)
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.set_defaults(run=_unlock)
+
+
+def _unlock(args: argparse.Namespace) -> int:
+    from dedup_nb import staging
+
+    def confirm(holder: str) -> bool:
+        print(f"locked by {holder}")
+        asked = args.yes or not sys.stdin.isatty()
+        return bool(args.yes if asked else input("remove this lock? yes or no: ") == "yes")
+
+    removed = staging.unlock(args.library, confirm)
+    print("unlocked" if removed else "nothing was unlocked")
+    return DONE if removed or not staging.status(args.library).holder else REFUSED
 
 
 def _tell(lines: Iterable[str], problems: Iterable[str] = ()) -> None:

@@ -291,15 +291,15 @@ class Examiner:
                 raise _keeper(row.keeper, "is planned with two digests")
         keepers = {}
         for path, sha256 in wanted.items():
-            seen = self._standing(folders, path)
+            seen = self.standing(folders, path)
             if seen.sha256 != sha256:
                 raise _keeper(path, "was changed after the report")
-            if any(self._same_entry(folders, path, seen, member) for _, member in files):
+            if any(self.same_entry(folders, path, seen, member) for _, member in files):
                 raise _keeper(path, "is the very file that is to be staged")
             keepers[path] = seen
         return keepers
 
-    def _standing(self, folders: Folders, path: str) -> Seen:
+    def standing(self, folders: Folders, path: str) -> Seen:
         """Return a keeper that is at home and stays there; else refuse."""
         if path in self.plan.condemned:
             raise _keeper(path, "is to be staged by the same plan")
@@ -325,7 +325,7 @@ class Examiner:
             self._digests[path] = seen
         return seen
 
-    def _same_entry(self, folders: Folders, path: str, keeper: Seen, member: Seen) -> bool:
+    def same_entry(self, folders: Folders, path: str, keeper: Seen, member: Seen) -> bool:
         """Tell whether keeper and member are one name, spelled in two ways, and not two links."""
         if keeper.inode != member.inode:
             return False
@@ -377,10 +377,10 @@ class Examiner:
     def _stands_elsewhere(self, folders: Folders, path: str, seen: Seen) -> bool:
         """Tell whether a keeper with this digest is at home, so that this file is only its twin."""
         try:
-            keeper = self._standing(folders, path)
+            keeper = self.standing(folders, path)
         except Refused:
             return False
-        return keeper.sha256 == seen.sha256 and not self._same_entry(folders, path, keeper, seen)
+        return keeper.sha256 == seen.sha256 and not self.same_entry(folders, path, keeper, seen)
 
 
 def _keeper(path: str, what: str) -> Refused:

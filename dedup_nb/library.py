@@ -93,7 +93,7 @@ def clean_roots(library: Library, roots: Sequence[str] | None) -> list[Parts]:
 def _root(library: Library, root: str) -> Parts:
     text = os.path.normpath(root)
     if Path(text).is_absolute():
-        text = os.path.relpath(text, library.path)
+        text = os.path.relpath(os.path.realpath(text), os.path.realpath(library.path))
     if text == ".":
         return ()
     try:
@@ -113,9 +113,19 @@ def inside(parts: Parts, roots: Sequence[Parts]) -> bool:
     return any(len(parts) > len(root) and parts[: len(root)] == root for root in roots)
 
 
-def new_batch_id() -> str:
-    """Return the id of a new batch: its UTC time and six random hex digits."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+def new_batch_id(after: str = "") -> str:
+    """Return the id of a new batch: its UTC time and six random hex digits.
+
+    Ids sort in the order of their making: one that is made in the same second as `after`, the
+    latest so far, gets higher digits.
+    """
+    while True:
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        lowest = int(after[-6:], 16) + 1 if after.startswith(stamp) else 0
+        room = min(1 << 24, lowest + (1 << 20)) - lowest
+        if room > 0:
+            return f"{stamp}-{lowest + secrets.randbelow(room):06x}"
+        time.sleep(0.05)
 
 
 def utc_now() -> str:

@@ -31,6 +31,7 @@ TODO = {
     "no_keeper": "make the report again; only _clusters/ takes rows without a keeper",
     "not_a_member": "make the report again",
     "not_attempted": "put right what stopped the batch, then stage again",
+    "not_discarded": "it stays staged; put right what the trash complains about, or restore it",
     "not_regular": "only regular files are staged; move the other thing away by hand",
     "outside_roots": "add the folder to the roots, or make the report again",
     "rounded_mtime": "a spreadsheet rounds long numbers: make the report again, delete whole "

@@ -44,3 +44,20 @@ def _wrong(path: Path) -> StagingError:
         f"{path} does not name a library and its roots; name them with --library and --root",
         WRONG_INPUT,
     )
+
+
+def library_above(folder: str | Path) -> str:
+    """Return the nearest folder above that was used as a library before.
+
+    Raises
+    ------
+    StagingError
+        With status 2, if there is none.
+    """
+    start = Path(folder).resolve()
+    for above in (start, *start.parents):
+        if (above / ".dedup_nb").is_dir():
+            return str(above)
+    raise StagingError(
+        f"no folder above {folder} is a library yet; name it with --library", WRONG_INPUT
+    )

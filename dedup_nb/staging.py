@@ -13,13 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dedup_nb import safefs
+from dedup_nb.approval import (
+    Approved,
+    Approving,
+    batch_to_approve,
+    delete,
+    old_enough,
+    phrase_of,
+    to_trash,
+    token_of,
+)
 from dedup_nb.batches import BatchRun, BatchStopped, Counts
 from dedup_nb.bundles import FolderBundles, bundle_members
 from dedup_nb.examine import AlreadyStaged, Examiner
+from dedup_nb.flags import Flagged, flag_folders
 from dedup_nb.interrupts import flagged_interrupts
 from dedup_nb.journal import Reserve
 from dedup_nb.ledger import OPEN, Batch, Intent, Ledger, State, read_ledger
 from dedup_nb.library import Library, clean_roots, describe_holder, holder_of, locked
+from dedup_nb.library import unlock as remove_lock_file
 from dedup_nb.plans import MANIFEST_COLUMNS, PRIVATE, STAGING, Plan, plan_of, read_manifest
 from dedup_nb.recovery import Recovered, need_finished, recover_ledger
 from dedup_nb.refusals import (
@@ -38,6 +50,8 @@ __all__ = [
     "MANIFEST_COLUMNS",
     "PRIVATE",
     "STAGING",
+    "Approved",
+    "Flagged",
     "FolderBundles",
     "Locked",
     "Plan",
@@ -45,14 +59,19 @@ __all__ = [
     "Result",
     "StagingError",
     "Status",
+    "approval_phrase",
+    "approval_token",
+    "approve",
     "bundle_members",
     "check",
+    "flag",
     "plan_of",
     "read_manifest",
     "recover",
     "restore",
     "stage",
     "status",
+    "unlock",
 ]
 
 Progress = Callable[[int, int], None]  # bundles settled, of how many
@@ -301,6 +320,152 @@ def restore(
                 os.close(folder)
         work.told.refused += [*recovered.conflicts, *recovered.lost, *recovered.unfinished]
         return work.told
+
+
+# ---------------------------------------------------------------- approval
+
+
+def approval_token(library: str | Path, batch: str, *, permanent: bool = False) -> str:
+    """Return the token that approves exactly what is staged in a batch now.
+
+    Twelve hex digits over path, size and digest of each file; any change makes another token.
+    Permanent deletion needs a second one, of its own.
+    """
+    with Library(library) as opened:
+        return token_of(opened, batch_to_approve(read_ledger(opened), batch), permanent)
+
+
+def approval_phrase(library: str | Path, batch: str) -> str:
+    """Return what a person types to approve a batch: `APPROVE <batch> <number of files>`."""
+    with Library(library) as opened:
+        return phrase_of(opened, batch_to_approve(read_ledger(opened), batch))
+
+
+def approve(
+    library: str | Path,
+    batch: str,
+    token: str | None = None,
+    *,
+    phrase: str | None = None,
+    permanent: bool = False,
+    permanent_token: str | None = None,
+    progress: Progress | None = None,
+) -> Approved:
+    """Send what is staged in a batch to the system's trash, file by file, each verified.
+
+    Parameters
+    ----------
+    token, phrase : str
+        One of the two: `approval_token` (headless) or, typed by a person, `approval_phrase`.
+    permanent : bool
+        Delete for good instead; needs `permanent_token` too and 24 hours since staging.
+
+    Returns
+    -------
+    Approved
+        What is gone. A bundle whose keeper does not stand as it did, or whose files were changed,
+        stays staged and is told.
+
+    Raises
+    ------
+    StagingError
+        Nothing was touched: status 2 if token or phrase are missing or wrong, 3 if the batch can
+        not be approved, 4 if locked.
+    """
+    recovered = Recovered()
+    with _at_work(library, recovered) as (opened, ledger, reserve, stop):
+        need_finished(recovered)
+        chosen_batch = batch_to_approve(ledger, batch)
+        _need_consent(opened, chosen_batch, token, phrase)
+        if permanent:
+            _need_second_consent(opened, chosen_batch, permanent_token)
+        total = sum(i.state is State.STAGED for i in chosen_batch.intents.values())
+        work = Approving(
+            opened,
+            ledger,
+            chosen_batch,
+            delete if permanent else to_trash,
+            stop=stop,
+            moved=_counter(progress, total),
+        )
+        folder = opened.journal_folder()
+        if folder is not None:
+            try:
+                work.run(folder, reserve)
+            finally:
+                os.close(folder)
+        return work.told
+
+
+def _need_consent(library: Library, batch: Batch, token: str | None, phrase: str | None) -> None:
+    if token is None and phrase is None:
+        raise StagingError(
+            f"batch {batch.id} is only approved with its token, or the phrase that a person types",
+            WRONG_INPUT,
+        )
+    if token is not None and token != token_of(library, batch):
+        raise StagingError(
+            f"the token does not stand for what is staged in {batch.id} now; look at it again",
+            WRONG_INPUT,
+        )
+    if phrase is not None and phrase.strip() != phrase_of(library, batch):
+        raise StagingError(
+            f"that is not the phrase; to approve, type {phrase_of(library, batch)}", WRONG_INPUT
+        )
+
+
+def _need_second_consent(library: Library, batch: Batch, token: str | None) -> None:
+    if token != token_of(library, batch, permanent=True):
+        raise StagingError("permanent deletion needs its own token; nothing deleted", WRONG_INPUT)
+    if not old_enough(batch):
+        raise StagingError(
+            f"{batch.id} was staged less than 24 hours ago; delete for good later, or use the trash"
+        )
+
+
+# ---------------------------------------------------------------- flags and the lock
+
+
+def flag(library: str | Path, folders: Sequence[str]) -> Flagged:
+    """Make an empty `.cropped` beside each PNG below some folders that has none.
+
+    Parameters
+    ----------
+    folders : sequence of str
+        Inside the library, relative to it or absolute.
+
+    Returns
+    -------
+    Flagged
+        The markers made, as a batch that `restore` undoes. Manifests made before are stale for
+        their bundles.
+    """
+    recovered = Recovered()
+    with _at_work(library, recovered) as (opened, ledger, reserve, _stop):
+        need_finished(recovered)
+        try:
+            return flag_folders(opened, folders, reserve, max(ledger.batches, default=""))
+        except OSError as error:
+            raise StagingError(f"the folders cannot be read: {error.strerror}") from error
+
+
+def unlock(library: str | Path, confirm: Callable[[str], bool]) -> bool:
+    """Remove the lock file of a command that was killed, after `confirm` agreed to who held it.
+
+    Returns
+    -------
+    bool
+        False if there is no lock file, or `confirm` said no. Where the file system knows `flock`
+        there never is one: that lock dies with its process.
+    """
+    with Library(library) as opened:
+        holder = holder_of(opened)
+        if holder is None or not confirm(describe_holder(holder)):
+            return False
+        return remove_lock_file(opened)
+
+
+# ---------------------------------------------------------------- at work
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dedup_nb.approval import Approved
+from dedup_nb.flags import Flagged
 from dedup_nb.plans import Plan
 from dedup_nb.recovery import Recovered
 from dedup_nb.refusals import Refusal
@@ -106,6 +108,27 @@ def restored_lines(told: Restored) -> Iterator[str]:
         yield "stopped by a person; restore again for the rest"
     if told.stopped:
         yield plain(f"stopped: {told.stopped}")
+
+
+def approved_lines(told: Approved) -> Iterator[str]:
+    """Yield what left staging for good."""
+    yield (
+        f"approved {count(told.bundles, 'bundle')}, {count(told.files, 'file')}, "
+        f"{size(told.n_bytes)}"
+    )
+    if told.refused:
+        yield f"refused {count(len(told.refused), 'bundle')}, still staged"
+    if told.interrupted:
+        yield "stopped by a person"
+    if told.stopped:
+        yield plain(f"stopped: {told.stopped}")
+
+
+def flagged_lines(told: Flagged) -> Iterator[str]:
+    """Yield which markers were made."""
+    yield f"made {count(len(told.made), 'marker')}; {told.had:,} were there"
+    if told.batch:
+        yield f"batch {told.batch}"
 
 
 def status_lines(told: Status) -> Iterator[str]:
