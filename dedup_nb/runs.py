@@ -351,5 +351,7 @@ def _next_steps(content: Mapping[str, Any], manifest: Path | None) -> list[str]:
 def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:
     """Replace this process by JupyterLab on a folder."""
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *extra]
+    if os.geteuid() == 0 and "--allow-root" not in extra:  # a container; it listens to itself only
+        command.append("--allow-root")
     sys.stdout.flush()
     os.execv(sys.executable, command)

@@ -40,6 +40,13 @@ from dedup_nb.decisions import Decisions
 DEFAULT_KIND = phash.kind("phash", 64)  # made by every decode, since the first finder asks for it
 
 
+class WrongInput(ValueError):
+    """Input that a person has to correct; a notebook shows its sentence, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # what IPython asks an exception for
+        return [f"{type(self).__name__}: {tables.shown(str(self))}"]
+
+
 def start(notebook: str, variables: Mapping[str, Any]) -> Run:
     """Check the parameters of a notebook and open its run folder.
 
@@ -52,9 +59,16 @@ def start(notebook: str, variables: Mapping[str, Any]) -> Run:
 
     Raises
     ------
-    ValueError
+    WrongInput
         One sentence: which parameter is wrong and what to do.
     """
+    try:
+        return _started(notebook, variables)
+    except ValueError as error:
+        raise WrongInput(str(error)) from None
+
+
+def _started(notebook: str, variables: Mapping[str, Any]) -> Run:
     known = parameters.of_notebook(notebook)
     values = {name: variables.get(name, known[name].default) for name in known}
     parameters.check(notebook, values, f"the parameters cell of {notebook}")
@@ -386,7 +400,8 @@ class Run:
         """
         folder = self._results_folder({})
         table = self.catalogue
-        tables.write_csv(folder / "names.csv", catalogue.NAMES_COLUMNS, repeated)
+        beside = folder if (self.folder / "names.csv").exists() else self.folder
+        tables.write_csv(beside / "names.csv", catalogue.NAMES_COLUMNS, repeated)
         report.write_json(
             folder / "summary.json",
             {"says": self.describe(), "unreadable": len(self.unreadable), "names": len(repeated)},

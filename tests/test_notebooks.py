@@ -61,7 +61,7 @@ def test_headless_results_are_where_they_belong(world):
     assert {name: state["status"] for name, state in content["notebooks"].items()} == {
         "00_catalogue": "done", "10_phash": "done",
     }  # fmt: skip
-    assert (run / "10_phash/report.html").exists() and (run / "00_catalogue/names.csv").exists()
+    assert (run / "10_phash/report.html").exists() and (run / "names.csv").exists()
     index = (run / "index.html").read_text()
     assert "10_phash/report.html" in index and "http" not in index.replace("http-equiv", "")
 
