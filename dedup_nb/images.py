@@ -25,6 +25,8 @@ MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # what is left of a picture after the cheap reduction
 THUMBNAIL_PX = 256
 ORIENTATION_TAG = 0x0112
+EXPOSURE_IFD = 0x8769
+TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
 FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
 
@@ -49,6 +51,8 @@ class Measured:
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
         Grey pictures of the sizes that were asked for, row by row.
+    exposure : str
+        What EXIF tells of the exposure; see `exposure`.
     thumbnail : bytes
         JPEG, at most `THUMBNAIL_PX` on its long side.
     """
@@ -62,6 +66,7 @@ class Measured:
     height: int = 0
     animated: bool = False
     contrast: float = 0.0
+    exposure: str = ""
     rasters: dict[Size, bytes] = field(default_factory=dict)
     thumbnail: bytes = b""
 
@@ -139,7 +144,9 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Size], max_pixels: fl
         measured.status = "too_large"
         measured.error = f"{width}x{height} pixels; max_pixels allows {max_pixels:,.0f}"
         return
-    turn = ImageOps.exif_transpose if _may_be_turned(opened, data) else None
+    has_exif = _may_have_exif(opened, data)
+    turn = ImageOps.exif_transpose if has_exif else None
+    measured.exposure = exposure(opened) if has_exif else ""
     small = _reduced(opened, data)
     if turn is not None:
         small = turn(small)
@@ -156,9 +163,32 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Size], max_pixels: fl
     measured.status = "ok"
 
 
-def _may_be_turned(opened: Image.Image, data: bytes) -> bool:
+def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
     # `getexif` of a PNG decodes the whole picture to look for a late chunk: ask the bytes first
     return opened.format != "PNG" or "exif" in opened.info or b"eXIf" in data
+
+
+def exposure(opened: Image.Image) -> str:
+    """Return when and how a picture was taken, as EXIF tells it, or nothing.
+
+    Three parts, `2025:07:20 15:13:14.25|2|-2`: DateTimeOriginal with SubSecTimeOriginal, ExposureMode (2 is
+    an automatic bracket) and ExposureBiasValue in steps; a part that is missing is empty.
+    """
+    try:
+        tags = opened.getexif().get_ifd(EXPOSURE_IFD)
+        taken = _exif_text(tags.get(TAKEN))
+        if taken and (part := _exif_text(tags.get(SUB_SECOND))):
+            taken = f"{taken}.{part}"
+        mode, bias = tags.get(EXPOSURE_MODE), tags.get(BIAS)
+        parts = [taken, *("" if v is None else f"{float(v):g}" for v in (mode, bias))]
+    except Exception:  # malformed EXIF makes no picture unreadable
+        return ""
+    return "|".join(parts) if any(parts) else ""
+
+
+def _exif_text(value: Any) -> str:
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.replace("\0", "").strip()[:40]
 
 
 def _reduced(opened: Image.Image, data: bytes) -> Image.Image:

@@ -104,7 +104,9 @@ class _Complete:
         facts = store.facts(digests)
         have = [store.measures(kind.name, digests) for kind in kinds]
         for digest, fact in facts.items():
-            self.known[digest] = fact.status != "ok" or all(digest in part for part in have)
+            self.known[digest] = fact.status != "ok" or (
+                fact.exposure is not None and all(digest in part for part in have)
+            )
 
     def __contains__(self, digest: object) -> bool:
         key = str(digest)
@@ -112,7 +114,10 @@ class _Complete:
             facts = self.store.facts([key]).get(key)
             self.known[key] = facts is not None and (
                 facts.status != "ok"
-                or all(self.store.measures(kind.name, [key]) for kind in self.kinds)
+                or (
+                    facts.exposure is not None
+                    and all(self.store.measures(kind.name, [key]) for kind in self.kinds)
+                )
             )
         return self.known[key]
 
@@ -161,6 +166,7 @@ def _facts(result: images.Measured) -> Facts:
         result.height,
         result.animated,
         result.contrast,
+        result.exposure,
     )
 
 

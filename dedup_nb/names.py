@@ -61,6 +61,31 @@ def _stamp(name: str) -> tuple[datetime | None, str]:
         return None, "invalid"
 
 
+def exif_stamp(exposure: str) -> tuple[datetime | None, str]:
+    """Return the time of exposure of `images.exposure`, or why there is none.
+
+    Naive local time, with the camera's fractions of a second to the microsecond.
+
+    Examples
+    --------
+    >>> exif_stamp("2025:07:20 15:13:14.25||")[0]
+    datetime.datetime(2025, 7, 20, 15, 13, 14, 250000)
+    >>> exif_stamp("0000:00:00 00:00:00||")
+    (None, 'invalid')
+    """
+    text, _, fraction = exposure.partition("|")[0].partition(".")
+    if not text.strip(" :"):
+        return None, "absent"
+    if re.fullmatch(r"\d{4}:\d\d:\d\d \d\d:\d\d", text):
+        return None, "without seconds"
+    try:
+        stamp = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None, "invalid"
+    microseconds = f"{fraction:0<6}"[:6] if fraction.isdecimal() else "0"
+    return stamp.replace(microsecond=int(microseconds)), ""
+
+
 def series_id(stamp: datetime) -> str:
     """Return the id of a series from the stamp of its first member: `20250705_215218`."""
     return stamp.strftime("%Y%m%d_%H%M%S")

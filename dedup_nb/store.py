@@ -6,6 +6,7 @@ at any time. Content is known by its sha256, so a moved or renamed file keeps wh
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
@@ -23,7 +24,7 @@ create table if not exists file (
     path blob primary key, bytes int, mtime_ns int, ctime_ns int, sha256 text) without rowid;
 create table if not exists image (
     sha256 text primary key, status text, error text, format text, width int, height int,
-    animated int, contrast real) without rowid;
+    animated int, contrast real, exposure text) without rowid;
 create table if not exists measure (
     kind text, sha256 text, value blob, primary key (kind, sha256)) without rowid;
 create table if not exists thumbnail (sha256 text primary key, jpeg blob);
@@ -50,6 +51,7 @@ class Facts(NamedTuple):
     height: int
     animated: bool
     contrast: float
+    exposure: str | None = None  # None in a store of before it was read
 
 
 def default_folder(library: Path) -> Path:
@@ -80,10 +82,18 @@ class Store:
             self.db.execute("pragma journal_mode = wal")
             self.db.execute("pragma synchronous = normal")
             self.db.executescript(SCHEMA)
+            self._add_missing_column()
         except sqlite3.DatabaseError as error:
             raise ValueError(
                 f"the cache {self.path} cannot be used ({error}); delete it"
             ) from error
+
+    def _add_missing_column(self) -> None:
+        """Bring a file of before `exposure` was kept up to date; its pictures are read again."""
+        columns = {row[1] for row in self.db.execute("pragma table_info(image)")}
+        if "exposure" not in columns:
+            with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
+                self.db.execute("alter table image add column exposure text")
 
     def digests(self, files: Iterable[FileKey]) -> list[str | None]:
         """Return the sha256 of each file as last read, None where it is new or has changed."""
@@ -134,7 +144,7 @@ class Store:
                 "replace into file values (?,?,?,?,?)",
                 [(os.fsencode(file.path), *file[1:], sha256) for file, sha256 in files],
             )
-            self.db.executemany("replace into image values (?,?,?,?,?,?,?,?)", facts)
+            self.db.executemany("replace into image values (?,?,?,?,?,?,?,?,?)", facts)
             self.db.executemany("replace into thumbnail values (?,?)", thumbnails)
             self.db.executemany("replace into measure values (?,?,?)", measures)
 
