@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import ipywidgets
@@ -176,7 +177,7 @@ def apply(
         display(confirm.box)
         return confirm
     print("Nothing was moved: apply is false. To move it:")
-    print(f"dedup-nb stage {plan.path} --library {run.library}")
+    print(f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}")
     return None
 
 
@@ -236,7 +237,7 @@ class Confirm:
         self.bar.layout.visibility = "visible"
         try:
             self.result, lines = move(self.run, self.plan, self._show)
-            lines.append(f"Take it back: dedup-nb restore --library {self.run.library}")
+            lines.append(f"Take it back: dedup-nb restore --library {quote(str(self.run.library))}")
         except staging.StagingError as error:
             lines = [str(error)]
             self.button.disabled = False

@@ -81,7 +81,7 @@ def histogram(
     axes.axvline(edge, color="#c04a00", linestyle="--")
     axes.annotate(
         f" threshold {mark:g}, inclusive",
-        (edge, 1),
+        (edge, 0.97),
         xycoords=("data", "axes fraction"),
         va="top",
         color="#c04a00",

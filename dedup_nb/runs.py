@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -105,6 +106,13 @@ def note(folder: Path, notebook: str, **state: Any) -> None:
     fresh = folder / ".run.json.new"
     fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     fresh.replace(folder / "run.json")
+
+
+def note_saved(folder: Path, notebook: str) -> None:
+    """Show in `index.html` that a notebook has results, when nobody runs it headlessly."""
+    if notebook not in read(folder)["notebooks"]:
+        note(folder, notebook, status="saved")
+    write_index(folder)
 
 
 def choose(only: Sequence[str] = ()) -> list[str]:
@@ -341,10 +349,12 @@ def _win(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
 def _next_steps(content: Mapping[str, Any], manifest: Path | None) -> list[str]:
     steps = []
     if content["profile"]:
-        steps.append(f"Tune and look in JupyterLab: dedup-nb lab {content['profile']}")
+        steps.append(f"Tune and look in JupyterLab: dedup-nb lab {quote(content['profile'])}")
     if manifest:
-        steps.append(f"Move what was proposed to _review_dupes/: dedup-nb stage {manifest}")
-    steps.append(f"Take it all back at any time: dedup-nb restore --library {content['library']}")
+        staged = f"dedup-nb stage {quote(str(manifest))}"
+        steps.append(f"Move what was proposed to _review_dupes/: {staged}")
+    back = f"dedup-nb restore --library {quote(content['library'])}"
+    steps.append(f"Take it all back at any time: {back}")
     return steps
 
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 from dedup_nb import demo, parameters, runs, staging, tables, telling
 
@@ -67,7 +68,7 @@ def demo_profile() -> Path:
 
 def _short(path: Path) -> str:
     """Return a path as it is typed from here."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    return quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
 
 
 def _make_library(library: Path, say: Callable[[str], None]) -> None:

@@ -375,6 +375,7 @@ class Run:
             manifest.rows(table, self.catalogue, self.library, rule),
         )
         self._write_reports(folder, candidates, cut, table, rule, charts, notes)
+        runs.note_saved(self.folder, self.notebook)
         return folder
 
     def _results_folder(self, changed: Mapping[str, Any]) -> Path:
@@ -428,6 +429,7 @@ class Run:
         }
         report.write_markdown(folder / "report.md", **text)
         report.write_html(folder, **text)
+        runs.note_saved(self.folder, self.notebook)
         return folder
 
     def _write_reports(
