@@ -10,6 +10,9 @@ const TRIES = 3;
 const KEPT_GROUPS = 400;
 const KEPT_PICTURES = 600;
 const OVERSCAN = 1; // rows kept above and below the sight
+const KEPT_WHOLE = 8; // whole pictures, for comparing
+const HEAT_PX = 1024; // longest side of a difference
+const GRAIN = 12; // of 255; less is no difference
 const CANVAS_PX = 15e6; // browsers cut taller elements off
 const SIZES = [96, 128, 160, 208, 272, 352];
 const GAP = 8;
@@ -26,8 +29,20 @@ const KEYS = [
   ["d", "not duplicates: nothing of this group moves (again: take it back)"],
   ["Enter", "accept the group as shown and go to the next (Shift+Enter: take it back)"],
   ["u", "undo the last choice, again for the one before (also Ctrl+Z)"],
+  ["c", "compare this image with its keeper, large"],
   ["+ −", "larger, smaller pictures"],
   ["?", "show or hide these keys"],
+];
+
+const COMPARE_KEYS = [
+  ["Space", "flicker: the other image in the same place"],
+  ["h", "where they differ, as a heat map"],
+  ["b", "both side by side"],
+  ["→ ←", "next, previous image of the group"],
+  ["+ − 1 0", "zoom in, out, one to one, fit; also the wheel"],
+  ["Shift with arrows", "move both pictures; also drag"],
+  ["k s x u", "mark and undo as in the gallery"],
+  ["Esc", "back to the gallery (also c)"],
 ];
 
 const SHAPES = {
@@ -72,6 +87,16 @@ function button(text, label, onClick, className = "") {
 function ownKeys(made) {
   made.setAttribute("data-lm-suppress-shortcuts", "true");
   return made;
+}
+
+function keysList(keys) {
+  const list = node("div", "dnb-keys");
+  for (const [names, what] of keys) {
+    const shown = node("span");
+    for (const name of names.split(" ")) shown.append(node(name === "with" ? "span" : "kbd", "", name));
+    list.append(shown, node("span", "", what));
+  }
+  return list;
 }
 
 const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
@@ -201,6 +226,7 @@ class Tile {
     this.value = node("span", "dnb-value");
     this.picture.append(this.image, this.blank, this.badges, this.value);
     this.picture.addEventListener("click", () => view.focusOn(row.index, at));
+    this.picture.addEventListener("dblclick", () => view.compare.toggle(true));
     this.marks = node("div", "dnb-marks");
     this.keep = this.markButton("keep", "Keep");
     this.stage = this.markButton("stage", "Stage");
@@ -336,7 +362,8 @@ class Row {
   }
 
   shift(pages) {
-    this.view.focusGrid();
+    this.view.takeKeys();
+    this.view.follow = false;
     const group = this.view.groups.get(this.index);
     const others = this.view.fit - 1;
     this.first = clamp(this.first + pages * others, 1, Math.max(1, group.size - others));
@@ -367,6 +394,17 @@ class Row {
     const shown = [0];
     for (let at = this.first; at < Math.min(group.size, this.first + others); at++) shown.push(at);
     return shown;
+  }
+
+  // Paint if anything has changed since the last time.
+  refresh(group) {
+    const { view, index } = this;
+    const focused = view.focus === index ? `${view.member} ${view.follow}` : "";
+    const now = [view.changes, focused, view.fit, view.size, group?.size].join();
+    if (this.painted === now && this.group === group) return;
+    this.painted = now;
+    this.group = group;
+    this.paint(group);
   }
 
   paint(group) {
@@ -424,6 +462,314 @@ class Row {
   }
 }
 
+// -- two pictures, large --------------------------------------------------------------------------
+
+// The image in focus beside its keeper: both are fitted to one frame and zoomed and moved together,
+// so that the same place of both is looked at.
+class Compare {
+  constructor(view) {
+    this.view = view;
+    this.open = false;
+    this.urls = new Map(); // whole pictures by image key, the last few
+    this.mode = "both";
+    this.build();
+    this.listen();
+    this.fit();
+  }
+
+  build() {
+    this.el = ownKeys(node("div", "dnb-compare"));
+    this.el.tabIndex = -1;
+    this.el.hidden = true;
+    this.el.setAttribute("role", "dialog");
+    this.el.setAttribute("aria-label", "compare with the keeper");
+    const bar = node("div", "dnb-bar");
+    this.title = node("span", "dnb-title");
+    this.modes = {};
+    const tools = node("div", "dnb-tools");
+    for (const [mode, word, key] of [["both", "Both", "b"], ["flicker", "Flicker", "Space"], ["heat", "Difference", "h"]]) {
+      this.modes[mode] = button(word, `${word} (${key})`, () => this.show(mode));
+      tools.append(this.modes[mode]);
+    }
+    this.zoomed = node("span", "dnb-zoom");
+    const out = button("−", "zoom out (−)", () => this.zoom(1 / 1.5), "dnb-square");
+    const closer = button("+", "zoom in (+)", () => this.zoom(1.5), "dnb-square");
+    const close = button("Close", "back to the gallery (Esc)", () => this.toggle(false));
+    tools.append(this.zoomed, out, closer, close);
+    const back = button("‹", "previous image of the group (←)", () => this.step(-1), "dnb-square");
+    const on = button("›", "next image of the group (→)", () => this.step(1), "dnb-square");
+    const place = node("div", "dnb-tools");
+    place.append(back, on, this.title);
+    bar.append(place, this.buildMarks(), tools);
+    this.panes = node("div", "dnb-panes");
+    this.left = this.pane();
+    this.right = this.pane();
+    this.heat = node("canvas", "dnb-heat");
+    this.right.frame.append(this.heat);
+    this.table = node("table", "dnb-facts");
+    this.el.append(bar, this.panes, this.table);
+  }
+
+  buildMarks() {
+    const marks = node("div", "dnb-marks");
+    this.marks = {};
+    for (const [mark, word, key] of [["keep", "Keep", "k"], ["stage", "Stage", "s"]]) {
+      const made = button("", `${word} this image (${key})`, () => {
+        this.view.mark(this.view.current()?.mark === mark ? null : mark);
+        this.view.takeKeys();
+      }, `dnb-mark-${mark}`);
+      made.append(icon(mark), node("span", "", word));
+      this.marks[mark] = made;
+      marks.append(made);
+    }
+    return marks;
+  }
+
+  pane() {
+    const pane = { el: node("figure", "dnb-pane"), caption: node("figcaption"), frame: node("div", "dnb-frame") };
+    pane.image = node("img");
+    pane.image.alt = "";
+    pane.image.draggable = false;
+    pane.image.addEventListener("load", () => this.place());
+    pane.frame.append(pane.image);
+    pane.el.append(pane.caption, pane.frame);
+    this.panes.append(pane.el);
+    return pane;
+  }
+
+  listen() {
+    this.panes.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.panes.addEventListener("pointerdown", (event) => this.panes.setPointerCapture(event.pointerId));
+    this.panes.addEventListener("pointermove", (event) => {
+      if (event.buttons & 1) this.move(event.movementX, event.movementY);
+    });
+  }
+
+  dispose() {
+    for (const url of this.urls.values()) URL.revokeObjectURL(url);
+  }
+
+  toggle(open = !this.open) {
+    const group = this.view.groups.get(this.view.focus);
+    if (open && (!group || group.size < 2)) return;
+    this.open = open;
+    this.el.hidden = !open;
+    for (const behind of [this.view.bar, this.view.grid]) behind.inert = open;
+    if (open) this.view.help.hidden = true;
+    if (open && this.view.member === 0) this.view.focusOn(this.view.focus, 1);
+    this.view.takeKeys();
+    this.paint();
+  }
+
+  show(mode) {
+    this.mode = mode;
+    this.second = true;
+    this.paint();
+    this.view.takeKeys();
+  }
+
+  flicker() {
+    if (this.mode !== "flicker") return this.show("flicker");
+    this.second = !this.second;
+    this.paint();
+  }
+
+  paint() {
+    if (!this.open) return;
+    const group = this.view.groups.get(this.view.focus);
+    const member = this.view.current();
+    if (!group || !member) return;
+    const keeper = group.members[0];
+    this.el.dataset.mode = this.mode;
+    for (const [mode, made] of Object.entries(this.modes)) made.setAttribute("aria-pressed", mode === this.mode);
+    this.title.textContent = `${group.title} · ${this.view.member + 1} of ${group.size}`;
+    this.fill(this.left, keeper, "keeper");
+    const first = this.mode === "flicker" && !this.second;
+    this.fill(this.right, first ? keeper : member, first ? "keeper" : member.value);
+    this.paintFacts(keeper, member, group);
+    const now = standing(member, group);
+    for (const [mark, made] of Object.entries(this.marks)) {
+      made.setAttribute("aria-pressed", now === mark || (mark === "keep" && now === "protected"));
+      made.dataset.whose = member.mark === mark ? "your mark" : "";
+    }
+    this.heat.hidden = this.mode !== "heat";
+    this.place();
+  }
+
+  fill(pane, member, what) {
+    const group = this.view.groups.get(this.view.focus);
+    const word = member.mark ? `${member.mark}, your mark` : WORDS[standing(member, group)];
+    pane.caption.replaceChildren(node("b", "", what), node("bdi", "", member.name), node("span", "", word));
+    const url = this.urls.get(member.key) ?? this.view.pictures.get(member.key);
+    if (pane.image.getAttribute("src") !== (url ?? null)) {
+      if (url) pane.image.src = url;
+      else pane.image.removeAttribute("src");
+    }
+    pane.key = member.key;
+    this.ask(member.key);
+  }
+
+  ask(key) {
+    const { model, questions } = this.view;
+    if (!model.get("can_compare") || this.urls.has(key) || questions.has(`image ${key}`)) return;
+    questions.ask(`image ${key}`, { kind: "image", key });
+  }
+
+  onImage({ key, said }, buffers) {
+    this.view.questions.answered(`image ${key}`);
+    if (said) this.view.complain(said);
+    if (!buffers.length || this.urls.has(key)) return;
+    this.urls.set(key, URL.createObjectURL(new Blob([buffers[0]])));
+    for (const [old, url] of this.urls) {
+      if (this.urls.size <= KEPT_WHOLE) break;
+      if (old === this.left.key || old === this.right.key) continue;
+      URL.revokeObjectURL(url);
+      this.urls.delete(old);
+    }
+    this.paint();
+  }
+
+  paintFacts(keeper, member, group) {
+    const pixels = ({ width, height }) => (width && height ? `${width}×${height}` : "");
+    const facts = [
+      ["pixels", pixels],
+      ["size", ({ bytes }) => (bytes === null ? "" : `${bytesText(bytes)} (${whole(bytes)})`)],
+      ["changed", ({ mtime }) => mtime],
+      ["stage", ({ stage }) => stage],
+      ["folder", ({ folder }) => folder],
+      ["why", ({ reason }) => reason],
+    ];
+    const head = node("tr");
+    head.append(node("td"), node("th", "", "keeper"), node("th", "", `this, ${standing(member, group)}`));
+    this.table.replaceChildren(head);
+    for (const [name, fact] of facts) {
+      const [a, b] = [fact(keeper), fact(member)];
+      if (!a && !b) continue;
+      const row = node("tr", a === b ? "" : "dnb-differs");
+      row.append(node("th", "", name), node("td", "", a), node("td", "", a === b ? "the same" : b));
+      this.table.append(row);
+    }
+  }
+
+  // -- zoom and place
+
+  fit() {
+    [this.scale, this.x, this.y] = [1, 0, 0];
+  }
+
+  zoom(factor, x = 0, y = 0) {
+    const scale = clamp(this.scale * factor, 1, 64);
+    const by = scale / this.scale;
+    this.x = x + (this.x - x) * by;
+    this.y = y + (this.y - y) * by;
+    this.scale = scale;
+    if (scale === 1) this.fit();
+    this.place();
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    const box = event.target.closest(".dnb-frame")?.getBoundingClientRect();
+    if (!box) return;
+    const x = event.clientX - box.left - box.width / 2;
+    const y = event.clientY - box.top - box.height / 2;
+    this.zoom(Math.exp(-clamp(event.deltaY, -200, 200) / 300), x, y);
+  }
+
+  move(x, y) {
+    if (this.scale === 1) return;
+    const { clientWidth, clientHeight } = this.right.frame;
+    const far = (this.scale - 1) / 2;
+    this.x = clamp(this.x + x, -far * clientWidth, far * clientWidth);
+    this.y = clamp(this.y + y, -far * clientHeight, far * clientHeight);
+    this.place();
+  }
+
+  // Screen pixels for one of the keeper's when it is fitted.
+  fitted() {
+    const { clientWidth, clientHeight } = this.right.frame;
+    const { naturalWidth, naturalHeight } = this.left.image;
+    if (!naturalWidth) return 1;
+    return Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight);
+  }
+
+  place() {
+    const transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+    const ratio = this.fitted() * this.scale;
+    for (const image of [this.left.image, this.right.image, this.heat]) {
+      image.style.transform = transform;
+      image.classList.toggle("dnb-sharp", ratio > 2);
+    }
+    const known = this.urls.has(this.left.key); // a preview does not tell what one to one is
+    this.zoomed.textContent = known ? `${Math.round(100 * ratio)} %` : "preview";
+    if (this.mode === "heat") this.paintHeat();
+  }
+
+  paintHeat() {
+    const images = [this.left.image, this.right.image];
+    const name = images.map((image) => image.src).join();
+    if (images.some((image) => !image.complete || !image.naturalWidth) || this.heated === name) return;
+    this.heated = name;
+    const { naturalWidth, naturalHeight } = this.left.image;
+    const shrink = Math.min(1, HEAT_PX / Math.max(naturalWidth, naturalHeight));
+    const [width, height] = [naturalWidth, naturalHeight].map((side) => Math.max(1, Math.round(side * shrink)));
+    const [a, b] = images.map((image) => pixelsOf(image, width, height));
+    const differing = heatMap(a, b);
+    Object.assign(this.heat, { width, height });
+    this.heat.getContext("2d").putImageData(a, 0, 0);
+    this.heat.setAttribute("aria-label", "difference");
+    const percent = (100 * differing) / (width * height);
+    const text = `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} % of the pixels differ`;
+    this.view.say(text);
+    this.right.caption.append(node("span", "", text));
+  }
+
+  actions(event) {
+    const shift = (x, y, plain) => (event.shiftKey ? () => this.move(x, y) : plain);
+    return {
+      ...this.view.actions(event),
+      ArrowLeft: shift(60, 0, () => this.step(-1)), ArrowRight: shift(-60, 0, () => this.step(1)),
+      ArrowUp: shift(0, 60, () => this.group(-1)), ArrowDown: shift(0, -60, () => this.group(1)),
+      " ": () => this.flicker(), h: () => this.show("heat"), b: () => this.show("both"),
+      "+": () => this.zoom(1.5), "=": () => this.zoom(1.5), "-": () => this.zoom(1 / 1.5),
+      0: () => (this.fit(), this.place()),
+      1: () => this.zoom(1 / (this.fitted() * this.scale)),
+      Escape: () => (this.view.help.hidden ? this.toggle(false) : this.view.toggleHelp(false)),
+      c: () => this.toggle(false),
+    }; // prettier-ignore
+  }
+
+  step(by) {
+    this.view.focusOn(this.view.focus, Math.max(1, this.view.member + by));
+  }
+
+  group(step) {
+    this.fit();
+    this.view.focusOn(this.view.focus + step, 1);
+  }
+}
+
+function pixelsOf(image, width, height) {
+  const canvas = Object.assign(node("canvas"), { width, height });
+  const paper = canvas.getContext("2d", { willReadFrequently: true });
+  paper.drawImage(image, 0, 0, width, height);
+  return paper.getImageData(0, 0, width, height);
+}
+
+// Paint into `a` where it differs from `b`: black is the same, then red, yellow, white. Returns how
+// many pixels differ by more than the grain of a JPEG.
+function heatMap(a, b) {
+  let differing = 0;
+  for (let at = 0; at < a.data.length; at += 4) {
+    let most = 0;
+    for (let c = at; c < at + 3; c++) most = Math.max(most, Math.abs(a.data[c] - b.data[c]));
+    differing += most > GRAIN;
+    const heat = most * 6;
+    a.data.set([heat, heat - 255, heat - 510, 255], at);
+  }
+  return differing;
+}
+
 // -- the whole ------------------------------------------------------------------------------------
 
 class View {
@@ -442,6 +788,7 @@ class View {
     this.requests = 0;
     this.silent = new Set();
     this.pending = new Map(); // choices on their way to the disk
+    this.changes = 0; // to members already here
     this.build(el);
     this.listen();
     this.measure();
@@ -455,22 +802,25 @@ class View {
     this.root = node("div", "dnb-gallery");
     this.root.style.height = `${this.model.get("height_px")}px`;
     this.root.append(this.buildBar(), this.buildProblem(), this.buildGrid(), this.buildFoot());
+    this.compare = new Compare(this);
+    this.root.append(this.compare.el);
     this.buildHelp();
     el.append(this.root);
   }
 
   buildBar() {
-    const bar = node("div", "dnb-bar");
+    const bar = (this.bar = node("div", "dnb-bar"));
     bar.setAttribute("role", "toolbar");
     bar.setAttribute("aria-label", "review");
     this.sums = node("div", "dnb-sums");
     const tools = node("div", "dnb-tools");
     this.position = node("span", "dnb-position");
+    const compare = button("Compare", "compare with the keeper (c)", () => this.compare.toggle(true));
     this.undoButton = button("Undo", "Undo the last choice (u)", () => this.undo());
     const smaller = button("−", "smaller pictures (−)", () => this.resize(-1), "dnb-square");
     const larger = button("+", "larger pictures (+)", () => this.resize(1), "dnb-square");
     this.helpButton = button("?", "show the keys (?)", () => this.toggleHelp(), "dnb-square");
-    tools.append(this.position, this.undoButton, smaller, larger, this.helpButton);
+    tools.append(this.position, compare, this.undoButton, smaller, larger, this.helpButton);
     bar.append(this.sums, tools);
     return bar;
   }
@@ -509,15 +859,11 @@ class View {
     this.help.setAttribute("role", "dialog");
     this.help.setAttribute("aria-label", "keys");
     this.help.hidden = true;
-    const list = node("div", "dnb-keys");
-    for (const [keys, what] of KEYS) {
-      const names = node("span");
-      names.append(...keys.split(" ").map((key) => node("kbd", "", key)));
-      list.append(names, node("span", "", what));
-    }
+    const list = keysList(KEYS);
+    const comparing = keysList(COMPARE_KEYS);
     const legend = node("p", "", "A tinted button is the proposal, a full one with a frame your own mark. ");
     legend.append("Nothing moves from here: choices are written down, and staging comes later.");
-    this.help.append(list, legend, button("Close", "close (Esc)", () => this.toggleHelp(false)));
+    this.help.append(list, node("b", "", "While comparing"), comparing, legend, button("Close", "close (Esc)", () => this.toggleHelp(false)));
     this.root.append(this.help);
   }
 
@@ -548,6 +894,7 @@ class View {
     this.observer.disconnect();
     this.questions.dispose();
     this.pictures.dispose();
+    this.compare.dispose();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.lookTimer);
     clearTimeout(this.countTimer);
@@ -576,6 +923,7 @@ class View {
     else if (message.kind === "members") this.onMembers(message);
     else if (message.kind === "thumbnails") this.onThumbnails(message, buffers);
     else if (message.kind === "decided") this.onDecided(message);
+    else if (message.kind === "image") this.compare.onImage(message, buffers);
     else if (message.kind === "failed") this.onFailed(message);
     this.pump();
   }
@@ -607,6 +955,7 @@ class View {
     const kept = this.groups.get(group);
     if (version !== this.version || !kept) return;
     members.forEach((member, k) => (kept.members[start + k] = member));
+    this.changes++;
     this.soon();
   }
 
@@ -643,6 +992,7 @@ class View {
   }
 
   setMark(key, mark) {
+    this.changes++;
     for (const group of this.groups.values()) {
       for (const member of group.members) if (member?.key === key) member.mark = mark;
     }
@@ -734,11 +1084,12 @@ class View {
       const row = this.rows.get(index) ?? this.addRow(index);
       row.el.style.transform = `translateY(${index * this.rowHeight + shift}px)`;
       row.el.style.height = `${this.rowHeight}px`;
-      row.paint(this.groups.get(index));
+      row.refresh(this.groups.get(index));
     }
     this.paintFocus();
+    this.compare.paint();
     this.pump();
-    this.look();
+    this.look(Math.floor(top / this.rowHeight));
   }
 
   addRow(index) {
@@ -850,8 +1201,7 @@ class View {
   }
 
   // Tell the kernel where we are, so that another cut can be shown at the same place.
-  look() {
-    const top = Math.floor(this.top() / this.rowHeight);
+  look(top) {
     const tell = () => {
       this.reported = top;
       this.told = { kind: "look", version: this.version, focus: this.focus, top };
@@ -877,9 +1227,9 @@ class View {
     return this.groups.get(this.focus)?.members[this.member];
   }
 
-  focusGrid() {
-    this.follow = false;
-    this.grid.focus({ preventScroll: true });
+  takeKeys() {
+    const place = this.compare.open ? this.compare.el : this.grid;
+    if (!place.matches(":focus")) place.focus({ preventScroll: true });
   }
 
   focusOn(index, member = 0) {
@@ -888,7 +1238,7 @@ class View {
     this.member = clamp(member, 0, size - 1);
     this.follow = true;
     this.key = undefined;
-    this.grid.focus({ preventScroll: true });
+    this.takeKeys();
     this.reveal();
     this.draw();
   }
@@ -942,7 +1292,7 @@ class View {
     const group = this.groups.get(index);
     if (!group) return;
     if (index !== this.focus) this.focusOn(index);
-    this.grid.focus({ preventScroll: true });
+    this.takeKeys();
     const subject = `${what} ${this.version} ${index}`;
     const now = this.soonToBe(subject, what === "review" ? group.accepted : group.answered);
     const wanted = answer ?? !now;
@@ -950,7 +1300,7 @@ class View {
   }
 
   undo() {
-    this.grid.focus({ preventScroll: true });
+    this.takeKeys();
     this.pending.clear(); // what comes back decides
     this.decide({ what: "undo" });
   }
@@ -959,14 +1309,15 @@ class View {
     this.help.hidden = !open;
     this.helpButton.setAttribute("aria-expanded", open);
     if (open) this.help.querySelector("button").focus();
-    else this.grid.focus({ preventScroll: true });
+    else this.takeKeys();
   }
 
   onKey(event) {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const keys = this.compare.open ? this.compare : this;
     const undo = (event.ctrlKey || event.metaKey) && event.key === "z";
     const onButton = event.target.closest("button") && ["Enter", " "].includes(event.key);
-    const act = undo ? () => this.undo() : plain && !onButton && this.actions(event)[event.key];
+    const act = undo ? () => this.undo() : plain && !onButton && keys.actions(event)[event.key];
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
@@ -988,6 +1339,7 @@ class View {
       Enter: () => this.accept(!event.shiftKey),
       u: () => this.undo(),
       "+": () => this.resize(1), "=": () => this.resize(1), "-": () => this.resize(-1),
+      c: () => this.compare.toggle(),
       "?": () => this.toggleHelp(),
       Escape: () => this.toggleHelp(false),
     }; // prettier-ignore

@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import Any, SupportsFloat
 
 import anywidget
@@ -63,6 +64,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     focus : int
         Position of the group that has the focus.
+
+    Notes
+    -----
+    JupyterLab hands the browser's messages to a thread beside the one that runs cells, so that the
+    gallery answers while a cell computes. All callables given here are called in either thread,
+    one at a time.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -93,6 +100,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.groups = groups
         self.decisions = Decisions(None) if decisions is None else decisions
         self.finder = finder
+        self._lock = RLock()  # a cell may show another cut while the browser asks
         self._totals = totals
         self._image = image
         self._pictures = Pictures(thumbnail)
@@ -118,6 +126,10 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def show(self, groups: Sequence[Group]) -> None:
         """Show another cut; the group in focus, or else the nearest, stays where it is."""
+        with self._lock:
+            self._show(groups)
+
+    def _show(self, groups: Sequence[Group]) -> None:
         sought, row = self._sought or self._seen()
         focus = self._find(groups, sought, self.focus)
         top = (
@@ -149,7 +161,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             "decide": self._on_decide,
         }.get(content.get("kind", ""))
         if answer:
-            answer(content)
+            with self._lock:
+                answer(content)
 
     def _on_groups(self, content: Message) -> None:
         if content["version"] == self.version:

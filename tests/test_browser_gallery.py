@@ -239,7 +239,7 @@ def test_a_choice_by_mouse_is_shown_once_it_is_on_disk(lab):
     lab.page.locator(".dnb-row[data-state=answered]").wait_for()
 
 
-@pytest.mark.parametrize("place", [".dnb-grid", ".dnb-bar button:last-child"])
+@pytest.mark.parametrize("place", [".dnb-grid", ".dnb-gallery > .dnb-bar button:last-child"])
 def test_keys_in_the_gallery_leave_the_cells_of_the_notebook_alone(lab, place):
     open_gallery(lab, "cells")
     before = lab.cells()
@@ -391,3 +391,135 @@ def test_controls_have_names_and_the_grid_says_where_it_is(lab):
     press(lab, "ArrowDown", "ArrowRight")
     assert focused(lab).get_attribute("id") == grid.get_attribute("aria-activedescendant")
     assert focused(lab).get_attribute("aria-label").startswith(f"{HOSTILE}, stage, 2 bits, Cropped")
+
+
+def shown_in(lab, pane):
+    return lab.page.locator(".dnb-pane").nth(pane).locator("img").get_attribute("src")
+
+
+def test_an_image_is_compared_with_its_keeper_and_marked_there(lab):
+    open_gallery(lab, "compare")
+    press(lab, "ArrowDown", "ArrowDown", "ArrowRight", "c")
+    compare = lab.page.get_by_role("dialog", name="compare with the keeper")
+    compare.locator(".dnb-zoom", has_text="%").wait_for()  # whole pictures, not previews
+    assert compare.locator("figcaption bdi").all_inner_texts() == [
+        "20260103_000000_stage3.png",
+        "20260103_000001_stage2.png",
+    ]
+    assert compare.locator(".dnb-differs th").all_inner_texts() == [
+        "pixels",
+        "size",
+        "stage",
+        "folder",
+        "why",
+    ]
+    keeper, other = shown_in(lab, 0), shown_in(lab, 1)
+    assert keeper != other
+
+    press(lab, "+", "+", "Shift+ArrowRight")
+    places = lab.page.evaluate(
+        "() => [...document.querySelectorAll('.dnb-frame img')].map((img) => img.style.transform)"
+    )
+    assert places == ["translate(-60px, 0px) scale(2.25)"] * 2
+
+    press(lab, " ")
+    assert [shown_in(lab, 1), press(lab, " "), shown_in(lab, 1)] == [other, None, keeper]
+    press(lab, "h")
+    compare.get_by_text("of the pixels differ").wait_for()
+    assert lab.page.evaluate(DIFFERING) > 0.001
+
+    press(lab, "k")
+    compare.get_by_text("keep, your mark").wait_for()
+    assert marks_on_disk(lab, "compare")[-1]["path"] == "crop/00002/20260103_000001_stage2.png"
+    press(lab, "ArrowRight", "Escape")
+    assert lab.page.evaluate("() => document.activeElement.className") == "dnb-grid"
+    assert (
+        focused(lab).locator(".dnb-name").inner_text().replace("\n", "")
+        == "20260103_000002_stage1.png"
+    )
+    assert lab.outside == []
+
+
+# The part of the heat map that is bright: the sun, which has moved.
+DIFFERING = """() => {
+  const { width, height } = document.querySelector(".dnb-heat");
+  const { data } = document.querySelector(".dnb-heat").getContext("2d").getImageData(0, 0, width, height);
+  return data.filter((value, at) => at % 4 === 1 && value > 128).length / (width * height);
+}"""
+
+
+def test_tab_reaches_the_controls_of_what_is_on_top_only(lab):
+    open_gallery(lab, "tab")
+    press(lab, "ArrowRight", "c")
+    reached = set()
+    for _ in range(12):
+        press(lab, "Tab")
+        reached.add(
+            lab.page.evaluate(
+                "() => document.activeElement.closest('.dnb-compare') ? 'compare' : document.activeElement.closest('.dnb-gallery') ? 'behind' : 'outside'"
+            )
+        )
+    assert "behind" not in reached
+    assert "compare" in reached
+
+
+def test_a_lost_answer_is_asked_for_again_and_nothing_is_decided_twice(lab):
+    open_gallery(lab, "lost")
+    lab.kernel(LOSE_FIRST)
+    press(lab, "ArrowRight", "k", "End")
+    said(lab, "saved: keep")
+    lab.page.locator(".dnb-current .dnb-title", has_text="mojo1/00499").wait_for()
+    lab.page.wait_for_function(
+        "() => [...document.querySelectorAll('.dnb-current img')].every((img) => img.naturalWidth)"
+    )
+    lost = lab.kernel("print(sorted(lost))").strip()
+    assert lost == "['decided', 'groups', 'thumbnails']"
+    assert len(marks_on_disk(lab, "lost")) == 1
+
+
+# The first answer of each kind never arrives.
+LOSE_FIRST = """
+lost, send = set(), gallery.send
+
+
+def lossy(content, buffers=None):
+    if content["kind"] in lost:
+        send(content, buffers)
+    lost.add(content["kind"])
+
+
+gallery.send = lossy
+"""
+
+
+def test_a_kernel_that_does_not_answer_is_said_so_and_answers_later(lab):
+    open_gallery(lab, "busy")
+    kernel = int(lab.kernel("import os; print(os.getpid())"))
+    os.kill(kernel, signal.SIGSTOP)
+    press(lab, "ArrowRight", "s")
+    problem = lab.page.get_by_role("alert").filter(has_text="may not be saved")
+    problem.wait_for()
+    assert marks_on_disk(lab, "busy") == []
+    os.kill(kernel, signal.SIGCONT)
+    said(lab, "saved: stage")
+    problem.wait_for(state="hidden")
+    assert len(marks_on_disk(lab, "busy")) == 1  # asked three times, decided once
+
+
+def test_the_gallery_answers_while_a_cell_computes(lab):
+    open_gallery(lab, "computes")
+    press(lab, "ArrowRight", "k")
+    said(lab, "saved: keep")  # by now JupyterLab has a thread for the messages of widgets
+    lab.page.evaluate(
+        """(code) => {
+          const { done } = panel.sessionContext.session.kernel.requestExecute({ code });
+          window.computed = false;
+          done.then(() => { window.computed = true; });
+        }""",
+        "import time; time.sleep(10)",
+    )
+    press(lab, "End")
+    lab.page.locator(".dnb-current .dnb-title", has_text="mojo1/00499").wait_for()
+    press(lab, "s")
+    said(lab, "saved: stage")
+    assert lab.page.evaluate("() => window.computed") is False

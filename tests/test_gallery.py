@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import threading
 
 import pytest
 
@@ -470,3 +471,42 @@ def test_what_the_browser_loads_needs_no_network():
     assert not any(
         word in text for word in ("import ", "innerHTML", "insertAdjacentHTML", "@import", "url(")
     )
+
+
+def test_whole_pictures_are_sent_for_comparing_where_there_are_any():
+    gallery, browser = open_gallery([group("a")], image=lambda path: b"whole " + path.encode())
+    browser.groups()
+    assert gallery.can_compare
+    assert browser.ask("image", key=1) == [({"kind": "image", "key": 1}, [b"whole a/1.png"])]
+    assert browser.ask("image", key=99) == []
+
+
+def test_a_whole_picture_that_cannot_be_read_is_said_so():
+    _, browser = open_gallery([group("a")], image=broken)
+    browser.groups()
+    assert browser.ask("image", key=0) == [({"kind": "image", "key": 0, "said": "cannot read"}, [])]
+
+
+def test_a_cut_shown_by_a_cell_waits_for_the_answer_under_way():
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Slow(Lazy):
+        def __getitem__(self, k):
+            asked.set()
+            go_on.wait(10)
+            return super().__getitem__(k)
+
+    gallery, browser = open_gallery(Slow(3))
+    question = {"kind": "groups", "version": 0, "start": 0, "stop": 3}
+    browsing = threading.Thread(target=gallery.receive, args=[question])
+    browsing.start()
+    asked.wait(10)
+    cell = threading.Thread(target=gallery.show, args=[[group("a")]])
+    cell.start()
+    cell.join(0.2)
+    assert gallery.version == 0  # the answer under way is about the cut that was asked for
+    go_on.set()
+    browsing.join(10)
+    cell.join(10)
+    sent = [(content["version"], len(content["groups"])) for content, _ in browser.got]
+    assert sent == [(0, 3), (1, 1)]
