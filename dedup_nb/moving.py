@@ -1,9 +1,9 @@
-"""A manifest as `90_stage` shows it: what moves, what stays, what is refused; and the button."""
+"""Staging as `90_stage` and `95_approve` show it: what would move, what is staged, the buttons."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -15,7 +15,10 @@ import pandas as pd
 from IPython.display import display
 
 from dedup_nb import report, runs, staging, tables, telling
-from dedup_nb.workbench import Run, Ticker
+from dedup_nb.ledger import Intent, State, read_ledger
+from dedup_nb.library import Library
+from dedup_nb.store import Facts
+from dedup_nb.workbench import Run, Ticker, WrongInput
 
 REFUSAL_COLUMNS = ["bundle", "code", "message", "todo"]
 
@@ -32,7 +35,7 @@ def open_plan(run: Run, manifest: str | None) -> PlanView:
 
     Raises
     ------
-    ValueError
+    WrongInput
         If there is none, or it is no manifest.
     """
     path = Path(manifest) if manifest else newest_manifest(run)
@@ -40,7 +43,7 @@ def open_plan(run: Run, manifest: str | None) -> PlanView:
         plan = staging.read_manifest(path)
         refused = staging.check(plan, run.library, run.roots, progress=Ticker("checked"))
     except staging.StagingError as error:
-        raise ValueError(str(error)) from error
+        raise WrongInput(str(error)) from error
     return PlanView(run, path, plan, refused)
 
 
@@ -49,7 +52,7 @@ def newest_manifest(run: Run) -> Path:
 
     Raises
     ------
-    ValueError
+    WrongInput
         If there is none.
     """
     for folder in (run.folder, run.folder.parent):
@@ -61,7 +64,7 @@ def newest_manifest(run: Run) -> Path:
         ]
         if found:
             return max(found, key=lambda path: (path.stat().st_mtime_ns, str(path)))
-    raise ValueError(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
+    raise WrongInput(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
 
 
 class PlanView:
@@ -112,42 +115,16 @@ class PlanView:
                     keeper = self._member(row.keeper, row.keeper_sha256, "keeper", "stays")
                     members.setdefault(row.keeper, keeper)
                 members[row.src] = self._member(row.src, row.sha256, "stage", reason)
-        return [
-            {"title": self._title(members), "members": _keepers_first(members)}
-            for members in groups.values()
-            if members
-        ]
+        return [_view(members, "to be staged") for members in groups.values() if members]
+
+    def _member(self, path: str, sha256: str, role: str, reason: str) -> dict[str, Any]:
+        return _member(self.run, self._facts.get(sha256), path, path, role, reason)
 
     @cached_property
     def _facts(self) -> Mapping[str, Any]:
         rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
         digests = {row.sha256 for row in rows} | {row.keeper_sha256 for row in rows}
         return self.run.store.facts(digests)
-
-    def _member(self, path: str, sha256: str, role: str, reason: str) -> dict[str, Any]:
-        facts = self._facts.get(sha256)
-        return {
-            "path": path,
-            "role": role,
-            "value": None,
-            "measure": "",
-            "reason": reason,
-            "badges": [],
-            "width": facts.width if facts else 0,
-            "height": facts.height if facts else 0,
-            "bytes": self._size(path),
-        }
-
-    def _size(self, path: str) -> int:
-        try:
-            return os.stat(self.run.library / path, follow_symlinks=False).st_size
-        except OSError:  # gone since; the check above has refused its bundle
-            return 0
-
-    @staticmethod
-    def _title(members: Mapping[str, Mapping[str, Any]]) -> str:
-        going = sum(member["role"] == "stage" for member in members.values())
-        return f"{len(members) - going} stays, {going} to be staged"
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -160,8 +137,33 @@ class PlanView:
         return self.run.store.thumbnail(self.digests.get(path, ""))
 
 
-def _keepers_first(members: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(members.values(), key=lambda member: member["role"] != "keeper")
+def _member(
+    run: Run, facts: Facts | None, path: str, place: str, role: str, reason: str
+) -> dict[str, Any]:
+    """Return an image as sheets show it; `place` is where it lies now."""
+    try:
+        size = os.stat(run.library / place, follow_symlinks=False).st_size
+    except OSError:  # gone since; staging itself will say so
+        size = 0
+    return {
+        "path": path,
+        "role": role,
+        "value": None,
+        "measure": "",
+        "reason": reason,
+        "badges": [],
+        "width": facts.width if facts else 0,
+        "height": facts.height if facts else 0,
+        "bytes": size,
+    }
+
+
+def _view(members: Mapping[str, dict[str, Any]], what: str) -> dict[str, Any]:
+    """Return a group for a sheet: what stays first."""
+    going = sum(member["role"] == "stage" for member in members.values())
+    first = sorted(members.values(), key=lambda member: member["role"] != "keeper")
+    stays = len(members) - going
+    return {"title": f"{stays} stay{'s' if stays == 1 else ''}, {going} {what}", "members": first}
 
 
 def apply(
@@ -242,6 +244,163 @@ class Confirm:
             lines = [str(error)]
             self.button.disabled = False
         self.said.value = "<br>".join(escape(tables.shown(line)) for line in lines)
+
+    def _show(self, done: int, total: int) -> None:
+        self.bar.max, self.bar.value = total, done
+
+
+# ---------------------------------------------------------------- what is staged
+
+
+def standing(run: Run) -> str:
+    """Say what is staged, since when, what is unfinished, what people moved; nothing is changed."""
+    return tables.shown("\n".join(telling.status_lines(staging.status(run.library))))
+
+
+def open_batch(run: Run, batch: str | None) -> BatchView:
+    """Return a batch that is staged, to be looked at; the newest by default.
+
+    Raises
+    ------
+    WrongInput
+        If there is no such batch.
+    """
+    with Library(run.library) as opened:
+        batches = read_ledger(opened).batches
+    staged = {
+        name: [intent for intent in each.intents.values() if intent.state is State.STAGED]
+        for name, each in batches.items()
+    }
+    if batch is None:
+        batch = max((name for name, intents in staged.items() if intents), default=None)
+    if batch is not None and batch not in staged:
+        raise WrongInput(f"there is no batch {batch}; the table above lists what is staged")
+    return BatchView(run, batch, staged.get(batch, []) if batch else [])
+
+
+class BatchView:
+    """A staged batch as tables and pictures."""
+
+    def __init__(self, run: Run, batch: str | None, intents: Sequence[Intent]) -> None:
+        self.run, self.batch, self.intents = run, batch, intents
+        files = [file for intent in intents for file in intent.left]
+        keepers = [keeper for intent in intents for keeper in intent.keepers]
+        self.digests = {k.path: k.sha256 for k in keepers} | {f.src: f.sha256 for f in files}
+        self.facts = run.store.facts(self.digests.values())
+        self.files, self.n_bytes = len(files), sum(file.size for file in files)
+
+    def describe(self) -> str:
+        """Say in one line what is staged in the batch."""
+        if self.batch is None:
+            return "nothing is staged"
+        size = report.size_text(self.n_bytes)
+        return f"{self.batch}: {len(self.intents):,} bundles, {self.files:,} files, {size}"
+
+    @cached_property
+    def views(self) -> list[dict[str, Any]]:
+        """Groups for a sheet: what stays first, then what is staged."""
+        groups: dict[str, dict[str, dict[str, Any]]] = {}
+        for intent in self.intents:
+            members = groups.setdefault(intent.group or intent.bundle, {})
+            for keeper in intent.keepers:
+                facts = self.facts.get(keeper.sha256)
+                kept = _member(self.run, facts, keeper.path, keeper.path, "keeper", "stays")
+                members.setdefault(keeper.path, kept)
+            for file in intent.left:
+                if facts := self.facts.get(file.sha256):
+                    reason = f"since {intent.time}; {intent.reason}"
+                    staged = _member(self.run, facts, file.src, file.dst, "stage", reason)
+                    members[file.src] = staged
+        return [_view(members, "staged") for members in groups.values() if members]
+
+    def thumbnail(self, path: str) -> bytes | None:
+        """Return the picture of an image of the batch, from the cache, or None."""
+        return self.run.store.thumbnail(self.digests.get(path, ""))
+
+
+def approve(
+    run: Run, batch: BatchView, approve_batch: str | None, token: str | None, *, interactive: bool
+) -> Consent | None:
+    """Approve with batch and token; else show the box that asks, or say what would be needed.
+
+    Nothing is ever approved unless both parameters are given, or a person types the phrase.
+
+    Raises
+    ------
+    WrongInput
+        If only one of the two is given, or the token does not stand for what is staged now.
+    """
+    if (approve_batch is None) != (token is None) and not interactive:
+        raise WrongInput("approve_batch and token approve only together; nothing was touched")
+    if approve_batch is not None and token is not None:
+        try:
+            told = staging.approve(run.library, approve_batch, token, progress=Ticker("approved"))
+        except staging.StagingError as error:
+            raise WrongInput(str(error)) from error
+        lines = [*telling.approved_lines(told), *telling.refusal_lines(told.refused)]
+        print(tables.shown("\n".join(lines)))
+        return None
+    if interactive and batch.batch is not None:
+        consent = Consent(run, batch)
+        display(consent.box)
+        return consent
+    if batch.batch is not None:
+        asked = staging.approval_token(run.library, batch.batch)
+        print("Nothing was approved. After a person has looked, headless approval takes both:")
+        print(f"  -p approve_batch {batch.batch} -p token {asked}")
+    return None
+
+
+class Consent:
+    """The box that asks a person to type the phrase, and the button that takes it all back."""
+
+    def __init__(self, run: Run, batch: BatchView) -> None:
+        self.run, self.batch = run, str(batch.batch)
+        phrase = staging.approval_phrase(run.library, self.batch)
+        self.typed = ipywidgets.Text(
+            placeholder=phrase,
+            description="type",
+            continuous_update=False,
+            layout=ipywidgets.Layout(width="32rem"),
+        )
+        self.approve = ipywidgets.Button(
+            description=f"Send {batch.files:,} files to the trash",
+            button_style="danger",
+            icon="trash",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.restore = ipywidgets.Button(
+            description=f"Take back all {len(batch.intents):,} bundles",
+            icon="undo",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        asked = f"To approve {escape(self.batch)}, type <code>{escape(phrase)}</code>"
+        self.said = ipywidgets.HTML(asked)
+        self.bar = ipywidgets.IntProgress(max=1, layout={"visibility": "hidden"})
+        self.approve.on_click(lambda _: self._do(self._approved))
+        self.restore.on_click(lambda _: self._do(self._restored))
+        buttons = ipywidgets.HBox([self.approve, self.restore, self.bar])
+        self.box = ipywidgets.VBox([self.typed, buttons, self.said])
+
+    def _do(self, act: Callable[[], list[str]]) -> None:
+        self.approve.disabled = self.restore.disabled = True
+        self.bar.layout.visibility = "visible"
+        try:
+            lines = act()
+        except staging.StagingError as error:
+            lines = [str(error)]
+            self.approve.disabled = self.restore.disabled = False
+        self.said.value = "<br>".join(escape(tables.shown(line)) for line in lines)
+
+    def _approved(self) -> list[str]:
+        told = staging.approve(
+            self.run.library, self.batch, phrase=self.typed.value, progress=self._show
+        )
+        return [*telling.approved_lines(told), *telling.refusal_lines(told.refused)]
+
+    def _restored(self) -> list[str]:
+        told = staging.restore(self.run.library, self.batch, progress=self._show)
+        return [*telling.restored_lines(told), *telling.refusal_lines(told.refused)]
 
     def _show(self, done: int, total: int) -> None:
         self.bar.max, self.bar.value = total, done

@@ -66,3 +66,61 @@ def test_without_a_manifest_it_says_what_to_run(run, tmp_path):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"bad\.csv"):
         moving.open_plan(run, str(tmp_path / "bad.csv"))
+
+
+@pytest.fixture
+def staged(run):
+    """The same run with its plan staged, and `95_approve` on it."""
+    moving.move(run, moving.open_plan(run, None))
+    values = {name: run.values[name] for name in ("library", "cache_dir", "run_dir")}
+    return workbench.start("95_approve", values)
+
+
+def test_what_is_staged_is_told_and_shown_beside_its_keepers(staged):
+    assert "3 bundles, 4 files" in moving.standing(staged)
+    batch = moving.open_batch(staged, None)
+    assert "3 bundles, 4 files" in batch.describe()
+    assert [m["role"] for view in batch.views for m in view["members"]] == [
+        "keeper", "stage", "keeper", "stage", "stage",
+    ]  # fmt: skip
+    assert batch.thumbnail("mojo1/plain small.png")
+
+
+def test_nothing_is_approved_on_a_default_path(staged, capsys):
+    before = tree(staged.library)
+    batch = moving.open_batch(staged, None)
+    assert moving.approve(staged, batch, None, None, interactive=False) is None
+    assert f"-p approve_batch {batch.batch} -p token " in capsys.readouterr().out
+    for given in [(batch.batch, None), (None, "0" * 12), (batch.batch, "0" * 12)]:
+        with pytest.raises(workbench.WrongInput):
+            moving.approve(staged, batch, *given, interactive=False)
+    with pytest.raises(workbench.WrongInput, match="there is no batch nonsense"):
+        moving.open_batch(staged, "nonsense")
+    assert tree(staged.library) == before
+
+
+def test_the_right_token_sends_the_batch_to_the_trash(staged, monkeypatch, tmp_path):
+    binned = []
+
+    def bin_it(path):
+        binned.append(path)
+        path.unlink()
+
+    monkeypatch.setattr("send2trash.send2trash", bin_it)
+    batch = moving.open_batch(staged, None)
+    token = staging.approval_token(staged.library, batch.batch)
+    moving.approve(staged, batch, batch.batch, token, interactive=False)
+    assert len(binned) == 4
+    assert moving.open_batch(staged, None).describe() == "nothing is staged"
+    assert (staged.library / "mojo1/plain.png").exists()
+
+
+def test_a_person_types_the_phrase_or_takes_all_back(staged):
+    consent = moving.Consent(staged, moving.open_batch(staged, None))
+    assert consent.approve.description == "Send 4 files to the trash"
+    consent.typed.value = "yes"
+    consent.approve.click()
+    assert "that is not the phrase" in consent.said.value and not consent.approve.disabled
+    consent.restore.click()
+    assert "restored 3 bundles, 4 files" in consent.said.value
+    assert (staged.library / "mojo1/plain small.txt").exists()
