@@ -64,12 +64,14 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     focus : int
         Position of the group that has the focus.
+    lock : RLock
+        Held while a message of the browser is answered and while another cut is shown.
 
     Notes
     -----
     JupyterLab hands the browser's messages to a thread beside the one that runs cells, so that the
     gallery answers while a cell computes. All callables given here are called in either thread,
-    one at a time.
+    one at a time, with `lock` held; who changes in a cell what they read holds it as well.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -100,7 +102,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.groups = groups
         self.decisions = Decisions(None) if decisions is None else decisions
         self.finder = finder
-        self._lock = RLock()  # a cell may show another cut while the browser asks
+        self.lock = RLock()  # a cell may show another cut while the browser asks
         self._totals = totals
         self._image = image
         self._pictures = Pictures(thumbnail)
@@ -126,7 +128,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def show(self, groups: Sequence[Group]) -> None:
         """Show another cut; the group in focus, or else the nearest, stays where it is."""
-        with self._lock:
+        with self.lock:
             self._show(groups)
 
     def _show(self, groups: Sequence[Group]) -> None:
@@ -161,7 +163,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             "decide": self._on_decide,
         }.get(content.get("kind", ""))
         if answer:
-            with self._lock:
+            with self.lock:
                 answer(content)
 
     def _on_groups(self, content: Message) -> None:
