@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from dedup_nb.journal import Journal, Record, Reserve
 from dedup_nb.ledger import Intent, Ledger, StagedFile, State, intent_record
 from dedup_nb.library import Library, new_batch_id, utc_now
 from dedup_nb.plans import Plan, Row
-from dedup_nb.recovery import end_record
+from dedup_nb.recovery import end_record, remove_empty
 from dedup_nb.refusals import Refusal, Refused, StagingError, by_errno
 from dedup_nb.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
 from dedup_nb.tables import shown
@@ -81,6 +80,7 @@ class BatchRun:
         self._number = 0
         self._errors = 0
         self._stop_because = ""
+        self._made: list[str] = []  # folders
 
     @property
     def started(self) -> bool:
@@ -131,6 +131,8 @@ class BatchRun:
         if self._journal is None:
             return
         try:
+            if self.counts.refused:
+                remove_empty(self.library, self._made)
             counts = {"done": self.counts.done, "refused": len(self.counts.refused)}
             self._journal.append([{"event": "end", "time": utc_now(), **counts}])
             self.reserve.give_back()
@@ -204,6 +206,7 @@ class BatchRun:
         if missing:
             folders = ["/".join(parts) for parts in missing]
             self._record(journal, [{"event": "created", "time": utc_now(), "folders": folders}])
+            self._made += folders
 
     def _check_destinations(self, ready: Ready) -> None:
         with Folders(self.library.fd) as folders:
@@ -278,35 +281,19 @@ class BatchRun:
         with Folders(self.library.fd) as folders:
             placed: list[tuple[Spot, Spot, Seen]] = []
             try:
-                for index, (row, seen) in enumerate(moving.ready.files):
+                for index, (_, seen) in enumerate(moving.ready.files):
                     file = moving.intent.files[index]
                     source, target = folders.spot(file.home), folders.spot(file.place)
-                    now = self._same_as_examined(source, row.src, seen)
                     terms = CopyTerms(
                         moving.intent.temporary(file), seen.mode, seen.mtime_ns, self.stop
                     )
-                    how = safefs.move(source, target, now, terms if self.allow_copy else None)
+                    how = safefs.move(source, target, seen, terms if self.allow_copy else None)
                     moving.how.append(how)
-                    placed.append((source, target, now))
+                    placed.append((source, target, seen))
                 self._look_by_path(moving, placed)
             except safefs.Swapped:
                 _back_through_open_folders(placed)
                 raise
-
-    def _same_as_examined(self, source: Spot, path: str, seen: Seen) -> Seen:
-        """Return the source as it is now, if it is the file that was examined."""
-        status = safefs.look(source)
-        if status is None or not stat.S_ISREG(status.st_mode):
-            raise safefs.Swapped
-        now = safefs.seen(status, seen.sha256, seen.head)
-        if now.identity != seen.identity:
-            raise safefs.Swapped
-        if now.ctime_ns != seen.ctime_ns:  # written with its times put back, or linked: read again
-            again = safefs.read_regular(source, path, self.stop)
-            if again is None or (again.identity, again.sha256) != (seen.identity, seen.sha256):
-                raise safefs.Swapped
-            return again
-        return now
 
     def _look_by_path(self, moving: Moving, placed: list[tuple[Spot, Spot, Seen]]) -> None:
         """Walk to each destination anew: a folder swapped under our hands shows here."""

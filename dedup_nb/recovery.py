@@ -187,8 +187,13 @@ def end_record(event: str, intent: Intent, **more: object) -> Record:
 
 
 def remove_made_folders(library: Library, batch: Batch) -> None:
-    """Remove the folders that a batch made and that are empty, the lowest first."""
-    for path in sorted(batch.folders, key=lambda path: -path.count("/")):
+    """Remove the folders that a batch made and that are empty."""
+    remove_empty(library, batch.folders)
+
+
+def remove_empty(library: Library, folders: Iterable[str]) -> None:
+    """Remove those of these folders that are empty, the lowest first."""
+    for path in sorted(folders, key=lambda path: -path.count("/")):
         safefs.remove_empty_folder(library.fd, tuple(path.split("/")))
 
 

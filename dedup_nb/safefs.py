@@ -426,8 +426,37 @@ def unlink_same(spot: Spot, inode: tuple[int, int]) -> None:
     unlink(spot)
 
 
+@contextlib.contextmanager
+def held(spot: Spot, expected: Seen, stop: Stop | None = None) -> Iterator[None]:
+    """Hold a file open that is still the one that was read, so that no other takes its inode.
+
+    Raises
+    ------
+    Swapped
+        If the name stands for something else, or the file was written since.
+    """
+    step("open")
+    try:
+        fd = os.open(spot.name, READ, dir_fd=spot.fd)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            raise Swapped from error
+        raise
+    try:
+        status = os.fstat(fd)
+        now = seen(status)
+        if not stat.S_ISREG(status.st_mode) or now.identity != expected.identity:
+            raise Swapped
+        # Written with its time put back, or only linked or renamed: its content decides.
+        if now.ctime_ns != expected.ctime_ns and _digest(fd, stop)[1] != expected.sha256:
+            raise Swapped
+        yield
+    finally:
+        os.close(fd)
+
+
 def move(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None = None) -> Moved:
-    """Move a file onto a free name, by rename, else by link, else by verified copy.
+    """Move the file that was read onto a free name: by rename, else link, else verified copy.
 
     Parameters
     ----------
@@ -445,6 +474,11 @@ def move(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None = No
     OSError
         FileExistsError if the target's name is taken; else what the system says.
     """
+    with held(source, expected, copy.stop if copy else None):
+        return _move_held(source, target, expected, copy)
+
+
+def _move_held(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None) -> Moved:
     try:
         rename_exclusive(source, target)
     except OSError as error:

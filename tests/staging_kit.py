@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ def write_tree(root: Path, files: Mapping[str, str | bytes]) -> None:
 def facts(path: Path) -> tuple[Any, ...]:
     """Content, time, mode and attributes of one file."""
     status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return path.name, status.st_mtime_ns, oct(status.st_mode), {}
     attributes = {name: os.getxattr(path, name) for name in os.listxattr(path)}
     return path.read_bytes(), status.st_mtime_ns, oct(status.st_mode), attributes
 
@@ -40,7 +43,7 @@ def read_tree(root: Path) -> Tree:
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
         if name.split("/")[0] != ".dedup_nb":
-            found[name] = "folder" if path.is_dir() else facts(path)
+            found[name] = "folder" if path.is_dir() and not path.is_symlink() else facts(path)
     return found
 
 
