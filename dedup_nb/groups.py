@@ -6,7 +6,7 @@ through this one place, so a staged image always leaves a directly similar keepe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -305,6 +305,8 @@ class Candidates:
         is not proposed again; with a new member it is.
     """
 
+    doubts_first = False  # whether reports begin with the groups that wait for a person
+
     def __init__(
         self,
         images: pd.DataFrame,
@@ -335,19 +337,23 @@ class Candidates:
         # one whose measure is not trusted never becomes the keeper of one whose measure is
         self.ranks = np.empty(len(ranks), np.int64)
         self.ranks[np.lexsort((ranks, self.doubted & ~self.protected))] = np.arange(len(ranks))
-        kept = self.pairs
-        self.stars = Stars(
-            len(images),
-            kept["i"].to_numpy(np.int64),
-            kept["j"].to_numpy(np.int64),
-            self.sign * kept[self.measure].to_numpy(np.float64),
-            self.ranks,
-            self._limits(kept) if same_stage_only else None,
-        )
+        self.same_stage_only = same_stage_only
+        self.stars: Stars | Clusters = self.stars_of(self.pairs)
         stems = images.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
         counts = np.bincount(stems) if len(stems) else np.zeros(0, int)
         self.shared_stem = np.flatnonzero(counts[stems] > 1) if len(stems) else np.zeros(0, int)
         self.stems = stems
+
+    def stars_of(self, pairs: pd.DataFrame) -> Stars:
+        """Return pairs, `i < j` and their distance, as stars by these rules."""
+        return Stars(
+            len(self.images),
+            pairs["i"].to_numpy(np.int64),
+            pairs["j"].to_numpy(np.int64),
+            self.sign * pairs.iloc[:, 2].to_numpy(np.float64),
+            self.ranks,
+            self._limits(pairs) if self.same_stage_only else None,
+        )
 
     def decide(self, marks: Sequence[str | None], answers: Sequence[frozenset[str]] = ()) -> None:
         """Take what a person has said by now; the next `cut` obeys it."""
@@ -408,7 +414,7 @@ class Candidates:
             {
                 "image": nameless,
                 "level": self.levels[staged],
-                "distance": self.sign * pairs[self.measure].to_numpy(np.float64)[mixed],
+                "distance": self.sign * pairs.iloc[:, 2].to_numpy(np.float64)[mixed],
                 "same_size": (sizes[nameless] == sizes[staged]).all(axis=1),
             }
         )
@@ -564,7 +570,19 @@ class Candidates:
             return str(doubt)
         if self.cropped[k] and not self.cropped[keeper]:
             return "cropped, its keeper is not"
+        return self.measured(cut, k)
+
+    def measured(self, cut: Cut, k: int) -> str:
+        """Say what the measure tells of an image and its keeper."""
         return f"{self.measure} {number(cut.values[k])}"
+
+    def describe(self, rows: Sequence[int]) -> str:
+        """Say what holds a group together, where it is not its weakest link."""
+        return ""
+
+    def further_tables(self, cut: Cut) -> dict[str, pd.DataFrame]:
+        """Return what a finder tells beyond `groups.csv`, by the name of the file to write."""
+        return {}
 
     def record(self, k: int) -> Mapping[str, Any]:
         """Return what the catalogue says of an image that groups show."""
@@ -587,6 +605,109 @@ def _levels(images: pd.DataFrame) -> NDArray[np.float64]:
     nameless = np.isnan(levels)
     levels[nameless] = images["sha256"][nameless].map(one).to_numpy(np.float64)
     return levels
+
+
+class Clusters:
+    """Groups that are no stars: whole clusters, inside which some pairs are confirmed.
+
+    It is asked what `Stars` is asked. Confirmed pairs make stars; whoever is in none of them joins
+    the best image of the cluster, and only a person can say what becomes of it.
+
+    Parameters
+    ----------
+    ranks : ndarray of int, shape (n,)
+        Keeper order, 0 first.
+    labels : callable
+        Threshold -> the cluster of each image, named by its smallest member; -1 for none.
+    between : callable
+        Two arrays of images -> how far apart they are, pair by pair; smaller is nearer.
+    confirmed : callable
+        Threshold and labels -> the keeper of each image among confirmed pairs, -1 for none.
+    """
+
+    def __init__(
+        self,
+        ranks: Indices,
+        labels: Callable[[float], Indices],
+        between: Callable[[Indices, Indices], NDArray[np.float64]],
+        confirmed: Callable[[float, Indices], Indices],
+    ) -> None:
+        self.ranks, self.labels, self._between = ranks, labels, between
+        self._confirmed = confirmed
+        self._last: tuple[float, Indices] | None = None
+
+    def cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
+        """Return each image's keeper and its distance to it; see `Stars.cut`."""
+        labels = self.labels(threshold)
+        keepers = self.confirmed(threshold).copy()
+        inside = np.flatnonzero(labels >= 0)
+        best = np.full(len(labels), -1, np.int64)
+        by_rank = inside[np.argsort(-self.ranks[inside])]
+        best[labels[by_rank]] = by_rank  # the last one written is the best
+        left = inside[keepers[inside] < 0]
+        keepers[left] = best[labels[left]]
+        distances = np.full(len(labels), np.nan)
+        distances[inside] = self._between(inside, keepers[inside])
+        return keepers, distances
+
+    def confirmed(self, threshold: float) -> Indices:
+        """Return each image's keeper among confirmed pairs of its cluster, -1 where none is."""
+        if self._last is None or self._last[0] != threshold:
+            self._last = threshold, self._confirmed(threshold, self.labels(threshold))
+        return self._last[1]
+
+    def components(self, threshold: float) -> Indices:
+        """Return the cluster of each image; itself outside clusters."""
+        labels = self.labels(threshold)
+        alone: Indices = np.arange(len(labels))
+        return np.where(labels < 0, alone, labels)
+
+    def between(self, a: int, b: int, threshold: float) -> float | None:
+        """Return the distance of two images if they are of one cluster."""
+        labels = self.labels(threshold)
+        if labels[a] < 0 or labels[a] != labels[b]:
+            return None
+        return float(self._between(np.array([a]), np.array([b]))[0])
+
+
+class ClusterCandidates(Candidates):
+    """Candidates whose groups are clusters: `review`, but for what pairs inside them confirm.
+
+    A finder says in a subclass what is `confirmed`, and how groups and reasons are worded.
+
+    Parameters
+    ----------
+    images, pairs
+        As `Candidates` takes them; the pairs are shown and counted.
+    labels, between
+        As `Clusters` takes them.
+    """
+
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        pairs: pd.DataFrame,
+        labels: Callable[[float], Indices],
+        between: Callable[[Indices, Indices], NDArray[np.float64]],
+        **rules: Any,
+    ) -> None:
+        super().__init__(images, pairs, **rules)
+        self.clusters = self.stars = Clusters(self.ranks, labels, between, self.confirmed)
+
+    def confirmed(self, threshold: float, labels: Indices) -> Indices:
+        """Return each image's keeper among confirmed pairs of its cluster, -1 where none is."""
+        return np.full(len(labels), -1, np.int64)
+
+    def is_confirmed(self, cut: Cut, k: int) -> bool:
+        """Tell whether an image and its keeper are a confirmed pair."""
+        keeper = int(cut.keepers[k])
+        return keeper != k and int(self.clusters.confirmed(cut.threshold)[k]) == keeper
+
+    def _hold_back(self, cut: Cut) -> None:
+        staged = np.flatnonzero(cut.roles == STAGE)
+        sure = self.clusters.confirmed(cut.threshold)[staged] == cut.keepers[staged]
+        cut.roles[staged[~sure]] = REVIEW
+        super()._hold_back(cut)
 
 
 _DTYPES = {"width": "int64", "height": "int64", "bytes": "int64", "value": "float64"}

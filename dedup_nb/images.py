@@ -171,8 +171,9 @@ def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
 def exposure(opened: Image.Image) -> str:
     """Return when and how a picture was taken, as EXIF tells it, or nothing.
 
-    Three parts, `2025:07:20 15:13:14.25|2|-2`: DateTimeOriginal with SubSecTimeOriginal, ExposureMode (2 is
-    an automatic bracket) and ExposureBiasValue in steps; a part that is missing is empty.
+    Three parts, `2025:07:20 15:13:14.25|2|-2`: DateTimeOriginal with SubSecTimeOriginal,
+    ExposureMode (2 is an automatic bracket) and ExposureBiasValue in steps; a part that is
+    missing is empty.
     """
     try:
         tags = opened.getexif().get_ifd(EXPOSURE_IFD)

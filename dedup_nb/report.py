@@ -28,6 +28,8 @@ GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
 PICTURE_PX = 160
 
+UNITS = {"hamming_bits": "bits", "gap_s": "s"}  # of measures whose values have one
+
 View = Mapping[str, Any]  # a group as galleries and sheets show it: id, title, members
 Thumbnail = Callable[[str], bytes | None]
 
@@ -56,7 +58,12 @@ def data_uri(data: bytes, media_type: str) -> str:
 
 
 def histogram(
-    values: Sequence[float], mark: float, unit: str, *, bins: Sequence[float] | None = None
+    values: Sequence[float],
+    mark: float,
+    unit: str,
+    *,
+    bins: Sequence[float] | None = None,
+    what: str = "distance",
 ) -> Chart:
     """Draw how many pairs lie at each value, with the threshold drawn on it.
 
@@ -70,6 +77,8 @@ def histogram(
         Unit of both, for the axis.
     bins : sequence of float, optional
         Edges; one bin for each whole number by default.
+    what : str
+        Name of the measure, for the axis.
     """
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.subplots()
@@ -86,7 +95,7 @@ def histogram(
         va="top",
         color="#c04a00",
     )
-    axes.set(xlabel=f"distance ({unit})", ylabel="pairs")
+    axes.set(xlabel=f"{what} ({unit})", ylabel="pairs")
     axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
     return _chart(figure, f"Histogram of {len(values)} pairs by {unit}; the threshold is {mark:g}.")
 
@@ -120,7 +129,7 @@ class Sheet:
     def __init__(self, groups: Sequence[View], thumbnail: Thumbnail, limit: int = 12) -> None:
         self.shown = [_with_pictures(group, thumbnail) for group in list(groups)[:limit]]
         left = len(groups) - len(self.shown)
-        self.more = f"{left:,} more groups are in the report and in the gallery." if left else ""
+        self.more = f"{left:,} more groups are not shown here." if left else ""
         if not len(groups):
             self.more = "There are no groups at this threshold."
 
@@ -162,9 +171,14 @@ def value_text(member: Mapping[str, Any]) -> str:
     value = member["value"]
     if member["role"] == "keeper" or value is None or math.isnan(value):
         return ""
-    if member["measure"] == "hamming_bits":
-        return f"{value:.0f} bits"
-    return f"{member['measure']} {value:.4f}"
+    return with_unit(value, member["measure"])
+
+
+def with_unit(value: float, measure: str) -> str:
+    """Return a measure with its unit: `3 bits`, `4.25 s`, `cosine 0.9213`."""
+    if measure in UNITS:
+        return f"{value:g} {UNITS[measure]}"
+    return f"{measure} {value:.4f}"
 
 
 def size_text(size: float) -> str:
@@ -266,6 +280,11 @@ def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
         "columns": list(frame.columns),
         "rows": [[_cell(cell) for cell in row] for row in frame.itertuples(index=False)],
     }
+
+
+def shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts, such as file names, are safe to show."""
+    return frame.map(_cell)
 
 
 def _cell(cell: Any) -> Any:

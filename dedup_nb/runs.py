@@ -148,6 +148,8 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
     try:
         catalogue.check_roots(library, roots)
         check_folders(library, profile.shared)
+        for values in flat.values():
+            check_files(values)
     except ValueError as error:
         raise ValueError(f"{profile.path}: {error}") from error
     parent = (out or outputs_folder(profile.path)) / profile.name
@@ -189,6 +191,13 @@ def check_folders(library: Path, values: Mapping[str, Any]) -> None:
     for root in values.get("prefer") or ():
         if root not in roots:
             raise ValueError(f"prefer names {root}, which is not among roots {', '.join(roots)}")
+
+
+def check_files(values: Mapping[str, Any]) -> None:
+    """Refuse files of results that are named but are not there."""
+    for path in values.get("results") or ():
+        if not Path(path).is_file():
+            raise ValueError(f"results names {path}, which is not a file")
 
 
 def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None:

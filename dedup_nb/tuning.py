@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ from IPython.display import display
 from dedup_nb import groups, parameters, report, tables
 from dedup_nb.gallery import Gallery
 from dedup_nb.workbench import Run
+
+Chart = Callable[[groups.Candidates, float], report.Chart]
+Warn = Callable[[float], str]
+
+
+def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
+    unit = report.UNITS.get(candidates.measure, candidates.measure)
+    return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
 
 
 class Tuner:
@@ -27,6 +36,10 @@ class Tuner:
         The threshold parameter; the slider carries this name and starts at its value.
     low, high, step : float
         Range of the slider.
+    chart : callable, optional
+        Candidates and a threshold -> the chart that is saved with the results.
+    warn : callable, optional
+        A threshold -> a sentence to be read beside the slider, or nothing.
 
     Attributes
     ----------
@@ -43,6 +56,8 @@ class Tuner:
         low: float,
         high: float,
         step: float = 1,
+        chart: Chart | None = None,
+        warn: Warn | None = None,
     ) -> None:
         self.run, self.candidates, self.name = run, candidates, name
         whole = isinstance(step, int)
@@ -58,7 +73,9 @@ class Tuner:
             style={"description_width": "initial"},
             **({} if whole else {"readout_format": ".4f"}),
         )
-        self.said = ipywidgets.HTML()
+        self.said, self.warned = ipywidgets.HTML(), ipywidgets.HTML()
+        self.chart, self.warn = chart or _histogram, warn or (lambda threshold: "")
+        self._warn()
         self.candidates.decide(self._marks(), run.live_decisions.answers())
         self.cut = candidates.cut(self.slider.value)
         self.gallery = Gallery(
@@ -88,27 +105,30 @@ class Tuner:
         top = ipywidgets.HBox(
             [self.slider, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
-        display(ipywidgets.VBox([top, self.said, self.gallery]))
+        display(ipywidgets.VBox([top, self.warned, self.said, self.gallery]))
 
     def _marks(self) -> list[str | None]:
         table = self.run.catalogue
         return self.run.live_decisions.marks_for(list(table["path"]), list(table["sha256"]))
 
     def _decided(self) -> None:
-        self.candidates.decide(self._marks(), self.run.live_decisions.answers())
-        self._cut_again()
+        with self.gallery.lock:  # a mark and the slider may come from two threads
+            self.candidates.decide(self._marks(), self.run.live_decisions.answers())
+            self._cut_again()
+
+    def _warn(self) -> None:
+        text = self.warn(self.slider.value)
+        self.warned.value = f"<b>{escape(text)}</b>" if text else ""
 
     def _cut_again(self) -> None:
-        self.cut = self.candidates.cut(self.slider.value)
-        self.gallery.show(self.run.views(self.candidates, self.cut))
+        self._warn()
+        with self.gallery.lock:
+            self.cut = self.candidates.cut(self.slider.value)
+            self.gallery.show(self.run.views(self.candidates, self.cut))
 
     def _save(self) -> None:
         self._say("saving …")
-        charts = [
-            report.histogram(
-                self.candidates.pairs[self.candidates.measure], self.slider.value, "bits"
-            )
-        ]
+        charts = [self.chart(self.candidates, self.slider.value)]
         folder = self.run.save(self.candidates, self.slider.value, name=self.name, charts=charts)
         self._say(f"saved in {folder}: groups.csv, manifest.csv, report.html")
 
@@ -139,11 +159,13 @@ def tune(
     low: float = 0,
     high: float,
     step: float = 1,
+    chart: Chart | None = None,
+    warn: Warn | None = None,
     interactive: bool = True,
 ) -> Tuner | None:
     """Show a `Tuner`, or nothing when `interactive` is false."""
     if not interactive:
         return None
-    tuner = Tuner(run, candidates, name, low=low, high=high, step=step)
+    tuner = Tuner(run, candidates, name, low=low, high=high, step=step, chart=chart, warn=warn)
     tuner.show()
     return tuner

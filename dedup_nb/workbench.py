@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dedup_nb import (
     catalogue,
+    czkawka,
     formats,
     groups,
     images,
@@ -244,18 +245,20 @@ class Run:
 
     def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
         """Return pairs of catalogue rows as groups that can be cut at any threshold."""
+        return groups.Candidates(self.images, pairs, similarity=similarity, **self.rules)
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What the parameters and a person's decisions say about groups; see `Candidates`."""
         values = self.values
-        return groups.Candidates(
-            self.images,
-            pairs,
-            similarity=similarity,
-            keeper_order=values["keeper_order"],
-            prefer=values["prefer"] or self.roots,
-            same_stage_only=values["same_stage_only"],
-            cross_root_only=values["cross_root_only"],
-            marks=self._marks(self.decisions),
-            answers=self.decisions.answers(),
-        )
+        return {
+            "keeper_order": values["keeper_order"],
+            "prefer": values["prefer"] or self.roots,
+            "same_stage_only": values.get("same_stage_only", True),
+            "cross_root_only": values.get("cross_root_only", False),
+            "marks": self._marks(self.decisions),
+            "answers": self.decisions.answers(),
+        }
 
     def _marks(self, decisions: Decisions) -> list[str | None]:
         return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
@@ -275,6 +278,11 @@ class Run:
             ),
             doubt=pd.Series([self._doubt(digest) for digest in table["sha256"]], dtype=object),
         )
+
+    def exposure(self, digest: str) -> str:
+        """Return what EXIF tells of the exposure of a content; see `images.exposure`."""
+        facts = self.facts.get(digest)
+        return (facts.exposure or "") if facts else ""
 
     def _doubt(self, digest: str) -> str:
         """Say why a hash of this content is not trusted, or nothing."""
@@ -313,6 +321,10 @@ class Run:
     def views(self, candidates: groups.Candidates, cut: groups.Cut) -> Views:
         """Return the groups of a cut as galleries and sheets show them, made when looked at."""
         return Views(candidates, cut, self.catalogue)
+
+    def foremost(self, candidates: groups.Candidates, cut: groups.Cut) -> Foremost:
+        """Return the groups of a cut, the most important first, as many as a report shows."""
+        return Foremost(self.views(candidates, cut))
 
     def thresholds(
         self, candidates: groups.Candidates, thresholds: Sequence[float]
@@ -374,9 +386,32 @@ class Run:
             manifest.COLUMNS,
             manifest.rows(table, self.catalogue, self.library, rule),
         )
-        self._write_reports(folder, candidates, cut, table, rule, charts, notes)
+        further = candidates.further_tables(cut)
+        for file, frame in further.items():
+            tables.write_csv(folder / f"{file}.csv", list(frame.columns), frame.to_dict("records"))
+        if candidates.measure == "hamming_bits":
+            czkawka.write(folder / "czkawka.json", self._in_czkawka_shape(table))
+        self._write_reports(folder, candidates, cut, table, rule, further, charts, notes)
         runs.note_saved(self.folder, self.notebook)
         return folder
+
+    def _in_czkawka_shape(self, table: pd.DataFrame) -> list[list[dict[str, Any]]]:
+        """Return the rows of `groups.csv` as the groups of `czkawka.write`."""
+        mtimes = dict(zip(self.catalogue["path"], self.catalogue["mtime_ns"], strict=True))
+        return [
+            [
+                {
+                    "path": str(self.library.resolve() / row["path"]),
+                    "bytes": row["bytes"],
+                    "width": row["width"],
+                    "height": row["height"],
+                    "mtime_ns": mtimes[row["path"]],
+                    "bits": 0 if np.isnan(row["value"]) else row["value"],
+                }
+                for row in part.to_dict("records")
+            ]
+            for _, part in table.groupby("group_id", sort=False)
+        ]
 
     def _results_folder(self, changed: Mapping[str, Any]) -> Path:
         """Return the notebook's folder in the run, or a new one in it if that has results."""
@@ -439,6 +474,7 @@ class Run:
         cut: groups.Cut,
         table: pd.DataFrame,
         rule: str,
+        further: Mapping[str, pd.DataFrame],
         charts: Sequence[report.Chart],
         notes: Sequence[str],
     ) -> None:
@@ -473,10 +509,11 @@ class Run:
             ],
             "notes": lines,
             "frames": {"Freed by folder": freed, "Not readable, never staged": self.unreadable}
-            | self._series_frame(candidates, cut.threshold),
+            | self._series_frame(candidates, cut.threshold)
+            | {_titled(name, frame): frame[:200] for name, frame in further.items()},
         }
         report.write_markdown(folder / "report.md", **text, groups=views)
-        best = Biggest(views, table)
+        best = Foremost(views)
         report.write_html(
             folder,
             **text,
@@ -533,6 +570,12 @@ def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str
         yield image.path, digits, fact.error
 
 
+def _titled(name: str, frame: pd.DataFrame) -> str:
+    """Return the heading of a further table, of which a report shows the first rows."""
+    more = f" (first 200 of {len(frame):,})" if len(frame) > 200 else ""
+    return f"{name.capitalize().replace('_', ' ')}{more}"
+
+
 class Views(Sequence[dict[str, Any]]):
     """The groups of one cut as dicts for galleries and sheets; each is made when asked for."""
 
@@ -573,9 +616,10 @@ class Views(Sequence[dict[str, Any]]):
         values = [m["value"] for m in members if m["role"] != "keeper" and m["value"] == m["value"]]
         weakest = max(values, key=lambda v: self.candidates.sign * v) if values else None
         parts = []
-        if weakest is not None:
-            word = "bits" if self.candidates.measure == "hamming_bits" else self.candidates.measure
-            parts.append(f"weakest link {groups.number(weakest)} {word}")
+        if said := self.candidates.describe(rows):
+            parts.append(said)
+        elif weakest is not None:
+            parts.append(f"weakest link {report.with_unit(weakest, self.candidates.measure)}")
         if staged:
             parts.append(f"frees {report.size_text(sum(staged))}")
         return " · ".join(parts)
@@ -613,18 +657,23 @@ class Views(Sequence[dict[str, Any]]):
         return badges
 
 
-class Biggest(Sequence[dict[str, Any]]):
-    """The groups that free most, first, as many as a report shows with pictures."""
+class Foremost(Sequence[dict[str, Any]]):
+    """The groups that matter most, first, as many as a report shows with pictures."""
 
-    def __init__(self, views: Views, table: pd.DataFrame) -> None:
+    def __init__(self, views: Views) -> None:
         self.views = views
-        staged = np.where(views.cut.roles == groups.STAGE, views.cut.sizes, 0)
+        cut, doubts_first = views.cut, views.candidates.doubts_first
+        staged = np.where(cut.roles == groups.STAGE, cut.sizes, 0)
         freed = [int(staged[rows].sum()) for rows in views._groups]
-        order = sorted(range(len(views)), key=lambda k: -freed[k])
+        waiting = [int((cut.roles[rows] == groups.REVIEW).sum()) for rows in views._groups]
+        doubt = [doubts_first and count > 0 for count in waiting]
+        order = sorted(range(len(views)), key=lambda k: (-doubt[k], -freed[k], -waiting[k]))
         self.places = order[: report.GROUPS_WITH_PICTURES]
         left = len(order) - len(self.places)
         more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
         self.order = f"The groups that free most come first.{more}"
+        if any(doubt):
+            self.order = f"Groups that wait for a person come first.{more}"
 
     def __len__(self) -> int:
         return len(self.places)

@@ -20,6 +20,8 @@ ROOMS = {
     "measures": {"decoders", "images", "store"},
     "catalogue": BASE,
     "phash": {"measures"},
+    "time_window": set(),
+    "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
     "gallery": {"decisions", "tables"},
@@ -27,7 +29,18 @@ ROOMS = {
     "report": {"images", "tables"},
     "parameters": set(),
 }
-JOINERS = {"runs", "workbench", "tuning", "moving", "tour", "cli", "__main__", "__init__"}
+JOINERS = {
+    "runs",
+    "workbench",
+    "bursts",
+    "claims",
+    "tuning",
+    "moving",
+    "tour",
+    "cli",
+    "__main__",
+    "__init__",
+}
 FEW_IMPORTS = {"numpy", "pandas", "PIL", "scipy", "numba", "torch", "matplotlib", "IPython"}
 
 
@@ -75,7 +88,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups",):
+    for module in ("groups", "time_window"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 

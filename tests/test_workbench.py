@@ -75,6 +75,7 @@ def test_results_hold_what_they_promise(tmp_path, library):
         "pairs.parquet",
         "groups.csv",
         "manifest.csv",
+        "czkawka.json",
         "summary.json",
     }
     assert {path.name for path in folder.iterdir()} == names

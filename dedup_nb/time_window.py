@@ -1,0 +1,183 @@
+"""Stamps -> clusters within some seconds of one class of images.
+
+Numbers in, numbers out. A class is what has to be the same: the stage's full name. Times are
+whole microseconds of naive local time, so that a window is exact over midnight and year ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numba
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MODES = ("chain", "anchored")
+NO_STAMP = np.iinfo(np.int64).min
+BRACKET_GAP_S = 3  # frames of one exposure bracket follow one another within this
+EPOCH = datetime(1970, 1, 1)
+
+Indices = NDArray[np.int64]
+
+
+def microseconds(stamps: Sequence[datetime | None]) -> Indices:
+    """Return naive times as whole microseconds, `NO_STAMP` for None; no time zone is applied."""
+    step = timedelta(microseconds=1)
+    times = [NO_STAMP if stamp is None else (stamp - EPOCH) // step for stamp in stamps]
+    return np.array(times, np.int64)
+
+
+class Windows:
+    """Images in the order of class and time, cut into clusters at any number of seconds at once.
+
+    Parameters
+    ----------
+    stamps_us : ndarray of int64, shape (n,)
+        As `microseconds` returns them; images with `NO_STAMP` take no part.
+    classes : sequence of str, length n
+        Only images of one class come together.
+    mode : str
+        `chain`: each within the window of the one before; `anchored`: each within the window of
+        the first, and the next image after that anchors the next cluster.
+    brackets : ndarray of int64, shape (n,), optional
+        Images with the same number from 0 up are kept together whatever the window; -1 is none.
+
+    Raises
+    ------
+    ValueError
+        If the mode is unknown.
+    """
+
+    def __init__(
+        self,
+        stamps_us: Indices,
+        classes: Sequence[str],
+        mode: str = "chain",
+        brackets: Indices | None = None,
+    ) -> None:
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode}; choose one of {', '.join(MODES)}")
+        self.mode, self.stamps_us = mode, stamps_us
+        codes, _ = pd.factorize(np.asarray(classes, object))
+        order = np.lexsort((stamps_us, codes))
+        self.order: Indices = order[stamps_us[order] != NO_STAMP]
+        self.codes: Indices = codes[self.order].astype(np.int64)
+        self.times: Indices = stamps_us[self.order]
+        none = np.full(len(stamps_us), -1, np.int64)
+        self.brackets: Indices = (none if brackets is None else brackets)[self.order]
+
+    @property
+    def gaps(self) -> pd.DataFrame:
+        """Each image and the next one of its class: `i < j` and `gap_s`, in the order of time."""
+        before, after = self.order[:-1], self.order[1:]
+        same = self.codes[:-1] == self.codes[1:]
+        return pd.DataFrame(
+            {
+                "i": np.minimum(before, after)[same],
+                "j": np.maximum(before, after)[same],
+                "gap_s": np.diff(self.times)[same] / 1e6,
+            }
+        )
+
+    def clusters(self, seconds: float) -> Indices:
+        """Return the cluster of each image, named by its smallest row; -1 for one that is alone.
+
+        Parameters
+        ----------
+        seconds : float
+            Window, inclusive.
+        """
+        labels: Indices = np.full(len(self.stamps_us), -1, np.int64)
+        starts, sizes = self._runs(seconds)
+        if len(starts):
+            names = np.minimum.reduceat(self.order, starts)
+            labels[self.order] = np.repeat(np.where(sizes > 1, names, -1), sizes)
+        return labels
+
+    def extents(self, seconds: float) -> pd.DataFrame:
+        """Return one row a cluster: `images` in it, `first_us` and `last_us`."""
+        starts, sizes = self._runs(seconds)
+        starts, sizes = starts[sizes > 1], sizes[sizes > 1]
+        return pd.DataFrame(
+            {
+                "images": sizes,
+                "first_us": self.times[starts],
+                "last_us": self.times[starts + sizes - 1],
+            }
+        )
+
+    def _runs(self, seconds: float) -> tuple[Indices, Indices]:
+        """Return where the clusters begin in the order of time, single images too, and sizes."""
+        first = np.zeros(len(self.order), np.int64)
+        window_us = round(seconds * 1e6)
+        _cut(self.times, self.codes, self.brackets, window_us, self.mode == "anchored", first)
+        starts, sizes = np.unique(first, return_counts=True)
+        return starts, sizes.astype(np.int64)
+
+    def span_s(self, rows: Sequence[int]) -> float:
+        """Return the seconds from the first to the last of some images."""
+        times = self.stamps_us[list(rows)]
+        return float(times.max() - times.min()) / 1e6
+
+    def between(self, a: Indices, b: Indices) -> NDArray[np.float64]:
+        """Return the seconds between images `a` and `b`, pair by pair."""
+        apart: NDArray[np.float64] = np.abs(self.stamps_us[a] - self.stamps_us[b]) / 1e6
+        return apart
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _cut(times, codes, brackets, window, anchored, first):  # type: ignore[no-untyped-def]
+    """Write into `first` where the cluster of each image begins; all in the order of time."""
+    began = np.full(brackets.max() + 1 if len(brackets) else 0, -1)  # cluster of each bracket
+    since = 0
+    for at in range(1, len(times)):
+        here = first[at - 1]
+        if brackets[at - 1] >= 0:
+            began[brackets[at - 1]] = here
+        of_class = codes[at] == codes[at - 1]
+        near = times[at] - times[since] <= window
+        together = brackets[at] >= 0 and began[brackets[at]] == here
+        if of_class and (near or together):
+            first[at] = here
+            if not anchored:
+                since = at
+        else:
+            first[at] = since = at
+
+
+def brackets(
+    stamps_us: Indices,
+    folders: Sequence[str],
+    automatic: NDArray[np.bool_],
+    biases: NDArray[np.float64],
+) -> Indices:
+    """Return which images are frames of one exposure bracket: a number each, -1 for none.
+
+    A bracket is a run of frames in one folder that the camera marked as automatic, each within
+    `BRACKET_GAP_S` of the one before, no exposure bias twice, at least two.
+
+    Parameters
+    ----------
+    stamps_us : ndarray of int64, shape (n,)
+    folders : sequence of str, length n
+    automatic : ndarray of bool, shape (n,)
+        EXIF ExposureMode 2.
+    biases : ndarray of float64, shape (n,)
+        EXIF ExposureBiasValue in steps; nan where there is none.
+    """
+    found: Indices = np.full(len(stamps_us), -1, np.int64)
+    codes, _ = pd.factorize(np.asarray(folders, object))
+    ready = np.flatnonzero(automatic & (stamps_us != NO_STAMP) & ~np.isnan(biases))
+    runs: list[list[int]] = []
+    for k in ready[np.lexsort((stamps_us[ready], codes[ready]))].tolist():
+        last = runs[-1][-1] if runs else k
+        near = codes[last] == codes[k] and stamps_us[k] - stamps_us[last] <= BRACKET_GAP_S * 10**6
+        if runs and near and biases[k] not in [biases[m] for m in runs[-1]]:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    for number, run in enumerate(run for run in runs if len(run) > 1):
+        found[run] = number
+    return found
