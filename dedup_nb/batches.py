@@ -185,10 +185,10 @@ class BatchRun:
         """Make the destination folders, recorded first, and look that each destination is free."""
         moving = []
         wanted = {row_dst(row, self.id)[:-1] for ready in group for row, _ in ready.files}
-        self._make_recorded(journal, wanted)
+        barred = self._record_missing(journal, wanted)
         for ready in group:
             try:
-                self._check_destinations(ready)
+                self._check_destinations(ready, barred)
             except Refused as refused:
                 self.refuse(ready.planned.bundle, refused)
                 continue
@@ -196,23 +196,28 @@ class BatchRun:
             moving.append(Moving(ready, self._intent(ready)))
         return moving
 
-    def _make_recorded(self, journal: Journal, wanted: set[Parts]) -> None:
+    def _record_missing(self, journal: Journal, wanted: set[Parts]) -> dict[Parts, OSError]:
+        """Record the folders that are about to be made; return those that cannot be looked up."""
         missing: dict[Parts, None] = {}
+        barred = {}
         for parts in sorted(wanted):
             try:
                 missing.update(dict.fromkeys(safefs.missing_folders(self.library.fd, parts)))
-            except OSError:
-                continue  # told when this destination is looked at
+            except OSError as error:
+                barred[parts] = error
         if missing:
             folders = ["/".join(parts) for parts in missing]
             self._record(journal, [{"event": "created", "time": utc_now(), "folders": folders}])
             self._made += folders
+        return barred
 
-    def _check_destinations(self, ready: Ready) -> None:
+    def _check_destinations(self, ready: Ready, barred: dict[Parts, OSError]) -> None:
         with Folders(self.library.fd) as folders:
             for row, _ in ready.files:
                 path = row_dst(row, self.id)
                 try:
+                    if path[:-1] in barred:
+                        raise barred[path[:-1]]
                     safefs.make_folders(self.library.fd, path[:-1])
                     taken = safefs.look(folders.spot(path)) is not None
                 except (NotADirectoryError, FileExistsError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -61,7 +62,8 @@ def recover_ledger(
                 _remove_left_folders(library, batch, told)
         _remove_left_staging(library, ledger, told)
         if told.finished:
-            reserve.give_back()
+            with contextlib.suppress(OSError):  # only space; the next command tries again
+                reserve.give_back()
     finally:
         os.close(folder)
     return told

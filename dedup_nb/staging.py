@@ -473,14 +473,20 @@ def _at_work(
     library: str | Path, recovered: Recovered, accept_lost: bool = False
 ) -> Iterator[tuple[Library, Ledger, Reserve, Callable[[], bool]]]:
     """Open and lock a library, and send home what is unfinished."""
-    with Library(library) as opened, locked(opened), flagged_interrupts() as stop:
-        ledger = read_ledger(opened)
-        reserve = Reserve(opened.fd, (PRIVATE,))
-        told = recover_ledger(opened, ledger, reserve, accept_lost)
-        recovered.__dict__.update(told.__dict__)
-        if told.aborted or told.restored or told.approved or told.conflicts or told.lost:
+    try:
+        with Library(library) as opened, locked(opened), flagged_interrupts() as stop:
             ledger = read_ledger(opened)
-        yield opened, ledger, reserve, stop
+            reserve = Reserve(opened.fd, (PRIVATE,))
+            told = recover_ledger(opened, ledger, reserve, accept_lost)
+            recovered.__dict__.update(told.__dict__)
+            if told.aborted or told.restored or told.approved or told.conflicts or told.lost:
+                ledger = read_ledger(opened)
+            yield opened, ledger, reserve, stop
+    except OSError as error:
+        raise StagingError(
+            f"{library}: {(error.strerror or str(error)).lower()}; "
+            "what was begun is in the journal; recover once this is put right"
+        ) from error
 
 
 # ---------------------------------------------------------------- status
