@@ -1,0 +1,117 @@
+"""Hashing a folder, and joining a million hashes: ratios to peers and floors, in one run.
+
+CPU seconds of this process and its children; small pictures of a collection's real kind and size.
+"""
+
+import io
+import os
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+os.environ["GOMP_SPINCOUNT"] = "0"
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from dedup_nb import catalogue, measures, phash, store
+
+N_PICTURES, N_COPIES = 40, 6  # a copy differs by a byte after its end, so nothing is known of it
+N_HASHES = 100_000
+
+
+def cpu():
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def cost(act):
+    """Return CPU seconds and wall seconds of a call."""
+    begun, wall = cpu(), time.perf_counter()
+    act()
+    return cpu() - begun, time.perf_counter() - wall
+
+
+def picture(seed, width=832, height=1216):
+    """A smooth picture with grain: a PNG of it is as large as a render's."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    return Image.fromarray(
+        (smooth + rng.integers(-4, 5, smooth.shape)).clip(0, 255).astype(np.uint8)
+    )
+
+
+def hash_folder(folder, kind):
+    found = catalogue.scan(folder, ["."]).images
+    keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+    with tempfile.TemporaryDirectory() as cache:
+        kept = store.Store(Path(cache))
+        measures.measure_files(folder, keys, kept, [kind])
+        kept.close()
+
+
+def inflate(path):
+    """The floor of reading a PNG: zlib over its compressed data, nothing else."""
+    data, at, parts = path.read_bytes(), 8, []
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == b"IDAT":
+            parts.append(data[at + 8 : at + 8 + length])
+        at += 12 + length
+    zlib.decompress(b"".join(parts))
+
+
+def folders(scratch):
+    for name, suffix, options in (("PNG", "png", {}), ("JPEG", "jpg", {"quality": 92})):
+        folder = Path(scratch) / suffix
+        folder.mkdir()
+        for seed in range(N_PICTURES):
+            buffer = io.BytesIO()
+            picture(seed).save(buffer, name, **options)
+            for copy in range(N_COPIES):
+                path = folder / f"{seed}-{copy}.{suffix}"
+                path.write_bytes(buffer.getvalue() + bytes([copy]))
+        yield name, folder
+
+
+def main():
+    kind = phash.kind("phash", 64)
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, folder in folders(scratch):
+            paths = sorted(folder.iterdir())
+            hash_folder(folder, kind)  # a first pass, so that all find the files in memory
+            ours, wall = cost(lambda folder=folder: hash_folder(folder, kind))
+            loop, _ = cost(lambda paths=paths: [imagehash.phash(Image.open(p)) for p in paths])
+            size = sum(p.stat().st_size for p in paths) / len(paths) / 1e6
+            print(f"{name} 832x1216, {size:.1f} MB, {len(paths)} files:")
+            print(
+                f"  digest, facts, hash and thumbnail: {ours / len(paths) * 1e3:.1f} ms CPU an "
+                f"image, {len(paths) / wall:.0f} a second"
+            )
+            print(f"  imagehash alone, one by one: {loop / ours:.2f} times that")
+            if name == "PNG":
+                floor, _ = cost(lambda paths=paths: [inflate(p) for p in paths])
+                print(f"  {ours / floor:.2f} times zlib's inflate alone, the floor of a PNG")
+    hashes = np.random.default_rng(0).integers(0, 256, (N_HASHES, 8), dtype=np.uint8)
+    phash.near_pairs(hashes[:3000], 8)  # compiled now
+    for ceiling in (8, 16):
+        ours, wall = cost(lambda c=ceiling: phash.near_pairs(hashes, c))
+        brute = brute_force(hashes[:, None].view(np.uint64).ravel(), ceiling)
+        print(f"join of {N_HASHES:,} hashes to {ceiling} bits: {ours:.1f} s CPU, {wall:.1f} s;")
+        print(f"  numpy's brute force: {brute / ours:.1f} times that")
+
+
+def brute_force(words, ceiling, rows=2000):
+    """Return the CPU seconds of comparing each with each, from a part of the rows."""
+    rows = min(rows, len(words))
+    part, _ = cost(
+        lambda: [np.flatnonzero(np.bitwise_count(words ^ word) <= ceiling) for word in words[:rows]]
+    )
+    return part * len(words) / rows / 2
+
+
+if __name__ == "__main__":
+    main()
