@@ -155,10 +155,8 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Size], max_pixels: fl
     small = _flattened(small)
     measured.animated = _animated(opened)
     grey = small.convert("L")
-    measured.rasters = {
-        size: grey.resize(size, Image.Resampling.LANCZOS).tobytes() for size in sizes
-    }
-    measured.contrast = _contrast(grey)
+    measured.rasters = {size: _raster(grey, size) for size in sizes}
+    measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
 
@@ -264,9 +262,12 @@ def _animated(opened: Image.Image) -> bool:
         return True
 
 
-def _contrast(grey: Image.Image) -> float:
-    raster = np.asarray(grey.resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
-    return round(float(raster.std()), 3)
+def _raster(grey: Image.Image, size: Size) -> bytes:
+    return grey.resize(size, Image.Resampling.LANCZOS).tobytes()
+
+
+def _contrast(raster: bytes) -> float:
+    return round(float(np.frombuffer(raster, np.uint8).std()), 3)
 
 
 def _thumbnail(picture: Image.Image) -> bytes:
