@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import json
 import os
 import shutil
 import tempfile
@@ -11,9 +13,24 @@ from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
-from dedup_nb import demo, parameters, runs, staging, tables, telling
+import pandas as pd
 
-FINDERS = {"10_phash": "pHash"}  # folders of a run whose groups the truth is asked about
+from dedup_nb import (
+    bursts,
+    demo,
+    parameters,
+    runs,
+    staging,
+    tables,
+    telling,
+    time_window,
+    workbench,
+)
+from dedup_nb.demo import peer
+
+# folders of a run whose groups the truth is asked about
+FINDERS = {"10_phash": "pHash", "50_czkawka": "Czkawka's groups, confirmed by ours,"}
+CZKAWKA_BITS = 8  # of its own hash
 
 Tree = dict[str, tuple[int, int, str]]  # path -> mode, mtime_ns, sha256 or link
 
@@ -30,6 +47,7 @@ def tour(say: Callable[[str], None] = print) -> int:
     profile = parameters.load(demo_profile())
     library = Path(profile.flat("00_catalogue")["library"])
     _make_library(library, say)
+    _ask_czkawka(profile, library, say)
     names = runs.choose()
     folder = runs.prepare(profile, names)
     states = runs.execute(folder, names, say)
@@ -41,6 +59,8 @@ def tour(say: Callable[[str], None] = print) -> int:
     for finder, name in FINDERS.items():
         for line in against_truth(library, folder / finder, name):
             say(line)
+    for line in [*time_windows(profile, library, folder), *czkawka_and_ours(folder)]:
+        say(line)
     manifest = folder / "10_phash" / "manifest.csv"
     identical = there_and_back(library, profile.shared.get("roots") or ["."], manifest, say)
     say("")
@@ -84,6 +104,73 @@ def _make_library(library: Path, say: Callable[[str], None]) -> None:
     say("drawing the demo library ...")
     demo.make_library(library)
     say(f"drawn in {time.monotonic() - begun:.0f} s: {library}")
+
+
+def _ask_czkawka(profile: parameters.Profile, library: Path, say: Callable[[str], None]) -> None:
+    """Let Czkawka's own engine make the results that the demo compares with."""
+    file = Path(profile.flat("50_czkawka")["results"][0])
+    if not peer.is_there():
+        say("the package czkawka is not installed, so its results are empty: pip install czkawka")
+        file.write_text("[]\n", encoding="utf-8")
+        return
+    begun = time.monotonic()
+    roots = [library / root for root in profile.shared["roots"]]
+    count = peer.write_results(file, roots, CZKAWKA_BITS)
+    say(f"Czkawka's engine found {count:,} groups in {time.monotonic() - begun:.1f} s: {file}")
+
+
+def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> list[str]:
+    """Return lines that compare the clusters in time of both modes with the demo's truth."""
+    truth = demo.read_truth(library)["time_windows"]
+    values = profile.flat("20_time_window") | {"run_dir": str(folder)}
+    run = workbench.start("20_time_window", values)
+    stamps = bursts.Stamps(run)
+    lines = []
+    for mode in time_window.MODES:
+        made = bursts.Bursts(run, stamps, mode)
+        table = made.table(made.cut(truth["seconds"]))
+        found = [list(part) for _, part in table.groupby("component_id")["path"]]
+        lines.append(_compared(f"Time windows of {truth['seconds']} s, {mode}", found, truth[mode]))
+    return lines
+
+
+def _compared(name: str, found: list[list[str]], true: list[list[str]]) -> str:
+    """Compare clusters by the pairs within them."""
+
+    def pairs(clusters: list[list[str]]) -> set[tuple[str, str]]:
+        return {pair for c in clusters for pair in itertools.combinations(sorted(c), 2)}
+
+    ours, theirs = pairs(found), pairs(true)
+    right = len(ours & theirs)
+    precision, recall = right / len(ours or [1]), right / len(theirs or [1])
+    return (
+        f"{name}, against the truth: precision {precision:.3f}, recall {recall:.3f} "
+        f"({len(found)} clusters found, {len(true)} true)"
+    )
+
+
+def czkawka_and_ours(folder: Path) -> list[str]:
+    """Return a line on how far Czkawka's engine and our pHash name the same pairs."""
+    claimed = _pairs(folder / "50_czkawka", whole=True)
+    confirmed = _pairs(folder / "50_czkawka")
+    ours = _pairs(folder / "10_phash")
+    if not claimed:
+        return []
+    shared = len(claimed & ours)
+    return [
+        f"Czkawka and ours: of {len(claimed):,} pairs that Czkawka claims, ours confirms "
+        f"{len(confirmed):,} ({len(confirmed) / len(claimed):.1%}); of {len(ours):,} pairs of our "
+        f"pHash, Czkawka claims {shared:,} ({shared / len(ours or [1]):.1%})"
+    ]
+
+
+def _pairs(results: Path, whole: bool = False) -> set[tuple[int, int]]:
+    """Return the pairs of a finder, within the threshold of its results or all of them."""
+    pairs = pd.read_parquet(results / "pairs.parquet")
+    if not whole:
+        summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+        pairs = pairs[pairs["hamming_bits"] <= summary["threshold"]]
+    return set(zip(pairs["i"].tolist(), pairs["j"].tolist(), strict=True))
 
 
 def against_truth(library: Path, results: Path, name: str) -> list[str]:
