@@ -113,10 +113,10 @@ class Restoring:
         for batch in batches:
             wanted = chosen(batch, scope)
             flags = [path for path, ours in batch.flags.items() if ours]
-            if not wanted and not (flags and scope.whole_batches):
-                continue
             if batch.damage:
                 self._refuse_damaged(batch, wanted)
+                continue
+            if not wanted and not (flags and scope.whole_batches):
                 continue
             try:
                 journal = Journal.reopen(Spot(folder_fd, batch.name), self.reserve, batch.contents)
