@@ -653,7 +653,8 @@ class Views(Sequence[dict[str, Any]]):
         if keeper != row and candidates.digests[keeper] == candidates.digests[row]:
             badges.append("exact copy")
         if self.companions[row]:
-            badges.append(f"+{self.companions[row]} files")
+            count = int(self.companions[row])
+            badges.append(f"+{count} file{'' if count == 1 else 's'}")
         return badges
 
 
