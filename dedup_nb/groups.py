@@ -611,7 +611,8 @@ class Clusters:
     """Groups that are no stars: whole clusters, inside which some pairs are confirmed.
 
     It is asked what `Stars` is asked. Confirmed pairs make stars; whoever is in none of them joins
-    the best image of the cluster, and only a person can say what becomes of it.
+    the best star of the cluster, or its best image where it has none, and only a person can say
+    what becomes of it.
 
     Parameters
     ----------
@@ -642,8 +643,9 @@ class Clusters:
         keepers = self.confirmed(threshold).copy()
         inside = np.flatnonzero(labels >= 0)
         best = np.full(len(labels), -1, np.int64)
-        by_rank = inside[np.argsort(-self.ranks[inside])]
-        best[labels[by_rank]] = by_rank  # the last one written is the best
+        is_centre = keepers[inside] == inside
+        worst_first = inside[np.lexsort((-self.ranks[inside], is_centre))]
+        best[labels[worst_first]] = worst_first  # the last one written is the best
         left = inside[keepers[inside] < 0]
         keepers[left] = best[labels[left]]
         distances = np.full(len(labels), np.nan)
