@@ -381,6 +381,12 @@ def test_a_keeper_of_something_staged_is_never_staged(library: Path) -> None:
     assert stage(library, kit.rows(library, {"c": C})).status == 0
 
 
+def test_a_keeper_that_was_edited_since_is_still_never_staged(library: Path) -> None:
+    stage(library, kit.rows(library, {"b": ("photos/c.png", ["photos/b.png"])}))
+    (library / "photos/c.png").write_text("edited")
+    assert refused(library, kit.rows(library, {"c": C})) == ["is_keeper"]
+
+
 def test_a_renamed_keeper_is_known_by_its_content(library: Path) -> None:
     stage(library, kit.rows(library, {"b": ("photos/c.png", ["photos/b.png"])}))
     (library / "photos/c.png").rename(library / "photos/d.png")
