@@ -243,10 +243,14 @@ class Confirm:
         except staging.StagingError as error:
             lines = [str(error)]
             self.button.disabled = False
-        self.said.value = "<br>".join(escape(tables.shown(line)) for line in lines)
+        self.said.value = _html(lines)
 
     def _show(self, done: int, total: int) -> None:
         self.bar.max, self.bar.value = total, done
+
+
+def _html(lines: Sequence[str]) -> str:
+    return "<br>".join(escape(tables.shown(line)) for line in lines)
 
 
 # ---------------------------------------------------------------- what is staged
@@ -255,6 +259,38 @@ class Confirm:
 def standing(run: Run) -> str:
     """Say what is staged, since when, what is unfinished, what people moved; nothing is changed."""
     return tables.shown("\n".join(telling.status_lines(staging.status(run.library))))
+
+
+def offer_recovery(run: Run, *, interactive: bool) -> None:
+    """Show a button that sends unfinished bundles home, if there are any; never by itself."""
+    if interactive and staging.status(run.library).unfinished:
+        display(Recovery(run).box)
+
+
+class Recovery:
+    """A button that sends home what a kill left in the middle."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        unfinished = telling.count(staging.status(run.library).unfinished, "unfinished bundle")
+        self.button = ipywidgets.Button(
+            description=f"Send {unfinished} home",
+            icon="life-ring",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.said = ipywidgets.HTML()
+        self.button.on_click(lambda _: self.press())
+        self.box = ipywidgets.VBox([self.button, self.said])
+
+    def press(self) -> None:
+        """Recover, and say what came of it."""
+        try:
+            told = staging.recover(self.run.library)
+            refused = [*told.lost, *told.conflicts, *told.unfinished]
+            lines = [*telling.recovered_lines(told), *telling.refusal_lines(refused)]
+        except staging.StagingError as error:
+            lines = [str(error)]
+        self.said.value = _html(lines)
 
 
 def open_batch(run: Run, batch: str | None) -> BatchView:
@@ -390,7 +426,7 @@ class Consent:
         except staging.StagingError as error:
             lines = [str(error)]
             self.approve.disabled = self.restore.disabled = False
-        self.said.value = "<br>".join(escape(tables.shown(line)) for line in lines)
+        self.said.value = _html(lines)
 
     def _approved(self) -> list[str]:
         told = staging.approve(

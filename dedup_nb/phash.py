@@ -266,6 +266,17 @@ def _distance(a, b):  # type: ignore[no-untyped-def]
     return total
 
 
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _note(i, j, distance, place, collect, counts, second, bits):  # type: ignore[no-untyped-def]
+    """Write a pair to its place, or only count it; return the next place."""
+    if collect:
+        second[place] = j
+        bits[place] = distance
+        return place + 1
+    counts[i, distance] += 1
+    return place
+
+
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _scan_all(left, right, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
     """Compare each with each; without `starts` only count by row and distance."""
@@ -276,12 +287,7 @@ def _scan_all(left, right, counts, starts, second, bits, bound):  # type: ignore
         for j in range(i + 1, n):
             distance = _distance(left[i], right[j])
             if distance <= bound:
-                if collect:
-                    second[place] = j
-                    bits[place] = distance
-                    place += 1
-                else:
-                    counts[i, distance] += 1
+                place = _note(i, j, distance, place, collect, counts, second, bits)
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
@@ -295,12 +301,7 @@ def _scan_all_64(left, right, counts, starts, second, bits, bound):  # type: ign
         for j in range(i + 1, n):
             distance = _ones(mine ^ right[j])
             if distance <= bound:
-                if collect:
-                    second[place] = j
-                    bits[place] = distance
-                    place += 1
-                else:
-                    counts[i, distance] += 1
+                place = _note(i, j, distance, place, collect, counts, second, bits)
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
@@ -323,12 +324,7 @@ def _scan_lookup(  # type: ignore[no-untyped-def]
                         continue
                     distance = _distance(left[i], right[j])
                     if distance <= bound:
-                        if collect:
-                            second[place] = j
-                            bits[place] = distance
-                            place += 1
-                        else:
-                            counts[i, distance] += 1
+                        place = _note(i, j, distance, place, collect, counts, second, bits)
         if collect:
             by_row = np.argsort(second[starts[i] : place])
             second[starts[i] : place] = second[starts[i] : place][by_row]

@@ -2,6 +2,7 @@
 
 import pytest
 from pictures import make_library, tree
+from staging_kit import killed_at
 
 from dedup_nb import moving, phash, staging, workbench
 
@@ -124,3 +125,17 @@ def test_a_person_types_the_phrase_or_takes_all_back(staged):
     consent.restore.click()
     assert "restored 3 bundles, 4 files" in consent.said.value
     assert (staged.library / "mojo1/plain small.txt").exists()
+
+
+def test_unfinished_work_is_sent_home_only_when_asked(run):
+    before = tree(run.library)
+    plan = moving.open_plan(run, None).plan
+    moving.offer_recovery(run, interactive=True)  # nothing is unfinished: nothing is shown
+    step = 1
+    while not staging.status(run.library).unfinished:
+        assert killed_at(step, lambda: staging.stage(plan, run.library, run.roots))
+        step += 1
+    assert moving.Recovery(run).button.description == "Send 1 unfinished bundle home"
+    moving.Recovery(run).button.click()
+    after = {path: entry for path, entry in tree(run.library).items() if ".dedup_nb" not in path}
+    assert after == before
