@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,7 +70,9 @@ class Examiner:
         self._indexed: dict[Parts, FolderBundles] = {}
         self._keepers_by_digest = ledger.paths_by_digest()
         self._old_by_digest = {sha256: path for path, sha256 in ledger.old_keepers.items()}
-        self._folded_keepers = {folded(path): path for path in ledger.keepers}
+        self._folded_keepers: defaultdict[str, list[str]] = defaultdict(list)
+        for path in ledger.keepers:
+            self._folded_keepers[folded(path)].append(path)
         self._digests: dict[str, Seen] = {}
 
     def new_group(self) -> None:
@@ -349,11 +352,9 @@ class Examiner:
     def _check_not_a_keeper(self, folders: Folders, row: Row, seen: Seen) -> None:
         """Refuse a file that something staged, or approved, relies on."""
         batch = "something that is staged"
-        if row.src in self.ledger.keepers:
-            raise _is_keeper(row.src, batch)
-        twin = self._folded_keepers.get(folded(row.src))
-        if twin is not None and self._is_same_file(folders, twin, seen):
-            raise _is_keeper(row.src, batch)
+        for path in self._folded_keepers.get(folded(row.src), ()):
+            if self._is_same_file(folders, path, seen):  # itself, or spelled in another way
+                raise _is_keeper(row.src, batch)
         for path in self._keepers_by_digest.get(seen.sha256, ()):
             if not self._stands_elsewhere(folders, path, seen):
                 raise _is_keeper(row.src, f"{batch}, as {shown(path)}")

@@ -24,7 +24,7 @@ GUARDS = {
     "a keeper is looked at again before the move": (
         "batches.py", "self.examiner.recheck(moving.ready)", "pass", STAGING, "keeper_swapped"),
     "a keeper in use is not staged": (
-        "examine.py", "if row.src in self.ledger.keepers:", "if False:", STAGING, "edited_since_is_still"),
+        "examine.py", "if self._is_same_file(folders, path, seen):", "if False:", STAGING, "edited_since_is_still"),
     "a renamed keeper in use is not staged": (
         "examine.py", "if not self._stands_elsewhere(folders, path, seen):", "if False:", STAGING, "renamed_keeper"),
     "a keeper of approved files needs leave": (

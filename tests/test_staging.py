@@ -255,7 +255,8 @@ def test_a_file_that_belongs_to_no_image_of_its_bundle_is_refused(library: Path)
 
 
 def test_the_macos_double_of_an_image_travels_with_it(library: Path) -> None:
-    kit.write_tree(library, {"photos/._b.png": "attributes"})
+    # `._b.yaml` has the stem of `._b.png`; were that taken for an image, it would be missed.
+    kit.write_tree(library, {"photos/._b.png": "attributes", "photos/._b.yaml": "of another"})
     assert refused(library, kit.rows(library, {"b": B})) == ["incomplete_bundle"]
     table = kit.rows(library, {"b": ("photos/keep.png", ["photos/b.png", "photos/._b.png"])})
     assert stage(library, table).status == 0
