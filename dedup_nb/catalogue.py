@@ -380,6 +380,45 @@ def sizes_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return result
 
 
+def companions_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return how many images have companions, and how many a `.cropped`, by root or others."""
+    keys = [catalogue[column].replace("", "(none)") for column in columns]
+    marked = catalogue.assign(alone=catalogue.companions == 0)
+    result: pd.DataFrame = marked.groupby(keys, sort=True).agg(
+        images=("path", "size"),
+        companions=("companions", "sum"),
+        without_companions=("alone", "sum"),
+        cropped=("cropped", "sum"),
+    )
+    return result.rename(columns={"without_companions": "images without companions"})
+
+
+def series_table(catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a series: folder, id, images, stages in order, seconds from first to last."""
+    members = catalogue[catalogue.series != ""]
+    members = members.assign(
+        folder=[os.path.dirname(path) for path in members.path],
+        level=[names.parse(os.path.basename(path)).level for path in members.path],
+    ).sort_values(["folder", "series", "level", "path"])
+    stamps = pd.to_datetime(members.stamp)
+    grouped = members.assign(time=stamps).groupby(["folder", "series"], sort=True)
+    result: pd.DataFrame = grouped.agg(
+        images=("path", "size"),
+        stages=("stage", " > ".join),
+        first=("time", "min"),
+        last=("time", "max"),
+    ).reset_index()
+    spans = result.pop("last") - result.pop("first")
+    return result.assign(span_s=spans.dt.total_seconds().astype("int64"))
+
+
+def line_ups(series: pd.DataFrame) -> pd.DataFrame:
+    """Return how many series have each line-up of stages, the most frequent first."""
+    counted = series.groupby("stages", sort=True)["images"].agg(["size", "sum"]).reset_index()
+    counted.columns = pd.Index(["stages", "series", "images"])
+    return counted.sort_values(["series", "stages"], ascending=[False, True], ignore_index=True)
+
+
 def others_by(others: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """Return how many files are companions, orphans or skipped, by suffix or reason."""
     frame = pd.DataFrame(

@@ -212,6 +212,11 @@ class Run:
         bad = self.catalogue[self.catalogue["status"] != "ok"]
         return bad[["path", "status", "error"]].reset_index(drop=True)
 
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """One row a series: folder, id, images, stages in order, span in seconds."""
+        return catalogue.series_table(self.catalogue)
+
     # -- measure and group -----------------------------------------------------------------------
 
     def hashes(
@@ -438,6 +443,8 @@ class Run:
         table = self.catalogue
         beside = folder if (self.folder / "names.csv").exists() else self.folder
         tables.write_csv(beside / "names.csv", catalogue.NAMES_COLUMNS, repeated)
+        series = self.series.to_dict("records")
+        tables.write_csv(folder / "series.csv", list(self.series.columns), series)
         report.write_json(
             folder / "summary.json",
             {"says": self.describe(), "unreadable": len(self.unreadable), "names": len(repeated)},
@@ -455,6 +462,8 @@ class Run:
             "frames": {
                 "By root": catalogue.sizes_by(table, "root").reset_index(),
                 "By root and stage": catalogue.sizes_by(table, "root", "stage").reset_index(),
+                "Companions by root": catalogue.companions_by(table, "root").reset_index(),
+                "Series by their stages": catalogue.line_ups(self.series),
                 "Not readable, never staged": self.unreadable,
                 "Other files": catalogue.others_by(self.others),
                 "The same name in several places (first 200)": catalogue.shown_names(

@@ -34,6 +34,7 @@ JOINERS = {
     "workbench",
     "bursts",
     "claims",
+    "flagging",
     "tuning",
     "moving",
     "tour",
