@@ -189,3 +189,11 @@ def test_a_journal_that_leads_out_of_the_library_is_not_followed(tmp_path: Path,
     path.write_bytes(lines(*contents.records))
     assert kit.run_cli("restore", "--library", library) == 3
     assert len(list(library.glob("_review_dupes/*/*.png"))) == 2
+
+
+def test_an_end_without_its_intent_is_ignored(tmp_path: Path) -> None:
+    library, path = staged_library(tmp_path / "library")
+    with path.open("ab") as file:
+        file.write(lines({"event": "restored", "intent": 99, "files": []}))
+    assert staging.status(library).batches[0].damage == ""
+    assert staging.restore(library).done == 2
