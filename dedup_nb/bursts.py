@@ -147,10 +147,10 @@ class Bursts(groups.ClusterCandidates):
         return f"{gap}, hamming_bits above {self.confirm_distance}"
 
     def describe(self, rows: Sequence[int]) -> str:
-        """Return `4 images in 9 s from 2025-07-05 21:52:18, stage2_upscaled`."""
+        """Return `9 s from 2025-07-05 21:52:18, stage2_upscaled`."""
         stage = self.run.catalogue["stage"].iat[rows[0]]
         first = _time(int(self.windows.stamps_us[list(rows)].min()))
-        text = f"{len(rows)} images in {self.windows.span_s(rows):g} s from {first}"
+        text = f"{self.windows.span_s(rows):g} s from {first}"
         return f"{text}, {stage}" if stage else text
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:

@@ -191,8 +191,6 @@ class Claimed(groups.ClusterCandidates):
     What pair finders never propose (stages of one series, two stages) is set apart here too.
     """
 
-    doubts_first = True
-
     def __init__(self, run: Run, claims: Claims) -> None:
         self.claims = claims
         images = run.images
@@ -204,7 +202,10 @@ class Claimed(groups.ClusterCandidates):
         equal = digests[pairs["i"]] == digests[pairs["j"]]
         self.refuted = claims.equal_only & ~np.asarray(equal, bool)
         super().__init__(images, pairs, self._labels, claims.between, **run.rules)
-        confirmable = pairs[~self.refuted].merge(self.pairs, how="inner")
+        judged = pairs.assign(refuted=self.refuted).merge(self.pairs, how="inner")
+        ends = zip(judged["i"], judged["j"], strict=True)
+        self._refuted_of = dict(zip(ends, judged["refuted"], strict=True))
+        confirmable = judged[~judged["refuted"]][list(self.pairs.columns)]
         self.confirmable = self.stars_of(confirmable)
         everything = self.stars_of(self.pairs).components(np.inf)
         _, index, sizes = np.unique(everything, return_inverse=True, return_counts=True)
@@ -219,13 +220,18 @@ class Claimed(groups.ClusterCandidates):
 
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Say our own distance, and where it does not agree."""
-        bits = f"hamming_bits {groups.number(cut.values[k])}"
+        keeper, bits = int(cut.keepers[k]), f"hamming_bits {groups.number(cut.values[k])}"
         if self.is_confirmed(cut, k):
-            equal = self.digests[k] == self.digests[int(cut.keepers[k])]
+            equal = self.digests[k] == self.digests[keeper]
             return "claimed by Czkawka, the same bytes" if equal else f"claimed by Czkawka, {bits}"
-        if cut.values[k] <= cut.threshold:
+        refuted = self._refuted_of.get((min(k, keeper), max(k, keeper)))
+        if refuted is None:
+            return f"claimed by Czkawka in one group, but not with this keeper; {bits}"
+        if refuted:
             return f"claimed by Czkawka as a duplicate, but the bytes differ; {bits}"
-        return f"claimed by Czkawka, but {bits} is above {groups.number(cut.threshold)}"
+        if cut.values[k] > cut.threshold:
+            return f"claimed by Czkawka, but {bits} is above {groups.number(cut.threshold)}"
+        return f"claimed by Czkawka, but one of both is near images of several stages; {bits}"
 
     def disagreements(self, threshold: float) -> pd.DataFrame:
         """Return the claimed pairs that our own measure does not confirm, the farthest first."""

@@ -255,15 +255,16 @@ class Cut:
     reasons: dict[int, str]
     sizes: NDArray[np.int64] = field(repr=False)
     answered: set[int] = field(default_factory=set)  # stars that a person called no duplicates
+    urgency: NDArray[np.int64] | None = None  # of each star; the most urgent groups come first
 
     @cached_property
     def groups(self) -> list[Indices]:
-        """Members of each group, keeper first, then the nearest; groups by the keeper's path."""
+        """Members of each group, keeper first, then the nearest; groups by urgency and path."""
         inside = np.flatnonzero(self.stars >= 0)
         not_keeper = self.centres[inside] != inside
-        order = np.lexsort(
-            (inside, self.sign * self.values[inside], not_keeper, self.stars[inside])
-        )
+        stars = self.stars[inside]
+        urgency = np.zeros(len(stars)) if self.urgency is None else self.urgency[stars]
+        order = np.lexsort((inside, self.sign * self.values[inside], not_keeper, stars, -urgency))
         rows = inside[order]
         edges = np.flatnonzero(np.diff(self.stars[rows])) + 1
         return np.split(rows, edges) if len(rows) else []
@@ -304,8 +305,6 @@ class Candidates:
         What a person said is not a duplicate of each other: a group that lies inside one such set
         is not proposed again; with a new member it is.
     """
-
-    doubts_first = False  # whether reports begin with the groups that wait for a person
 
     def __init__(
         self,
@@ -696,6 +695,13 @@ class ClusterCandidates(Candidates):
         super().__init__(images, pairs, **rules)
         self.clusters = self.stars = Clusters(self.ranks, labels, between, self.confirmed)
 
+    def cut(self, threshold: float) -> Cut:
+        """Return groups, keepers and roles; those that leave most to a person come first."""
+        result = super().cut(threshold)
+        waiting = result.stars[result.roles == REVIEW]
+        result.urgency = np.bincount(waiting, minlength=len(result.stars)).astype(np.int64)
+        return result
+
     def confirmed(self, threshold: float, labels: Indices) -> Indices:
         """Return each image's keeper among confirmed pairs of its cluster, -1 where none is."""
         return np.full(len(labels), -1, np.int64)
@@ -710,6 +716,14 @@ class ClusterCandidates(Candidates):
         sure = self.clusters.confirmed(cut.threshold)[staged] == cut.keepers[staged]
         cut.roles[staged[~sure]] = REVIEW
         super()._hold_back(cut)
+
+    def _obey_marks(self, cut: Cut) -> None:
+        super()._obey_marks(cut)
+        confirmed = self.clusters.confirmed(cut.threshold)
+        for k in np.flatnonzero((cut.roles == STAGE) & (confirmed != cut.keepers)).tolist():
+            if self.marks[k] != "stage":  # its own keeper goes, by a person's mark
+                cut.roles[k] = REVIEW
+                cut.reasons[k] = "not confirmed with the image that a person keeps"
 
 
 _DTYPES = {"width": "int64", "height": "int64", "bytes": "int64", "value": "float64"}

@@ -38,6 +38,8 @@ from dedup_nb import (
 from dedup_nb.catalogue import ImageFile
 from dedup_nb.decisions import Decisions
 
+pd.set_option("display.max_colwidth", 100)  # paths are read to their end
+
 DEFAULT_KIND = phash.kind("phash", 64)  # made by every decode, since the first finder asks for it
 
 
@@ -672,18 +674,17 @@ class Foremost(Sequence[dict[str, Any]]):
 
     def __init__(self, views: Views) -> None:
         self.views = views
-        cut, doubts_first = views.cut, views.candidates.doubts_first
+        cut = views.cut
         staged = np.where(cut.roles == groups.STAGE, cut.sizes, 0)
         freed = [int(staged[rows].sum()) for rows in views._groups]
-        waiting = [int((cut.roles[rows] == groups.REVIEW).sum()) for rows in views._groups]
-        doubt = [doubts_first and count > 0 for count in waiting]
-        order = sorted(range(len(views)), key=lambda k: (-doubt[k], -freed[k], -waiting[k]))
+        urgent = cut.urgency if cut.urgency is not None else np.zeros(len(cut.stars))
+        waiting = [int(urgent[cut.stars[rows[0]]]) for rows in views._groups]
+        order = sorted(range(len(views)), key=lambda k: (-waiting[k], -freed[k]))
         self.places = order[: report.GROUPS_WITH_PICTURES]
         left = len(order) - len(self.places)
         more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
-        self.order = f"The groups that free most come first.{more}"
-        if any(doubt):
-            self.order = f"Groups that wait for a person come first.{more}"
+        first = "leave most to a person" if any(waiting) else "free most"
+        self.order = f"The groups that {first} come first.{more}"
 
     def __len__(self) -> int:
         return len(self.places)

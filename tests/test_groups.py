@@ -266,3 +266,53 @@ def test_every_staged_image_is_directly_near_a_keeper_that_stays():
             keeper = int(cut.keepers[k])
             assert cut.roles[keeper] in (groups.KEEPER, groups.PROTECTED)
             assert distance[min(k, keeper), max(k, keeper)] <= threshold
+
+
+def clustered(n, labels, confirmed, **rules):
+    """Clusters of images on a line, of which some pairs are confirmed."""
+
+    class Made(groups.ClusterCandidates):
+        def confirmed(self, threshold, labels):
+            return self.stars_of(confirmed).cut(threshold)[0]
+
+    table = images(*[(f"{k:02}.jpg", {}) for k in range(n)])
+    none = pairs(measure="gap_s").astype({"i": int, "j": int})
+    apart = lambda a, b: np.abs(a - b).astype(float)  # noqa: E731
+    return Made(table, none, lambda threshold: np.array(labels), apart, **rules)
+
+
+def test_a_cluster_waits_for_a_person_but_for_what_is_confirmed():
+    made = clustered(5, [0, 0, 0, 0, -1], pairs((1, 2, 3)))
+    assert roles(made, 8) == {
+        "01.jpg": ("keeper", "01.jpg"), "02.jpg": ("stage", "01.jpg"),
+        "00.jpg": ("review", "01.jpg"), "03.jpg": ("review", "01.jpg"),
+    }  # fmt: skip
+    assert set(made.table(made.cut(8)).component_id) == {groups.identifier("c", "00.jpg")}
+    assert [role for role, _ in roles(made, 2).values()] == ["keeper", "review", "review", "review"]
+
+
+def test_clusters_that_leave_most_to_a_person_come_first():
+    made = clustered(6, [0, 0, 2, 2, 2, -1], pairs((0, 1, 0)))
+    assert [rows.tolist() for rows in made.cut(8).groups] == [[2, 3, 4], [0, 1]]
+
+
+def test_every_image_staged_from_a_cluster_leaves_a_member_that_stays():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        n = 12
+        first = np.sort(rng.integers(0, 4, n))
+        labels = np.searchsorted(first, first)
+        labels = np.where(np.bincount(labels, minlength=n)[labels] > 1, labels, -1)
+        near = [(i, j, int(rng.integers(0, 12))) for i in range(n) for j in range(i + 1, n)
+                if labels[i] == labels[j] >= 0 and rng.random() < 0.3]  # fmt: skip
+        marks = rng.choice(np.array([None, None, "keep", "stage"], object), n).tolist()
+        confirmed = pairs(*near).astype({"i": int, "j": int})
+        made = clustered(n, labels, confirmed, marks=marks)
+        cut = made.cut(6)
+        for k in np.flatnonzero(cut.roles == groups.STAGE).tolist():
+            keeper = int(cut.keepers[k])
+            assert cut.roles[keeper] in (groups.KEEPER, groups.PROTECTED)
+            assert labels[keeper] == labels[k] >= 0
+            assert marks[k] == "stage" or (min(k, keeper), max(k, keeper)) in {
+                (i, j) for i, j, bits in near if bits <= 6
+            }

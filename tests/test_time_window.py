@@ -226,7 +226,7 @@ def test_results_tell_span_and_count_and_propose_nothing(tmp_path, library):
         "last": "2025-07-06 00:00:06", "stage": "stage2_upscaled", "roots": "mojo1, selected",
     }  # fmt: skip
     assert len(list(tables.read_csv(folder / "manifest.csv"))) == 0
-    assert "3 images in 9 s from 2025-07-05 23:59:57" in (folder / "report.html").read_text()
+    assert "9 s from 2025-07-05 23:59:57, stage2_upscaled" in (folder / "report.html").read_text()
     assert bursts.by_window(made, [3, 5]).to_dict("records") == [
         {"seconds": 3, "clusters": 0, "images in them": 0, "largest": 0, "longest span (s)": 0.0, "images to stage": 0},
         {"seconds": 5, "clusters": 1, "images in them": 3, "largest": 3, "longest span (s)": 9.0, "images to stage": 0},

@@ -81,6 +81,7 @@ def test_results_hold_what_they_promise(tmp_path, library):
     assert {path.name for path in folder.iterdir()} == names
     assert {p.name for p in run.folder.iterdir()} == {
         "run.json", "catalogue.csv", "catalogue.parquet", "not_images.csv", "decisions.jsonl", "10_phash",
+        "index.html",
     }  # fmt: skip
     rows = list(tables.read_csv(folder / "manifest.csv"))
     staged = [r["path"] for r in tables.read_csv(folder / "groups.csv") if r["role"] == "stage"]

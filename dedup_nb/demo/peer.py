@@ -40,8 +40,10 @@ def write_results(file: Path, folders: Sequence[Path], max_difference: int) -> i
     finder.set_similarity(max_difference)
     groups = [_members(distances) for distances in finder.find_similar_with_distances()]
     groups.sort(key=lambda members: str(members[0]["path"]))
-    file.unlink(missing_ok=True)
-    czkawka.write(file, groups)
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.unlink(missing_ok=True)
+    czkawka.write(fresh, groups)
+    fresh.replace(file)  # whoever reads it meanwhile reads a whole one
     return len(groups)
 
 
