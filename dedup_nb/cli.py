@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedup_nb import __version__
-from dedup_nb.refusals import StagingError
+from dedup_nb.staging.refusals import StagingError
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -155,7 +155,8 @@ def _add_stage(commands: Commands) -> None:
 
 
 def _stage(args: argparse.Namespace) -> int:
-    from dedup_nb import staging, telling
+    from dedup_nb import staging
+    from dedup_nb.staging import telling
 
     library, roots = _library_and_roots(args)
     plan = staging.read_manifest(args.manifest)
@@ -181,7 +182,7 @@ def _stage(args: argparse.Namespace) -> int:
 
 def _library_and_roots(args: argparse.Namespace) -> tuple[str, list[str] | None]:
     """Return what was named, else what run.json beside or above the manifest says."""
-    from dedup_nb.runinfo import library_of_run
+    from dedup_nb.staging.runinfo import library_of_run
 
     if args.library is not None:
         return args.library, args.root
@@ -201,7 +202,8 @@ def _add_recover(commands: Commands) -> None:
 
 
 def _recover(args: argparse.Namespace) -> int:
-    from dedup_nb import staging, telling
+    from dedup_nb import staging
+    from dedup_nb.staging import telling
 
     told = staging.recover(args.library, accept_lost=args.accept_lost)
     lines = list(telling.recovered_lines(told)) or ["nothing was unfinished"]
@@ -218,7 +220,8 @@ def _add_restore(commands: Commands) -> None:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from dedup_nb import staging, telling
+    from dedup_nb import staging
+    from dedup_nb.staging import telling
 
     told = staging.restore(
         args.library,
@@ -239,7 +242,8 @@ def _add_status(commands: Commands) -> None:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from dedup_nb import staging, telling
+    from dedup_nb import staging
+    from dedup_nb.staging import telling
 
     told = staging.status(args.library)
     _tell(telling.status_lines(told))
@@ -264,7 +268,8 @@ def _add_approve(commands: Commands) -> None:
 
 
 def _approve(args: argparse.Namespace) -> int:
-    from dedup_nb import staging, telling
+    from dedup_nb import staging
+    from dedup_nb.staging import telling
 
     if args.show_token:
         print(staging.approval_token(args.library, args.batch, permanent=args.permanent))
@@ -298,8 +303,9 @@ def _add_flag(commands: Commands) -> None:
 
 
 def _flag(args: argparse.Namespace) -> int:
-    from dedup_nb import staging, telling
-    from dedup_nb.runinfo import library_above
+    from dedup_nb import staging
+    from dedup_nb.staging import telling
+    from dedup_nb.staging.runinfo import library_above
 
     library = args.library or library_above(args.folders[0])
     inside = [Path(library, folder).is_dir() for folder in args.folders]

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from dedup_nb import staging, tables, telling
-from dedup_nb.refusals import StagingError
+from dedup_nb import staging, tables
+from dedup_nb.staging import telling
+from dedup_nb.staging.refusals import StagingError
 from dedup_nb.workbench import Run
 
 CROP = "crop"  # the folder whose pictures are flagged

@@ -14,9 +14,10 @@ import ipywidgets
 import pandas as pd
 from IPython.display import display
 
-from dedup_nb import report, runs, staging, tables, telling
-from dedup_nb.ledger import Intent, State, read_ledger
-from dedup_nb.library import Library
+from dedup_nb import report, runs, staging, tables
+from dedup_nb.staging import telling
+from dedup_nb.staging.ledger import Intent, State, read_ledger
+from dedup_nb.staging.library import Library
 from dedup_nb.store import Facts
 from dedup_nb.workbench import Run, Ticker, WrongInput
 

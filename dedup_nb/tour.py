@@ -22,11 +22,11 @@ from dedup_nb import (
     runs,
     staging,
     tables,
-    telling,
     time_window,
     workbench,
 )
 from dedup_nb.demo import peer
+from dedup_nb.staging import telling
 
 # folders of a run whose groups the truth is asked about
 FINDERS = {"10_phash": "pHash", "50_czkawka": "Czkawka's groups, confirmed by ours,"}

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dedup_nb import cli, safefs, staging
+from dedup_nb import cli, staging
+from dedup_nb.staging import safefs
 from dedup_nb.tables import write_csv
 
 Tree = dict[str, Any]

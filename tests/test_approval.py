@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import staging_kit as kit
 
-from dedup_nb import approval, staging
-from dedup_nb.journal import encode, parse
+from dedup_nb import staging
+from dedup_nb.staging import approval
+from dedup_nb.staging.journal import encode, parse
 
 FILES = {"k.png": "k", "a.png": "a", "a.yaml": "of a", "b.png": "b"}
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import staging_kit as kit
 
-from dedup_nb import library as rooms
 from dedup_nb import staging
+from dedup_nb.staging import library as rooms
 
 FILES = {
     "crop/a.png": "a",

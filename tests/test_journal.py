@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import staging_kit as kit
 
-from dedup_nb import journal, safefs, staging
-from dedup_nb.journal import Journal, Reserve, decode, encode, parse
-from dedup_nb.safefs import Spot
+from dedup_nb import staging
+from dedup_nb.staging import journal, safefs
+from dedup_nb.staging.journal import Journal, Reserve, decode, encode, parse
+from dedup_nb.staging.safefs import Spot
 
 HEADER = {"event": "header", "version": 1, "batch": "x"}
 DONE = {"event": "done", "intent": 1}

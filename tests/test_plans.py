@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import staging_kit as kit
 
-from dedup_nb import plans, staging
-from dedup_nb.plans import rounded_mtime
+from dedup_nb import staging
+from dedup_nb.staging import plans
+from dedup_nb.staging.plans import rounded_mtime
 
 FILES = {"photos/keep.png": "kept", "photos/a.png": "a", "photos/a.yaml": "a", "b.png": "b"}
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import staging_kit as kit
 
-from dedup_nb import batches, safefs, staging
+from dedup_nb import staging
+from dedup_nb.staging import batches, safefs
 
 FILES = {
     "photos/keep.png": "kept",

@@ -13,7 +13,8 @@ import pytest
 import staging_kit as kit
 from test_staging_kills import Scene, no_exclusive_rename, nothing, points
 
-from dedup_nb import safefs, staging
+from dedup_nb import staging
+from dedup_nb.staging import safefs
 
 ERRORS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EPERM, errno.EXDEV, errno.EMFILE]
 WORKS = ["stage", "restore", "recover", "stage by links", "stage by copies", "restore by copies"]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import staging_kit as kit
 
-from dedup_nb import safefs, staging
+from dedup_nb import staging
+from dedup_nb.staging import safefs
 
 FILES = {
     "photos/keep.png": "kept",

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup_nb import staging
-from dedup_nb.ledger import read_ledger
-from dedup_nb.library import Library
+from dedup_nb.staging.ledger import read_ledger
+from dedup_nb.staging.library import Library
 
 FOLDERS = ["", "mojo1/", "selected/deep/"]
 COMPANIONS = ["{stem}.yaml", "{stem}.caption", "{stem}.png.xmp", "._{stem}.png"]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dedup_nb.bundles import folded
-from dedup_nb.refusals import WRONG_INPUT, Refused, StagingError
-from dedup_nb.safefs import Parts, split_path
+from dedup_nb.staging.refusals import WRONG_INPUT, Refused, StagingError
+from dedup_nb.staging.safefs import Parts, split_path
 from dedup_nb.tables import read_csv, shown
 
 REVIEW_DUPES, DELETE_REVIEW, CLUSTERS = "_review_dupes", "delete_review", "_clusters"

@@ -7,15 +7,15 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dedup_nb import safefs
-from dedup_nb.batches import GROUP_BUNDLES
-from dedup_nb.homing import Conflict, Found, Place, send_home, survey, sync
-from dedup_nb.journal import Journal, Record, Reserve
-from dedup_nb.ledger import Batch, Intent, Ledger, State
-from dedup_nb.library import Library, utc_now
-from dedup_nb.recovery import end_record, made_staging, remove_made_folders
-from dedup_nb.refusals import REFUSED, WRONG_INPUT, Refusal, Refused, StagingError, by_errno
-from dedup_nb.safefs import Folders, Parts, Spot, Stop
+from dedup_nb.staging import safefs
+from dedup_nb.staging.batches import GROUP_BUNDLES
+from dedup_nb.staging.homing import Conflict, Found, Place, send_home, survey, sync
+from dedup_nb.staging.journal import Journal, Record, Reserve
+from dedup_nb.staging.ledger import Batch, Intent, Ledger, State
+from dedup_nb.staging.library import Library, utc_now
+from dedup_nb.staging.recovery import end_record, made_staging, remove_made_folders
+from dedup_nb.staging.refusals import REFUSED, WRONG_INPUT, Refusal, Refused, StagingError, by_errno
+from dedup_nb.staging.safefs import Folders, Parts, Spot, Stop
 
 
 @dataclass

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from dedup_nb.formats import HEAD_BYTES
-from dedup_nb.refusals import Refused
+from dedup_nb.staging.refusals import Refused
 from dedup_nb.tables import shown
 
 CHUNK_BYTES = 1 << 20

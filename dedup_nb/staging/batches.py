@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dedup_nb import __version__, safefs
-from dedup_nb.examine import Examiner, Ready
-from dedup_nb.homing import Conflict, Place, drop_temporaries, send_home, survey, sync
-from dedup_nb.journal import Journal, Record, Reserve
-from dedup_nb.ledger import Intent, Ledger, StagedFile, State, intent_record
-from dedup_nb.library import Library, new_batch_id, utc_now
-from dedup_nb.plans import Plan, Row
-from dedup_nb.recovery import end_record, remove_empty
-from dedup_nb.refusals import Refusal, Refused, StagingError, by_errno
-from dedup_nb.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
+from dedup_nb import __version__
+from dedup_nb.staging import safefs
+from dedup_nb.staging.examine import Examiner, Ready
+from dedup_nb.staging.homing import Conflict, Place, drop_temporaries, send_home, survey, sync
+from dedup_nb.staging.journal import Journal, Record, Reserve
+from dedup_nb.staging.ledger import Intent, Ledger, StagedFile, State, intent_record
+from dedup_nb.staging.library import Library, new_batch_id, utc_now
+from dedup_nb.staging.plans import Plan, Row
+from dedup_nb.staging.recovery import end_record, remove_empty
+from dedup_nb.staging.refusals import Refusal, Refused, StagingError, by_errno
+from dedup_nb.staging.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
 from dedup_nb.tables import shown
 
 GROUP_BUNDLES = 64  # intents in one sync, at most

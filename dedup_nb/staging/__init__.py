@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dedup_nb import safefs
-from dedup_nb.approval import (
+from dedup_nb.bundles import FolderBundles, bundle_members
+from dedup_nb.staging import safefs
+from dedup_nb.staging.approval import (
     Approved,
     Approving,
     batch_to_approve,
@@ -23,18 +24,17 @@ from dedup_nb.approval import (
     to_trash,
     token_of,
 )
-from dedup_nb.batches import BatchRun, BatchStopped, Counts
-from dedup_nb.bundles import FolderBundles, bundle_members
-from dedup_nb.examine import AlreadyStaged, Examiner
-from dedup_nb.flags import Flagged, flag_folders
-from dedup_nb.interrupts import flagged_interrupts
-from dedup_nb.journal import Reserve
-from dedup_nb.ledger import OPEN, Batch, Intent, Ledger, State, read_ledger
-from dedup_nb.library import Library, clean_roots, describe_holder, holder_of, locked
-from dedup_nb.library import unlock as remove_lock_file
-from dedup_nb.plans import MANIFEST_COLUMNS, PRIVATE, STAGING, Plan, plan_of, read_manifest
-from dedup_nb.recovery import Recovered, need_finished, recover_ledger
-from dedup_nb.refusals import (
+from dedup_nb.staging.batches import BatchRun, BatchStopped, Counts
+from dedup_nb.staging.examine import AlreadyStaged, Examiner
+from dedup_nb.staging.flags import Flagged, flag_folders
+from dedup_nb.staging.interrupts import flagged_interrupts
+from dedup_nb.staging.journal import Reserve
+from dedup_nb.staging.ledger import OPEN, Batch, Intent, Ledger, State, read_ledger
+from dedup_nb.staging.library import Library, clean_roots, describe_holder, holder_of, locked
+from dedup_nb.staging.library import unlock as remove_lock_file
+from dedup_nb.staging.plans import MANIFEST_COLUMNS, PRIVATE, STAGING, Plan, plan_of, read_manifest
+from dedup_nb.staging.recovery import Recovered, need_finished, recover_ledger
+from dedup_nb.staging.refusals import (
     REFUSED,
     WRONG_INPUT,
     Locked,
@@ -43,8 +43,8 @@ from dedup_nb.refusals import (
     StagingError,
     by_errno,
 )
-from dedup_nb.restoring import Restored, Restoring, Scope, batches_in, chosen
-from dedup_nb.safefs import Folders, Parts
+from dedup_nb.staging.restoring import Restored, Restoring, Scope, batches_in, chosen
+from dedup_nb.staging.safefs import Folders, Parts
 
 __all__ = [
     "MANIFEST_COLUMNS",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dedup_nb.approval import Approved
-from dedup_nb.flags import Flagged
-from dedup_nb.plans import Plan
-from dedup_nb.recovery import Recovered
-from dedup_nb.refusals import Refusal
-from dedup_nb.restoring import Restored
 from dedup_nb.staging import BatchStatus, Result, Status
+from dedup_nb.staging.approval import Approved
+from dedup_nb.staging.flags import Flagged
+from dedup_nb.staging.plans import Plan
+from dedup_nb.staging.recovery import Recovered
+from dedup_nb.staging.refusals import Refusal
+from dedup_nb.staging.restoring import Restored
 from dedup_nb.tables import shown
 
 REFUSALS_SHOWN = 50

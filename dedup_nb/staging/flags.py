@@ -8,14 +8,15 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dedup_nb import __version__, safefs
+from dedup_nb import __version__
 from dedup_nb.bundles import folded
 from dedup_nb.formats import stem, suffix
-from dedup_nb.journal import Journal, Reserve
-from dedup_nb.library import Library, clean_roots, new_batch_id, utc_now
-from dedup_nb.plans import OURS
-from dedup_nb.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
-from dedup_nb.safefs import Parts, Spot
+from dedup_nb.staging import safefs
+from dedup_nb.staging.journal import Journal, Reserve
+from dedup_nb.staging.library import Library, clean_roots, new_batch_id, utc_now
+from dedup_nb.staging.plans import OURS
+from dedup_nb.staging.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
+from dedup_nb.staging.safefs import Parts, Spot
 from dedup_nb.tables import shown
 
 MARKER = ".cropped"

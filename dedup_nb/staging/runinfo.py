@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dedup_nb.refusals import WRONG_INPUT, StagingError
+from dedup_nb.staging.refusals import WRONG_INPUT, StagingError
 
 
 def library_of_run(manifest: str | Path) -> tuple[str, list[str]]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from dedup_nb import journal, safefs
-from dedup_nb.journal import Contents, Record
-from dedup_nb.library import Library
-from dedup_nb.plans import CLUSTERS, OURS, STAGING
-from dedup_nb.refusals import Refused
-from dedup_nb.safefs import Parts, Spot, split_path
+from dedup_nb.staging import journal, safefs
+from dedup_nb.staging.journal import Contents, Record
+from dedup_nb.staging.library import Library
+from dedup_nb.staging.plans import CLUSTERS, OURS, STAGING
+from dedup_nb.staging.refusals import Refused
+from dedup_nb.staging.safefs import Parts, Spot, split_path
 
 BATCH_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

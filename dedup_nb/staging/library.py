@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dedup_nb import safefs
-from dedup_nb.plans import OURS, PRIVATE
-from dedup_nb.refusals import WRONG_INPUT, Locked, Refused, StagingError
-from dedup_nb.safefs import Parts, Spot
+from dedup_nb.staging import safefs
+from dedup_nb.staging.plans import OURS, PRIVATE
+from dedup_nb.staging.refusals import WRONG_INPUT, Locked, Refused, StagingError
+from dedup_nb.staging.safefs import Parts, Spot
 
 JOURNAL_FOLDER: Parts = (PRIVATE, "journal")
 LOCK = "lock"

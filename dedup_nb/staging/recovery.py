@@ -7,14 +7,22 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dedup_nb import safefs
-from dedup_nb.homing import Conflict, Found, Place, drop_temporaries, send_home, survey, sync
-from dedup_nb.journal import Journal, Record, Reserve
-from dedup_nb.ledger import OPEN, Batch, Intent, Ledger, State
-from dedup_nb.library import Library, utc_now
-from dedup_nb.plans import STAGING
-from dedup_nb.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
-from dedup_nb.safefs import Folders, Parts, Spot
+from dedup_nb.staging import safefs
+from dedup_nb.staging.homing import (
+    Conflict,
+    Found,
+    Place,
+    drop_temporaries,
+    send_home,
+    survey,
+    sync,
+)
+from dedup_nb.staging.journal import Journal, Record, Reserve
+from dedup_nb.staging.ledger import OPEN, Batch, Intent, Ledger, State
+from dedup_nb.staging.library import Library, utc_now
+from dedup_nb.staging.plans import STAGING
+from dedup_nb.staging.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
+from dedup_nb.staging.safefs import Folders, Parts, Spot
 from dedup_nb.tables import shown
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dedup_nb import safefs
-from dedup_nb.safefs import Folders, Parts, Spot
+from dedup_nb.staging import safefs
+from dedup_nb.staging.safefs import Folders, Parts, Spot
 
 VERSION = 1
 RESERVE = "reserve"
