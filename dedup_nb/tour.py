@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
@@ -131,7 +132,12 @@ def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> li
         table = made.table(made.cut(truth["seconds"]))
         found = [list(part) for _, part in table.groupby("component_id")["path"]]
         lines.append(_compared(f"Time windows of {truth['seconds']} s, {mode}", found, truth[mode]))
-    return lines
+    exposed = bursts.Stamps(run, "exif")
+    read = dict(zip(exposed.paths, exposed.times_us // 10**6, strict=True))
+    times = [datetime.fromisoformat(text) for text in truth["exif"].values()]
+    true = dict(zip(truth["exif"], time_window.microseconds(times) // 10**6, strict=True))
+    right = sum(read.get(path) == time for path, time in true.items())
+    return [*lines, f"Times of exposure: {right} of {len(true)} read right"]
 
 
 def _compared(name: str, found: list[list[str]], true: list[list[str]]) -> str:
