@@ -21,6 +21,7 @@ from PIL import Image
 from dedup_nb import images
 
 SECONDS_PER_IMAGE = 60.0
+START_SECONDS = 120.0  # a worker may take to begin, on a busy machine
 MEMORY_BYTES = 6 * 2**30
 
 # One thread each; and glibc keeps freed memory for the next picture, which saves a tenth.
@@ -31,6 +32,8 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**25),
 }
+
+READY = "ready"  # a worker's greeting; the clock of its first file starts then
 
 Size = images.Size
 
@@ -105,6 +108,7 @@ class _Worker:
                 env=os.environ | WORKER_ENVIRONMENT,
             )
         self.link: Connection = Connection(ours.detach())
+        self.ready = False
 
     def start(
         self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Size, ...], float]
@@ -122,7 +126,8 @@ class _Worker:
         return True
 
     def late(self, seconds: float) -> bool:
-        return time.monotonic() - self.started > seconds
+        limit = seconds if self.ready else seconds + START_SECONDS
+        return time.monotonic() - self.started > limit
 
     def answer(
         self, known: Callable[[str], bool], ready: bool, seconds: float
@@ -134,6 +139,9 @@ class _Worker:
             message: images.Measured | str = self.link.recv()
             if isinstance(message, images.Measured):
                 return message
+            if message == READY:
+                self.ready, self.started = True, time.monotonic()
+                return None
             self.sha256 = message
             have = known(message)
             self.link.send(not have)
@@ -161,6 +169,7 @@ def _serve(link: Connection) -> None:
     """Answer one file after the other until the parent goes away."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
+    link.send(READY)
     while True:
         try:
             path, sizes, max_pixels = link.recv()
