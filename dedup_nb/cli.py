@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DONE, FAILED, WRONG_INPUT, REFUSED, LOCKED = range(5)  # exit statuses
+INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -378,4 +379,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"dedup-nb {args.command}: {error}", file=sys.stderr)
         return WRONG_INPUT
+    except KeyboardInterrupt:  # before or after the moves, which only note that they shall stop
+        print(f"dedup-nb {args.command}: stopped by a person", file=sys.stderr)
+        return INTERRUPTED
     return status

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dedup_nb.bundles import FolderBundles, folded, is_apple_double
-from dedup_nb.formats import image_format
+from dedup_nb.formats import IMAGE_SUFFIXES, image_format, stem, suffix
+from dedup_nb.names import find_series, parse, series_id
 from dedup_nb.staging import safefs
 from dedup_nb.staging.ledger import KeeperSeen, Ledger
 from dedup_nb.staging.library import Library, inside
@@ -198,7 +199,11 @@ class Examiner:
         own = {row.src for row, _ in files if row.covers is None}
         for path in sorted(own - needed):
             raise Refused("not_a_member", f"{shown(path)} belongs to no image of its bundle", path)
-        missing = {path for path in needed - planned_paths if not self._shared_elsewhere(path, own)}
+        missing = {
+            path
+            for path in needed - planned_paths
+            if not self._shared_elsewhere(folders, path, own)
+        }
         if missing:
             raise self._why_missing(folders, planned, missing)
         return alone
@@ -213,8 +218,12 @@ class Examiner:
         above = f"{folder}/" if folder else ""
         return {above + member for member in bundles.members(name) if member in bundles.present}
 
-    def _shared_elsewhere(self, path: str, images: set[str]) -> bool:
-        return not images.isdisjoint(self.plan.shared.get(path, ()))
+    def _shared_elsewhere(self, folders: Folders, path: str, images: set[str]) -> bool:
+        """Tell whether a missing member is a sidecar that the plan moves with all it covers."""
+        covers = self.plan.shared.get(path, ())
+        return not images.isdisjoint(covers) and all(
+            image in self.plan.condemned or _look(folders, image) is None for image in covers
+        )
 
     def _why_missing(self, folders: Folders, planned: PlannedBundle, missing: set[str]) -> Refused:
         for path in sorted(missing):
@@ -254,7 +263,11 @@ class Examiner:
         if any(row is image for image, _ in images):
             raise Refused("shared_stays", f"{shown(row.src)} is an image, no sidecar", row.src)
         together = self.staged_now | {other.src for other in planned.rows}
-        covers = row.covers or ()
+        together |= {path for path in self.ledger.away if self._staged_by_this_plan(path)}
+        covers = sorted({*(row.covers or ()), *self._series_of(folders, row.src)})
+        if not _is_sidecar_of(row.src, covers):
+            what = f"{shown(row.src)} is named after none of the images that it should cover"
+            raise Refused("shared_stays", what, row.src)
         for path in covers:
             if path in together:
                 continue
@@ -269,6 +282,25 @@ class Examiner:
             if owner not in together:
                 what = f"{shown(row.src)} belongs to {shown(owner)}, which stays"
                 raise Refused("shared_stays", what, row.src)
+
+    def _staged_by_this_plan(self, path: str) -> bool:
+        """Tell whether an earlier call with this very plan, cut short, has staged an image."""
+        batch = self.ledger.batches.get(self.ledger.away[path].batch)
+        plan = batch.header.get("plan") if batch else None
+        return bool(self.plan.sha256) and plan == self.plan.sha256
+
+    def _series_of(self, folders: Folders, path: str) -> list[str]:
+        """Return the images of the series that a sidecar's name is the id of, gone or not."""
+        folder, _, name = path.rpartition("/")
+        gone = {*self.plan.condemned, *self.ledger.away}
+        names = {other.rpartition("/")[2] for other in gone if other.rpartition("/")[0] == folder}
+        names |= self._names(folders, split_path(path)[:-1]).present
+        images = sorted(image for image in names if suffix(image) in IMAGE_SUFFIXES)
+        for run in find_series(images):
+            stamp = parse(images[run[0]]).stamp
+            if stamp is not None and series_id(stamp) == stem(name):
+                return [f"{folder}/{images[k]}" if folder else images[k] for k in run]
+        return []
 
     def _owners(self, folders: Folders, path: str) -> list[str]:
         """Return the images at home whose own companion a file is."""
@@ -336,8 +368,12 @@ class Examiner:
         return keeper.nlink == 1 or parts[-1] not in self._names(folders, parts[:-1]).present
 
     def recheck(self, ready: Ready) -> None:
-        """Refuse, right before it moves, a bundle whose keepers no longer stand as examined."""
+        """Refuse, right before it moves, a bundle that is not as examined any more.
+
+        Its keepers must stand as they did, and no companion may have come.
+        """
         with Folders(self.library.fd) as folders:
+            self._check_newcomers(folders, ready)
             for path, known in ready.keepers.items():
                 status = _look(folders, path)
                 if status is None or not stat.S_ISREG(status.st_mode):
@@ -348,6 +384,18 @@ class Examiner:
                     now = again if again is not None else now
                 if now.identity != known.identity or now.sha256 != known.sha256:
                     raise _keeper(path, "was changed just now")
+
+    def _check_newcomers(self, folders: Folders, ready: Ready) -> None:
+        planned = {row.src for row, _ in ready.files}
+        for folder in {split_path(row.src)[:-1] for row, _ in ready.files}:
+            names = frozenset(safefs.list_names(folders.fd(folder)))
+            come = names - self._names(folders, folder).present
+            for name in sorted(names) if come else ():
+                if "/".join((*folder, name)) not in planned:
+                    continue
+                for member in FolderBundles({*come, name}).members(name)[1:]:
+                    path = "/".join((*folder, member))
+                    raise Refused("stale", f"{shown(path)} appeared just now", path)
 
     def _check_not_a_keeper(self, folders: Folders, row: Row, seen: Seen) -> None:
         """Refuse a file that something staged, or approved, relies on."""
@@ -382,6 +430,20 @@ class Examiner:
         except Refused:
             return False
         return keeper.sha256 == seen.sha256 and not self.same_entry(folders, path, keeper, seen)
+
+
+def _is_sidecar_of(path: str, covers: Sequence[str]) -> bool:
+    """Tell whether a shared sidecar lies beside what it covers and is named after one of them.
+
+    Nothing else may leave without a keeper of its own: a list of paths is only a claim.
+    """
+    folder, _, name = path.rpartition("/")
+    names = [image.rpartition("/")[2] for image in covers]
+    beside = all(image.rpartition("/")[0] == folder for image in covers)
+    root = stem(name)
+    return beside and any(
+        image.startswith(root) and not image[len(root) : len(root) + 1].isalnum() for image in names
+    )
 
 
 def _keeper(path: str, what: str) -> Refused:

@@ -76,9 +76,13 @@ def _folders_below(library: Library, root: Parts) -> Iterator[tuple[Parts, list[
                 status = safefs.look(Spot(fd, name))
                 if status is None:
                     continue
-                if not stat.S_ISDIR(status.st_mode):
+                if stat.S_ISREG(status.st_mode):
                     files.append(name)
-                elif not name.startswith(".") and folded(name) not in OURS:
+                elif (
+                    stat.S_ISDIR(status.st_mode)
+                    and not name.startswith(".")
+                    and folded(name) not in OURS
+                ):
                     waiting.append((*folder, name))
         finally:
             os.close(fd)

@@ -286,7 +286,15 @@ def _file(batch: str, entry: dict[str, Any]) -> StagedFile:
 
 
 def intent_record(intent: Intent) -> Record:
-    """Return an intent as its journal record."""
+    """Return an intent as its journal record.
+
+    Raises
+    ------
+    ValueError
+        If the reader would not take it back; then nothing may move.
+    """
+    for file in intent.files:
+        _file(intent.batch, file._asdict())
     first = intent.keepers[0] if intent.keepers else None
     return {
         "event": "intent",

@@ -40,6 +40,8 @@ class Library:
     """A library folder that is open; every path is relative to it."""
 
     def __init__(self, path: str | Path) -> None:
+        if not str(path):
+            raise StagingError("the library has no name; name its folder", WRONG_INPUT)
         self.path = Path(path).absolute()
         try:
             self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -225,7 +227,7 @@ def read_lock_file(spot: Spot) -> dict[str, Any] | None:
         return {}
     try:
         holder = json.loads(os.read(fd, 4096)) if stat.S_ISREG(os.fstat(fd).st_mode) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     finally:
         os.close(fd)

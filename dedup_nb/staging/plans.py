@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -155,6 +156,8 @@ def plan_of(rows: Iterable[Mapping[str, str]]) -> Plan:
 
 
 def _file_digest(path: Path) -> tuple[str, int]:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"{path} is no regular file; name the manifest.csv of a report")
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return digest, os.fstat(file.fileno()).st_mtime_ns
@@ -205,8 +208,8 @@ def _row(cells: Mapping[str, str]) -> Row:
     src, keeper = cells["src"], cells["keeper"]
     _refuse_ours(split_path(src), src)
     staging, folder = _destination(cells["dst"], src, cells["group"])
-    if folder:
-        split_path(folder)
+    if folder and len(split_path(folder)) != 1:
+        raise Refused("bad_dst", f"{shown(folder)!r} is no name of one folder", src)
     covers = _covers(cells.get("covers") or "", src)
     if keeper:
         _refuse_ours(split_path(keeper), keeper)

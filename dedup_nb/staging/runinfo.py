@@ -31,7 +31,7 @@ def _read(path: Path) -> tuple[str, list[str]]:
     try:
         said = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         library, roots = said["library"], said["roots"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _wrong(path) from error
     roots_are_text = isinstance(roots, list) and all(isinstance(root, str) for root in roots)
     if not isinstance(library, str) or not Path(library).is_absolute() or not roots_are_text:
