@@ -35,12 +35,12 @@ WORKER_ENVIRONMENT = {
 
 READY = "ready"  # a worker's greeting; the clock of its first file starts then
 
-Size = images.Size
+Raster = images.Raster
 
 
 def measure_all(
     paths: Sequence[bytes],
-    sizes: Sequence[Size],
+    sizes: Sequence[Raster],
     *,
     known: Callable[[str], bool] = lambda sha256: False,
     workers: int | None = None,
@@ -111,7 +111,7 @@ class _Worker:
         self.ready = False
 
     def start(
-        self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Size, ...], float]
+        self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Raster, ...], float]
     ) -> bool:
         """Hand over the next file; False when there is none left."""
         if numbered is None:

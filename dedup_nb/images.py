@@ -16,6 +16,7 @@ from typing import Any
 
 import kornia_rs.io
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from dedup_nb import formats
@@ -30,7 +31,13 @@ TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
 FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
 
+TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
+LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
+UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
+MOST_TRIMMED = 0.4  # of a side, from either end
+
 Size = tuple[int, int]  # width, height in pixels
+Raster = Size | str  # a grey picture of a size, or one of the two above
 
 
 @dataclass
@@ -50,7 +57,8 @@ class Measured:
     contrast : float
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
-        Grey pictures of the sizes that were asked for, row by row.
+        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA` and
+        `TRIMMED_CHROMA`.
     exposure : str
         What EXIF tells of the exposure; see `exposure`.
     thumbnail : bytes
@@ -67,7 +75,7 @@ class Measured:
     animated: bool = False
     contrast: float = 0.0
     exposure: str = ""
-    rasters: dict[Size, bytes] = field(default_factory=dict)
+    rasters: dict[Raster, bytes] = field(default_factory=dict)
     thumbnail: bytes = b""
 
 
@@ -97,7 +105,7 @@ def sha256(data: bytes) -> str:
 
 
 def measure(
-    data: bytes, name: str, sizes: Sequence[Size], max_pixels: float = MAX_PIXELS
+    data: bytes, name: str, sizes: Sequence[Raster], max_pixels: float = MAX_PIXELS
 ) -> Measured:
     """Decode one picture and return what reports need of it; a bad file never raises.
 
@@ -108,7 +116,7 @@ def measure(
     name : str
         Its name; only camera raw files are told by it.
     sizes : sequence of (width, height)
-        Grey rasters to make.
+        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
     """
@@ -136,7 +144,7 @@ def _undecodable(found: str, data: bytes) -> str:
     return f"{found} is recognised but not decoded here"
 
 
-def _fill(measured: Measured, data: bytes, sizes: Sequence[Size], max_pixels: float) -> None:
+def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: float) -> None:
     opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
     width, height = opened.size
     measured.width, measured.height = width, height
@@ -155,7 +163,10 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Size], max_pixels: fl
     small = _flattened(small)
     measured.animated = _animated(opened)
     grey = small.convert("L")
-    measured.rasters = {size: _raster(grey, size) for size in sizes}
+    measured.rasters = {
+        size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size)
+        for size in sizes
+    }
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
@@ -264,6 +275,41 @@ def _animated(opened: Image.Image) -> bool:
 
 def _raster(grey: Image.Image, size: Size) -> bytes:
     return grey.resize(size, Image.Resampling.LANCZOS).tobytes()
+
+
+def _trimmed(picture: Image.Image, grey: Image.Image, what: str) -> bytes:
+    """Return the picture without uniform borders: its luma, or its Cb and Cr."""
+    box = content_box(np.asarray(grey))
+    if what == TRIMMED_LUMA:
+        return grey.resize((LUMA_PX, LUMA_PX), Image.Resampling.LANCZOS, box).tobytes()
+    planes = picture.convert("RGB").convert("YCbCr").split()[1:]
+    size = (CHROMA_PX, CHROMA_PX)
+    return b"".join(p.resize(size, Image.Resampling.BOX, box).tobytes() for p in planes)
+
+
+def content_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return where a grey picture lies inside its uniform borders: left, top, right, bottom.
+
+    A border is made of whole lines of one tone, at most `MOST_TRIMMED` of the side; the line in
+    which border and picture are blended goes with it. A flat picture is all picture.
+    """
+    height, width = grey.shape
+    top, bottom = _border(grey), _border(grey[::-1])
+    left, right = _border(grey.T), _border(grey.T[::-1])
+    if float(np.ptp(grey)) <= UNIFORM_SPREAD:
+        return 0, 0, width, height
+    return left, top, width - right, height - bottom
+
+
+def _border(grey: NDArray[np.uint8]) -> int:
+    """Count the lines at the start of a picture that have the one tone of the first."""
+    lines = grey[: int(MOST_TRIMMED * len(grey))].astype(np.int16)
+    if not len(lines):
+        return 0
+    tone = int(np.median(lines[0]))
+    uniform = np.abs(lines - tone).max(axis=1) <= UNIFORM_SPREAD // 2
+    count = len(lines) if uniform.all() else int(np.argmin(uniform))
+    return min(count + 1, len(lines)) if count else 0
 
 
 def _contrast(raster: bytes) -> float:

@@ -16,6 +16,7 @@ from dedup_nb.store import Facts, FileKey, Store
 
 BATCH = 64  # pictures whose results are kept in one transaction
 
+Rasters = dict[images.Raster, bytes]  # of one picture
 Progress = Callable[[int, int], None]  # done, of how many
 
 
@@ -27,8 +28,8 @@ class Kind:
     """
 
     name: str
-    sizes: tuple[images.Size, ...]
-    encode: Callable[[Sequence[dict[images.Size, bytes]]], list[bytes]]
+    sizes: tuple[images.Raster, ...]
+    encode: Callable[[Sequence[Rasters]], list[bytes]]
 
 
 def measure_files(

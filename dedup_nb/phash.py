@@ -15,7 +15,7 @@ import scipy.fftpack
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedup_nb.measures import Kind
+from dedup_nb.measures import Kind, Rasters
 
 Size = tuple[int, int]
 Hashes = NDArray[np.uint8]
@@ -53,7 +53,7 @@ def kind(name: str, hash_bits: int) -> Kind:
     side = 8 if hash_bits == 64 else 16
     sizes = _raster_sizes(name, side)  # upright, and turned by a quarter
 
-    def encode(pictures: Sequence[dict[Size, bytes]]) -> list[bytes]:
+    def encode(pictures: Sequence[Rasters]) -> list[bytes]:
         columns = [
             hash_rasters(name, _oriented(pictures, sizes[quarter % 2], mirror, quarter))
             for quarter in range(4)
@@ -72,7 +72,7 @@ def _raster_sizes(name: str, side: int) -> tuple[Size, Size]:
 
 
 def _oriented(
-    pictures: Sequence[dict[Size, bytes]], size: Size, mirror: bool, quarter: int
+    pictures: Sequence[Rasters], size: Size, mirror: bool, quarter: int
 ) -> NDArray[np.uint8]:
     width, height = size
     stack = np.frombuffer(b"".join(p[size] for p in pictures), np.uint8)

@@ -21,6 +21,7 @@ ROOMS = {
     "catalogue": BASE,
     "phash": {"measures"},
     "time_window": set(),
+    "embeddings": {"images", "measures"},
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
