@@ -22,6 +22,7 @@ ROOMS = {
     "phash": {"measures"},
     "time_window": set(),
     "embeddings": {"images", "measures"},
+    "index": set(),
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
@@ -79,7 +80,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window"):
+    for module in ("groups", "time_window", "index"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 

@@ -1,0 +1,252 @@
+"""Vectors -> pairs above a cosine similarity, and the nearest neighbours of each.
+
+Pairs are exact: found by a matrix product with a margin, then computed again in float64 in one
+fixed order and rounded, so that the same vectors give the same bytes on any number of threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numba
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+MAX_PAIRS = 20_000_000
+DECIMALS = 4  # of a cosine
+STEPS = 10**DECIMALS
+MARGIN = 1e-4  # of float32 products, and half a step of rounding
+BLOCK_VALUES = 8_000_000  # of a matrix product at once
+PROJECTED = 64  # principal components that bound a cosine
+WORTHWHILE_N, WORTHWHILE_D = 4_000, 160  # a bound is looked for from here on
+MOST_DOUBTED = 0.02  # of all pairs may be left by the bound, or it is not worth it
+SAMPLE = 256
+
+
+def near_pairs(
+    embeddings: Vectors,
+    floor: float,
+    max_pairs: int = MAX_PAIRS,
+    rows: NDArray[np.int64] | None = None,
+) -> tuple[pd.DataFrame, float]:
+    """Find all pairs whose cosine similarity is at least `floor`; exact.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
+        Of unit length. With orientations, a pair's cosine is the largest over those of the second
+        picture.
+    floor : float
+        Loosest cosine kept, inclusive; cosines are rounded to four decimals before.
+    max_pairs : int
+        Where more pairs than this lie above `floor`, a tighter bound is used.
+    rows : ndarray of int64, shape (n,), optional
+        Ascending numbers to name the vectors by, such as catalogue rows; their places by default.
+
+    Returns
+    -------
+    pairs : DataFrame
+        Columns `i < j` (`rows`) and `cosine`, sorted by i, then j.
+    bound : float
+        The cosine down to which the pairs are complete: `floor`, or more where `max_pairs` stopped
+        it. Above 1 if even equal vectors are more than `max_pairs`; there are no pairs then.
+    """
+    turned = _turned(embeddings)
+    found = _Found(floor, max_pairs)
+    search = _search(turned, floor)
+    n = len(turned)
+    start = 0
+    while start < n - 1:
+        stop = min(n, start + max(1, BLOCK_VALUES // (n - start)))
+        i, j = search.above(start, stop, found.bound - MARGIN)
+        found.add(i, j, _cosines(turned, i, j))
+        start = stop
+    pairs = found.pairs()
+    if rows is not None:
+        pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
+    return pairs, found.bound
+
+
+def nearest(embeddings: Vectors, k: int, rows: NDArray[np.int64] | None = None) -> pd.DataFrame:
+    """Return the k nearest neighbours of each vector, by FAISS's exact search.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
+        As `near_pairs` takes them.
+    k : int
+        Neighbours of each, itself left out; all others where there are fewer.
+    rows : ndarray of int64, shape (n,), optional
+        Numbers to name the vectors by; their places by default.
+
+    Returns
+    -------
+    DataFrame
+        Columns `i`, `rank` (1 is the nearest), `j` and `cosine`, sorted by i and rank.
+    """
+    turned = _turned(embeddings)
+    n, n_turns, d = turned.shape
+    if n < 2:
+        return pd.DataFrame({"i": [], "rank": [], "j": [], "cosine": []}).astype(
+            {"i": "int64", "rank": "int64", "j": "int64", "cosine": "float64"}
+        )
+    flat = faiss.IndexFlatIP(d)
+    flat.add(np.ascontiguousarray(turned.reshape(n * n_turns, d)))
+    depth = min(n * n_turns, (k + 1) * n_turns)
+    _, places = flat.search(np.ascontiguousarray(turned[:, 0]), depth)
+    table = pd.DataFrame({"i": np.repeat(np.arange(n), depth), "j": places.ravel() // n_turns})
+    table = table[table["i"] != table["j"]].drop_duplicates(["i", "j"])
+    table["cosine"] = _cosines(turned, table["i"].to_numpy(), table["j"].to_numpy())
+    table = table.sort_values(["i", "cosine", "j"], ascending=[True, False, True])
+    table["rank"] = table.groupby("i").cumcount() + 1
+    table = table[table["rank"] <= k].reset_index(drop=True)
+    if rows is not None:
+        table = table.assign(i=rows[table["i"]], j=rows[table["j"]])
+    return table[["i", "rank", "j", "cosine"]]
+
+
+def _turned(embeddings: Vectors) -> Vectors:
+    array = embeddings[:, None, :] if embeddings.ndim == 2 else embeddings
+    return np.ascontiguousarray(array, np.float32)
+
+
+class _Found:
+    """Pairs as they are found, no more than `max_pairs`: the bound rises where there are more."""
+
+    def __init__(self, floor: float, max_pairs: int) -> None:
+        self.bound, self.max_pairs, self.count = floor, max_pairs, 0
+        self.parts: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]] = []
+
+    def add(self, i: NDArray[np.int64], j: NDArray[np.int64], cosines: NDArray[np.float64]) -> None:
+        near = cosines >= self.bound
+        part = i[near].astype(np.int32), j[near].astype(np.int32), cosines[near]
+        self.parts.append(part)
+        self.count += len(part[0])
+        if self.count > self.max_pairs:
+            self._tighten()
+
+    def _tighten(self) -> None:
+        """Raise the bound to the least cosine above which no more than `max_pairs` lie."""
+        steps = np.rint(np.concatenate([part[2] for part in self.parts]) * STEPS).astype(np.int64)
+        counts = np.bincount(steps + STEPS, minlength=2 * STEPS + 1)
+        at_least = np.cumsum(counts[::-1])[::-1]  # of each step and more
+        fits = np.flatnonzero(at_least <= self.max_pairs)
+        self.bound = (int(fits[0]) - STEPS if len(fits) else STEPS + 1) / STEPS
+        parts = self.parts
+        self.parts, self.count = [], 0
+        for i, j, cosines in parts:
+            near = cosines >= self.bound
+            self.parts.append((i[near], j[near], cosines[near]))
+            self.count += int(np.count_nonzero(near))
+
+    def pairs(self) -> pd.DataFrame:
+        none = np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float64)
+        i, j, cosines = (np.concatenate(columns) for columns in zip(none, *self.parts, strict=True))
+        order = np.lexsort((j, i))
+        return pd.DataFrame({"i": i[order], "j": j[order], "cosine": cosines[order]})
+
+
+# ---------------------------------------------------------------- candidates
+
+
+@dataclass
+class _Search:
+    """Where the product of `left` and `right` is large: it bounds the cosine from above."""
+
+    left: Vectors  # (n, d)
+    right: Vectors  # (n_orientations, n, d)
+
+    def above(
+        self, start: int, stop: int, bound: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return all i < j, i from `start` to `stop`, whose product is at least `bound`."""
+        products = self.left[start:stop] @ self.right[0, start:].T
+        for turn in self.right[1:]:
+            np.maximum(products, self.left[start:stop] @ turn[start:].T, out=products)
+        counts = np.zeros(len(products), np.int64)
+        none = np.zeros(0, np.int64)
+        _collect(products, bound, counts, none, none)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        j = np.empty(starts[-1], np.int64)
+        _collect(products, bound, counts, starts, j)
+        return start + np.repeat(np.arange(len(products)), counts), start + j
+
+
+def _search(turned: Vectors, floor: float) -> _Search:
+    """Return the cheapest search that misses nothing."""
+    right = np.ascontiguousarray(turned.swapaxes(0, 1))
+    plain = _Search(right[0], right)
+    n, _, d = turned.shape
+    if n < WORTHWHILE_N or d < WORTHWHILE_D:
+        return plain
+    bounded = _projected(right)
+    some = np.linspace(0, n - 1, SAMPLE).astype(np.int64)
+    doubted = np.max([bounded.left[some] @ turn.T for turn in bounded.right], axis=0)
+    return bounded if float((doubted >= floor - MARGIN).mean()) <= MOST_DOUBTED else plain
+
+
+def _projected(right: Vectors) -> _Search:
+    """Return vectors of few numbers whose product is never below the cosine of the whole ones.
+
+    The principal components are multiplied as they are; what they leave of each vector is at most
+    the product of its lengths (the Cauchy-Schwarz inequality).
+    """
+    upright = right[0]
+    sample = upright[:: max(1, len(upright) // 20_000)].astype(np.float64)
+    _, directions = np.linalg.eigh(sample.T @ sample)
+    basis = directions[:, -PROJECTED:].astype(np.float32)
+
+    def shortened(vectors: Vectors) -> Vectors:
+        inside = vectors @ basis
+        left = np.square(vectors).sum(axis=-1) - np.square(inside).sum(axis=-1)
+        rest = np.sqrt(np.maximum(left, 0)) + np.float32(1e-5)
+        return np.ascontiguousarray(np.concatenate([inside, rest[..., None]], axis=-1))
+
+    turns = np.stack([shortened(turn) for turn in right])
+    return _Search(turns[0], turns)
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _collect(products, bound, counts, starts, j):  # type: ignore[no-untyped-def]
+    """Count the large products right of the diagonal in each row, or with `starts` note them."""
+    collect = len(starts) > 0
+    for row in numba.prange(len(products)):
+        if not collect:
+            count = 0
+            for column in range(row + 1, products.shape[1]):
+                count += products[row, column] >= bound
+            counts[row] = count
+        elif counts[row]:
+            place = starts[row]
+            for column in range(row + 1, products.shape[1]):
+                if products[row, column] >= bound:
+                    j[place] = column
+                    place += 1
+
+
+def _cosines(turned: Vectors, i: NDArray[Any], j: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the cosine of each pair, the largest over orientations, rounded; always the same."""
+    cosines = np.empty(len(i))
+    _dots(turned, i, j, cosines)
+    rounded: NDArray[np.float64] = np.clip(np.round(cosines, DECIMALS), -1, 1) + 0.0
+    return rounded
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _dots(turned, i, j, cosines):  # type: ignore[no-untyped-def]
+    """One after the other in float64: neither threads nor blocks change the order of sums."""
+    for at in numba.prange(len(i)):
+        best = -2.0
+        for turn in range(turned.shape[1]):
+            total = 0.0
+            for place in range(turned.shape[2]):
+                total += np.float64(turned[i[at], 0, place]) * np.float64(
+                    turned[j[at], turn, place]
+                )
+            best = max(best, total)
+        cosines[at] = best
