@@ -52,7 +52,7 @@ WORDS = {
     "invariance": ("none", "mirror", "rotate"),
     "mode": ("chain", "anchored"),
     "stamp_source": ("name", "exif"),
-    "embedder": ("clip", "dct", "mix"),
+    "embedder": ("dct", "mix"),
     "candidates": ("embedding", "phash", "clusters"),
     "include": ("reviewed", "all"),
     "engine": ("local",),

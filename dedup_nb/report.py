@@ -100,6 +100,13 @@ def histogram(
     return _chart(figure, f"Histogram of {len(values)} pairs by {unit}; the threshold is {mark:g}.")
 
 
+def similarities(values: Sequence[float], mark: float) -> Chart:
+    """Draw how many pairs lie at each cosine similarity; see `histogram`."""
+    low = min([*values, mark])
+    edges = np.linspace(math.floor(low * 50) / 50, 1.0, 61)
+    return histogram(values, mark, "cosine", bins=list(edges), what="similarity")
+
+
 def curve(
     thresholds: Sequence[float], columns: Mapping[str, Sequence[float]], mark: float, unit: str
 ) -> Chart:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from dedup_nb import __version__, catalogue, parameters, report
+from dedup_nb import __version__, catalogue, embeddings, parameters, report
 from dedup_nb.parameters import Profile
 
 ONLY_WHEN_NAMED = ("80_review", "90_stage", "95_approve")
@@ -150,6 +150,9 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
         check_folders(library, profile.shared)
         for values in flat.values():
             check_files(values)
+        for name in notebooks:
+            defaults = {key: p.default for key, p in parameters.of_notebook(name).items()}
+            check_thresholds(defaults | flat[name])
     except ValueError as error:
         raise ValueError(f"{profile.path}: {error}") from error
     parent = (out or outputs_folder(profile.path)) / profile.name
@@ -198,6 +201,13 @@ def check_files(values: Mapping[str, Any]) -> None:
     for path in values.get("results") or ():
         if not Path(path).is_file():
             raise ValueError(f"results names {path}, which is not a file")
+
+
+def check_thresholds(values: Mapping[str, Any]) -> None:
+    """Refuse thresholds of cosines that do not go together; see `Embedder.thresholds`."""
+    if "floor" in values:
+        chosen = embeddings.embedder(values["embedder"])
+        chosen.thresholds(values["min_cosine"], values["floor"])
 
 
 def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None:

@@ -30,7 +30,11 @@ from dedup_nb.demo import peer
 from dedup_nb.staging import telling
 
 # folders of a run whose groups the truth is asked about
-FINDERS = {"10_phash": "pHash", "50_czkawka": "Czkawka's groups, confirmed by ours,"}
+FINDERS = {
+    "10_phash": "pHash",
+    "30_clip_faiss": "Embeddings (dct)",
+    "50_czkawka": "Czkawka's groups, confirmed by ours,",
+}
 CZKAWKA_BITS = 8  # of its own hash
 
 Tree = dict[str, tuple[int, int, str]]  # path -> mode, mtime_ns, sha256 or link

@@ -19,6 +19,8 @@ Warn = Callable[[float], str]
 
 
 def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
+    if candidates.sign < 0:
+        return report.similarities(candidates.pairs[candidates.measure], threshold)
     unit = report.UNITS.get(candidates.measure, candidates.measure)
     return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
 
@@ -36,6 +38,8 @@ class Tuner:
         The threshold parameter; the slider carries this name and starts at its value.
     low, high, step : float
         Range of the slider.
+    value : float, optional
+        Where the slider starts; the parameter's value by default.
     chart : callable, optional
         Candidates and a threshold -> the chart that is saved with the results.
     warn : callable, optional
@@ -56,6 +60,7 @@ class Tuner:
         low: float,
         high: float,
         step: float = 1,
+        value: float | None = None,
         chart: Chart | None = None,
         warn: Warn | None = None,
     ) -> None:
@@ -63,7 +68,7 @@ class Tuner:
         whole = isinstance(step, int)
         kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
         self.slider = kind(
-            value=min(run.values[name], high),
+            value=max(low, min(run.values[name] if value is None else value, high)),
             min=low,
             max=high,
             step=step,
@@ -159,6 +164,7 @@ def tune(
     low: float = 0,
     high: float,
     step: float = 1,
+    value: float | None = None,
     chart: Chart | None = None,
     warn: Warn | None = None,
     interactive: bool = True,
@@ -166,6 +172,8 @@ def tune(
     """Show a `Tuner`, or nothing when `interactive` is false."""
     if not interactive:
         return None
-    tuner = Tuner(run, candidates, name, low=low, high=high, step=step, chart=chart, warn=warn)
+    tuner = Tuner(
+        run, candidates, name, low=low, high=high, step=step, value=value, chart=chart, warn=warn
+    )
     tuner.show()
     return tuner

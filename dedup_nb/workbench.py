@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from dedup_nb import (
     catalogue,
     czkawka,
+    embeddings,
     formats,
     groups,
     images,
@@ -40,7 +41,9 @@ from dedup_nb.decisions import Decisions
 
 pd.set_option("display.max_colwidth", 100)  # paths are read to their end
 
-DEFAULT_KIND = phash.kind("phash", 64)  # made by every decode, since the first finder asks for it
+DEFAULT_KIND = phash.kind("phash", 64)
+# made by the decode for the catalogue, since the finders ask for them by default
+EVERY_DECODE = [DEFAULT_KIND, embeddings.embedder("dct").kind]
 
 
 class WrongInput(ValueError):
@@ -115,6 +118,7 @@ class Run:
         try:
             catalogue.check_roots(self.library, self.roots)
             runs.check_folders(self.library, self.values)
+            runs.check_thresholds(self.values)
         except ValueError as error:
             if not self.library.is_dir() and self.library.name == "demo-library":
                 raise ValueError(
@@ -169,7 +173,7 @@ class Run:
         if path.exists():
             return catalogue.read(path)
         limit = self.values.get("max_pixels") or images.MAX_PIXELS
-        facts = self._measure(self.scan.images, [DEFAULT_KIND], limit)
+        facts = self._measure(self.scan.images, EVERY_DECODE, limit)
         table = catalogue.table(self.scan.images, facts)
         tables.write_csv(
             self.folder / "not_images.csv", catalogue.NOT_IMAGES_COLUMNS, self.scan.others
@@ -231,7 +235,24 @@ class Run:
         hashes : ndarray of uint8, shape (n, n_orientations, n_bytes)
         rows : ndarray of int64, shape (n,)
         """
-        kind = phash.kind(name, hash_bits)
+        stored, rows = self._stored(phash.kind(name, hash_bits))
+        return phash.unpack(stored, invariance), rows
+
+    def embeddings(
+        self, embedder: str, invariance: str = "none"
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the embeddings of all readable images, and their rows in the catalogue.
+
+        Returns
+        -------
+        embeddings : ndarray of float32, shape (n, n_orientations, d)
+        rows : ndarray of int64, shape (n,)
+        """
+        stored, rows = self._stored(embeddings.embedder(embedder).kind)
+        return embeddings.unpack(embedder, stored, invariance), rows
+
+    def _stored(self, kind: measures.Kind) -> tuple[list[bytes], NDArray[np.int64]]:
+        """Return one kind of measure of all readable images, made where it is missing."""
         rows = np.flatnonzero(self.catalogue["status"] == "ok")
         digests = self.catalogue["sha256"].to_numpy()[rows]
         found = self.store.measures(kind.name, digests)
@@ -243,7 +264,7 @@ class Run:
                 f"{len(lost)} images changed since {self.folder / 'catalogue.csv'} was made; "
                 "start a new run"
             )
-        return phash.unpack([found[digest] for digest in digests], invariance), rows
+        return [found[digest] for digest in digests], rows
 
     def _measure_again(self, kind: measures.Kind) -> None:
         readable = set(self.catalogue["path"][self.catalogue["status"] == "ok"])
@@ -333,18 +354,61 @@ class Run:
         """Return the groups of a cut, the most important first, as many as a report shows."""
         return Foremost(self.views(candidates, cut))
 
+    def nearest_threshold(
+        self, candidates: groups.Candidates, threshold: float, count: int = 12
+    ) -> list[dict[str, Any]]:
+        """Return the pairs whose measure is nearest to a threshold, to be shown in a sheet."""
+        pairs = candidates.pairs
+        away = np.abs(pairs[candidates.measure].to_numpy(np.float64) - threshold)
+        chosen = pairs.iloc[np.argsort(away, kind="stable")[:count]]
+        shown = chosen.sort_values([candidates.measure, "i", "j"])
+        return [
+            {
+                "title": report.with_unit(value, candidates.measure),
+                "members": self._plain_members([int(i), int(j)]),
+            }
+            for i, j, value in shown.itertuples(index=False, name=None)
+        ]
+
+    def neighbours(
+        self, nearest: pd.DataFrame, count: int = 6, each: int = 7
+    ) -> list[dict[str, Any]]:
+        """Return some images, each with its nearest neighbours, to be shown in a sheet.
+
+        Parameters
+        ----------
+        nearest : DataFrame
+            Columns `i, rank, j, cosine`; see `index.nearest`.
+        count, each : int
+            Images, spread evenly over the catalogue, and neighbours of each.
+        """
+        asked = nearest["i"].unique()
+        some = asked[np.linspace(0, len(asked) - 1, min(count, len(asked))).astype(int)]
+        shown = []
+        for i, part in nearest[nearest["i"].isin(some) & (nearest["rank"] <= each)].groupby("i"):
+            cosines = ", ".join(f"{cosine:.3f}" for cosine in part["cosine"])
+            members = self._plain_members([int(i), *part["j"].tolist()])
+            shown.append(
+                {"title": f"the first picture and its nearest: {cosines}", "members": members}
+            )
+        return shown
+
+    def _plain_members(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        return [_plain_member(row) for row in self.catalogue.iloc[list(rows)].itertuples()]
+
     def thresholds(
         self, candidates: groups.Candidates, thresholds: Sequence[float]
     ) -> pd.DataFrame:
         """Return what each threshold would give: pairs, groups, images to stage, megabytes."""
-        values = np.sort(candidates.pairs[candidates.measure].to_numpy(np.float64))
+        sign = candidates.sign
+        values = np.sort(sign * candidates.pairs[candidates.measure].to_numpy(np.float64))
         rows = []
         for threshold in thresholds:
             totals = candidates.cut(threshold).totals
             rows.append(
                 {
                     "threshold": threshold,
-                    "pairs": int(np.searchsorted(values, threshold, side="right")),
+                    "pairs": int(np.searchsorted(values, sign * threshold, side="right")),
                     "groups": totals["groups"],
                     "images to stage": totals["images"],
                     "MB freed": round(totals["bytes"] / 1e6, 1),
@@ -539,6 +603,11 @@ class Run:
         notes = [f"Pairs set apart and never proposed: {'; '.join(apart)}."] if apart else []
         if len(self.unreadable):
             notes.append(f"{len(self.unreadable):,} images could not be read; they are listed.")
+        if candidates.measure == "cosine":
+            chosen = embeddings.embedder(self.values["embedder"])
+            notes.insert(
+                0, f"Embedder {chosen.name}: {chosen.says}. Its cosines have a scale of their own."
+            )
         return notes
 
     def _series_frame(
