@@ -84,10 +84,10 @@ class Embedder:
 
 EMBEDDERS = {
     "dct": Embedder(
-        "dct", 0.5, 0.3, "low frequencies inside the borders; strict, needs no weights"
+        "dct", 0.85, 0.5, "low frequencies inside the borders; strict, needs no weights"
     ),
     "mix": Embedder(
-        "mix", 0.75, 0.6, "low frequencies, edges and colours; a loose proposer, needs no weights"
+        "mix", 0.9, 0.6, "low frequencies, edges and colours; a loose proposer, needs no weights"
     ),
 }
 

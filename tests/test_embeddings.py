@@ -115,13 +115,13 @@ def test_what_is_not_known_is_refused_by_name():
         embeddings.embedder("clop")
     with pytest.raises(ValueError, match="invariance twice is not known"):
         embeddings.unpack("dct", [], "twice")
-    with pytest.raises(ValueError, match=r"floor 0\.6 lies above min_cosine 0\.5"):
-        embeddings.embedder("dct").thresholds(None, 0.6)
+    with pytest.raises(ValueError, match=r"floor 0\.9 lies above min_cosine 0\.85"):
+        embeddings.embedder("dct").thresholds(None, 0.9)
 
 
 def test_thresholds_are_the_embedders_own_unless_given():
     dct = embeddings.embedder("dct")
-    assert dct.thresholds(None, None) == (0.5, 0.3)
+    assert dct.thresholds(None, None) == (0.85, 0.5)
     assert dct.thresholds(0.2, None) == (0.2, 0.2)
     assert dct.thresholds(0.8, 0.1) == (0.8, 0.1)
     assert embeddings.steps(0.0) == [round(0.05 * n, 2) for n in range(21)]

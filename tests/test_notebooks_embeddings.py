@@ -50,7 +50,7 @@ def test_a_headless_run_leaves_its_results(world):
     staged = [row["src"] for row in tables.read_csv(run / NOTEBOOK / "manifest.csv")]
     assert "mojo1/plain small.txt" in staged  # a companion goes along
     summary = json.loads((run / NOTEBOOK / "summary.json").read_text())
-    assert summary["rule"] == "30_clip_faiss min_cosine=0.5000"
+    assert summary["rule"] == "30_clip_faiss min_cosine=0.8500"
 
 
 def test_the_embedder_and_its_scale_are_named_on_screen_and_in_the_report(world):
@@ -59,7 +59,7 @@ def test_the_embedder_and_its_scale_are_named_on_screen_and_in_the_report(world)
         text = (run / NOTEBOOK / name).read_text()
         assert "Embedder dct: low frequencies" in text, name
     text = (run / NOTEBOOK / "notebook.ipynb").read_text()
-    assert "min_cosine 0.5, floor 0.3, on its own scale" in text
+    assert "min_cosine 0.85, floor 0.5, on its own scale" in text
     assert "data:image/jpeg" in text and "widget-view+json" not in text
 
 
@@ -90,7 +90,7 @@ def test_papermill_alone_gives_the_same_bytes(world):
     ("section", "complaint"),
     [
         ("{embedder: clop}", "sets embedder to clop; choose one of dct, mix"),
-        ("{floor: 0.7}", "floor 0.7 lies above min_cosine 0.5"),
+        ("{floor: 0.9}", "floor 0.9 lies above min_cosine 0.85"),
         ("{embedder: mix, min_cosine: 1.5}", "it goes from -1 to 1"),
         ("{k: 0}", "it goes from 1"),
         ("{min_cosin: 0.9}", "did you mean min_cosine?"),
