@@ -10,6 +10,7 @@ const TRIES = 3;
 const KEPT_GROUPS = 400;
 const KEPT_PICTURES = 600;
 const OVERSCAN = 1; // rows kept above and below the sight
+const KEPT_SETTLED = 256; // answered requests that are remembered
 const KEPT_WHOLE = 8; // whole pictures, for comparing
 const HEAT_PX = 1024; // longest side of a difference
 const GRAIN = 12; // of 255; less is no difference
@@ -788,6 +789,7 @@ class View {
     this.requests = 0;
     this.silent = new Set();
     this.pending = new Map(); // choices on their way to the disk
+    this.settled = new Set(); // requests that were answered
     this.changes = 0; // to members already here
     this.build(el);
     this.listen();
@@ -974,7 +976,9 @@ class View {
     }
   }
 
+  // A question asked twice is answered twice: the late one tells of how things were.
   onDecided(message) {
+    if (this.settled.has(message.request)) return;
     const mine = this.settle(message.request);
     for (const [key, mark] of Object.entries(message.marks)) this.setMark(Number(key), mark);
     if (message.version === this.version) {
@@ -999,6 +1003,7 @@ class View {
   }
 
   onFailed({ request, said }) {
+    if (this.settled.has(request)) return;
     this.settle(request);
     this.complain(said);
   }
@@ -1277,6 +1282,8 @@ class View {
     for (const [subject, asked] of this.pending) {
       if (asked.request === request) this.pending.delete(subject);
     }
+    this.settled.add(request);
+    if (this.settled.size > KEPT_SETTLED) this.settled.delete(this.settled.values().next().value);
     return this.questions.answered(`decide ${request}`);
   }
 

@@ -162,7 +162,7 @@ class Lab:
         )
         context.route(lambda url: not url.startswith(self.base), self._refuse)
         self.page = context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)  # a busy machine is slow, not wrong
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: dialog.accept())
 

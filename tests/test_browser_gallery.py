@@ -203,6 +203,19 @@ def test_every_choice_can_be_undone_from_the_keyboard(lab):
     assert lab.page.locator("[data-whose='your mark']").count() == 0
 
 
+def test_an_answer_that_comes_twice_tells_nothing_new(lab):
+    open_gallery(lab, "twice")
+    press(lab, "s", "u")
+    said(lab, "undone: mark")
+    lab.kernel("first = next(iter(gallery._answers))")
+    # the question was asked again while the kernel was busy, and is answered after the undoing
+    lab.kernel("gallery.receive({'kind': 'decide', 'what': 'mark', 'request': first})")
+    press(lab, "?")
+    lab.page.locator(".dnb-help").wait_for()
+    assert lab.page.locator(".dnb-said").inner_text().startswith("undone: mark")
+    assert lab.page.locator("[data-whose='your mark']").count() == 0
+
+
 def test_the_slider_shows_another_cut_and_the_group_in_focus_stays(lab):
     open_gallery(lab, "slider")
     press(lab, *["ArrowDown"] * 10)
