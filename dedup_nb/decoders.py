@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
 
 from PIL import Image
@@ -46,7 +46,7 @@ def measure_all(
     workers: int | None = None,
     max_pixels: float = images.MAX_PIXELS,
     seconds: float = SECONDS_PER_IMAGE,
-) -> Iterator[tuple[int, images.Measured | str]]:
+) -> Generator[tuple[int, images.Measured | str], None, None]:
     """Measure files in watched processes; results come in the order in which they are ready.
 
     Parameters

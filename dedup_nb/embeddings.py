@@ -1,21 +1,23 @@
-"""Pixels -> unit vectors that lie near each other where pictures look alike; no weights needed.
+"""Pixels -> unit vectors that lie near each other where pictures look alike.
 
 `dct` is strict: low frequencies of the picture inside its borders. `mix` adds the directions of
-edges and the colours, and proposes more loosely. Both are made of signed parts that a mirror or a
-quarter turn only moves about, so all eight orientations follow from one stored vector.
+edges and the colours, and proposes more loosely. Both need no weights and are made of signed parts
+that a mirror or a quarter turn only moves about, so all eight orientations follow from one stored
+vector. `clip` is a model of open_clip (see `clip`); each orientation is embedded by itself.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from dedup_nb import clip
 from dedup_nb.images import CHROMA_PX, LUMA_PX, TRIMMED_CHROMA, TRIMMED_LUMA, Raster
 from dedup_nb.measures import Kind, Rasters
 
@@ -47,16 +49,19 @@ class Embedder:
         Loosest cosine similarity of pairs that are kept, so that the slider has room.
     says : str
         What it is, for screens and reports.
+    weights : clip.Weights, optional
+        The model behind it, where it needs one.
     """
 
     name: str
     min_cosine: float
     floor: float
     says: str
+    weights: clip.Weights | None = None
 
     @property
     def kind(self) -> Kind:
-        """How it is made from a picture, for `measures.measure_files`."""
+        """How it is made from a picture, for `measures.measure_files`; without weights only."""
         parts = _parts(self.name)
 
         def encode(pictures: Sequence[Rasters]) -> list[bytes]:
@@ -92,16 +97,29 @@ EMBEDDERS = {
 }
 
 
-def embedder(name: str) -> Embedder:
-    """Return an embedder by its name.
+# Generated pictures of one style lie at .7 to .85; only near-duplicates are nearer than that.
+CLIP = Embedder("clip", 0.92, 0.85, "what a vision model sees")
+NAMES = (*EMBEDDERS, CLIP.name)
+
+
+def embedder(
+    name: str,
+    model: str = clip.MODEL,
+    pretrained: str = clip.PRETRAINED,
+    device: str = "auto",
+) -> Embedder:
+    """Return an embedder by its name; the other parameters are of `clip` alone.
 
     Raises
     ------
     ValueError
         If there is none of this name.
     """
+    if name == CLIP.name:
+        weights = clip.Weights(model, pretrained, device)
+        return replace(CLIP, says=f"{weights.says}; {CLIP.says}", weights=weights)
     if name not in EMBEDDERS:
-        raise ValueError(f"embedder {name} is not known; choose one of {', '.join(EMBEDDERS)}")
+        raise ValueError(f"embedder {name} is not known; choose one of {', '.join(NAMES)}")
     return EMBEDDERS[name]
 
 
@@ -112,13 +130,26 @@ def steps(bound: float) -> list[float]:
     return [round(1 - n * step, 4) for n in range(count, -1, -1)]
 
 
+def orientations(invariance: str) -> list[tuple[bool, bool, bool]]:
+    """Return the orientations that count, the upright one first; see `ORIENTATIONS`.
+
+    Raises
+    ------
+    ValueError
+        If the word is unknown.
+    """
+    if invariance not in INVARIANCES:
+        raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")
+    return ORIENTATIONS[: INVARIANCES[invariance]]
+
+
 def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.float32]:
     """Return stored vectors as an array of the orientations that count.
 
     Parameters
     ----------
     name : str
-        The embedder that made them.
+        The embedder that made them, `dct` or `mix`.
     stored : sequence of bytes
         Values of its `Kind`.
     invariance : str
@@ -134,9 +165,7 @@ def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDAr
     ValueError
         If `invariance` is unknown, or the vectors were made by another embedder.
     """
-    if invariance not in INVARIANCES:
-        raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")
-    turns = _turns(name)[: INVARIANCES[invariance]]
+    turns = _turns(name)[: len(orientations(invariance))]
     d = len(turns[0][0])
     if any(len(value) != 4 * d for value in stored):
         raise ValueError(f"these vectors are not of {name}, which has {d} numbers; embed again")

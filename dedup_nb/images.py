@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import kornia_rs.io
 import numpy as np
@@ -36,8 +36,35 @@ LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
 UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
 MOST_TRIMMED = 0.4  # of a side, from either end
 
+MODEL_GAP = 2.0  # a picture is reduced cheaply to this many times what a model is shown
+
 Size = tuple[int, int]  # width, height in pixels
-Raster = Size | str  # a grey picture of a size, or one of the two above
+
+
+class ModelInput(NamedTuple):
+    """What a vision model is shown: RGB, upright, of its own size, fitted as it was trained.
+
+    Attributes
+    ----------
+    height, width : int
+        In pixels.
+    resize_mode : str
+        `shortest` cuts off what is too long, `longest` fills up what is missing with `fill`,
+        `squash` stretches.
+    interpolation : str
+        `bicubic` or `bilinear`.
+    fill : int
+        Grey level of what is filled up.
+    """
+
+    height: int
+    width: int
+    resize_mode: str = "shortest"
+    interpolation: str = "bicubic"
+    fill: int = 0
+
+
+Raster = Size | str | ModelInput  # a grey picture of a size, one of the two above, a model's input
 
 
 @dataclass
@@ -116,7 +143,8 @@ def measure(
     name : str
         Its name; only camera raw files are told by it.
     sizes : sequence of (width, height)
-        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`.
+        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or one `ModelInput` alone, with
+        which neither contrast nor thumbnail are made.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
     """
@@ -126,8 +154,12 @@ def measure(
     if found not in formats.DECODABLE:
         measured.error = _undecodable(found, data)
         return measured
+    wanted = sizes[0] if sizes else None
     try:
-        _fill(measured, data, sizes, max_pixels)
+        if isinstance(wanted, ModelInput):
+            _fill_for_model(measured, data, wanted, max_pixels)
+        else:
+            _fill(measured, data, sizes, max_pixels)
     except Exception as error:  # decoders raise far more than OSError on malformed files
         measured.status = "unreadable"
         measured.error = f"{type(error).__name__}: {error}"[:300]
@@ -145,13 +177,10 @@ def _undecodable(found: str, data: bytes) -> str:
 
 
 def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: float) -> None:
-    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
-    width, height = opened.size
-    measured.width, measured.height = width, height
-    if width * height > max_pixels:
-        measured.status = "too_large"
-        measured.error = f"{width}x{height} pixels; max_pixels allows {max_pixels:,.0f}"
+    opened = _opened(measured, data, max_pixels)
+    if opened is None:
         return
+    width, height = opened.size
     has_exif = _may_have_exif(opened, data)
     turn = ImageOps.exif_transpose if has_exif else None
     measured.exposure = exposure(opened) if has_exif else ""
@@ -164,12 +193,74 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     measured.animated = _animated(opened)
     grey = small.convert("L")
     measured.rasters = {
-        size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size)
+        size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size[:2])
         for size in sizes
     }
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
+
+
+def _opened(measured: Measured, data: bytes, max_pixels: float) -> Image.Image | None:
+    """Return a picture whose header was read, None if it has too many pixels."""
+    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+    width, height = opened.size
+    measured.width, measured.height = width, height
+    if width * height <= max_pixels:
+        return opened
+    measured.status = "too_large"
+    measured.error = f"{width}x{height} pixels; max_pixels allows {max_pixels:,.0f}"
+    return None
+
+
+def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: float) -> None:
+    """Make the one raster that a vision model is shown, from no more pixels than it needs."""
+    opened = _opened(measured, data, limit)
+    if opened is None:
+        return
+    has_exif = _may_have_exif(opened, data)
+    scale = MODEL_GAP * max(wanted.height, wanted.width) / min(opened.size)
+    if scale < 1 and opened.format in ("JPEG", "MPO"):
+        opened.draft(opened.mode, (int(opened.width * scale) + 1, int(opened.height * scale) + 1))
+    whole = (measured.width, measured.height)
+    pixels = _pixels(opened, data)
+    if has_exif:
+        pixels = ImageOps.exif_transpose(pixels)
+        if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
+            whole = whole[::-1]
+    upright = _flattened(pixels).convert("RGB")
+    measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
+    measured.status = "ok"
+
+
+def _fitted(picture: Image.Image, whole: Size, wanted: ModelInput) -> Image.Image:
+    """Fit a picture of `whole` pixels, reduced or not, as open_clip's own transform does."""
+    size = _resized(whole, wanted)
+    method = Image.Resampling[wanted.interpolation.upper()]
+    resized = picture.resize(size, method, reducing_gap=MODEL_GAP)
+    if wanted.resize_mode == "squash":
+        return resized
+    left = round((size[0] - wanted.width) / 2)
+    top = round((size[1] - wanted.height) / 2)
+    if left >= 0 and top >= 0:
+        return resized.crop((left, top, left + wanted.width, top + wanted.height))
+    sheet = Image.new("RGB", (wanted.width, wanted.height), (wanted.fill,) * 3)
+    # as open_clip pads: what is odd goes to the right and below
+    sheet.paste(resized, ((wanted.width - size[0]) // 2, (wanted.height - size[1]) // 2))
+    return sheet
+
+
+def _resized(whole: Size, wanted: ModelInput) -> Size:
+    """Return what a picture is resized to before it is cut or filled up."""
+    width, height = whole
+    if wanted.resize_mode == "squash":
+        return wanted.width, wanted.height
+    ratios = height / wanted.height, width / wanted.width
+    if wanted.resize_mode == "shortest" and wanted.height == wanted.width:
+        side, long = wanted.width, int(wanted.width * max(whole) / min(whole))
+        return (side, long) if width <= height else (long, side)
+    ratio = max(ratios) if wanted.resize_mode == "longest" else min(ratios)
+    return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
 def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
@@ -212,15 +303,22 @@ def _reduced(opened: Image.Image, data: bytes) -> Image.Image:
     if scale < 1 and opened.format in ("JPEG", "MPO"):
         wanted = (int(opened.width * scale) or 1, int(opened.height * scale) or 1)
         opened.draft(opened.mode, wanted)
+    pixels = _pixels(opened, data)
+    short, long = sorted(pixels.size)
+    factor = int(min(short / SHORT_SIDE_PX, long / LONG_SIDE_PX))
+    small = pixels.reduce(factor) if factor > 1 else pixels
+    small.info.setdefault("exif", pixels.info["exif"])
+    return small
+
+
+def _pixels(opened: Image.Image, data: bytes) -> Image.Image:
+    """Decode to 8 bits a channel, by the fast way where there is one."""
     pixels = _decoded_png(opened, data) if opened.format == "PNG" else None
     if pixels is None:
         opened.load()
         pixels = _eight_bit(opened)
-    short, long = sorted(pixels.size)
-    factor = int(min(short / SHORT_SIDE_PX, long / LONG_SIDE_PX))
-    small = pixels.reduce(factor) if factor > 1 else pixels
-    small.info.setdefault("exif", opened.info.get("exif", b""))
-    return small
+    pixels.info.setdefault("exif", opened.info.get("exif", b""))
+    return pixels
 
 
 def _decoded_png(opened: Image.Image, data: bytes) -> Image.Image | None:

@@ -44,6 +44,8 @@ SHARED = [
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
 PATH_LISTS = ("results", "inputs")
+NAMES_OR_PATHS = ("model", "pretrained")  # made absolute where a file is named
+FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
 
 # what a value has to be, beyond its type: a set of words, or the least and the greatest
 WORDS = {
@@ -52,11 +54,12 @@ WORDS = {
     "invariance": ("none", "mirror", "rotate"),
     "mode": ("chain", "anchored"),
     "stamp_source": ("name", "exif"),
-    "embedder": ("dct", "mix"),
+    "embedder": ("clip", "dct", "mix"),
     "candidates": ("embedding", "phash", "clusters"),
     "include": ("reviewed", "all"),
     "engine": ("local",),
 }
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 RANGES: dict[str, tuple[float, float]] = {
     "limit": (1, float("inf")),
     "max_pixels": (1, 1e12),
@@ -171,6 +174,10 @@ def check_value(parameter: Parameter, value: Any, source: str) -> None:
     if name in WORDS and value not in WORDS[name]:
         allowed = ", ".join(map(str, WORDS[name]))
         raise ValueError(f"{source} sets {name} to {value}; choose one of {allowed}")
+    if name == "device" and not DEVICE.fullmatch(value):
+        raise ValueError(
+            f"{source} sets device to {value}; choose one of auto, cpu, cuda, cuda:1, mps"
+        )
     if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
         low, high = RANGES[name]
         raise ValueError(f"{source} sets {name} to {value}; it goes from {low:g} to {high:g}")
@@ -257,7 +264,7 @@ class Profile:
         mine |= self.sections.get(notebook, {})
         here = self.path.parent
         for key, value in mine.items():
-            if key in PATHS and value:
+            if value and (key in PATHS or (key in NAMES_OR_PATHS and names_a_file(value))):
                 mine[key] = absolute(here, value)
             elif key in PATH_LISTS and value:
                 mine[key] = [absolute(here, item) for item in value]
@@ -267,6 +274,11 @@ class Profile:
 def absolute(folder: Path, path: str) -> str:
     """Return a path of a profile made absolute; `~` is the home folder."""
     return os.path.normpath(folder / Path(path).expanduser())
+
+
+def names_a_file(word: str) -> bool:
+    """Tell the path of a checkpoint or of a model's configuration from a name."""
+    return os.sep in word or word.lower().endswith(FILES)
 
 
 def load(path: Path) -> Profile:

@@ -15,7 +15,16 @@ from typing import Any
 
 import yaml
 
-from dedup_nb import __version__, catalogue, embeddings, parameters, report
+from dedup_nb import (
+    __version__,
+    catalogue,
+    clip,
+    embeddings,
+    parameters,
+    report,
+    store,
+    vectors,
+)
 from dedup_nb.parameters import Profile
 
 ONLY_WHEN_NAMED = ("80_review", "90_stage", "95_approve")
@@ -153,6 +162,7 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
         for name in notebooks:
             defaults = {key: p.default for key, p in parameters.of_notebook(name).items()}
             check_thresholds(defaults | flat[name])
+        check_weights(library, roots, flat)
     except ValueError as error:
         raise ValueError(f"{profile.path}: {error}") from error
     parent = (out or outputs_folder(profile.path)) / profile.name
@@ -208,6 +218,40 @@ def check_thresholds(values: Mapping[str, Any]) -> None:
     if "floor" in values:
         chosen = embeddings.embedder(values["embedder"])
         chosen.thresholds(values["min_cosine"], values["floor"])
+
+
+def check_weights(
+    library: Path, roots: Sequence[str], flat: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Refuse weights of a model that cannot be had, if any is needed; a tag's are fetched now."""
+    wanted = {}
+    for name, given in flat.items():
+        values = {key: p.default for key, p in parameters.of_notebook(name).items()} | dict(given)
+        if values.get("embedder") == embeddings.CLIP.name:
+            named = (values["model"], values["pretrained"], values["device"])
+            wanted[clip.Weights(*named)] = values
+    for weights, values in wanted.items():
+        try:
+            clip.loadable(weights)
+        except ValueError:
+            if not _all_embedded(library, roots, weights, values):
+                raise
+
+
+def _all_embedded(
+    library: Path, roots: Sequence[str], weights: clip.Weights, values: Mapping[str, Any]
+) -> bool:
+    """Tell whether every vector is in the cache, as in one copied from a machine with weights."""
+    cache = Path(values["cache_dir"] or store.default_folder(library.resolve()))
+    if weights.is_local or not cache.is_dir():
+        return False
+    kept = store.Store(cache)
+    try:
+        found = catalogue.scan(library, roots, values["only_folders"] or (), values["limit"]).images
+        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+        return vectors.complete(kept, kept.digests(keys), weights, values["invariance"])
+    finally:
+        kept.close()
 
 
 def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None:

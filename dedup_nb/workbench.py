@@ -35,9 +35,11 @@ from dedup_nb import (
     runs,
     store,
     tables,
+    vectors,
 )
 from dedup_nb.catalogue import ImageFile
 from dedup_nb.decisions import Decisions
+from dedup_nb.embeddings import Embedder
 
 pd.set_option("display.max_colwidth", 100)  # paths are read to their end
 
@@ -83,6 +85,9 @@ def _started(notebook: str, variables: Mapping[str, Any]) -> Run:
     for name in parameters.PATHS:
         if values.get(name):
             values[name] = parameters.absolute(Path.cwd(), values[name])
+    for name in parameters.NAMES_OR_PATHS:
+        if values.get(name) and parameters.names_a_file(values[name]):
+            values[name] = parameters.absolute(Path.cwd(), values[name])
     return Run(notebook, values)
 
 
@@ -113,6 +118,8 @@ class Run:
         self.store = store.Store(cache_folder)
         self.live_decisions = Decisions(self._decisions_folder() / "decisions.jsonl")
         self.decisions = self._frozen_decisions()
+        self.not_embedded: list[str] = []
+        self.in_half_precision = 0
 
     def _check_library(self) -> None:
         try:
@@ -248,8 +255,50 @@ class Run:
         embeddings : ndarray of float32, shape (n, n_orientations, d)
         rows : ndarray of int64, shape (n,)
         """
-        stored, rows = self._stored(embeddings.embedder(embedder).kind)
+        chosen = self.embedder(embedder)
+        if chosen.weights is not None:
+            return self._by_model(chosen, invariance)
+        stored, rows = self._stored(chosen.kind)
         return embeddings.unpack(embedder, stored, invariance), rows
+
+    def embedder(self, name: str) -> Embedder:
+        """Return an embedder by its name, with the weights and the device of the parameters."""
+        named = ("model", "pretrained", "device")
+        return embeddings.embedder(name, **{k: self.values[k] for k in named if k in self.values})
+
+    def _by_model(
+        self, chosen: Embedder, invariance: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        rows = np.flatnonzero(self.catalogue["status"] == "ok")
+        paths = self.catalogue["path"].to_numpy()[rows]
+        now = {image.path: image for image in self.scan.images}
+        if lost := [path for path in paths if path not in now]:
+            raise self._changed(len(lost))
+        files = [
+            store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in (now[p] for p in paths)
+        ]
+        try:
+            made = vectors.by_model(
+                self.library,
+                files,
+                list(self.catalogue["sha256"].to_numpy()[rows]),
+                self.store,
+                chosen,
+                invariance,
+                progress=Ticker("embedded"),
+            )
+        except ValueError as error:
+            raise WrongInput(str(error)) from None
+        self.not_embedded = [tables.shown(path) for path in paths[~made.there]]
+        self.in_half_precision = made.in_half_precision
+        print(f"{made.embedded:,} contents embedded now, the others taken from the cache")
+        return made.array, rows[made.there]
+
+    def _changed(self, count: int) -> ValueError:
+        return ValueError(
+            f"{count} images changed since {self.folder / 'catalogue.csv'} was made; "
+            "start a new run"
+        )
 
     def _stored(self, kind: measures.Kind) -> tuple[list[bytes], NDArray[np.int64]]:
         """Return one kind of measure of all readable images, made where it is missing."""
@@ -260,10 +309,7 @@ class Run:
             self._measure_again(kind)
             found = self.store.measures(kind.name, digests)
         if lost := [d for d in digests if d not in found]:
-            raise ValueError(
-                f"{len(lost)} images changed since {self.folder / 'catalogue.csv'} was made; "
-                "start a new run"
-            )
+            raise self._changed(len(lost))
         return [found[digest] for digest in digests], rows
 
     def _measure_again(self, kind: measures.Kind) -> None:
@@ -604,9 +650,23 @@ class Run:
         if len(self.unreadable):
             notes.append(f"{len(self.unreadable):,} images could not be read; they are listed.")
         if candidates.measure == "cosine":
-            chosen = embeddings.embedder(self.values["embedder"])
+            chosen = self.embedder(self.values["embedder"])
             notes.insert(
                 0, f"Embedder {chosen.name}: {chosen.says}. Its cosines have a scale of their own."
+            )
+            notes += self._notes_on_vectors()
+        return notes
+
+    def _notes_on_vectors(self) -> list[str]:
+        """Say what was not embedded, and what another machine may give a little differently."""
+        notes = []
+        if left := self.not_embedded:
+            few = ", ".join(left[:20]) + (", ..." if len(left) > 20 else "")
+            notes.append(f"{len(left):,} images could not be embedded and are in no group: {few}.")
+        if self.in_half_precision:
+            notes.append(
+                f"{self.in_half_precision:,} vectors were made in half precision on a GPU: another "
+                "machine may give slightly different cosines."
             )
         return notes
 

@@ -87,8 +87,8 @@ def test_a_file_that_is_gone_since_the_scan_is_listed_with_the_reason(tmp_path):
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
-    write(tmp_path / "store-1.sqlite", b"this is no database, and long enough to be looked at" * 50)
-    with pytest.raises(ValueError, match=r"store-1\.sqlite cannot be used"):
+    write(tmp_path / "store-2.sqlite", b"this is no database, and long enough to be looked at" * 50)
+    with pytest.raises(ValueError, match=r"store-2\.sqlite cannot be used"):
         store.Store(tmp_path)
 
 

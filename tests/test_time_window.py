@@ -292,7 +292,7 @@ def test_a_store_of_before_exposure_was_kept_is_brought_up_to_date(tmp_path):
     (lib / "selected").mkdir(parents=True)
     photographed(lib / "mojo1/a.jpg", 1, "2025:07:20 15:13:14")
     start(tmp_path, lib, "20_time_window").catalogue  # noqa: B018
-    with sqlite3.connect(tmp_path / "cache/store-1.sqlite") as db:
+    with sqlite3.connect(tmp_path / "cache/store-2.sqlite") as db:
         db.execute("alter table image drop column exposure")
     run = start(tmp_path, lib, "20_time_window", run_dir=str(tmp_path / "again"))
     assert bursts.Stamps(run, "exif").why_not == [""]
