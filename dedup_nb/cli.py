@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dedup_nb import __version__
 from dedup_nb.staging.refusals import StagingError
@@ -30,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     _add_lab(commands)
     _add_demo(commands)
     _add_hash(commands)
+    _add_similar(commands)
+    _add_cache(commands)
     _add_stage(commands)
     _add_recover(commands)
     _add_restore(commands)
@@ -126,6 +129,107 @@ def _hash(args: argparse.Namespace) -> int:
     out.flush()
     _tell((), [*bad, f"{len(bad)} could not be read"] if bad else ())
     return DONE
+
+
+def _add_similar(commands: Commands) -> None:
+    command = commands.add_parser(
+        "similar",
+        help="what do I have like this? CSV path,cosine, the most alike first",
+        epilog="Without --profile and --library, the library of the newest run is asked.",
+    )
+    command.add_argument("image", metavar="IMAGE", type=Path, help="of the library, or any other")
+    _add_collection(command)
+    for name, what in (
+        ("embedder", "dct, mix or clip"),
+        ("model", "clip: architecture"),
+        ("pretrained", "clip: tag or checkpoint"),
+        ("device", "clip: auto, cpu, cuda, mps"),
+        ("invariance", "none, mirror or rotate"),
+    ):
+        command.add_argument(f"--{name}", metavar="WORD", help=what)
+    command.add_argument("-k", type=int, default=12, metavar="N", help="at most so many (12)")
+    command.add_argument(
+        "--min-cosine", type=float, default=-1.0, metavar="C", help="leave out what is below"
+    )
+    command.set_defaults(run=_similar)
+
+
+def _add_collection(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", metavar="PROFILE", type=Path, help="params/mine.yaml")
+    command.add_argument("--library", metavar="DIR", type=Path, help="folder of the collection")
+    command.add_argument(
+        "--root", metavar="DIR", action="append", help="image folder inside the library; repeat"
+    )
+    command.add_argument("--cache-dir", metavar="DIR", type=Path, help="instead of the user's")
+
+
+def _similar(args: argparse.Namespace) -> int:
+    from dedup_nb import tables
+    from dedup_nb.likeness import similar
+
+    values = _collection(args)
+    named = ("embedder", "model", "pretrained", "device", "invariance")
+    values |= {name: getattr(args, name) for name in named if getattr(args, name)}
+    print(f"asking {values['library']}", file=sys.stderr)
+    with redirect_stdout(sys.stderr):  # what the model and the decoders tell
+        table = similar(args.image, values, args.k, args.min_cosine)
+    out = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    out.write(tables.csv_line(["path", "cosine"]))
+    for path, cosine in table.itertuples(index=False, name=None):
+        out.write(tables.csv_line([path, f"{cosine:.4f}"]))
+    out.flush()
+    return DONE
+
+
+def _collection(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters of `30_clip_faiss` for the collection that was named, or ran last."""
+    from dedup_nb import parameters, runs
+
+    if args.library:
+        values: dict[str, Any] = {"library": str(args.library)}
+    elif args.profile:
+        values = parameters.load(args.profile).flat("30_clip_faiss")
+    else:
+        folders = dict.fromkeys([Path.cwd(), parameters.notebooks_folder().parent])
+        found = [run for folder in folders if (run := runs.newest(folder / "outputs"))]
+        if not found:
+            raise ValueError("there is no run yet to tell which library; name it with --library")
+        content = runs.read(found[0])
+        profile = Path(content["profile"] or "")
+        if profile.is_file():
+            values = parameters.load(profile).flat("30_clip_faiss")
+        else:
+            values = {"library": content["library"], "roots": content["roots"]}
+    if args.root:
+        values["roots"] = args.root
+    if args.cache_dir:
+        values["cache_dir"] = str(args.cache_dir)
+    return values
+
+
+def _add_cache(commands: Commands) -> None:
+    command = commands.add_parser(
+        "cache",
+        help="what the cache of a library holds; verify it, rid it of what is of no use",
+        epilog="Without --profile and --library, the library of the newest run is meant.",
+    )
+    _add_collection(command)
+    command.add_argument("--verify", action="store_true", help="look at every value")
+    command.add_argument(
+        "--prune", action="store_true", help="drop what no file has any more, and what is damaged"
+    )
+    command.set_defaults(run=_cache)
+
+
+def _cache(args: argparse.Namespace) -> int:
+    from dedup_nb import store, upkeep
+
+    values = _collection(args)
+    library = Path(values["library"])
+    folder = values.get("cache_dir") or store.default_folder(library.resolve())
+    told = upkeep.look(library, Path(folder), verify=args.verify, prune=args.prune)
+    _tell(told.lines, told.problems)
+    return REFUSED if told.problems else DONE
 
 
 # ---------------------------------------------------------------- staging

@@ -2,10 +2,15 @@
 
 Pairs are exact: found by a matrix product with a margin, then computed again in float64 in one
 fixed order and rounded, so that the same vectors give the same bytes on any number of threads.
+
+Beyond some 300,000 vectors that takes too long. `Cells`, FAISS's inverted lists, then tell which
+pairs are looked at: some are missed, and `Cells.tune` measures how many. What is found has its
+exact cosine all the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +32,24 @@ WORTHWHILE_N, WORTHWHILE_D = 4_000, 160  # a bound is looked for from here on
 MOST_DOUBTED = 0.02  # of all pairs may be left by the bound, or it is not worth it
 SAMPLE = 256
 
+APPROXIMATE_N = 300_000  # vectors from which on pairs are looked for in cells
+CELLS_EACH = 4  # cells for each unit of the square root of n
+TRAINED_ON = 48  # vectors a cell
+GROWN = 4  # times as many vectors as cells were learnt from, and they are learnt again
+RECALL = 0.99  # wished for
+MOST_PROBED = 4  # a search looks at most into one of so many cells
+NEIGHBOURS_PROBED = 16  # times as many cells for neighbours, which lie farther than pairs
+QUERIES = 4096  # in one search
+
 
 def near_pairs(
     embeddings: Vectors,
     floor: float,
     max_pairs: int = MAX_PAIRS,
     rows: NDArray[np.int64] | None = None,
+    cells: Cells | None = None,
 ) -> tuple[pd.DataFrame, float]:
-    """Find all pairs whose cosine similarity is at least `floor`; exact.
+    """Find all pairs whose cosine similarity is at least `floor`; exact without `cells`.
 
     Parameters
     ----------
@@ -47,6 +62,8 @@ def near_pairs(
         Where more pairs than this lie above `floor`, a tighter bound is used.
     rows : ndarray of int64, shape (n,), optional
         Ascending numbers to name the vectors by, such as catalogue rows; their places by default.
+    cells : Cells, optional
+        Which pairs are looked at; all by default.
 
     Returns
     -------
@@ -58,7 +75,19 @@ def near_pairs(
     """
     turned = _turned(embeddings)
     found = _Found(floor, max_pairs)
-    search = _search(turned, floor)
+    if cells is not None:
+        for i, j in cells.pairs(turned, lambda: found.bound - MARGIN):
+            found.add(i, j, _cosines(turned, i, j))
+    else:
+        _find_all(turned, found)
+    pairs = found.pairs()
+    if rows is not None:
+        pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
+    return pairs, found.bound
+
+
+def _find_all(turned: Vectors, found: _Found) -> None:
+    search = _search(turned, found.bound)
     n = len(turned)
     start = 0
     while start < n - 1:
@@ -66,14 +95,15 @@ def near_pairs(
         i, j = search.above(start, stop, found.bound - MARGIN)
         found.add(i, j, _cosines(turned, i, j))
         start = stop
-    pairs = found.pairs()
-    if rows is not None:
-        pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
-    return pairs, found.bound
 
 
-def nearest(embeddings: Vectors, k: int, rows: NDArray[np.int64] | None = None) -> pd.DataFrame:
-    """Return the k nearest neighbours of each vector, by FAISS's exact search.
+def nearest(
+    embeddings: Vectors,
+    k: int,
+    rows: NDArray[np.int64] | None = None,
+    cells: Cells | None = None,
+) -> pd.DataFrame:
+    """Return the k nearest neighbours of each vector, by FAISS's exact search or by `cells`.
 
     Parameters
     ----------
@@ -83,6 +113,8 @@ def nearest(embeddings: Vectors, k: int, rows: NDArray[np.int64] | None = None) 
         Neighbours of each, itself left out; all others where there are fewer.
     rows : ndarray of int64, shape (n,), optional
         Numbers to name the vectors by; their places by default.
+    cells : Cells, optional
+        Where neighbours are looked for; everywhere by default.
 
     Returns
     -------
@@ -90,16 +122,13 @@ def nearest(embeddings: Vectors, k: int, rows: NDArray[np.int64] | None = None) 
         Columns `i`, `rank` (1 is the nearest), `j` and `cosine`, sorted by i and rank.
     """
     turned = _turned(embeddings)
-    n, n_turns, d = turned.shape
+    n = len(turned)
     if n < 2:
         return pd.DataFrame({"i": [], "rank": [], "j": [], "cosine": []}).astype(
             {"i": "int64", "rank": "int64", "j": "int64", "cosine": "float64"}
         )
-    flat = faiss.IndexFlatIP(d)
-    flat.add(np.ascontiguousarray(turned.reshape(n * n_turns, d)))
-    depth = min(n * n_turns, (k + 1) * n_turns)
-    _, places = flat.search(np.ascontiguousarray(turned[:, 0]), depth)
-    table = pd.DataFrame({"i": np.repeat(np.arange(n), depth), "j": places.ravel() // n_turns})
+    i, j = _candidates(turned, k) if cells is None else cells.neighbours(turned, k)
+    table = pd.DataFrame({"i": i, "j": j})
     table = table[table["i"] != table["j"]].drop_duplicates(["i", "j"])
     table["cosine"] = _cosines(turned, table["i"].to_numpy(), table["j"].to_numpy())
     table = table.sort_values(["i", "cosine", "j"], ascending=[True, False, True])
@@ -108,6 +137,30 @@ def nearest(embeddings: Vectors, k: int, rows: NDArray[np.int64] | None = None) 
     if rows is not None:
         table = table.assign(i=rows[table["i"]], j=rows[table["j"]])
     return table[["i", "rank", "j", "cosine"]]
+
+
+def _candidates(turned: Vectors, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (i, j) of enough neighbours of each vector, itself among them."""
+    n, n_turns, d = turned.shape
+    flat = faiss.IndexFlatIP(d)
+    flat.add(np.ascontiguousarray(turned.reshape(n * n_turns, d)))
+    depth = min(n * n_turns, (k + 1) * n_turns)
+    _, places = flat.search(np.ascontiguousarray(turned[:, 0]), depth)
+    return np.repeat(np.arange(n), depth), places.ravel() // n_turns
+
+
+def like(embeddings: Vectors, wanted: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the cosine similarity of one vector to each, the largest over orientations.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, n_orientations, d)
+    wanted : ndarray of float32, shape (d,)
+    """
+    turned = _turned(embeddings)
+    cosines = np.max(turned.astype(np.float64) @ wanted.astype(np.float64), axis=1)
+    rounded: NDArray[np.float64] = np.clip(np.round(cosines, DECIMALS), -1, 1) + 0.0
+    return rounded
 
 
 def _turned(embeddings: Vectors) -> Vectors:
@@ -149,6 +202,159 @@ class _Found:
         i, j, cosines = (np.concatenate(columns) for columns in zip(none, *self.parts, strict=True))
         order = np.lexsort((j, i))
         return pd.DataFrame({"i": i[order], "j": j[order], "cosine": cosines[order]})
+
+
+# ---------------------------------------------------------------- beyond the exact
+
+
+class Cells:
+    """Vectors in cells that were learnt, FAISS's inverted lists; a search looks into the nearest.
+
+    Parameters
+    ----------
+    lists : faiss.IndexIVFFlat
+        Trained, by `learn` or before; grows by `add`.
+
+    Attributes
+    ----------
+    recall : float
+        Share of the pairs of a sample that are found; see `tune`.
+    """
+
+    def __init__(self, lists: Any) -> None:
+        self.lists, self.recall = lists, 0.0
+        self._starts = self._places = self._known = np.zeros(0, np.int64)
+
+    @classmethod
+    def learn(cls, vectors: Vectors) -> Cells:
+        """Return empty cells that suit some vectors, shape (n, d)."""
+        n, d = vectors.shape
+        count = max(1, int(CELLS_EACH * np.sqrt(n)))
+        lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, count, faiss.METRIC_INNER_PRODUCT)
+        lists.cp.seed, lists.cp.niter = 0, 10
+        lists.cp.min_points_per_centroid = 1
+        lists.train(np.ascontiguousarray(vectors[:: max(1, n // (TRAINED_ON * count))]))
+        return cls(lists)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The numbers of the vectors in the cells."""
+        inverted = self.lists.invlists
+        parts = [
+            faiss.rev_swig_ptr(inverted.get_ids(cell), inverted.list_size(cell)).copy()
+            for cell in range(self.lists.nlist)
+            if inverted.list_size(cell)
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    def suits(self, n: int) -> bool:
+        """Tell whether so many vectors are not far more than these cells were learnt for."""
+        return bool(self.lists.nlist >= int(CELLS_EACH * np.sqrt(n / GROWN)))
+
+    def add(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
+        """Add vectors, shape (n, d), by their numbers."""
+        if len(ids):
+            self.lists.add_with_ids(np.ascontiguousarray(vectors), ids)
+
+    def name(self, ids: NDArray[np.int64]) -> None:
+        """Say which numbers the vectors asked for have, by place; others are passed over.
+
+        Equal contents may share a number.
+        """
+        self._places = np.argsort(ids, kind="stable")
+        self._known, starts = np.unique(ids[self._places], return_index=True)
+        self._starts = np.append(starts, len(ids))
+
+    def tune(self, embeddings: Vectors, floor: float) -> float:
+        """Look into more cells until `RECALL` of a sample's pairs is found; return the recall."""
+        turned = _turned(embeddings)
+        some = _sample(len(turned))
+        i, j = np.nonzero(_cosines_to_all(turned, some) >= floor)
+        true = some[i] * len(turned) + j
+        self.lists.nprobe = 4
+        while True:
+            i, j = self._hits(turned, some, floor - MARGIN)
+            found = np.isin(true, i * len(turned) + j)
+            self.recall = float(found.mean()) if len(true) else 1.0
+            if self.recall >= RECALL or self.lists.nprobe * MOST_PROBED >= self.lists.nlist:
+                return self.recall
+            self.lists.nprobe *= 2
+
+    def pairs(
+        self, turned: Vectors, bound: Callable[[], float]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield (i, j), i < j, of pairs that may lie above a bound, which may rise."""
+        n = len(turned)
+        for start in range(0, n, QUERIES):
+            i, j = self._hits(turned, np.arange(start, min(n, start + QUERIES)), bound())
+            yield i[i < j], j[i < j]
+
+    def _hits(
+        self, turned: Vectors, places: NDArray[np.int64], bound: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (i, j) above a bound; a turned picture is looked for among the upright ones."""
+        keys = []
+        for turn in range(turned.shape[1]):
+            asked = np.ascontiguousarray(turned[places, turn])
+            limits, _, ids = self.lists.range_search(asked, bound)
+            i, j = self._placed(np.repeat(places, np.diff(limits.astype(np.int64))), ids)
+            keys.append(i * len(turned) + j)
+        every = np.unique(np.concatenate(keys))
+        return every // len(turned), every % len(turned)
+
+    def neighbours(
+        self, turned: Vectors, k: int, places: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (i, j) of enough neighbours of each vector, or of some, itself among them."""
+        places = np.arange(len(turned)) if places is None else places
+        probed = min(self.lists.nlist, NEIGHBOURS_PROBED * self.lists.nprobe)
+        wider = faiss.SearchParametersIVF()
+        wider.nprobe = probed
+        depth = min(k + 1, self.lists.ntotal)
+        firsts, seconds = [], []
+        for start in range(0, len(places), QUERIES):
+            part = places[start : start + QUERIES]
+            for turn in range(turned.shape[1]):
+                asked = np.ascontiguousarray(turned[part, turn])
+                _, ids = self.lists.search(asked, depth, params=wider)
+                i, j = self._placed(np.repeat(part, depth), ids.ravel())
+                firsts.append(i)
+                seconds.append(j)
+        return np.concatenate(firsts), np.concatenate(seconds)
+
+    def recall_of_neighbours(self, embeddings: Vectors, k: int) -> float:
+        """Return the share of the k nearest of a sample that are found."""
+        turned = _turned(embeddings)
+        some = _sample(len(turned))
+        k = min(k, len(turned) - 1)
+        near = _cosines_to_all(turned, some)
+        true = np.argpartition(-near, k - 1, axis=1)[:, :k]
+        i, j = self.neighbours(turned, k, some)
+        found = np.isin((some[:, None] * len(turned) + true).ravel(), i * len(turned) + j)
+        return float(found.mean())
+
+    def _placed(
+        self, i: NDArray[np.int64], ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (i, j) for every place j that has one of the numbers found."""
+        at = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
+        there = self._known[at] == ids
+        i, at = i[there], at[there]
+        counts = self._starts[at + 1] - self._starts[at]
+        ends = np.cumsum(counts)
+        offsets = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+        return np.repeat(i, counts), self._places[np.repeat(self._starts[at], counts) + offsets]
+
+
+def _sample(n: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, n - 1, SAMPLE).astype(np.int64))
+
+
+def _cosines_to_all(turned: Vectors, some: NDArray[np.int64]) -> Vectors:
+    """Return the cosine of some vectors to all others, -2 to themselves."""
+    near: Vectors = np.max([turned[some, 0] @ turn.T for turn in turned.swapaxes(0, 1)], axis=0)
+    near[np.arange(len(some)), some] = -2
+    return near
 
 
 # ---------------------------------------------------------------- candidates

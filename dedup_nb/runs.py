@@ -108,6 +108,12 @@ def read(folder: Path) -> dict[str, Any]:
     return loaded
 
 
+def newest(outputs: Path) -> Path | None:
+    """Return the run folder that was begun last below an `outputs/`, or None."""
+    runs = sorted(outputs.glob("*/*/run.json"), key=lambda path: read(path.parent)["started"])
+    return runs[-1].parent if runs else None
+
+
 def note(folder: Path, notebook: str, **state: Any) -> None:
     """Keep what is known of one notebook in `run.json`."""
     content = read(folder)

@@ -89,11 +89,25 @@ class Store:
             self.db.execute("pragma journal_mode = wal")
             self.db.execute("pragma synchronous = normal")
             self.db.executescript(SCHEMA)
+            if not self.mark:
+                self._mark()
             self._add_missing_column()
         except sqlite3.DatabaseError as error:
             raise ValueError(
                 f"the cache {self.path} cannot be used ({error}); delete it"
             ) from error
+
+    def _mark(self) -> None:
+        """Give a new file a mark of its own, by which what lies beside it is known to be of it."""
+        with self.db:
+            self.db.execute("begin immediate")
+            if not self.mark:  # no other process was faster
+                self.db.execute(f"pragma user_version = {1 + int.from_bytes(os.urandom(3), 'big')}")
+
+    @property
+    def mark(self) -> int:
+        """What tells this file from every other store; a copy of it has the same."""
+        return int(self.db.execute("pragma user_version").fetchone()[0])
 
     def _add_missing_column(self) -> None:
         """Bring a file of before `exposure` was kept up to date; its pictures are read again."""
@@ -174,6 +188,62 @@ class Store:
             self.db.executemany(
                 "replace into measure (kind, sha256, value) values (?,?,?)", measures
             )
+
+    # -- upkeep ----------------------------------------------------------------------------------
+
+    def summary(self) -> list[tuple[str, int, int]]:
+        """Return (what, how many, bytes) of everything that is kept."""
+        kinds = "select kind, count(*), sum(length(value)) from measure group by kind order by kind"
+        others = [
+            ("files", "select count(*), sum(length(path)) from file"),
+            ("contents", "select count(*), 0 from image"),
+            ("thumbnails", "select count(*), sum(length(jpeg)) from thumbnail"),
+        ]
+        rows = [(what, *self.db.execute(query).fetchone()) for what, query in others]
+        rows += self.db.execute(kinds).fetchall()
+        return [(what, count, size or 0) for what, count, size in rows]
+
+    def files(self) -> Iterator[tuple[FileKey, str]]:
+        """Yield every file that was read, and its sha256."""
+        for path, size, mtime, ctime, sha256 in self.db.execute("select * from file"):
+            yield FileKey(os.fsdecode(path), size, mtime, ctime), sha256
+
+    def values(self) -> Iterator[tuple[str, str, bytes]]:
+        """Yield (kind, sha256, value) of every measure and thumbnail."""
+        yield from self.db.execute("select kind, sha256, value from measure order by id")
+        yield from self.db.execute("select 'thumbnail', sha256, jpeg from thumbnail")
+
+    def damage(self) -> list[str]:
+        """Return what SQLite finds wrong with its file, nothing if it is sound."""
+        try:
+            rows = self.db.execute("pragma integrity_check(20)").fetchall()
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        return [row[0] for row in rows if row[0] != "ok"]
+
+    def forget(self, sha256s: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """Drop contents with all that was measured of them, and files by their paths."""
+        gone = [(sha256,) for sha256 in sha256s]
+        with self.db:
+            for table in ("image", "measure", "thumbnail", "file"):
+                self.db.executemany(f"delete from {table} where sha256=?", gone)
+            self.db.executemany(
+                "delete from file where path=?", [(os.fsencode(path),) for path in paths]
+            )
+
+    def forget_value(self, kind: str, sha256: str) -> None:
+        """Drop one measure, or the `thumbnail`, of a content; it is made again when needed."""
+        with self.db:
+            if kind == "thumbnail":
+                self.db.execute("delete from thumbnail where sha256=?", (sha256,))
+                self.db.execute("delete from image where sha256=?", (sha256,))  # decoded again
+            else:
+                self.db.execute("delete from measure where kind=? and sha256=?", (kind, sha256))
+
+    def shrink(self) -> None:
+        """Give the room of what was dropped back to the disk."""
+        self.db.execute("vacuum")
+        self.db.execute("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
         """Close the database."""

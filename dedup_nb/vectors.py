@@ -55,7 +55,7 @@ def by_model(
     chosen: Embedder,
     invariance: str = "none",
     *,
-    progress: measures.Progress = lambda done, total: None,
+    progress: Callable[[], measures.Progress] = lambda: lambda done, total: None,
     say: Callable[[str], None] = print,
 ) -> Vectors:
     """Return the vectors of files by an embedder with weights, embedding what is new.
@@ -70,6 +70,8 @@ def by_model(
         See `embeddings.embedder`.
     invariance : str
         Turned pictures are embedded too: `mirror` once more, `rotate` seven times.
+    progress : callable
+        Called when the model is ready; what it returns is called with (done, total).
     say : callable
         Told which model runs where, if one is needed.
 
@@ -87,7 +89,7 @@ def by_model(
         say(model.says)
         wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
         have = [set(part) for part in found]
-        _embed(library, wanted, store, model, names, have, progress)
+        _embed(library, wanted, store, model, names, have, progress())
         found = [store.measures(name, sha256s) for name in names]
     there = np.array([all(d in part for part in found) for d in sha256s], bool)
     stored = [[part[d] for d, here in zip(sha256s, there, strict=True) if here] for part in found]

@@ -285,7 +285,7 @@ class Run:
                 self.store,
                 chosen,
                 invariance,
-                progress=Ticker("embedded"),
+                progress=lambda: Ticker("embedded"),
             )
         except ValueError as error:
             raise WrongInput(str(error)) from None
@@ -411,7 +411,7 @@ class Run:
         return [
             {
                 "title": report.with_unit(value, candidates.measure),
-                "members": self._plain_members([int(i), int(j)]),
+                "members": self.plain_members([int(i), int(j)]),
             }
             for i, j, value in shown.itertuples(index=False, name=None)
         ]
@@ -433,13 +433,14 @@ class Run:
         shown = []
         for i, part in nearest[nearest["i"].isin(some) & (nearest["rank"] <= each)].groupby("i"):
             cosines = ", ".join(f"{cosine:.3f}" for cosine in part["cosine"])
-            members = self._plain_members([int(i), *part["j"].tolist()])
+            members = self.plain_members([int(i), *part["j"].tolist()])
             shown.append(
                 {"title": f"the first picture and its nearest: {cosines}", "members": members}
             )
         return shown
 
-    def _plain_members(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def plain_members(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return images of the catalogue as sheets show them, in no group."""
         return [_plain_member(row) for row in self.catalogue.iloc[list(rows)].itertuples()]
 
     def thresholds(
