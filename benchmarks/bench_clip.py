@@ -1,0 +1,114 @@
+"""CLIP end to end against the model alone, on a processor or a GPU.
+
+    python benchmarks/bench_clip.py [MODEL] [BATCHES] [FOLDER]
+
+ViT-B-32 with random weights by default. Both embed the same pictures in batches of the same size;
+end to end they are read, checked, decoded, embedded and kept in a new cache. Without FOLDER,
+pictures of 1024x1536 are drawn, JPEG and PNG in equal parts. Told are pictures a second (on an idle
+machine) and CPU time a picture (on any).
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from dedup_nb import catalogue, clip, embeddings, images, measures, store, vectors
+
+ROUNDS = 3
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def checkpoint(folder, name):
+    """Write random weights of a model; return their path."""
+    open_clip = clip.library()
+    import torch
+
+    torch.manual_seed(0)
+    path = folder / "random.pt"
+    torch.save(open_clip.create_model(name).state_dict(), path)
+    return path
+
+
+def drawn(folder, n):
+    """Draw pictures with the detail of photographs."""
+    rng = np.random.default_rng(0)
+    for k in range(n):
+        coarse = Image.fromarray(rng.integers(0, 256, (48, 32, 3), dtype=np.uint8))
+        picture = coarse.resize((1024, 1536), Image.Resampling.BICUBIC)
+        grain = rng.normal(0, 6, (1536, 1024, 3))
+        picture = Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8))
+        picture = picture.filter(ImageFilter.GaussianBlur(0.8))
+        picture.save(folder / f"{k}.jpg", quality=90) if k % 2 else picture.save(
+            folder / f"{k}.png", compress_level=6
+        )
+
+
+def cost(act):
+    """Return (seconds, CPU seconds of this process and of its children) of a call."""
+
+    def cpu():
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + children.ru_utime + children.ru_stime
+
+    begun, spent = time.perf_counter(), cpu()
+    act()
+    return time.perf_counter() - begun, cpu() - spent
+
+
+def main(name="ViT-B-32", batches=8, folder=None):
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        weights = clip.Weights(name, str(checkpoint(scratch, name)))
+        model = clip.Model(weights)
+        print(model.says)
+        n = int(batches) * model.batch
+        library = Path(folder) if folder else scratch / "lib"
+        if not folder:
+            library.mkdir()
+            drawn(library, n)
+        found = [f for f in catalogue.scan(library, ["."]).images
+                 if Path(f.path).suffix.lower() in SUFFIXES]  # fmt: skip
+        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+        table = measures.measure_files(library, keys, store.Store(scratch / "first"), [])
+        good = [(k, facts.sha256) for k, facts in zip(keys, table, strict=True)
+                if facts.status == "ok"]  # fmt: skip
+        good = list({digest: (key, digest) for key, digest in good}.values())
+        files, digests = zip(*(good * (1 + n // len(good)))[:n], strict=True)
+        n = len(set(digests))
+        shown = [images.measure((library / f.path).read_bytes(), f.path, [model.input])
+                 for f in dict.fromkeys(files)]  # fmt: skip
+        rasters = [one.rasters[model.input] for one in shown]
+        clip.Model = lambda weights: model  # loaded once, not in each round
+
+        def alone():
+            for start in range(0, n, model.batch):
+                model.encode(rasters[start : start + model.batch], embeddings.ORIENTATIONS[0])
+
+        def whole(number):
+            kept = store.Store(scratch / f"cache{number}")
+            chosen = embeddings.embedder("clip", name, weights.pretrained)
+            made = vectors.by_model(library, files, digests, kept, chosen, say=lambda line: None)
+            assert made.there.all()
+
+        alone()
+        ratios = []
+        for number in range(ROUNDS):
+            model_s, model_cpu = cost(alone)
+            whole_s, whole_cpu = cost(lambda number=number: whole(number))
+            ratios.append((model_s / whole_s, model_cpu / whole_cpu))
+            print(f"model alone {n / model_s:.1f} pictures/s, {1000 * model_cpu / n:.0f} ms CPU "
+                  f"each; end to end {n / whole_s:.1f}/s, {1000 * whole_cpu / n:.0f} ms; ratio "
+                  f"{ratios[-1][0]:.2f} by time, {ratios[-1][1]:.2f} by CPU")  # fmt: skip
+        by_time, by_cpu = np.median(ratios, axis=0)
+        print(f"{n} pictures, {os.cpu_count()} cores: end to end is {by_time:.2f} of the model "
+              f"alone by time, {by_cpu:.2f} by CPU (median of {ROUNDS})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
