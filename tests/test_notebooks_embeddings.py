@@ -5,14 +5,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import papermill
 import pytest
+import tiny_clip
 import yaml
 from pictures import make_library, tree
 from test_workbench import start
 
-from dedup_nb import embeddings, index, parameters, tables, tuning
+from dedup_nb import (
+    clip,
+    embeddings,
+    index,
+    likeness,
+    parameters,
+    runs,
+    tables,
+    tuning,
+    workbench,
+)
 
 NOTEBOOK = "30_clip_faiss"
 
@@ -89,7 +101,8 @@ def test_papermill_alone_gives_the_same_bytes(world):
 @pytest.mark.parametrize(
     ("section", "complaint"),
     [
-        ("{embedder: clop}", "sets embedder to clop; choose one of dct, mix"),
+        ("{embedder: clop}", "sets embedder to clop; choose one of clip, dct, mix"),
+        ("{embedder: clip, device: gpu}", "choose one of auto, cpu, cuda, cuda:1, mps"),
         ("{floor: 0.9}", "floor 0.9 lies above min_cosine 0.85"),
         ("{embedder: mix, min_cosine: 1.5}", "it goes from -1 to 1"),
         ("{k: 0}", "it goes from 1"),
@@ -128,3 +141,116 @@ def test_the_threshold_is_tuned_live_on_its_own_scale(world, tmp_path):
     assert [len(view["members"]) for view in shown] == [2] * len(shown)
     tuner._save()
     assert (run.folder / NOTEBOOK / "groups.csv").exists()
+
+
+# ---------------------------------------------------------------- a model with weights
+
+
+@pytest.fixture(scope="module")
+def by_model(world):
+    """A profile with a small real model of open_clip and its checkpoint, named as a person would."""
+    folder, _, _ = world
+    tiny_clip.make(folder / "weights")
+    profile = folder / "params/clip.yaml"
+    profile.write_text(
+        f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
+        "embedder: clip\nmodel: ../weights/tiny.json\npretrained: ../weights/tiny.safetensors\n"
+        f"{NOTEBOOK}: {{min_cosine: 0.999, floor: 0.99}}\n"
+    )
+    return profile
+
+
+def test_a_model_of_open_clip_finds_the_copies_end_to_end(world, by_model):
+    folder, _, _ = world
+    before = tree(folder / "lib")
+    done = dedup_nb("run", by_model, "--only", NOTEBOOK)
+    assert done.returncode == 0, done.stderr
+    assert tree(folder / "lib") == before
+    run = Path(done.stdout.splitlines()[-1])
+    rows = {row["path"]: row["role"] for row in tables.read_csv(run / NOTEBOOK / "groups.csv")}
+    assert rows["mojo1/plain small.png"] == "stage"
+    assert rows["selected/20250706_101010_stage3_enhanced.jpg"] == "stage"
+    assert "mojo1/alone.png" not in rows
+    for name in ("notebook.ipynb", "report.html", "report.md"):
+        text = (run / NOTEBOOK / name).read_text().replace("\\_", "_")
+        assert "Embedder clip: open_clip tiny (tiny.safetensors)" in text, name
+    assert " on cpu, float32, " in (run / NOTEBOOK / "notebook.ipynb").read_text()
+
+
+def test_weights_that_cannot_be_had_stop_a_run_before_anything_starts(
+    world, by_model, monkeypatch, capsys
+):
+    from huggingface_hub import constants
+
+    from dedup_nb import cli
+
+    folder, _, _ = world
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "nothing"))
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    shared = "library: ../lib\nembedder: clip\n"
+    tiny = (folder / "weights/tiny.safetensors").read_bytes()
+    (folder / "weights/other.safetensors").write_bytes(tiny)
+    (folder / "weights/torn.safetensors").write_bytes(tiny[:5_000])
+    for number, (more, complaint) in enumerate(
+        [
+            ("", "cannot be fetched"),
+            ("pretrained: ../weights/none.pt", "which is not there"),
+            ("pretrained: ../weights/other.safetensors", "does not hold weights of ViT-B-32"),
+            (
+                "pretrained: ../weights/torn.safetensors\nmodel: ../weights/tiny.json",
+                "does not hold",
+            ),
+        ]
+    ):
+        profile = folder / f"params/refused{number}.yaml"
+        profile.write_text(shared + more)
+        assert cli.main(["run", str(profile)]) == 2
+        said = capsys.readouterr().err.strip()
+        assert complaint in said and len(said.splitlines()) == 1
+        assert "local checkpoint" in said and "set embedder: dct" in said
+        assert not (folder / "outputs" / profile.stem).exists()
+
+
+def test_weights_that_cannot_be_had_are_one_sentence_in_the_notebook(world, tmp_path):
+    folder, _, _ = world
+    run = start(tmp_path, folder / "lib", NOTEBOOK, embedder="clip", pretrained="/nowhere/a.pt")
+    with pytest.raises(workbench.WrongInput, match=r"set embedder: dct") as refused:
+        likeness.Search(run, "clip")
+    assert "\n" not in str(refused.value)
+
+
+def test_no_weights_are_asked_for_where_every_vector_is_there(world, tmp_path, monkeypatch):
+    """An index that was copied from a machine with weights serves one without."""
+    folder, _, _ = world
+    run = start(tmp_path, folder / "lib", NOTEBOOK)
+    key = clip.Weights().key
+    readable = run.catalogue["sha256"][run.catalogue["status"] == "ok"]
+    vector = clip.FULL + (np.ones(4, "<f4") / 2).tobytes()
+    monkeypatch.setattr(clip, "check", refuse)
+    values = {"clip": {"cache_dir": str(tmp_path / "cache"), "embedder": "clip"}}
+    named = (folder / "lib", ["mojo1", "selected"], {NOTEBOOK: values["clip"]})
+    with pytest.raises(ValueError, match="no weights here"):
+        runs.check_weights(*named)
+    run.store.put([], measures=[(key, digest, vector) for digest in readable])
+    runs.check_weights(*named)
+    again = start(tmp_path, folder / "lib", NOTEBOOK, embedder="clip")
+    assert len(again.embeddings("clip")[0]) == len(readable)
+
+
+def refuse(weights):
+    raise ValueError("no weights here")
+
+
+def test_dct_needs_no_torch(world):
+    folder, _, _ = world
+    code = (
+        "import sys; from dedup_nb import likeness, parameters, runs, tuning, workbench\n"
+        f"run = workbench.start({NOTEBOOK!r}, dict(library={str(folder / 'lib')!r}, "
+        f"cache_dir={str(folder / 'cache')!r}, run_dir={str(folder / 'light')!r}))\n"
+        "likeness.Search(run, 'dct').nearest(3)\n"
+        "print([m for m in ('torch', 'open_clip') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
