@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from dedup_nb import clip, decoders, embeddings, images, index, report, shelf, tables, workbench
+from dedup_nb import cells, clip, decoders, embeddings, images, index, report, tables, workbench
 from dedup_nb.workbench import Run
 
 NOTEBOOK = "30_clip_faiss"
@@ -52,7 +52,7 @@ class Search:
             return None
         store, digests = self.run.store, self.run.catalogue["sha256"].to_numpy()[self.rows]
         kind = vectors_name(self.chosen)
-        found = shelf.cells(store, kind, self._unpack)
+        found = cells.kept(store, kind, self._unpack)
         numbers = store.ids(kind, digests)
         found.name(np.array([numbers[digest] for digest in digests], np.int64))
         return found

@@ -8,7 +8,7 @@ Vectors live here too, one row for each content and embedder: batches are transa
 kill loses at most one and two processes cannot harm each other. 300,000 vectors of 512 numbers are
 read in about three seconds; a row has a number of its own, since SQLite is nine times slower with
 values of 2 KB inside the key's tree. A flat FAISS index would be the same numbers once more, so
-only the one that has something to learn lies beside this file; see `shelf`.
+only the one that has something to learn lies beside this file; see `cells`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dedup_nb import clip, embeddings, images, report, shelf, staging
+from dedup_nb import cells, clip, embeddings, images, report, staging
 from dedup_nb.store import Store
 
 
@@ -126,7 +126,7 @@ def _prune(library: Path, store: Store, told: Told) -> None:
     store.forget(gone | strangers, lost_paths)
     old = [path for path in store.path.parent.iterdir() if _is_of_old(path, store)]
     if gone or strangers:  # what FAISS learnt would hold on to their vectors
-        old += store.path.parent.glob(shelf.PATTERN)
+        old += store.path.parent.glob(cells.PATTERN)
     for path in old:
         path.unlink(missing_ok=True)
     store.shrink()

@@ -25,7 +25,7 @@ ROOMS = {
     "embeddings": {"clip", "images", "measures"},
     "vectors": {"clip", "decoders", "embeddings", "images", "measures", "store"},
     "index": set(),
-    "shelf": {"index", "store"},
+    "cells": {"index", "store"},
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},

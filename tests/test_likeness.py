@@ -11,7 +11,7 @@ from pictures import make_library, photo, save, tree
 from test_index import clustered
 from test_workbench import start
 
-from dedup_nb import cli, embeddings, index, likeness, shelf, store, upkeep
+from dedup_nb import cells, cli, embeddings, index, likeness, store, upkeep
 
 NOTEBOOK = "30_clip_faiss"
 
@@ -136,21 +136,21 @@ def test_what_was_learnt_grows_by_what_is_new_and_is_learnt_again_when_it_must(
     )
     vectors = clustered(400, 16)
     kept = filled(tmp_path, vectors[:300])
-    assert shelf.cells(kept, "dct-v1", unpack).lists.ntotal == 300
+    assert cells.kept(kept, "dct-v1", unpack).lists.ntotal == 300
     filled(tmp_path, vectors[300:], start=300)
-    grown = shelf.cells(kept, "dct-v1", unpack)
+    grown = cells.kept(kept, "dct-v1", unpack)
     assert (grown.lists.ntotal, learnt) == (400, [300])
     assert sorted(grown.ids) == sorted(
         kept.ids("dct-v1", (f"{k:064x}" for k in range(400))).values()
     )
-    (file,) = tmp_path.glob(shelf.PATTERN)
+    (file,) = tmp_path.glob(cells.PATTERN)
     file.write_bytes(file.read_bytes()[:5_000])  # cut off
-    assert shelf.cells(kept, "dct-v1", unpack).lists.ntotal == 400 and learnt == [300, 400]
+    assert cells.kept(kept, "dct-v1", unpack).lists.ntotal == 400 and learnt == [300, 400]
     other = filled(tmp_path / "other", vectors[:50])
     (tmp_path / "other" / file.name).write_bytes(file.read_bytes())  # of another store
-    assert shelf.cells(other, "dct-v1", unpack).lists.ntotal == 50
+    assert cells.kept(other, "dct-v1", unpack).lists.ntotal == 50
     filled(tmp_path, clustered(2_000, 16), start=1_000)
-    assert shelf.cells(kept, "dct-v1", unpack).lists.ntotal == 2_400 and learnt[-1] == 2_400
+    assert cells.kept(kept, "dct-v1", unpack).lists.ntotal == 2_400 and learnt[-1] == 2_400
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     assert faiss.read_index(str(file)).ntotal == 2_400
 

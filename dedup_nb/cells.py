@@ -26,7 +26,7 @@ PATTERN = "cells-*.faiss"
 ROWS = 50_000  # read from the store at once
 
 
-def cells(store: Store, kind: str, unpack: Unpack) -> Cells:
+def kept(store: Store, kind: str, unpack: Unpack) -> Cells:
     """Return the cells of all vectors of one kind, brought up to date on disk.
 
     Parameters
