@@ -92,6 +92,13 @@ def notebooks_folder() -> Path:
     return project if (project / "00_catalogue.ipynb").is_file() else here / "_notebooks"
 
 
+def params_folder() -> Path:
+    """Return the folder of the profiles that ship: the project's own, or the installation's."""
+    here = Path(__file__).parent
+    project = here.parent / "params"
+    return project if (project / "example.yaml").is_file() else here / "_params"
+
+
 def notebook_names() -> list[str]:
     """Return the names of all notebooks in their order."""
     return sorted(path.stem for path in notebooks_folder().glob("[0-9][0-9]_*.ipynb"))

@@ -33,6 +33,7 @@ ROOMS = {
 }
 JOINERS = {
     "runs",
+    "shelf",
     "workbench",
     "bursts",
     "claims",
