@@ -501,6 +501,32 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_is_decided_twice(lab):
     assert len(marks_on_disk(lab, "lost")) == 1
 
 
+def test_a_choice_waits_until_the_one_before_is_answered(lab):
+    open_gallery(lab, "order")
+    lab.kernel(LOSE_FIRST + HEARD)
+    for key in "sk":
+        lab.page.keyboard.press(key)
+    said(lab, "saved: keep")
+    first, again, second = lab.kernel("print(*heard)").split()
+    assert first == again != second  # asked again before the second one was asked
+    assert [line["mark"] for line in marks_on_disk(lab, "order")] == ["stage", "keep"]
+
+
+# Which choices the kernel hears, in what order.
+HEARD = """
+heard, receive = [], gallery.receive
+
+
+def hearing(content):
+    if content["kind"] == "decide":
+        heard.append(content["request"])
+    receive(content)
+
+
+gallery.receive = hearing
+"""
+
+
 # The first answer of each kind never arrives.
 LOSE_FIRST = """
 lost, send = set(), gallery.send
