@@ -36,6 +36,7 @@ ROOMS = {
 }
 JOINERS = {
     "runs",
+    "shelf",
     "workbench",
     "bursts",
     "claims",
