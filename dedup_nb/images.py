@@ -37,6 +37,7 @@ LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
 UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
 MOST_TRIMMED = 0.4  # of a side, from either end
 
+LONGEST = 8  # times the short side: of longer pictures a model that cuts is shown the middle
 MODEL_GAP = 2.0  # a picture is reduced cheaply to this many times what a model is shown
 
 Size = tuple[int, int]  # width, height in pixels
@@ -240,8 +241,22 @@ def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: 
         if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
             whole = whole[::-1]
     upright = _flattened(pixels).convert("RGB")
+    if wanted.resize_mode == "shortest":
+        upright, whole = _without_ends(upright, whole)
     measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
     measured.status = "ok"
+
+
+def _without_ends(picture: Image.Image, whole: Size) -> tuple[Image.Image, Size]:
+    """Cut the ends off a very long picture: only its middle is shown, whole it would be huge."""
+    most = tuple(min(side, LONGEST * min(whole)) for side in whole)
+    kept = [
+        max(1, round(side * much / full))
+        for side, much, full in zip(picture.size, most, whole, strict=True)
+    ]
+    left, top = ((side - much) // 2 for side, much in zip(picture.size, kept, strict=True))
+    box = (left, top, left + kept[0], top + kept[1])
+    return (picture, whole) if most == whole else (picture.crop(box), (most[0], most[1]))
 
 
 def _fitted(picture: Image.Image, whole: Size, wanted: ModelInput) -> Image.Image:

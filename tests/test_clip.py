@@ -60,6 +60,7 @@ CONTENTS = {
     "JPEG on its side": content(
         detailed(1500, 1000), "JPEG", exif=(lambda e: (e.__setitem__(0x0112, 6), e)[1])(Image.Exif())
     ),
+    "very long": content(detailed(3001, 120)),
     "WebP": content(detailed(500, 400), "WEBP"),
 }  # fmt: skip
 
@@ -92,6 +93,11 @@ def test_pictures_are_fitted_as_open_clip_fits_them(mode, size, interpolation):
         theirs = own(picture).permute(1, 2, 0).numpy() * 255
         ours = np.frombuffer(raster(content(picture), wanted), np.uint8).reshape(*size, 3)
         assert np.abs(ours - theirs).mean() < 1.5
+
+
+def test_a_picture_of_one_line_is_shown_without_being_blown_up():
+    wanted = images.ModelInput(64, 64)
+    assert raster(content(Image.new("RGB", (60_000, 1), "red")), wanted)[:3] == b"\xff\0\0"
 
 
 def test_transparency_lies_over_white_as_everywhere(model):
