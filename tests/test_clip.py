@@ -82,6 +82,7 @@ def test_vectors_equal_those_of_open_clips_own_transform(tiny, model, what):
 @pytest.mark.parametrize("size", [(64, 64), (48, 80)])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 def test_pictures_are_fitted_as_open_clip_fits_them(mode, size, interpolation):
+    clip.library()
     from open_clip.transform import image_transform
 
     wanted = images.ModelInput(*size, mode, interpolation, fill=7)
@@ -97,7 +98,8 @@ def test_pictures_are_fitted_as_open_clip_fits_them(mode, size, interpolation):
 
 def test_a_picture_of_one_line_is_shown_without_being_blown_up():
     wanted = images.ModelInput(64, 64)
-    assert raster(content(Image.new("RGB", (60_000, 1), "red")), wanted)[:3] == b"\xff\0\0"
+    shown = raster(content(Image.new("RGB", (60_000, 1), "red")), wanted)
+    assert len(shown) == 64 * 64 * 3 and shown[0] > 250 and shown[1] == 0
 
 
 def test_transparency_lies_over_white_as_everywhere(model):
