@@ -368,7 +368,8 @@ def _decoded_png(opened: Image.Image, data: bytes) -> Image.Image | None:
         pixels = kornia_rs.io.decode_image_png_u8(data, shape, PNG_FAST[opened.mode])
     except Exception:  # not 8 bits a channel, or malformed: Pillow judges it
         return None
-    return Image.fromarray(np.asarray(pixels).squeeze())
+    array = np.asarray(pixels)
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:

@@ -144,3 +144,13 @@ def test_links_and_pipes_are_never_read(tmp_path):
     for name in ("link.png", "pipe.png"):
         with pytest.raises(OSError):
             images.read_file(os.fsencode(tmp_path / name))
+
+
+def test_a_png_of_one_line_or_column_is_read_as_what_it_is():
+    for size in ((300, 1), (1, 300), (1, 1)):
+        for mode in ("RGB", "RGBA", "L"):
+            buffer = io.BytesIO()
+            Image.new(mode, size, "white").save(buffer, "PNG")
+            found = images.measure(buffer.getvalue(), "a.png", [(8, 8)])
+            assert (found.width, found.height) == size
+            assert set(found.rasters[8, 8]) == {255}
