@@ -227,8 +227,13 @@ class Asker:
             self.shown.value = f"<b>{escape(tables.shown(str(error)))}</b>"
             return
         run = self.search.run
-        title = f"like {tables.shown(name)}: {', '.join(f'{c:.3f}' for c in table['cosine'])}"
-        group = {"title": title, "members": run.plain_members(table["row"].tolist())}
+        members = [
+            member | {"value": cosine, "measure": "cosine"}
+            for member, cosine in zip(
+                run.plain_members(table["row"].tolist()), table["cosine"], strict=True
+            )
+        ]
+        group = {"title": f"the most like {name}", "members": members}
         self.shown.value = report.Sheet([group], run.thumbnail)._repr_html_()
 
 
