@@ -193,10 +193,12 @@ def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Pa
         raise ValueError(f"{folder} is a run of {content['profile']}, not of {profile.path}")
     states = {name: state.get("status") for name, state in content["notebooks"].items()}
     left = [name for name in notebooks if states.get(name) != DONE]
+    flat = {name: profile.flat(name) for name in left}
+    check_weights(Path(content["library"]), content["roots"], flat)
     for name in left:
         if states.get(name) and (folder / name).exists():
             (folder / name).rename(new_folder(folder, prefix=f"{name}-unfinished-"))
-        write_params(folder / name, name, profile.flat(name) | {"profile": str(profile.path)})
+        write_params(folder / name, name, flat[name] | {"profile": str(profile.path)})
     return folder.resolve(), left
 
 

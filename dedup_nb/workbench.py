@@ -285,7 +285,7 @@ class Run:
                 self.store,
                 chosen,
                 invariance,
-                progress=lambda: Ticker("embedded"),
+                progress=lambda: Ticker("embedded", 15.0),
             )
         except ValueError as error:
             raise WrongInput(str(error)) from None
