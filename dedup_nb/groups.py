@@ -6,7 +6,7 @@ through this one place, so a staged image always leaves a directly similar keepe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -41,6 +41,10 @@ ROLES = ("", "keeper", "stage", "review", "protected")
 # Best first; the path comes last so that a tie never depends on chance.
 KEEPER_ORDER = ["protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"]
 KEEPER_WORDS = (*KEEPER_ORDER, "newest", "oldest", "largest")
+
+# why an image is kept
+BEST = "best by keeper_order"
+GUARDED = "in a curated root or protected"
 
 Indices = NDArray[np.int64]
 
@@ -306,6 +310,8 @@ class Candidates:
         is not proposed again; with a new member it is.
     """
 
+    first = "leave most to a person"  # the groups that come first, where some are urgent
+
     def __init__(
         self,
         images: pd.DataFrame,
@@ -561,10 +567,10 @@ class Candidates:
         keeper = int(cut.keepers[k])
         if k in cut.reasons:
             return cut.reasons[k]
+        if cut.roles[k] == PROTECTED or (cut.roles[k] == KEEPER and self.protected[k]):
+            return GUARDED
         if cut.roles[k] == KEEPER:
-            return "best by keeper_order"
-        if cut.roles[k] == PROTECTED:
-            return "in a curated root or protected"
+            return BEST
         if doubt := self.doubts[k] or self.doubts[keeper]:
             return str(doubt)
         if self.cropped[k] and not self.cropped[keeper]:
@@ -578,6 +584,10 @@ class Candidates:
     def describe(self, rows: Sequence[int]) -> str:
         """Say what holds a group together, where it is not its weakest link."""
         return ""
+
+    def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        """Return the rows of a manifest as they are written; a finder may bundle them."""
+        return rows
 
     def further_tables(self, cut: Cut) -> dict[str, pd.DataFrame]:
         """Return what a finder tells beyond `groups.csv`, by the name of the file to write."""

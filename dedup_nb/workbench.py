@@ -83,6 +83,8 @@ def _started(notebook: str, variables: Mapping[str, Any]) -> Run:
     for name in parameters.PATHS:
         if values.get(name):
             values[name] = parameters.absolute(Path.cwd(), values[name])
+    if values.get("inputs"):
+        values["inputs"] = parameters.absolute_inputs(Path.cwd(), values["inputs"])
     return Run(notebook, values)
 
 
@@ -455,7 +457,7 @@ class Run:
         tables.write_csv(
             folder / "manifest.csv",
             manifest.COLUMNS,
-            manifest.rows(table, self.catalogue, self.library, rule),
+            candidates.plan_rows(cut, manifest.rows(table, self.catalogue, self.library, rule)),
         )
         further = candidates.further_tables(cut)
         for file, frame in further.items():
@@ -752,7 +754,7 @@ class Foremost(Sequence[dict[str, Any]]):
         self.places = order[: report.GROUPS_WITH_PICTURES]
         left = len(order) - len(self.places)
         more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
-        first = "leave most to a person" if any(waiting) else "free most"
+        first = views.candidates.first if any(waiting) else "free most"
         self.order = f"The groups that {first} come first.{more}"
 
     def __len__(self) -> int:

@@ -37,6 +37,8 @@ JOINERS = {
     "bursts",
     "claims",
     "flagging",
+    "merging",
+    "reviewing",
     "tuning",
     "moving",
     "tour",
