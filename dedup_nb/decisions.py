@@ -192,6 +192,12 @@ class Decisions:
         self.refresh()
         return sorted(self._answers[what], key=sorted)
 
+    def mentioned(self) -> set[str]:
+        """Return the digests that any decision in force is about."""
+        self.refresh()
+        answers = (digests for said in self._answers.values() for digests in said)
+        return {digest for digest, _ in self._marks}.union(*answers)
+
     def listed(self) -> list[Record]:
         """Return the line of each decision in force, the oldest first."""
         self.refresh()

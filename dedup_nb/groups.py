@@ -44,6 +44,18 @@ KEEPER_WORDS = (*KEEPER_ORDER, "newest", "oldest", "largest")
 
 # why an image is kept
 BEST = "best by keeper_order"
+BETTER = {
+    "protected": "protected",
+    "prefer": "in a preferred root",
+    "stage": "higher stage",
+    "pixels": "more pixels",
+    "bytes": "more bytes",
+    "mtime": "newer",
+    "newest": "newer",
+    "oldest": "older",
+    "largest": "larger",
+    "path": "equal but for its path",
+}
 GUARDED = "in a curated root or protected"
 
 Indices = NDArray[np.int64]
@@ -79,10 +91,20 @@ def keeper_rank(
         raise ValueError(
             f"keeper_order has {unknown[0]}, which is not known; use {', '.join(KEEPER_WORDS)}"
         )
+    columns = keeper_columns(images, prefer)
+    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
+    ranked = np.lexsort(keys[::-1])
+    ranks = np.empty(len(images), np.int64)
+    ranks[ranked] = np.arange(len(images))
+    return ranks
+
+
+def keeper_columns(images: pd.DataFrame, prefer: Sequence[str]) -> dict[str, list[Any]]:
+    """Return what each word of `KEEPER_WORDS` sorts by, the smallest first; see `keeper_rank`."""
     places = {root: place for place, root in enumerate(prefer)}
     root_place = images["root"].map(lambda root: places.get(root, len(places)))
     pixels = images["width"] * images["height"]
-    columns = {
+    return {
         "protected": [~images["protected"]],
         "prefer": [root_place],
         "stage": [-images["level"].fillna(-1.0)],
@@ -94,11 +116,6 @@ def keeper_rank(
         "largest": [-pixels, -images["bytes"]],
         "path": [images["path"].rank(method="first")],
     }
-    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
-    ranked = np.lexsort(keys[::-1])
-    ranks = np.empty(len(images), np.int64)
-    ranks[ranked] = np.arange(len(images))
-    return ranks
 
 
 class Stars:
@@ -337,6 +354,7 @@ class Candidates:
         self.digests = images["sha256"].tolist()
         self.decide(marks if marks is not None else [None] * len(images), answers)
         self._split(pairs, same_stage_only, cross_root_only)
+        self.keeper_order, self.prefer = keeper_order, prefer
         ranks = keeper_rank(images, keeper_order, prefer)
         self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
         # one whose measure is not trusted never becomes the keeper of one whose measure is
@@ -576,6 +594,19 @@ class Candidates:
         if self.cropped[k] and not self.cropped[keeper]:
             return "cropped, its keeper is not"
         return self.measured(cut, k)
+
+    def why_kept(self, rows: Sequence[int]) -> str:
+        """Say in what the first of these images is better than the next best of them."""
+        if len(rows) < 2:
+            return BEST
+        keeper, rival = rows[0], min(rows[1:], key=lambda k: self.ranks[k])
+        if self.doubted[rival] and not self.doubted[keeper]:
+            return f"{BEST}: its measure is trusted"
+        columns = keeper_columns(self.images.iloc[[keeper, rival]], self.prefer)
+        for word in (*self.keeper_order, "path"):
+            if any(key.iloc[0] != key.iloc[1] for key in columns[word]):
+                return f"{BEST}: {BETTER[word]}"
+        return BEST
 
     def measured(self, cut: Cut, k: int) -> str:
         """Say what the measure tells of an image and its keeper."""

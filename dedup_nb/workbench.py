@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import (
+    bundles,
     catalogue,
     czkawka,
     embeddings,
@@ -33,8 +34,10 @@ from dedup_nb import (
     phash,
     report,
     runs,
+    sifting,
     store,
     tables,
+    texts,
 )
 from dedup_nb.catalogue import ImageFile
 from dedup_nb.decisions import Decisions
@@ -347,6 +350,26 @@ class Run:
         if path not in self._digests:
             return None
         return images.for_screen(images.read_file(os.fsencode(self.library / path)))
+
+    def facts_of(self, path: str) -> dict[str, str]:
+        """Return what is known of an image by name: stamp, exposure, companions and their texts."""
+        if path not in self._digests:
+            return {}
+        row = self.catalogue.loc[self.catalogue["path"] == path].iloc[0]
+        folder, name = os.path.split(os.path.join(os.fsencode(self.library), os.fsencode(path)))
+        entries = [os.fsdecode(entry.name) for entry in os.scandir(folder) if entry.is_file()]
+        beside = bundles.bundle_members(entries, os.fsdecode(name))[1:]
+        stem = formats.stem(os.fsdecode(name))
+        facts = {
+            "stamp": row["stamp"].replace("T", " "),
+            "series": row["series"],
+            "exposure": self.exposure(row["sha256"]).replace("|", " ").strip(),
+            "format": row["format"],
+            "companions": ", ".join(other.removeprefix(stem) for other in beside) or "none",
+        }
+        stored = texts.in_png(images.read_file(os.fsencode(self.library / path)))
+        told = {fact: text for fact, text in facts.items() if text}
+        return told | texts.companions(folder, beside, stem) | stored
 
     def views(self, candidates: groups.Candidates, cut: groups.Cut) -> Views:
         """Return the groups of a cut as galleries and sheets show them, made when looked at."""
@@ -674,12 +697,33 @@ class Views(Sequence[dict[str, Any]]):
             return [self[place] for place in range(*k.indices(len(self)))]
         rows = self._groups[k].tolist()
         members = [self._member(row) for row in rows]
+        if members[0]["reason"] == groups.BEST:
+            members[0]["reason"] = self.candidates.why_kept(rows)
         return {"id": self._id(rows), "title": self._title(rows, members), "members": members}
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """The rows of `groups.csv` at this cut."""
         return self.candidates.table(self.cut)
+
+    @cached_property
+    def facets(self) -> sifting.Facets:
+        """What filters and orders need of all groups at once."""
+        cut, images = self.cut, self.candidates.images
+        rows = np.concatenate(self._groups) if self._groups else np.zeros(0, np.int64)
+        sizes = np.array([len(members) for members in self._groups], np.int64)
+        roles = cut.roles[rows]
+        return sifting.Facets(
+            np.cumsum(sizes) - sizes,
+            roles == groups.STAGE,
+            cut.sizes[rows].astype(np.float64),
+            np.where(roles == groups.KEEPER, np.nan, cut.values[rows]),
+            images["mtime_ns"].to_numpy(np.float64)[rows],
+            images["root"].to_numpy(object)[rows],
+            images["stage"].to_numpy(object)[rows],
+            images["sha256"].to_numpy(object)[rows],
+            rises=self.candidates.sign < 0,
+        )
 
     def locate(self, group_id: str) -> int:
         """Return the position of a group by its id, or where it would be."""
