@@ -602,11 +602,16 @@ class Candidates:
         keeper, rival = rows[0], min(rows[1:], key=lambda k: self.ranks[k])
         if self.doubted[rival] and not self.doubted[keeper]:
             return f"{BEST}: its measure is trusted"
-        columns = keeper_columns(self.images.iloc[[keeper, rival]], self.prefer)
-        for word in (*self.keeper_order, "path"):
-            if any(key.iloc[0] != key.iloc[1] for key in columns[word]):
+        for word, keys in self._kept_by:
+            if any(key[keeper] != key[rival] for key in keys):
                 return f"{BEST}: {BETTER[word]}"
         return BEST
+
+    @cached_property
+    def _kept_by(self) -> list[tuple[str, list[NDArray[Any]]]]:
+        columns = keeper_columns(self.images, self.prefer)
+        order = (*self.keeper_order, "path")
+        return [(word, [key.to_numpy() for key in columns[word]]) for word in order]
 
     def measured(self, cut: Cut, k: int) -> str:
         """Say what the measure tells of an image and its keeper."""

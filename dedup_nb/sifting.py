@@ -35,12 +35,16 @@ class Sieve:
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Sieve:
         """Return what a browser asks for; what is not understood is left out."""
-        numbers = {
-            name: _number(asked.get(name)) for name in ("least_mb", "from_value", "to_value")
-        }
-        texts = {name: str(asked.get(name) or "") for name in ("root", "stage")}
-        order = asked.get("order") if asked.get("order") in ORDERS else "found"
-        return cls(**texts, **numbers, unreviewed=bool(asked.get("unreviewed")), order=str(order))
+        order = str(asked.get("order"))
+        return cls(
+            root=str(asked.get("root") or ""),
+            stage=str(asked.get("stage") or ""),
+            least_mb=_number(asked.get("least_mb")),
+            from_value=_number(asked.get("from_value")),
+            to_value=_number(asked.get("to_value")),
+            unreviewed=bool(asked.get("unreviewed")),
+            order=order if order in ORDERS else "found",
+        )
 
     @property
     def idle(self) -> bool:
@@ -175,7 +179,8 @@ def facets_of(groups: Sequence[Mapping[str, Any]]) -> Facets:
     if hasattr(groups, "facets"):
         own: Facets = groups.facets
         return own
-    starts, rows = [], []
+    starts: list[int] = []
+    rows: list[tuple[Any, ...]] = []
     for group in groups:
         starts.append(len(rows))
         rows += [_row(member) for member in group["members"] if member]
