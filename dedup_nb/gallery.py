@@ -36,6 +36,7 @@ KEPT_BYTES = 64 * 1024 * 1024  # thumbnails kept in memory
 IN_SIGHT = 8  # groups that are in sight at once, at most as a rule
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
+KEPT_CUTS = 16
 MOST_LINES = 2  # sets of a group in sight, one above the other
 TEXT_CHARS = 8_000  # of one fact or text, as it is shown
 SEARCHED_GROUPS = 2_000  # of a lazy sequence, to find a group again by its id
@@ -102,6 +103,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     can_compare = traitlets.Bool(False).tag(sync=True)
     has_facts = traitlets.Bool(False).tag(sync=True)
     total = traitlets.Int(0).tag(sync=True)
+    seen = traitlets.Int(0).tag(sync=True)
     sieve = traitlets.Dict().tag(sync=True)
     lines = traitlets.Int(1).tag(sync=True)
     tells_changes = traitlets.Bool(False).tag(sync=True)
@@ -134,6 +136,9 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self._built: OrderedDict[int, Group] = OrderedDict()
         self._reviewed: set[int] = set()
         self._answers: OrderedDict[str, Message] = OrderedDict()
+        self._seen_look = 0
+        self._deciding = False
+        self._earlier: dict[int, Sequence[Group]] = {}  # cuts that only a choice has replaced
         self._sought: tuple[str, int] | None = None  # the group a person last chose, and its row
         self._callbacks: list[Callable[[Message], None]] = []
         super().__init__(
@@ -178,12 +183,16 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             focus - row if 0 <= row < IN_SIGHT else self._find(groups, self._id(self.top), self.top)
         )
         self._sought = (sought, row)  # it may be back in the next cut
+        if not self._deciding:
+            self._earlier.clear()
+        else:
+            self._earlier = dict([*self._earlier.items(), (self.version, self.groups)][-KEPT_CUTS:])
         self.groups = groups
         self._built.clear()
         self._reviewed.clear()
         with self.hold_sync():
             self.version += 1
-            self.count, self.total = len(groups), len(self._all)
+            self.count, self.total, self.seen = len(groups), len(self._all), self._seen_look
             self.focus = focus
             self.top = max(0, top)
             if changed is not None:
@@ -301,7 +310,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _changed_message(self, changed: Changed) -> Message:
         pairs = [
-            [self._keys.key(*a), self._keys.key(*b), value_text(value, changed.measure)]
+            [
+                self._keys.key(*a),
+                self._keys.key(*b),
+                value_text(value, changed.measure),
+                *(shown(Path(path).name) for path, _ in (a, b)),
+            ]
             for a, b, value in changed.pairs
         ]
         return {"joined": changed.joined, "count": changed.count, "pairs": pairs}
@@ -311,6 +325,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             if int(content["focus"]) != self.focus:
                 self._sought = None
             self.focus, self.top = int(content["focus"]), int(content["top"])
+            self._seen_look = int(content.get("number", 0))
 
     def _on_count(self, content: Message) -> None:
         """Count reviewed groups; asked at rest, as it is too slow for each move of a slider."""
@@ -347,8 +362,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             return {"kind": "failed", "said": f"not saved: {shown(str(error))}"}
         if record:
             self._touched.add(record["group"])
-        for callback in self._callbacks if record else ():
-            callback(record)
+        self._deciding = True
+        try:
+            for callback in self._callbacks if record else ():
+                callback(record)
+        finally:
+            self._deciding = False
         k = self._where(content, record)
         self._note_reviewed(k)
         with self.hold_sync():
@@ -387,7 +406,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             raise ValueError("that image is not on show any more")
         path, sha256 = self._keys.image(content["key"])
         mark = content["mark"]
-        group = self._asked_group(content) if content["version"] == self.version else {}
+        now = content["version"] == self.version or content["version"] in self._earlier
+        group = self._asked_group(content) if now else {}
         copies = [m["path"] for m in _there(group) if m["sha256"] == sha256]
         where = {"group": str(group.get("id", "")), "finder": self.finder}
         self.decisions.mark(path, sha256, mark, copies=copies, **where)
@@ -405,10 +425,13 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         return self.decisions.last or {}
 
     def _asked_group(self, content: Message) -> Group:
-        k = int(content["group"])
-        if content["version"] != self.version or not 0 <= k < self.count:
-            raise ValueError("the groups have changed meanwhile; look again")
-        return self._group(k)
+        """Return the group that a person saw, also where an earlier choice has moved it since."""
+        k, version = int(content["group"]), content["version"]
+        if version == self.version and 0 <= k < self.count:
+            return self._group(k)
+        if 0 <= k < len(self._earlier.get(version, ())):
+            return self._earlier[version][k]
+        raise ValueError("the groups have changed meanwhile; look again")
 
     def _where(self, content: Message, record: Message) -> int | None:
         """Return the position now of the group that was decided on, or None if it is not shown."""
