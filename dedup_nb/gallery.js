@@ -1324,6 +1324,7 @@ class View {
       row.el.style.height = `${this.rowHeight}px`;
       row.refresh(this.groups.get(index));
     }
+    if (![...this.rows.keys()].some((index) => !this.groups.has(index))) this.root.dataset.painted = this.version;
     this.paintFocus();
     this.compare.paint();
     this.pump();

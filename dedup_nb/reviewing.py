@@ -11,6 +11,7 @@ from IPython.display import display
 
 from dedup_nb import report, tables, tuning
 from dedup_nb.decisions import Decisions
+from dedup_nb.gallery import Changed
 from dedup_nb.merging import Finding, Merged
 from dedup_nb.workbench import Run
 
@@ -111,8 +112,8 @@ class Reviewer(tuning.Tuner):
         self.write.description = "write this plan"
         self.told.value = ""
 
-    def _cut_again(self) -> None:
-        super()._cut_again()
+    def _cut_again(self, changed: Changed | None = None) -> None:
+        super()._cut_again(changed)
         self._unsettle()
 
     def _plan(self) -> Merged:

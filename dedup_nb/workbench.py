@@ -710,11 +710,10 @@ class Views(Sequence[dict[str, Any]]):
     def facets(self) -> sifting.Facets:
         """What filters and orders need of all groups at once."""
         cut, images = self.cut, self.candidates.images
-        rows = np.concatenate(self._groups) if self._groups else np.zeros(0, np.int64)
-        sizes = np.array([len(members) for members in self._groups], np.int64)
+        rows = self._groups.rows
         roles = cut.roles[rows]
         return sifting.Facets(
-            np.cumsum(sizes) - sizes,
+            self._groups.starts,
             roles == groups.STAGE,
             cut.sizes[rows].astype(np.float64),
             np.where(roles == groups.KEEPER, np.nan, cut.values[rows]),
@@ -727,11 +726,13 @@ class Views(Sequence[dict[str, Any]]):
 
     def locate(self, group_id: str) -> int:
         """Return the position of a group by its id, or where it would be."""
-        return self._places.get(group_id, 0)
+        star = self.candidates.row_of_id.get(group_id, 0)
+        at = np.flatnonzero(self._stars == star)
+        return int(at[0]) if len(at) else int(np.searchsorted(self._stars, star))
 
     @cached_property
-    def _places(self) -> dict[str, int]:
-        return {self._id(rows.tolist()): k for k, rows in enumerate(self._groups)}
+    def _stars(self) -> NDArray[np.int64]:
+        return self.cut.stars[self._groups.rows[self._groups.starts]]
 
     def _id(self, rows: Sequence[int]) -> str:
         star = int(self.cut.stars[rows[0]])
@@ -791,14 +792,15 @@ class Foremost(Sequence[dict[str, Any]]):
         self.views = views
         cut = views.cut
         staged = np.where(cut.roles == groups.STAGE, cut.sizes, 0)
-        freed = [int(staged[rows].sum()) for rows in views._groups]
+        parts = views._groups
+        freed = np.add.reduceat(staged[parts.rows], parts.starts) if len(parts) else np.zeros(0)
         urgent = cut.urgency if cut.urgency is not None else np.zeros(len(cut.stars))
-        waiting = [int(urgent[cut.stars[rows[0]]]) for rows in views._groups]
-        order = sorted(range(len(views)), key=lambda k: (-waiting[k], -freed[k]))
+        waiting = urgent[views._stars]
+        order = np.lexsort((-freed, -waiting)).tolist()
         self.places = order[: report.GROUPS_WITH_PICTURES]
         left = len(order) - len(self.places)
         more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
-        first = views.candidates.first if any(waiting) else "free most"
+        first = views.candidates.first if waiting.any() else "free most"
         self.order = f"The groups that {first} come first.{more}"
 
     def __len__(self) -> int:
