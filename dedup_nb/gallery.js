@@ -174,10 +174,18 @@ class Questions {
     return this.waiting.delete(name);
   }
 
-  full(kind) {
+  count(kind) {
     let n = 0;
     for (const { message } of this.waiting.values()) n += message.kind === kind;
-    return n >= IN_FLIGHT;
+    return n;
+  }
+
+  any(kind) {
+    return this.count(kind) > 0;
+  }
+
+  full(kind) {
+    return this.count(kind) >= IN_FLIGHT;
   }
 
   forget(kind) {
@@ -1147,6 +1155,7 @@ class View {
   // Do what was typed ahead, now that the group in focus is here.
   catchUp() {
     while (this.ahead.length && this.ready()) this.ahead.shift()();
+    this.tellBusy();
   }
 
   ready() {
@@ -1371,7 +1380,10 @@ class View {
   // The pairs that joined or left with the last move of the slider, nearest to it first.
   paintChanged() {
     const { joined, count, pairs = [] } = this.model.get("changed");
-    if (count === undefined) return;
+    if (count === undefined) {
+      this.changedText.textContent = "Pairs that join or leave with a move of the slider show here.";
+      return;
+    }
     const what = joined ? "joined" : "left";
     this.changedText.textContent = `${counted(count, "pair", "pairs")} ${what}`;
     this.changed.setAttribute("aria-label", `${this.changedText.textContent} with the last move`);
@@ -1565,6 +1577,12 @@ class View {
     const sent = { kind: "decide", request, version: this.version, group: this.focus, ...message };
     if (subject) this.pending.set(subject, { request, wanted });
     this.questions.ask(`decide ${request}`, sent);
+    this.tellBusy();
+  }
+
+  // Whether a choice or a key still waits for the kernel.
+  tellBusy() {
+    this.root.dataset.busy = this.ahead.length > 0 || this.questions.any("decide");
   }
 
   // What `subject` is, or will be once the kernel has answered.
@@ -1672,6 +1690,7 @@ class View {
     const free = undo || (FREE_KEYS.has(event.key) && !this.compare.open);
     if (!this.ahead.length && (free || this.ready())) act();
     else if (this.ahead.length < KEPT_KEYS) this.ahead.push(act);
+    this.tellBusy();
   }
 
   actions(event) {

@@ -7,7 +7,6 @@ from typing import Any
 
 import ipywidgets
 import pandas as pd
-from IPython.display import display
 
 from dedup_nb import report, tables, tuning
 from dedup_nb.decisions import Decisions
@@ -92,19 +91,15 @@ class Reviewer(tuning.Tuner):
             description="include",
             layout=ipywidgets.Layout(width="16rem"),
         )
-        self.told = ipywidgets.HTML()
+        self.told = ipywidgets.HTML(layout=ipywidgets.Layout(max_height="18rem", overflow="auto"))
         high = max(2, len(merged.findings))
         super().__init__(run, merged, "min_inputs", low=1, high=high)
         self.look = self._button("show what the plan takes", self._look, "list")
         self.write = self._button("write this plan", self._save, "check")
         self.buttons = [self.include, self.look, self.write]
+        self.further = [self.told]
         self.include.observe(lambda change: self._unsettle(), "value")
         self._unsettle()
-
-    def show(self) -> None:
-        """Display slider, buttons, the plan that was asked for, and the gallery."""
-        super().show()
-        display(self.told)
 
     def _unsettle(self) -> None:
         """What was shown is not what would be written any more: it is to be looked at again."""
@@ -134,7 +129,7 @@ class Reviewer(tuning.Tuner):
         self.write.disabled = False
         self._say(
             f"this plan would take {len(staged):,} images, {waiting:,} wait for a person; "
-            "the table below the gallery says from where. Nothing is written yet"
+            "the table says from where. Nothing is written yet"
         )
 
     def _save(self) -> None:
@@ -247,5 +242,7 @@ def revoker(run: Run, *, interactive: bool = True) -> Revoker | None:
     if not interactive:
         return None
     made = Revoker(run)
-    display(made.box)
+    tuning.present(
+        made.box, "revoking needs a live Jupyter kernel with widgets; see the table above"
+    )
     return made

@@ -13,7 +13,7 @@ import numpy as np
 from IPython.display import display
 
 from dedup_nb import groups, parameters, report, tables
-from dedup_nb.gallery import Changed, Gallery
+from dedup_nb.gallery import FALLBACK, Changed, Gallery
 from dedup_nb.workbench import Run
 
 Chart = Callable[[groups.Candidates, float], report.Chart]
@@ -28,6 +28,13 @@ def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
         return report.similarities(candidates.pairs[candidates.measure], threshold)
     unit = report.UNITS.get(candidates.measure, candidates.measure)
     return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
+
+
+def present(widget: ipywidgets.Widget, instead: str = FALLBACK) -> None:
+    """Display a widget, or a sentence where none can be loaded: never a blank."""
+    bundle = dict(widget._repr_mimebundle_())
+    bundle |= {"text/plain": instead, "text/html": f"<p>{escape(instead)}</p>"}
+    display(bundle, raw=True)
 
 
 class Changes:
@@ -122,6 +129,7 @@ class Tuner:
             **({} if whole else {"readout_format": ".4f"}),
         )
         self.said, self.warned = ipywidgets.HTML(), ipywidgets.HTML()
+        self.further: list[ipywidgets.Widget] = []  # shown between the buttons and the gallery
         self.chart, self.warn = chart or _histogram, warn or (lambda threshold: "")
         self._warn()
         self.candidates.decide(self._marks(), run.live_decisions.answers())
@@ -157,7 +165,7 @@ class Tuner:
         top = ipywidgets.HBox(
             [self.slider, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
-        display(ipywidgets.VBox([top, self.warned, self.said, self.gallery]))
+        present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
 
     def _marks(self) -> list[str | None]:
         table = self.run.catalogue
