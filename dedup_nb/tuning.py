@@ -50,9 +50,11 @@ class Changes:
 
     def __init__(self, candidates: groups.Candidates, threshold: float) -> None:
         self.candidates = candidates
-        values = candidates.sign * candidates.pairs[candidates.measure].to_numpy(np.float64)
-        self.order = np.argsort(values, kind="stable")
-        self.values = values[self.order]
+        pairs = candidates.pairs
+        self.ends = [pairs[end].to_numpy(np.int64) for end in ("i", "j")]
+        self.distances = candidates.sign * pairs[candidates.measure].to_numpy(np.float64)
+        self.order = np.argsort(self.distances, kind="stable")
+        self.values = self.distances[self.order]
         self.rested, self.now, self.moved = threshold, threshold, time.monotonic()
 
     def move(self, threshold: float) -> Changed:
@@ -70,9 +72,8 @@ class Changes:
 
     def _pair(self, k: int) -> tuple[tuple[str, str], tuple[str, str], float]:
         made = self.candidates
-        i, j, value = made.pairs.iloc[k, :3]
-        a, b = ((made.paths[int(end)], made.digests[int(end)]) for end in (i, j))
-        return a, b, float(value)
+        a, b = ((made.paths[end[k]], made.digests[end[k]]) for end in self.ends)
+        return a, b, float(made.sign * self.distances[k])
 
 
 class Tuner:
