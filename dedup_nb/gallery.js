@@ -527,7 +527,7 @@ class Row {
     this.span.textContent = hidden
       ? `1, ${this.first + 1}${group.columns ? "" : `–${last}`} of ${whole(group.columns ? sets : group.size)}`
       : counted(group.size, "image", "images");
-    if (group.columns && !hidden) this.span.textContent = `${counted(sets, "set", "sets")} of ${group.columns}`;
+    if (group.columns && !hidden) this.span.textContent = `${counted(sets, "set", "sets")} of ${counted(group.columns, "stage", "stages")}`;
     this.not.setAttribute("aria-pressed", group.answered);
     this.accept.setAttribute("aria-pressed", group.accepted);
     const name = `group ${this.index + 1}, ${group.title}, ${counted(group.size, "image", "images")}`;

@@ -231,7 +231,9 @@ class Revoker:
 
 def _small(text: str, label: str, act: Any) -> ipywidgets.Button:
     button = ipywidgets.Button(
-        description=text, tooltip=label, layout=ipywidgets.Layout(width="auto")
+        description=text,
+        tooltip=label,
+        layout=ipywidgets.Layout(width="auto", flex="0 0 auto"),
     )
     button.on_click(lambda _: act())
     return button
