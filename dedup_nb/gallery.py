@@ -36,7 +36,7 @@ KEPT_BYTES = 64 * 1024 * 1024  # thumbnails kept in memory
 IN_SIGHT = 8  # groups that are in sight at once, at most as a rule
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
-KEPT_CUTS = 16
+KEPT_CUTS = 64
 MOST_LINES = 2  # sets of a group in sight, one above the other
 TEXT_CHARS = 8_000  # of one fact or text, as it is shown
 SEARCHED_GROUPS = 2_000  # of a lazy sequence, to find a group again by its id
@@ -186,7 +186,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         if not self._deciding:
             self._earlier.clear()
         else:
-            self._earlier = dict([*self._earlier.items(), (self.version, self.groups)][-KEPT_CUTS:])
+            self._earlier[self.version] = self.groups
         self.groups = groups
         self._built.clear()
         self._reviewed.clear()
@@ -321,11 +321,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         return {"joined": changed.joined, "count": changed.count, "pairs": pairs}
 
     def _on_look(self, content: Message) -> None:
-        if content["version"] == self.version:
+        number = int(content.get("number", self._seen_look))
+        if content["version"] == self.version and number >= self._seen_look:  # none overtook it
             if int(content["focus"]) != self.focus:
                 self._sought = None
             self.focus, self.top = int(content["focus"]), int(content["top"])
-            self._seen_look = int(content.get("number", 0))
+            self._seen_look = number
 
     def _on_count(self, content: Message) -> None:
         """Count reviewed groups; asked at rest, as it is too slow for each move of a slider."""
@@ -349,6 +350,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def _on_decide(self, content: Message) -> None:
         """Decide once, however often the browser asks: it asks again when an answer is late."""
         request = str(content.get("request"))
+        oldest = max(content.get("oldest", 0), self.version - KEPT_CUTS)
+        self._earlier = {v: cut for v, cut in self._earlier.items() if v >= oldest}
         if request not in self._answers:
             self._answers[request] = {"request": request, **self._decided(content)}
         while len(self._answers) > KEPT_ANSWERS:
