@@ -1495,7 +1495,8 @@ class View {
   look(top) {
     const tell = () => {
       this.reported = top;
-      this.looks.set(++this.looked, { focus: this.focus, top });
+      this.looked = Math.max(this.looked + 1, Date.now()); // rises, also over a view made anew
+      this.looks.set(this.looked, { focus: this.focus, top });
       if (this.looks.size > KEPT_LOOKS) this.looks.delete(this.looks.keys().next().value);
       this.told = { kind: "look", version: this.version, focus: this.focus, top, number: this.looked };
       this.model.send(this.told);
