@@ -644,6 +644,10 @@ class Candidates:
         """Say what holds a group together, where it is not its weakest link."""
         return ""
 
+    def columns(self, rows: Sequence[int]) -> int | None:
+        """Return in how many columns the images of a group lie, where that means something."""
+        return None
+
     def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         """Return the rows of a manifest as they are written; a finder may bundle them."""
         return rows

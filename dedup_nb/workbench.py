@@ -699,7 +699,13 @@ class Views(Sequence[dict[str, Any]]):
         members = [self._member(row) for row in rows]
         if members[0]["reason"] == groups.BEST:
             members[0]["reason"] = self.candidates.why_kept(rows)
-        return {"id": self._id(rows), "title": self._title(rows, members), "members": members}
+        columns = self.candidates.columns(rows)
+        return {
+            "id": self._id(rows),
+            "title": self._title(rows, members),
+            "members": members,
+            **({"columns": columns} if columns else {}),
+        }
 
     @cached_property
     def table(self) -> pd.DataFrame:
