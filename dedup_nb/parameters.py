@@ -43,9 +43,9 @@ SHARED = [
 ]
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
-PATH_LISTS = ("results", "inputs")
 NAMES_OR_PATHS = ("model", "pretrained")  # made absolute where a file is named
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
+PATH_LISTS = ("results",)
 
 # what a value, or each of a list, has to be, beyond its type: words, or the least and the greatest
 WORDS = {
@@ -70,6 +70,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_distance": (0, 256),
     "ceiling": (0, 256),
     "confirm_distance": (0, 256),
+    "min_inputs": (1, 100),
     "seconds": (0, 86_400),
     "min_cosine": (-1, 1),
     "floor": (-1, 1),
@@ -281,6 +282,8 @@ class Profile:
                 mine[key] = absolute(here, value)
             elif key in PATH_LISTS and value:
                 mine[key] = [absolute(here, item) for item in value]
+            elif key == "inputs" and value:
+                mine[key] = absolute_inputs(here, value)
         return mine
 
 
@@ -292,6 +295,12 @@ def absolute(folder: Path, path: str) -> str:
 def names_a_file(word: str) -> bool:
     """Tell the path of a checkpoint or of a model's configuration from a name."""
     return os.sep in word or word.lower().endswith(FILES)
+
+
+def absolute_inputs(folder: Path, inputs: Iterable[str]) -> list[str]:
+    """Return folders of results made absolute; names of notebooks mean those of the run itself."""
+    names = notebook_names()
+    return [item if item in names else absolute(folder, item) for item in inputs]
 
 
 def load(path: Path) -> Profile:

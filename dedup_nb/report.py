@@ -28,7 +28,11 @@ GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
 PICTURE_PX = 160
 
-UNITS = {"hamming_bits": "bits", "gap_s": "s"}  # of measures whose values have one
+UNITS = {
+    "hamming_bits": "bits",
+    "gap_s": "s",
+    "inputs": "inputs",
+}  # of measures whose values have one
 
 View = Mapping[str, Any]  # a group as galleries and sheets show it: id, title, members
 Thumbnail = Callable[[str], bytes | None]
@@ -298,6 +302,11 @@ def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts, such as file names, are safe to show."""
     return frame.map(_cell)
+
+
+def table_html(frame: pd.DataFrame) -> str:
+    """Return a table as HTML for a widget; every text in it is escaped."""
+    return str(shown(frame).to_html(index=False, escape=True, border=0))
 
 
 def _cell(cell: Any) -> Any:
