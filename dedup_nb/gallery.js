@@ -129,7 +129,7 @@ const counted = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
 
 function bytesText(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
   let at = 0;
   while (bytes >= 1000 && at < units.length - 1) (bytes /= 1000), at++;
   return `${bytes >= 100 || at === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[at]}`;
