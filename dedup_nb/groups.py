@@ -304,7 +304,15 @@ class Candidates:
     answers : sequence of sets of sha256, optional
         What a person said is not a duplicate of each other: a group that lies inside one such set
         is not proposed again; with a new member it is.
+
+    Attributes
+    ----------
+    staging, what : str
+        Staging folder of what is proposed, and what the groups are, for reports.
     """
+
+    staging = "_review_dupes"
+    what = "near-duplicate groups"
 
     def __init__(
         self,
@@ -536,12 +544,7 @@ class Candidates:
             if int(cut.stars[members[0]]) not in cut.answered
             for k in members.tolist()
         ]
-        return pd.DataFrame(
-            {
-                column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
-                for column in (*COLUMNS, "sha256")
-            }
-        )
+        return frame(rows)
 
     def _row(self, cut: Cut, k: int, components: Indices) -> dict[str, Any]:
         return {
@@ -578,6 +581,23 @@ class Candidates:
     def describe(self, rows: Sequence[int]) -> str:
         """Say what holds a group together, where it is not its weakest link."""
         return ""
+
+    def columns(self, rows: Sequence[int]) -> int | None:
+        """Return in how many columns the images of a group lie, where that means something."""
+        return None
+
+    def plan(self, cut: Cut, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of `groups.csv` that the manifest is made of; see `manifest.rows`."""
+        return table
+
+    def told(self, cut: Cut) -> tuple[str, list[tuple[str, Any]]] | None:
+        """Say what was found, in words and in figures, where that is not the usual."""
+        return None
+
+    @property
+    def tuned(self) -> Mapping[str, Any]:
+        """What was tuned beside the threshold, by parameter."""
+        return {}
 
     def further_tables(self, cut: Cut) -> dict[str, pd.DataFrame]:
         """Return what a finder tells beyond `groups.csv`, by the name of the file to write."""
@@ -724,6 +744,16 @@ class ClusterCandidates(Candidates):
             if self.marks[k] != "stage":  # its own keeper goes, by a person's mark
                 cut.roles[k] = REVIEW
                 cut.reasons[k] = "not confirmed with the image that a person keeps"
+
+
+def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows of `groups.csv` as a table of the right types."""
+    return pd.DataFrame(
+        {
+            column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
+            for column in (*COLUMNS, "sha256")
+        }
+    )
 
 
 _DTYPES = {"width": "int64", "height": "int64", "bytes": "int64", "value": "float64"}

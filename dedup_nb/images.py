@@ -17,7 +17,7 @@ from typing import Any
 import kornia_rs.io
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from dedup_nb import formats
 
@@ -29,6 +29,8 @@ ORIENTATION_TAG = 0x0112
 EXPOSURE_IFD = 0x8769
 TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
+# four times as bright; what JPEG alone brings stays black
+DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
 
 TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
@@ -330,6 +332,25 @@ def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
     picture.thumbnail((long_side_px, long_side_px), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def pixels(jpeg: bytes) -> NDArray[np.uint8]:
+    """Return one of our own thumbnails as an RGB picture, shape (height, width, 3)."""
+    picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
+    return np.asarray(picture)
+
+
+def difference(one: bytes, other: bytes) -> bytes:
+    """Return where two thumbnails differ as a JPEG: black where they agree, four times as bright.
+
+    The second is brought to the size of the first.
+    """
+    first = Image.open(io.BytesIO(one), formats=["JPEG"]).convert("RGB")
+    second = Image.open(io.BytesIO(other), formats=["JPEG"]).convert("RGB").resize(first.size)
+    apart = ImageChops.difference(first, second).convert("L").point(DIFFERENCE_TONES)
+    buffer = io.BytesIO()
+    apart.save(buffer, "JPEG", quality=70)
     return buffer.getvalue()
 
 

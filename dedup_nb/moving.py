@@ -51,6 +51,8 @@ def open_plan(run: Run, manifest: str | None) -> PlanView:
 def newest_manifest(run: Run) -> Path:
     """Return the manifest written last in this run folder, else in its neighbours.
 
+    One that moves everything into folders of clusters has to be named.
+
     Raises
     ------
     WrongInput
@@ -62,10 +64,15 @@ def newest_manifest(run: Run) -> Path:
             p
             for tail in ("manifest.csv", "saved-*/manifest.csv")
             for p in folder.glob(depth + tail)
+            if not _of_clusters(p)
         ]
         if found:
             return max(found, key=lambda path: (path.stat().st_mtime_ns, str(path)))
     raise WrongInput(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
+
+
+def _of_clusters(path: Path) -> bool:
+    return bool(runs.summary(path.parent).get("staging") == "_clusters")
 
 
 class PlanView:

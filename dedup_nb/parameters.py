@@ -54,6 +54,7 @@ WORDS = {
     "stamp_source": ("name", "exif"),
     "embedder": ("dct", "mix"),
     "candidates": ("embedding", "phash", "clusters"),
+    "metric": ("euclidean", "cosine", "manhattan"),
     "include": ("reviewed", "all"),
     "engine": ("local",),
 }

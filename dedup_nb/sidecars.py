@@ -108,7 +108,7 @@ def compare(one: Told, other: Told) -> tuple[str, str]:
 # ---------------------------------------------------------------- YAML
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
     """Builds plain data only: a tag that is not known is left out, merges and floods are not done.
 
     The loader in C is faster, but a deep nesting would overflow its stack.

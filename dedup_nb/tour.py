@@ -66,8 +66,13 @@ def tour(say: Callable[[str], None] = print) -> int:
             say(line)
     for line in [*time_windows(profile, library, folder), *czkawka_and_ours(folder)]:
         say(line)
+    for line in sets_against_truth(library, folder / "40_set_pruning"):
+        say(line)
     manifest = folder / "10_phash" / "manifest.csv"
-    identical = there_and_back(library, profile.shared.get("roots") or ["."], manifest, say)
+    identical = all(
+        there_and_back(library, profile.shared.get("roots") or ["."], plan, say)
+        for plan in (manifest, folder / "40_set_pruning" / "manifest.csv")
+    )
     say("")
     say(f"took {time.monotonic() - started:.0f} s")
     say(f"look:  {folder / 'index.html'}")
@@ -199,6 +204,19 @@ def against_truth(library: Path, results: Path, name: str) -> list[str]:
     ]
 
 
+def sets_against_truth(library: Path, results: Path) -> list[str]:
+    """Return lines that compare the whole sets that were proposed with the demo's truth."""
+    rows = tables.read_csv(results / "groups.csv")
+    staged = [(row["path"], row["keeper"]) for row in rows if row["role"] == "stage"]
+    scored = demo.score_sets(demo.read_truth(library), staged)
+    return [
+        f"Sets against the truth: precision {scored['precision']:.3f}, "
+        f"recall {scored['recall']:.3f} ({scored['right']} of {scored['redundant']} superfluous "
+        f"sets; {scored['proposed']} proposed)",
+        f"  never to be pruned, and proposed: {', '.join(scored['never']) or 'none'}",
+    ]
+
+
 def there_and_back(
     library: Path, roots: list[str], manifest: Path, say: Callable[[str], None]
 ) -> bool:
@@ -207,7 +225,7 @@ def there_and_back(
         copy = Path(scratch) / library.name
         shutil.copytree(library, copy, symlinks=True)
         before = tree(copy)
-        say("staging and restoring a copy of the library ...")
+        say(f"staging and restoring a copy of the library: {manifest.parent.name} ...")
         staged = staging.stage(staging.read_manifest(manifest), copy, roots)
         for line in telling.result_lines(staged):
             say(f"  {line}")

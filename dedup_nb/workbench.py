@@ -280,7 +280,7 @@ class Run:
         """What the parameters and a person's decisions say about groups; see `Candidates`."""
         values = self.values
         return {
-            "keeper_order": values["keeper_order"],
+            "keeper_order": values.get("keeper_order", groups.KEEPER_ORDER),
             "prefer": values["prefer"] or self.roots,
             "same_stage_only": values.get("same_stage_only", True),
             "cross_root_only": values.get("cross_root_only", False),
@@ -365,7 +365,7 @@ class Run:
         return [
             {
                 "title": report.with_unit(value, candidates.measure),
-                "members": self._plain_members([int(i), int(j)]),
+                "members": self.plain_members([int(i), int(j)]),
             }
             for i, j, value in shown.itertuples(index=False, name=None)
         ]
@@ -387,13 +387,14 @@ class Run:
         shown = []
         for i, part in nearest[nearest["i"].isin(some) & (nearest["rank"] <= each)].groupby("i"):
             cosines = ", ".join(f"{cosine:.3f}" for cosine in part["cosine"])
-            members = self._plain_members([int(i), *part["j"].tolist()])
+            members = self.plain_members([int(i), *part["j"].tolist()])
             shown.append(
                 {"title": f"the first picture and its nearest: {cosines}", "members": members}
             )
         return shown
 
-    def _plain_members(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def plain_members(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Return images of the catalogue as sheets show them, in no group."""
         return [_plain_member(row) for row in self.catalogue.iloc[list(rows)].itertuples()]
 
     def thresholds(
@@ -446,16 +447,19 @@ class Run:
         Path
             The folder written: the notebook's own in the run, or `saved-<UTC time>` in it.
         """
-        folder = self._results_folder({name: threshold})
+        tuned = {name: threshold, **candidates.tuned}
+        folder = self._results_folder(tuned)
         cut = candidates.cut(threshold)
         table = candidates.table(cut)
-        rule = f"{self.notebook} {name}={groups.number(threshold)}"
+        rule = " ".join([self.notebook, *(f"{k}={groups.number(v)}" for k, v in tuned.items())])
         candidates.pairs.to_parquet(folder / "pairs.parquet")
         report.write_groups(folder / "groups.csv", table, groups.COLUMNS)
         tables.write_csv(
             folder / "manifest.csv",
             manifest.COLUMNS,
-            manifest.rows(table, self.catalogue, self.library, rule),
+            manifest.rows(
+                candidates.plan(cut, table), self.catalogue, self.library, rule, candidates.staging
+            ),
         )
         further = candidates.further_tables(cut)
         for file, frame in further.items():
@@ -555,14 +559,22 @@ class Run:
     ) -> None:
         totals = cut.totals
         freed = report.freed_by(table)
-        says = (
+        says, facts = candidates.told(cut) or (
             f"{totals['images']:,} images could be staged, {report.size_text(totals['bytes'])}; "
-            f"{totals['review']:,} wait for a person"
+            f"{totals['review']:,} wait for a person",
+            [
+                ("groups", f"{totals['groups']:,}"),
+                ("images to stage", f"{totals['images']:,}"),
+                ("freed", report.size_text(totals["bytes"])),
+                ("to review", f"{totals['review']:,}"),
+                ("protected", f"{totals['protected']:,}"),
+            ],
         )
         summary = {
             **totals,
             "threshold": cut.threshold,
             "rule": rule,
+            "staging": candidates.staging,
             "says": says,
             "set_apart": candidates.set_apart,
             "unreadable": len(self.unreadable),
@@ -572,16 +584,9 @@ class Run:
         views = self.views(candidates, cut)
         lines = [*notes, *self._notes(candidates)]
         text: dict[str, Any] = {
-            "title": f"{self.notebook}: near-duplicate groups",
+            "title": f"{self.notebook}: {candidates.what}",
             "lead": f"Nothing was moved. {rule}; library {self.library}",
-            "facts": [
-                ("groups", f"{totals['groups']:,}"),
-                ("images to stage", f"{totals['images']:,}"),
-                ("freed", report.size_text(totals["bytes"])),
-                ("to review", f"{totals['review']:,}"),
-                ("protected", f"{totals['protected']:,}"),
-                ("not readable", f"{len(self.unreadable):,}"),
-            ],
+            "facts": [*facts, ("not readable", f"{len(self.unreadable):,}")],
             "notes": lines,
             "frames": {"Freed by folder": freed, "Not readable, never staged": self.unreadable}
             | self._series_frame(candidates, cut.threshold)
@@ -672,7 +677,13 @@ class Views(Sequence[dict[str, Any]]):
             return [self[place] for place in range(*k.indices(len(self)))]
         rows = self._groups[k].tolist()
         members = [self._member(row) for row in rows]
-        return {"id": self._id(rows), "title": self._title(rows, members), "members": members}
+        columns = self.candidates.columns(rows)
+        return {
+            "id": self._id(rows),
+            "title": self._title(rows, members),
+            "members": members,
+            **({"columns": columns} if columns else {}),
+        }
 
     @cached_property
     def table(self) -> pd.DataFrame:

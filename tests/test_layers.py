@@ -23,6 +23,9 @@ ROOMS = {
     "time_window": set(),
     "embeddings": {"images", "measures"},
     "index": set(),
+    "sidecars": set(),
+    "sets": {"names"},
+    "clusters": set(),
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
@@ -36,6 +39,9 @@ JOINERS = {
     "workbench",
     "bursts",
     "claims",
+    "pruning",
+    "setgroups",
+    "grouping",
     "flagging",
     "tuning",
     "moving",
@@ -80,7 +86,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window", "index"):
+    for module in ("groups", "time_window", "index", "sets", "clusters"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 
