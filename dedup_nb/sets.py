@@ -127,15 +127,16 @@ def split_runs(
     for place, each in enumerate(sets):
         start = bisect.bisect_left(stamps, each.stamps[0]) - LOOK_AHEAD
         stop = bisect.bisect_right(stamps, each.stamps[-1]) + LOOK_AHEAD
-        found = [
-            int(rows[k])
-            for k in range(max(0, start), min(stop, len(rows)))
-            if folders[k] != each.folder
-            and _continues(each, levels[k], stamps[k])
-            and near(_beside(each, levels[k]), int(rows[k]))
-        ]
+        found: dict[float, int] = {}  # one a stage: the first that fits
+        for k in range(max(0, start), min(stop, len(rows))):
+            if (
+                folders[k] != each.folder
+                and _continues(each, levels[k], stamps[k])
+                and near(_beside(each, levels[k]), int(rows[k]))
+            ):
+                found.setdefault(float(levels[k]), int(rows[k]))
         if found:
-            continued[place] = found
+            continued[place] = list(found.values())
     taken = {row for found in continued.values() for row in found}
     return continued, _scattered(alone[~alone.index.isin(taken)], near)
 
