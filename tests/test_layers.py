@@ -23,6 +23,7 @@ ROOMS = {
     "time_window": set(),
     "embeddings": {"images", "measures"},
     "index": set(),
+    "verify": set(),
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
@@ -80,7 +81,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window", "index"):
+    for module in ("groups", "time_window", "index", "verify"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 
