@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb import clusters, groups, index, report, tables
+from dedup_nb import clusters, groups, index, report, tables, tuning
 from dedup_nb.workbench import Run
 
+SIZES = (2, 3, 4, 5, 8)  # that are compared
+QUICK_N = 5_000  # images up to which clustering takes a second or two
 SINGLES = "singles"
 STAYS = "stays"
 
@@ -83,6 +85,11 @@ class Grouped(groups.ClusterCandidates):
             np.where(known, self.places[b], 0),
         )
         return np.where(known, -cosines, np.nan)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether another `min_cluster_size` can be tried in a moment."""
+        return len(self.rows) <= QUICK_N
 
     # -- told ------------------------------------------------------------------------------------
 
@@ -188,9 +195,13 @@ class Grouped(groups.ClusterCandidates):
         return pd.DataFrame(rows, columns=columns)
 
 
-def by_size(made: Grouped, sizes: Sequence[int]) -> pd.DataFrame:
-    """Return what each `min_cluster_size` gives: clusters, the largest, singles."""
+def by_size(made: Grouped, size: int) -> pd.DataFrame:
+    """Return what each `min_cluster_size` gives: clusters, the largest, singles.
+
+    Only the given one where there are so many images that each takes long.
+    """
     rows = []
+    sizes = sorted({size, *SIZES}) if made.is_quick else [size]
     for size in sizes:
         labels = made.labels_of(size)
         counts = np.unique(labels[labels >= 0], return_counts=True)[1]
@@ -214,3 +225,13 @@ def chart(made: groups.Candidates, min_cluster_size: float) -> report.Chart:
     return report.histogram(
         list(sizes), min_cluster_size - 1, "images", what="cluster", counted="clusters"
     )
+
+
+def tune(made: Grouped, *, interactive: bool = True) -> tuning.Tuner | None:
+    """Show a slider above the gallery, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    tuner = tuning.Tuner(made.run, made, "min_cluster_size", low=2, high=20, chart=chart)
+    tuner.slider.continuous_update = made.is_quick
+    tuner.show()
+    return tuner

@@ -341,6 +341,19 @@ def pixels(jpeg: bytes) -> NDArray[np.uint8]:
     return np.asarray(picture)
 
 
+def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Return how far tone and colours of two whole RGB pictures are apart, in grey levels.
+
+    The mean difference of the channel that differs most, at a size at which detail is gone.
+    """
+    size = (32, 32)
+    small = [
+        np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX), np.float64)
+        for picture in (one, other)
+    ]
+    return float(np.abs(small[0] - small[1]).mean(axis=(0, 1)).max())
+
+
 def difference(one: bytes, other: bytes) -> bytes:
     """Return where two thumbnails differ as a JPEG: black where they agree, four times as bright.
 

@@ -260,22 +260,29 @@ class Eyes:
     def __init__(self, found: Found, cross_check: bool) -> None:
         self.run, self.sets, self.cross_check = found.run, found.sets, cross_check
         self.paths: list[str] = list(found.table["path"])
+        self.digests = list(found.run.catalogue["sha256"])
         self._told: dict[int, sidecars.Told] = {}
         self._folders: dict[str, FolderBundles] = {}
 
     def look(self, match: Match) -> Match:
         """Return a match with the share of each stage that differs, and what is told."""
         pairs = list(zip(self.sets[match.a].rows, self.sets[match.b].rows, strict=True))
-        areas, problem = [], ""
-        for a, b in pairs:
-            one, other = self._pixels(a), self._pixels(b)
-            if one is None or other is None:
-                problem = f"{self.paths[a if one is None else b]} has no picture to compare"
-                areas.append(np.nan)
-                continue
-            areas.append(verify.same_framing(one, other).edited_area)
+        areas, tones = zip(*(self._apart(a, b) for a, b in pairs), strict=True)
+        blind = [self.paths[row] for pair in pairs for row in pair if self._pixels(row) is None]
+        problem = f"{blind[0]} has no picture to compare" if blind else ""
         told, why = self._compare_told(pairs) if self.cross_check else ("", "")
-        return replace(match, areas=tuple(areas), problem=problem, told=told, told_why=why)
+        return replace(match, areas=areas, tones=tones, problem=problem, told=told, told_why=why)
+
+    def _apart(self, a: int, b: int) -> tuple[float, float]:
+        """Return the share of two pictures that differs locally, and the difference in tone."""
+        one, other = self._pixels(a), self._pixels(b)
+        if one is None or other is None:
+            return np.nan, np.nan
+        if self.digests[a] == self.digests[b]:
+            return 0.0, 0.0
+        framing = verify.same_framing(one, other)
+        area = framing.edited_area if framing.alike >= verify.ALIKE else 1.0
+        return area, images.tone_difference(one, other)
 
     def _pixels(self, row: int) -> NDArray[np.uint8] | None:
         jpeg = self.run.thumbnail(self.paths[row])

@@ -20,6 +20,8 @@ from dedup_nb.names import LOOK_AHEAD, find_series
 
 SAME, REVIEW, DIFFERENT = "same", "review", "different"
 
+MAX_TONE = 4.0  # grey levels: saving again and noise bring less than 2, a filter more
+
 Near = Callable[[int, int], bool]
 
 
@@ -216,7 +218,9 @@ class Match:
     cosines : tuple of float
         Cosine similarity, one a stage.
     areas : tuple of float
-        Share of the picture that differs, one a stage; nan where it was not looked at.
+        Share of the picture that differs locally, one a stage; nan where it was not looked at.
+    tones : tuple of float
+        How far tone and colour of the whole pictures are apart, grey levels, one a stage.
     problem : str
         Why a stage could not be compared, or "".
     told, told_why : str
@@ -227,6 +231,7 @@ class Match:
     b: int
     cosines: tuple[float, ...]
     areas: tuple[float, ...]
+    tones: tuple[float, ...] = ()
     problem: str = ""
     told: str = ""
     told_why: str = ""
@@ -270,6 +275,9 @@ def judge(
             return DIFFERENT, f"{stage}: {area:.1%} of the picture differs"
     if match.problem or any(np.isnan(match.areas)):
         return REVIEW, match.problem or "not compared tile by tile"
+    for stage, tone in zip(stages, match.tones, strict=True):
+        if tone > MAX_TONE:
+            return REVIEW, f"{stage}: tone or colours differ by {tone:.0f} of 255 levels"
     if match.told == "differs":
         return REVIEW, f"what is told of them differs: {match.told_why}"
     if match.told == "inconclusive":

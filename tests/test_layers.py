@@ -88,7 +88,6 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 def test_numbers_know_no_files():
     for module in ("groups", "time_window", "index", "verify", "sets", "clusters"):
-    for module in ("groups", "time_window", "index", "verify"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 
