@@ -45,6 +45,7 @@ class Grouped(groups.ClusterCandidates):
         self.places = np.full(len(run.catalogue), -1, np.int64)
         self.places[self.rows] = np.arange(len(self.rows))
         self._known: dict[int, NDArray[np.int64]] = {}
+        self._named: tuple[float, dict[int, str]] | None = None
         nearest = index.nearest(self.vectors[:, :1], 1, self.rows)
         pairs = nearest[["i", "j", "cosine"]]
         rules = run.rules | {"same_stage_only": False}
@@ -95,14 +96,18 @@ class Grouped(groups.ClusterCandidates):
 
     def names(self, cut: groups.Cut) -> dict[int, str]:
         """Return cluster -> `group_0001` and so on, the largest first."""
-        labels = self.labels_of(cut.threshold)
-        return {int(labels[rows[0]]): f"group_{n:04}" for n, rows in enumerate(cut.groups, 1)}
+        if self._named is None or self._named[0] != cut.threshold:
+            labels = self.labels_of(cut.threshold)
+            found = {int(labels[rows[0]]): f"group_{n:04}" for n, rows in enumerate(cut.groups, 1)}
+            self._named = cut.threshold, found
+        return self._named[1]
 
     def cut(self, threshold: float) -> groups.Cut:
         """Return the clusters of at least so many images, the largest first."""
         result = super().cut(threshold)
         sizes = np.bincount(result.stars[result.stars >= 0], minlength=len(result.stars))
         result.urgency = sizes.astype(np.int64)
+        self.last = result
         return result
 
     def measured(self, cut: groups.Cut, k: int) -> str:
@@ -110,11 +115,13 @@ class Grouped(groups.ClusterCandidates):
         return f"in one cluster; cosine {cut.values[k]:.4f} to its best image"
 
     def describe(self, rows: Sequence[int]) -> str:
-        """Return the roots and stages of a cluster."""
+        """Return the name of a cluster in the cut made last, its roots and series."""
         table = self.images.iloc[list(rows)]
         roots = ", ".join(sorted(set(table["root"])))
         series = len(set(table["series"]) - {""})
-        return f"from {roots}" + (f"; {series} series" if series else "")
+        label = int(self.labels_of(self.last.threshold)[rows[0]])
+        name = self.names(self.last).get(label, "cluster")
+        return f"{name} from {roots}" + (f"; {series} series" if series else "")
 
     def table(self, cut: groups.Cut) -> pd.DataFrame:
         """Return a cut as the rows of `groups.csv`, each named as its folder will be."""
@@ -142,7 +149,6 @@ class Grouped(groups.ClusterCandidates):
         """Return every image that goes to a cluster's folder, or to the singles."""
         places = self.places_of(cut)
         moving = places[places["goes_to"] != STAYS]
-        told = self.run.catalogue.iloc[moving.index]
         folders = [path.rpartition("/")[0] for path in moving["path"]]
         stems = self.images["stem"].iloc[moving.index]
         return pd.DataFrame(
@@ -152,7 +158,6 @@ class Grouped(groups.ClusterCandidates):
                 "role": "stage",
                 "keeper": "",
                 "reason": "moved beside what it resembles; never approved",
-                "bytes": told["bytes"],
                 "bundle": [f"{f}/{s}" if f else s for f, s in zip(folders, stems, strict=True)],
                 "place": moving["goes_to"],
             }
@@ -178,7 +183,7 @@ class Grouped(groups.ClusterCandidates):
         """Return one row a cluster, the largest first: images, roots, stages, least cosine."""
         table = self.table(cut)
         rows: list[dict[str, Any]] = []
-        for name, part in table.groupby("group_id", sort=True):
+        for name, part in table.groupby("group_id", sort=False):
             others = part["value"][part["role"] != "keeper"]
             rows.append(
                 {

@@ -30,6 +30,7 @@ from dedup_nb.sets import Match
 from dedup_nb.workbench import Run, Ticker
 
 ROOM = 0.1  # below min_cosine, down to which sets are compared, so that the slider has room
+TWO_SETS = 4  # images at least of two sets made alike: what one cluster of candidates holds
 PHASH_BITS = 12  # loosest Hamming distance of candidates by hash
 LONGEST_S = 300  # from the first stage of a run to the last, where no picture can be looked at
 ALIKE = 0.5  # cosine of `dct` of two stages of one run, at least
@@ -216,6 +217,8 @@ def compare(
     place[rows] = np.arange(len(rows))
     for a, b in sets.near_sets(found.sets, i, j):
         one, other = found.sets[a], found.sets[b]
+        if one.problem or other.problem:
+            continue  # told of each set already
         if why := sets.why_apart(one, other):
             apart.append((a, b, why))
             continue
@@ -246,7 +249,7 @@ def _near_images(
         pairs, _ = phash.near_pairs(hashes[keep], PHASH_BITS, rows=hashed[keep])
     elif candidates == "clusters":
         labels = np.full(len(inside), -1, np.int64)
-        labels[rows] = clusters.cluster(vectors[:, 0])
+        labels[rows] = clusters.cluster(vectors[:, 0], TWO_SETS)
         labels[~inside] = -1
         pairs = clusters.pairs_within(labels)
     else:

@@ -197,8 +197,6 @@ def _members(each: ImageSet) -> Iterator[tuple[int, str]]:
 
 def why_apart(one: ImageSet, other: ImageSet) -> str:
     """Say why two sets are never compared stage by stage, or nothing."""
-    if one.problem or other.problem:
-        return one.problem or other.problem
     if one.series == other.series:
         return "of one series id"
     return "of another line-up" if one.stages != other.stages else ""
@@ -279,9 +277,9 @@ def judge(
         if tone > MAX_TONE:
             return REVIEW, f"{stage}: tone or colours differ by {tone:.0f} of 255 levels"
     if match.told == "differs":
-        return REVIEW, f"what is told of them differs: {match.told_why}"
+        return REVIEW, f"not told alike: {match.told_why} differs"
     if match.told == "inconclusive":
-        return REVIEW, f"what is told of them is inconclusive: {match.told_why}"
+        return REVIEW, f"inconclusive: {match.told_why}"
     return SAME, ""
 
 
