@@ -167,9 +167,9 @@ class Sets(groups.Candidates):
         doubtful = [(a, b) for a, b in edges[REVIEW] if a not in joined and b not in joined]
         return joined | sets.stars(left, doubtful, sorted(set(joined.values())))
 
-    def _precedence(self, k: int) -> tuple[bool, bool, int]:
-        mark = self._mark(k)
-        return mark == "stage", mark != "keep", self.ranks_of_sets[k]
+    def _precedence(self, k: int) -> tuple[bool, int]:
+        """Return what sorts sets by who is kept first; one that is marked to go comes last."""
+        return self._mark(k) == "stage", self.ranks_of_sets[k]
 
     def _fill(self, cut: SetCut, kept: int, others: Sequence[int]) -> None:
         """Give every image of a group its keeper, value and role."""

@@ -219,7 +219,8 @@ def mark(made, series_id, what):
 def test_a_mark_on_any_member_counts_for_its_set(begun):
     made = compared(begun())
     mark(made, THIRD, "keep")
-    assert roles(made)[THIRD] == "keeper" and roles(made)[KEPT] == "stage"
+    assert roles(made)[THIRD] == "protected" and roles(made)[KEPT] == "keeper"
+    assert reasons(made)[THIRD].startswith("kept by a person")
     mark(made, KEPT, "stage")
     assert roles(made)[KEPT] == "stage" and roles(made)[LOSSY] == "keeper"
     mark(made, "20250705_100900", "stage")
