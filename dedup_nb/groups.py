@@ -225,6 +225,29 @@ def _components(n, i, j):  # type: ignore[no-untyped-def]
     return parents
 
 
+class Parts(Sequence[Indices]):
+    """The members of each group, one after another: rows, and where each group begins."""
+
+    def __init__(self, rows: Indices, starts: Indices) -> None:
+        self.rows, self.starts = rows, starts
+        self.ends = np.append(starts[1:], len(rows))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self[place] for place in range(*k.indices(len(self)))]
+        return self.rows[self.starts[k] : self.ends[k]]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(np.array_equal(a, b) for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass
 class Cut:
     """The groups at one threshold: one entry an image in every array.
@@ -258,7 +281,7 @@ class Cut:
     urgency: NDArray[np.int64] | None = None  # of each star; the most urgent groups come first
 
     @cached_property
-    def groups(self) -> list[Indices]:
+    def groups(self) -> Parts:
         """Members of each group, keeper first, then the nearest; groups by urgency and path."""
         inside = np.flatnonzero(self.stars >= 0)
         not_keeper = self.centres[inside] != inside
@@ -266,8 +289,8 @@ class Cut:
         urgency = np.zeros(len(stars)) if self.urgency is None else self.urgency[stars]
         order = np.lexsort((inside, self.sign * self.values[inside], not_keeper, stars, -urgency))
         rows = inside[order]
-        edges = np.flatnonzero(np.diff(self.stars[rows])) + 1
-        return np.split(rows, edges) if len(rows) else []
+        starts = np.flatnonzero(np.diff(self.stars[rows], prepend=-1))
+        return Parts(rows, starts)
 
     @property
     def totals(self) -> dict[str, int]:

@@ -118,8 +118,6 @@ def _shared_sidecars(
                 "bundle": src if alone else first["bundle"],
                 "src": src,
                 "dst": f"{first['place']}/{src}",
-                "keeper": "",
-                "keeper_sha256": "",
                 "covers": json.dumps(covered),
             }
 

@@ -271,18 +271,18 @@ class Eyes:
         """Return a match with the share of each stage that differs, and what is told."""
         pairs = list(zip(self.sets[match.a].rows, self.sets[match.b].rows, strict=True))
         areas, tones = zip(*(self._apart(a, b) for a, b in pairs), strict=True)
-        blind = [self.paths[row] for pair in pairs for row in pair if self._pixels(row) is None]
-        problem = f"{blind[0]} has no picture to compare" if blind else ""
+        blind = [self.paths[a] for (a, _), area in zip(pairs, areas, strict=True) if np.isnan(area)]
+        problem = f"{blind[0]} and its counterpart have no pictures to compare" if blind else ""
         told, why = self._compare_told(pairs) if self.cross_check else ("", "")
         return replace(match, areas=areas, tones=tones, problem=problem, told=told, told_why=why)
 
     def _apart(self, a: int, b: int) -> tuple[float, float]:
         """Return the share of two pictures that differs locally, and the difference in tone."""
+        if self.digests[a] == self.digests[b]:
+            return 0.0, 0.0
         one, other = self._pixels(a), self._pixels(b)
         if one is None or other is None:
             return np.nan, np.nan
-        if self.digests[a] == self.digests[b]:
-            return 0.0, 0.0
         framing = verify.same_framing(one, other)
         area = framing.edited_area if framing.alike >= verify.ALIKE else 1.0
         return area, images.tone_difference(one, other)

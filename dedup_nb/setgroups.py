@@ -29,9 +29,12 @@ class SetCut(groups.Cut):
     joined: dict[int, int] = field(default_factory=dict)  # set -> kept set
 
     @cached_property
-    def groups(self) -> list[NDArray[np.int64]]:
+    def groups(self) -> groups.Parts:
         """Rows of each group, by the path of its first image."""
-        return sorted(self.rows, key=lambda rows: int(rows[0]))
+        parts = sorted(self.rows, key=lambda rows: int(rows[0]))
+        every = np.concatenate([np.zeros(0, np.int64), *parts])
+        ends = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        return groups.Parts(every, ends[:-1])
 
     @property
     def totals(self) -> dict[str, int]:

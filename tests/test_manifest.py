@@ -79,7 +79,7 @@ def test_a_set_takes_the_sidecar_of_its_series_along_with_all_that_it_covers(tmp
         ("the set", f"a/{STAGES[0]}", "a/keep.png"),
         ("the set", f"a/{STAGES[1]}", "a/keep.png"),
         ("the set", "a/20250705_100020_stage2.yaml", "a/keep.png"),
-        ("the set", "a/20250705_100000.decision", ""),  # the other one is of no series
+        ("the set", "a/20250705_100000.decision", "a/keep.png"),  # the other one is of no series
     ]
     assert json.loads(rows[3]["covers"]) == [f"a/{name}" for name in STAGES]
     assert rows[3]["dst"] == "delete_review/a/20250705_100000.decision"

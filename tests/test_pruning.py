@@ -259,6 +259,7 @@ def test_a_set_moves_whole_with_companions_and_decision_and_comes_home(tmp_path)
     assert {row["rule"] for row in rows} == {
         "40_set_pruning min_cosine=0.8500 max_edited_area=0.0100"
     }
+    assert all(row["keeper"].startswith("mojo1/run/") for row in rows)
     shared = [row for row in rows if row["covers"]]
     assert [row["src"] for row in shared] == [f"mojo1/again/{LOSSY}.decision"]
     assert len(rows) == 2 * 9 + 1  # picture, YAML and caption of each stage
@@ -270,6 +271,18 @@ def test_a_set_moves_whole_with_companions_and_decision_and_comes_home(tmp_path)
     assert left == []
     staging.restore(library)
     assert {k: v for k, v in tree(library).items() if not k.startswith(".dedup_nb")} == before
+
+
+def test_a_set_is_approved_whole(tmp_path, monkeypatch):
+    library = make_sets(tmp_path / "lib")
+    run = start(tmp_path, library, "40_set_pruning", roots=["mojo1"])
+    folder = run.save(compared(run), 0.85, name="min_cosine")
+    batch = staging.stage(staging.read_manifest(folder / "manifest.csv"), library, ["mojo1"]).batch
+    gone = []
+    monkeypatch.setattr("send2trash.send2trash", lambda path: (gone.append(path), path.unlink()))
+    told = staging.approve(library, batch, staging.approval_token(library, batch))
+    assert (told.status, told.bundles, told.files, len(gone)) == (0, 2, 19, 19)
+    assert not list((library / "mojo1/again").glob("*10020*"))
 
 
 def test_a_kept_set_that_changed_since_holds_the_others_back(tmp_path):
