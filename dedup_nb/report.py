@@ -100,6 +100,7 @@ def histogram(
     )
     axes.set(xlabel=f"{what} ({unit})", ylabel=counted)
     axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return _chart(
         figure, f"Histogram of {len(values)} {counted} by {unit}; the threshold is {mark:g}."
     )
@@ -327,6 +328,8 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(cell: Any) -> Any:
+    if isinstance(cell, float) and math.isnan(cell):
+        return ""
     return tables.shown(cell) if isinstance(cell, str) else cell
 
 
@@ -362,7 +365,9 @@ def write_markdown(
 
 def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    return head + [f"| {' | '.join(markdown_text(str(cell)) for cell in row)} |" for row in rows]
+    return head + [
+        f"| {' | '.join(markdown_text(str(_cell(cell))) for cell in row)} |" for row in rows
+    ]
 
 
 def markdown_text(text: str) -> str:

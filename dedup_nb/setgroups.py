@@ -314,6 +314,7 @@ class Sets(groups.Candidates):
                     "verdict": verdict,
                     "kept": self.sets[kept].name,
                     "other": self.sets[other].name,
+                    "role": self._role_beside(cut, kept, other),
                     "stages": len(match.cosines),
                     "weakest_stage": self.sets[kept].stages[match.weakest],
                     "cosine": match.cosine,
@@ -328,6 +329,13 @@ class Sets(groups.Candidates):
             key=lambda row: (order[row["verdict"]], -row["cosine"], row["kept"], row["other"])
         )
         return pd.DataFrame(rows, columns=SETS_COLUMNS)
+
+    def _role_beside(self, cut: SetCut, kept: int, other: int) -> str:
+        """Return the role of a set that joined this kept one; or whom it joined, or nothing."""
+        joined = cut.joined.get(other)
+        if joined == kept:
+            return groups.ROLES[cut.roles[self.sets[other].rows[0]]]
+        return "" if joined is None else f"beside {self.sets[joined].series}"
 
     def _kept_first(self, match: Match) -> tuple[int, int]:
         first, second = sorted((match.a, match.b), key=self._precedence)
@@ -377,7 +385,7 @@ class Sets(groups.Candidates):
 
 
 SETS_COLUMNS = (
-    "verdict kept other stages weakest_stage cosine edited_area told what_differs why_kept"
+    "verdict kept other role stages weakest_stage cosine edited_area told what_differs why_kept"
 ).split()
 STAGES_COLUMNS = "kept other stage cosine edited_area kept_path other_path".split()
 
