@@ -22,23 +22,26 @@ def lab(tmp_path_factory):
         yield lab
 
 
-def sums_change(lab, before):
+def sums(lab):
+    return " ".join(lab.page.locator(".dnb-sums").inner_text().split())
+
+
+def wait_for_sums(lab, part, there=True):
     lab.page.wait_for_function(
-        "(old) => document.querySelector('.dnb-sums').innerText !== old", arg=before
+        "([part, there]) => document.querySelector('.dnb-sums').innerText"
+        ".replace(/\\s+/g, ' ').includes(part) === there",
+        arg=[part, there],
     )
-    return lab.page.locator(".dnb-sums").inner_text()
 
 
 def test_sets_are_tuned_by_two_sliders_and_a_mark_counts_for_the_whole_set(lab):
     open_and_run(lab, "40_set_pruning")
-    sums = lab.page.locator(".dnb-sums").inner_text()
-    assert "6\nwould move" in sums or "6 would move" in sums
+    assert "6 would move" in sums(lab)
     lab.page.locator(".dnb-tile").nth(4).click()  # a stage of the second set
     lab.page.keyboard.press("k")
-    kept = sums_change(lab, sums)
-    assert kept.replace("\n", " ").count("3 would move") == 1
+    wait_for_sums(lab, "3 would move")
     lab.page.keyboard.press("u")
-    assert sums_change(lab, kept) == sums
+    wait_for_sums(lab, "6 would move")
     assert lab.page.get_by_text("max_edited_area").count() > 0
     assert lab.page.get_by_text("difference, four times as bright").count() > 0
     assert lab.complaints == [] and lab.outside == []
@@ -46,7 +49,7 @@ def test_sets_are_tuned_by_two_sliders_and_a_mark_counts_for_the_whole_set(lab):
 
 def test_clusters_are_tuned_live(lab):
     open_and_run(lab, "60_clusters")
-    before = lab.page.locator(".dnb-sums").inner_text()
+    groups = sums(lab).split(" would")[0]  # so many groups, none of which would move
     set_slider(lab, 6)
-    sums_change(lab, before)
+    wait_for_sums(lab, groups, there=False)
     assert lab.complaints == [] and lab.outside == []
