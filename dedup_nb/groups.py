@@ -6,7 +6,7 @@ through this one place, so a staged image always leaves a directly similar keepe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -42,6 +42,22 @@ ROLES = ("", "keeper", "stage", "review", "protected")
 KEEPER_ORDER = ["protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"]
 KEEPER_WORDS = (*KEEPER_ORDER, "newest", "oldest", "largest")
 
+# why an image is kept
+BEST = "best by keeper_order"
+BETTER = {
+    "protected": "protected",
+    "prefer": "in a preferred root",
+    "stage": "higher stage",
+    "pixels": "more pixels",
+    "bytes": "more bytes",
+    "mtime": "newer",
+    "newest": "newer",
+    "oldest": "older",
+    "largest": "larger",
+    "path": "equal but for its path",
+}
+GUARDED = "in a curated root or protected"
+
 Indices = NDArray[np.int64]
 
 
@@ -75,10 +91,20 @@ def keeper_rank(
         raise ValueError(
             f"keeper_order has {unknown[0]}, which is not known; use {', '.join(KEEPER_WORDS)}"
         )
+    columns = keeper_columns(images, prefer)
+    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
+    ranked = np.lexsort(keys[::-1])
+    ranks = np.empty(len(images), np.int64)
+    ranks[ranked] = np.arange(len(images))
+    return ranks
+
+
+def keeper_columns(images: pd.DataFrame, prefer: Sequence[str]) -> dict[str, list[Any]]:
+    """Return what each word of `KEEPER_WORDS` sorts by, the smallest first; see `keeper_rank`."""
     places = {root: place for place, root in enumerate(prefer)}
     root_place = images["root"].map(lambda root: places.get(root, len(places)))
     pixels = images["width"] * images["height"]
-    columns = {
+    return {
         "protected": [~images["protected"]],
         "prefer": [root_place],
         "stage": [-images["level"].fillna(-1.0)],
@@ -90,11 +116,6 @@ def keeper_rank(
         "largest": [-pixels, -images["bytes"]],
         "path": [images["path"].rank(method="first")],
     }
-    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
-    ranked = np.lexsort(keys[::-1])
-    ranks = np.empty(len(images), np.int64)
-    ranks[ranked] = np.arange(len(images))
-    return ranks
 
 
 class Stars:
@@ -336,6 +357,7 @@ class Candidates:
 
     staging = "_review_dupes"
     what = "near-duplicate groups"
+    first = "leave most to a person"  # the groups that come first, where some are urgent
 
     def __init__(
         self,
@@ -362,6 +384,7 @@ class Candidates:
         self.digests = images["sha256"].tolist()
         self.decide(marks if marks is not None else [None] * len(images), answers)
         self._split(pairs, same_stage_only, cross_root_only)
+        self.keeper_order, self.prefer = keeper_order, prefer
         ranks = keeper_rank(images, keeper_order, prefer)
         self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
         # one whose measure is not trusted never becomes the keeper of one whose measure is
@@ -587,15 +610,33 @@ class Candidates:
         keeper = int(cut.keepers[k])
         if k in cut.reasons:
             return cut.reasons[k]
+        if cut.roles[k] == PROTECTED or (cut.roles[k] == KEEPER and self.protected[k]):
+            return GUARDED
         if cut.roles[k] == KEEPER:
-            return "best by keeper_order"
-        if cut.roles[k] == PROTECTED:
-            return "in a curated root or protected"
+            return BEST
         if doubt := self.doubts[k] or self.doubts[keeper]:
             return str(doubt)
         if self.cropped[k] and not self.cropped[keeper]:
             return "cropped, its keeper is not"
         return self.measured(cut, k)
+
+    def why_kept(self, rows: Sequence[int]) -> str:
+        """Say in what the first of these images is better than the next best of them."""
+        if len(rows) < 2:
+            return BEST
+        keeper, rival = rows[0], min(rows[1:], key=lambda k: self.ranks[k])
+        if self.doubted[rival] and not self.doubted[keeper]:
+            return f"{BEST}: its measure is trusted"
+        for word, keys in self._kept_by:
+            if any(key[keeper] != key[rival] for key in keys):
+                return f"{BEST}: {BETTER[word]}"
+        return BEST
+
+    @cached_property
+    def _kept_by(self) -> list[tuple[str, list[NDArray[Any]]]]:
+        columns = keeper_columns(self.images, self.prefer)
+        order = (*self.keeper_order, "path")
+        return [(word, [key.to_numpy() for key in columns[word]]) for word in order]
 
     def measured(self, cut: Cut, k: int) -> str:
         """Say what the measure tells of an image and its keeper."""
@@ -622,9 +663,18 @@ class Candidates:
         """What was tuned beside the threshold, by parameter."""
         return {}
 
+    def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        """Return the rows of a manifest as they are written; a finder may bundle them."""
+        return rows
+
     def further_tables(self, cut: Cut) -> dict[str, pd.DataFrame]:
         """Return what a finder tells beyond `groups.csv`, by the name of the file to write."""
         return {}
+
+    @cached_property
+    def row_of_id(self) -> dict[str, int]:
+        """The image that gives a group its name, by that name."""
+        return {identifier("g", path): k for k, path in enumerate(self.paths)}
 
     def record(self, k: int) -> Mapping[str, Any]:
         """Return what the catalogue says of an image that groups show."""

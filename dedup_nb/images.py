@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 import kornia_rs.io
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from dedup_nb import formats
 
@@ -81,23 +82,34 @@ class Measured:
     thumbnail: bytes = b""
 
 
-def read_file(path: bytes) -> bytes:
+def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) -> bytes:
     """Return the bytes of a regular file; never follows a link, never waits on a pipe.
+
+    Parameters
+    ----------
+    path : bytes
+        The file.
+    limit : int
+        At most so many bytes are read.
+    cut : bool
+        Return the first `limit` bytes of a larger file.
 
     Raises
     ------
     OSError
         If it cannot be opened or is no regular file.
     ValueError
-        If it is larger than `MAX_FILE_BYTES`.
+        If it is larger than `limit`, unless `cut`.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError("not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise ValueError(f"{status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
+        if cut:
+            return file.read(limit)
+        if status.st_size > limit:
+            raise ValueError(f"{status.st_size:,} bytes; at most {limit:,} are read")
         return file.read()
 
 
@@ -132,8 +144,18 @@ def measure(
         _fill(measured, data, sizes, max_pixels)
     except Exception as error:  # decoders raise far more than OSError on malformed files
         measured.status = "unreadable"
-        measured.error = f"{type(error).__name__}: {error}"[:300]
+        measured.error = _why(error, found)
     return measured
+
+
+def _why(error: Exception, found: str) -> str:
+    """Say why a file cannot be decoded, in the same words each time."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"damaged {found}: its header cannot be read"
+    if isinstance(error, MemoryError):
+        return "more memory is needed to decode it than a decoder may take"
+    said = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # an address differs from run to run
+    return f"damaged {found}: {said or type(error).__name__}"[:300]
 
 
 def _undecodable(found: str, data: bytes) -> str:

@@ -28,7 +28,11 @@ GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
 PICTURE_PX = 160
 
-UNITS = {"hamming_bits": "bits", "gap_s": "s"}  # of measures whose values have one
+UNITS = {
+    "hamming_bits": "bits",
+    "gap_s": "s",
+    "inputs": "inputs",
+}  # of measures whose values have one
 
 # A group as galleries and sheets show it: id, title, members. With `columns` its members lie in
 # rows of as many, the kept set first, a missing place being None.
@@ -139,12 +143,18 @@ def _chart(figure: Figure, alt: str) -> Chart:
 class Sheet:
     """Groups with their pictures as plain HTML: shows in notebooks, saved or not, and offline."""
 
-    def __init__(self, groups: Sequence[View], thumbnail: Thumbnail, limit: int = 12) -> None:
+    def __init__(
+        self,
+        groups: Sequence[View],
+        thumbnail: Thumbnail,
+        limit: int = 12,
+        empty: str = "There are no groups at this threshold.",
+    ) -> None:
         self.shown = [_with_pictures(group, thumbnail) for group in list(groups)[:limit]]
         left = len(groups) - len(self.shown)
         self.more = f"{left:,} more groups are not shown here." if left else ""
         if not len(groups):
-            self.more = "There are no groups at this threshold."
+            self.more = empty
 
     def _repr_html_(self) -> str:
         template = _templates().get_template("sheet.html")
@@ -325,6 +335,11 @@ def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts, such as file names, are safe to show."""
     return frame.map(_cell)
+
+
+def table_html(frame: pd.DataFrame) -> str:
+    """Return a table as HTML for a widget; every text in it is escaped."""
+    return str(shown(frame).to_html(index=False, escape=True, border=0))
 
 
 def _cell(cell: Any) -> Any:

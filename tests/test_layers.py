@@ -30,13 +30,16 @@ ROOMS = {
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
-    "gallery": {"decisions", "tables"},
+    "gallery": {"decisions", "sifting", "tables", "texts"},
+    "sifting": set(),
+    "texts": {"images"},
     "manifest": BASE,
     "report": {"images", "tables"},
     "parameters": set(),
 }
 JOINERS = {
     "runs",
+    "shelf",
     "workbench",
     "bursts",
     "claims",
@@ -44,6 +47,8 @@ JOINERS = {
     "setgroups",
     "grouping",
     "flagging",
+    "merging",
+    "reviewing",
     "tuning",
     "moving",
     "tour",
@@ -87,7 +92,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window", "index", "verify", "sets", "clusters"):
+    for module in ("groups", "time_window", "index", "sifting", "verify", "sets", "clusters"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 

@@ -120,7 +120,7 @@ def test_clusters_win_nothing_and_are_staged_by_name_only(world, tmp_path):
     assert runs.summary(run / "60_clusters")["staging"] == "_clusters"
     values = runs.read(run)
     opened = start(tmp_path, Path(values["library"]), "90_stage", run_dir=str(run))
-    assert moving.newest_manifest(opened) == run / "40_set_pruning/manifest.csv"
+    assert moving.manifests(opened) == [run / "40_set_pruning/manifest.csv"]
 
 
 @pytest.mark.parametrize(

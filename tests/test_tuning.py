@@ -30,6 +30,24 @@ def test_the_slider_starts_at_the_parameter_and_cuts_again(tuner):
     assert tuner.gallery.count == len(tuner.cut.groups)
 
 
+def test_pairs_that_joined_and_left_are_told_since_the_slider_rested(tuner, monkeypatch):
+    now = 1_000.0
+    monkeypatch.setattr(tuning.time, "monotonic", lambda: now)
+    values = sorted(tuner.candidates.pairs.hamming_bits.tolist())
+    now += 10
+    tuner.slider.value = 0
+    left = tuner.gallery.changed
+    assert (left["joined"], left["count"]) == (False, sum(0 < v <= 8 for v in values))
+    tuner.slider.value = 2  # in one go with the move before: still counted from 8
+    assert tuner.gallery.changed["count"] == sum(2 < v <= 8 for v in values)
+    now += 10
+    tuner.slider.value = 16
+    joined = tuner.gallery.changed
+    assert (joined["joined"], joined["count"]) == (True, sum(2 < v <= 16 for v in values))
+    shown = [int(pair[2].split()[0]) for pair in joined["pairs"]]
+    assert shown == sorted((v for v in values if 2 < v <= 16), reverse=True)[: tuning.PAIRS_SHOWN]
+
+
 def test_a_mark_changes_the_plan_at_once(tuner):
     before = tuner.cut.totals["images"]
     rows = tuner.run.catalogue.set_index("path")
