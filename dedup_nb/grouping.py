@@ -48,7 +48,7 @@ class Grouped(groups.ClusterCandidates):
         self._named: tuple[float, dict[int, str]] | None = None
         nearest = index.nearest(self.vectors[:, :1], 1, self.rows)
         pairs = nearest[["i", "j", "cosine"]]
-        rules = run.rules | {"same_stage_only": False}
+        rules = run.rules | {"same_stage_only": False, "checks": None}
         super().__init__(run.images, pairs, self.labels_of, self._between, similarity=True, **rules)
         self.set_apart, self.series_pairs = {}, pairs[:0]
 

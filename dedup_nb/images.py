@@ -35,12 +35,14 @@ DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
 
 TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
+FEATURES = "features"  # what `features.extract` packs of a larger picture
+FEATURES_PX = 512
 LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
 UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
 MOST_TRIMMED = 0.4  # of a side, from either end
 
 Size = tuple[int, int]  # width, height in pixels
-Raster = Size | str  # a grey picture of a size, or one of the two above
+Raster = Size | str  # a grey picture of a size, or one of the three above
 
 
 @dataclass
@@ -60,8 +62,8 @@ class Measured:
     contrast : float
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
-        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA` and
-        `TRIMMED_CHROMA`.
+        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA`,
+        `TRIMMED_CHROMA` and `FEATURES`.
     exposure : str
         What EXIF tells of the exposure; see `exposure`.
     thumbnail : bytes
@@ -130,7 +132,7 @@ def measure(
     name : str
         Its name; only camera raw files are told by it.
     sizes : sequence of (width, height)
-        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`.
+        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`, `FEATURES`.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
     """
@@ -190,10 +192,24 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     measured.rasters = {
         size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size)
         for size in sizes
+        if size != FEATURES
     }
+    if FEATURES in sizes:
+        measured.rasters[FEATURES] = _features(data, has_exif)
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
+
+
+def _features(data: bytes, has_exif: bool) -> bytes:
+    """Return the features of a picture of `FEATURES_PX`, decoded once more for it."""
+    from dedup_nb import features  # few files need OpenCV, and it takes long to load
+
+    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+    larger = _reduced(opened, data, 1, FEATURES_PX)
+    upright = _flattened(ImageOps.exif_transpose(larger) if has_exif else larger).convert("RGB")
+    upright.thumbnail((FEATURES_PX, FEATURES_PX), Image.Resampling.BICUBIC)
+    return features.extract(np.asarray(upright))
 
 
 def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
@@ -225,14 +241,16 @@ def _exif_text(value: Any) -> str:
     return text.replace("\0", "").strip()[:40]
 
 
-def _reduced(opened: Image.Image, data: bytes) -> Image.Image:
+def _reduced(
+    opened: Image.Image, data: bytes, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
+) -> Image.Image:
     """Decode to a small picture by the cheapest exact-enough way: scaled JPEG decode, box filter.
 
-    The short side stays >= `SHORT_SIDE_PX` and the long side >= `LONG_SIDE_PX` where the picture
-    has them. EXIF stays with the result.
+    The short side stays >= `short_px` and the long side >= `long_px` where the picture has them.
+    EXIF stays with the result.
     """
     short, long = sorted(opened.size)
-    scale = max(SHORT_SIDE_PX / short, LONG_SIDE_PX / long, 1e-9)
+    scale = max(short_px / short, long_px / long, 1e-9)
     if scale < 1 and opened.format in ("JPEG", "MPO"):
         wanted = (int(opened.width * scale) or 1, int(opened.height * scale) or 1)
         opened.draft(opened.mode, wanted)
@@ -241,7 +259,7 @@ def _reduced(opened: Image.Image, data: bytes) -> Image.Image:
         opened.load()
         pixels = _eight_bit(opened)
     short, long = sorted(pixels.size)
-    factor = int(min(short / SHORT_SIDE_PX, long / LONG_SIDE_PX))
+    factor = int(min(short / short_px, long / long_px))
     small = pixels.reduce(factor) if factor > 1 else pixels
     small.info.setdefault("exif", opened.info.get("exif", b""))
     return small

@@ -271,7 +271,8 @@ def write_groups(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> Non
             return ""
         return f"{number:.0f}" if number.is_integer() else f"{number:.4f}"
 
-    rows = ({**row, "value": value(row["value"])} for row in table.to_dict("records"))
+    numbers = [name for name in ("value", "score") if name in columns]
+    rows = (row | {name: value(row[name]) for name in numbers} for row in table.to_dict("records"))
     tables.write_csv(path, columns, rows)
 
 

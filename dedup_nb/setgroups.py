@@ -65,7 +65,7 @@ class Sets(groups.Candidates):
         self.places = {(m.a, m.b): k for k, m in enumerate(self.matches)}
         super().__init__(
             self.run.images, _stage_pairs(self.sets, self.matches), similarity=True,
-            **self.run.rules,
+            **(self.run.rules | {"checks": None}),
         )  # fmt: skip
         self.set_apart = dict(Counter(f"pairs of sets {why}" for _, _, why in compared.apart))
         self.set_apart["runs over several folders"] = len(self.found.split) + len(

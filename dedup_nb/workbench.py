@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from dedup_nb import (
     texts,
 )
 from dedup_nb.catalogue import ImageFile
+from dedup_nb.checks import AHEAD, Checks
 from dedup_nb.decisions import Decisions
 
 pd.set_option("display.max_colwidth", 100)  # paths are read to their end
@@ -291,7 +293,35 @@ class Run:
             "cross_root_only": values.get("cross_root_only", False),
             "marks": self._marks(self.decisions),
             "answers": self.decisions.answers(),
+            "checks": self.checks,
         }
+
+    @cached_property
+    def checks(self) -> Checks | None:
+        """What compares the pixels of proposed pairs; None where `verify` is off."""
+        return Checks(self) if self.values.get("verify") else None
+
+    def verify(self, candidates: groups.Candidates, thresholds: Sequence[float]) -> str:
+        """Compare the pixels of what each threshold would stage, and say what was found.
+
+        The first threshold is done whole; the others, the tightest first, as long as no more
+        than `checks.AHEAD` pairs have to be compared for them. What they leave waits for review
+        until it is saved.
+        """
+        if self.checks is None:
+            return "verify is off: nothing but the measure decides what is proposed"
+        first, *others = thresholds
+        with self.checks.without_limit():
+            candidates.cut(first)
+        with self.checks.at_most(AHEAD):
+            for threshold in sorted(others, key=lambda value: candidates.sign * value):
+                candidates.cut(threshold)
+        return self.checks.describe()
+
+    def measure_rows(self, rows: Sequence[int], kind: measures.Kind) -> None:
+        """Have one kind of measure in the store for some readable images of the catalogue."""
+        wanted = {self.catalogue["path"].iat[row] for row in rows}
+        self._measure([f for f in self.scan.images if f.path in wanted], [kind], float("inf"))
 
     def _marks(self, decisions: Decisions) -> list[str | None]:
         return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
@@ -474,11 +504,13 @@ class Run:
         """
         tuned = {name: threshold, **candidates.tuned}
         folder = self._results_folder(tuned)
-        cut = candidates.cut(threshold)
+        with self.checks.without_limit() if self.checks else nullcontext():
+            cut = candidates.cut(threshold)
         table = candidates.table(cut)
         rule = " ".join([self.notebook, *(f"{k}={groups.number(v)}" for k, v in tuned.items())])
         candidates.pairs.to_parquet(folder / "pairs.parquet")
-        report.write_groups(folder / "groups.csv", table, groups.COLUMNS)
+        columns = [*groups.COLUMNS, *groups.FURTHER_COLUMNS]
+        report.write_groups(folder / "groups.csv", table, columns)
         tables.write_csv(
             folder / "manifest.csv",
             manifest.COLUMNS,
@@ -795,8 +827,11 @@ class Views(Sequence[dict[str, Any]]):
             badges.append("protected")
         if candidates.doubts[row]:
             badges.append("hash not trusted")
+        told = candidates.judgement(self.cut, row)
         if keeper != row and candidates.digests[keeper] == candidates.digests[row]:
             badges.append("exact copy")
+        elif told and told.kind:
+            badges.append(told.kind)
         if self.companions[row]:
             count = int(self.companions[row])
             badges.append(f"+{count} file{'' if count == 1 else 's'}")
