@@ -29,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_lab(commands)
     _add_demo(commands)
+    _add_init(commands)
+    _add_runs(commands)
     _add_hash(commands)
     _add_stage(commands)
     _add_recover(commands)
@@ -103,6 +105,58 @@ def _demo(args: argparse.Namespace) -> int:
     from dedup_nb.tour import tour
 
     return tour(lambda line: print(line, flush=True))
+
+
+def _add_init(commands: Commands) -> None:
+    command = commands.add_parser("init", help="make a folder to work in, with a profile to adapt")
+    command.add_argument("folder", metavar="DIR", type=Path)
+    command.set_defaults(run=_init)
+
+
+def _init(args: argparse.Namespace) -> int:
+    from shlex import quote
+
+    from dedup_nb import shelf
+
+    profile = shelf.new_workspace(args.folder)
+    print(f"set library in {profile}, then:")
+    print(f"  dedup-nb run {quote(str(profile))}")
+    return DONE
+
+
+def _add_runs(commands: Commands) -> None:
+    command = commands.add_parser("runs", help="list the runs of before; let old ones go")
+    command.add_argument("profile", metavar="PROFILE", nargs="?", type=Path)
+    command.add_argument("--out", metavar="DIR", type=Path, help="instead of outputs/")
+    command.add_argument(
+        "--keep",
+        metavar="N",
+        type=_count,
+        help="send all but the newest N runs of each profile to the system's trash",
+    )
+    command.set_defaults(run=_runs)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is no number of runs")
+    return int(text)
+
+
+def _runs(args: argparse.Namespace) -> int:
+    from dedup_nb import runs, shelf
+
+    where = runs.outputs_folder(args.profile.resolve()) if args.profile else Path("outputs")
+    outputs = args.out or where
+    if not outputs.is_dir():
+        raise ValueError(f"there are no runs: {outputs} is no folder; name a PROFILE or --out DIR")
+    found = shelf.past(outputs, args.profile.stem if args.profile else None)
+    if args.keep is None:
+        _tell([run.describe() for run in found] or [f"no runs in {outputs}"])
+        return DONE
+    gone = [run.describe() for run in shelf.let_go(found, args.keep)]
+    _tell([*gone, f"{len(gone)} runs went to the trash, {len(found) - len(gone)} stay"])
+    return DONE
 
 
 def _add_hash(commands: Commands) -> None:

@@ -789,6 +789,7 @@ class View {
     this.requests = 0;
     this.silent = new Set();
     this.pending = new Map(); // choices on their way to the disk
+    this.outbox = []; // of which the first is asked
     this.settled = new Set(); // requests that were answered
     this.changes = 0; // to members already here
     this.build(el);
@@ -1011,7 +1012,9 @@ class View {
   // No answer for long: the kernel computes, or it is gone. What was confirmed is on disk.
   silence(message) {
     this.silent.add(message.kind);
-    const lost = message.kind === "decide" ? "Your last choice may not be saved. " : "";
+    const choices = this.outbox.length > 1 ? `${this.outbox.length} choices` : "choice";
+    const lost = message.kind === "decide" ? `Your last ${choices} may not be saved. ` : "";
+    if (lost) this.outbox = [], this.pending.clear();
     this.complain(`${lost}The kernel does not answer; choices shown here before are on disk.`);
   }
 
@@ -1270,7 +1273,16 @@ class View {
     const request = `${this.uid}-${this.requests++}`; // asked again, it is not decided twice
     const sent = { kind: "decide", request, version: this.version, group: this.focus, ...message };
     if (subject) this.pending.set(subject, { request, wanted });
-    this.questions.ask(`decide ${request}`, sent);
+    this.outbox.push(sent);
+    this.sendFirst();
+  }
+
+  // One choice at a time: two could be heard in the wrong order, for JupyterLab may move the
+  // messages of widgets to another thread of the kernel in between.
+  sendFirst() {
+    const [first] = this.outbox;
+    const name = `decide ${first?.request}`;
+    if (first && !this.questions.has(name)) this.questions.ask(name, first);
   }
 
   // What `subject` is, or will be once the kernel has answered.
@@ -1284,7 +1296,10 @@ class View {
     }
     this.settled.add(request);
     if (this.settled.size > KEPT_SETTLED) this.settled.delete(this.settled.values().next().value);
-    return this.questions.answered(`decide ${request}`);
+    const mine = this.questions.answered(`decide ${request}`);
+    if (this.outbox[0]?.request === request) this.outbox.shift();
+    this.sendFirst();
+    return mine;
   }
 
   mark(mark) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 import kornia_rs.io
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dedup_nb import formats
 
@@ -132,8 +133,18 @@ def measure(
         _fill(measured, data, sizes, max_pixels)
     except Exception as error:  # decoders raise far more than OSError on malformed files
         measured.status = "unreadable"
-        measured.error = f"{type(error).__name__}: {error}"[:300]
+        measured.error = _why(error, found)
     return measured
+
+
+def _why(error: Exception, found: str) -> str:
+    """Say why a file cannot be decoded, in the same words each time."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"damaged {found}: its header cannot be read"
+    if isinstance(error, MemoryError):
+        return "more memory is needed to decode it than a decoder may take"
+    said = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # an address differs from run to run
+    return f"damaged {found}: {said or type(error).__name__}"[:300]
 
 
 def _undecodable(found: str, data: bytes) -> str:

@@ -21,6 +21,7 @@ from dedup_nb.staging.library import Library
 from dedup_nb.store import Facts
 from dedup_nb.workbench import Run, Ticker, WrongInput
 
+OTHERS_TOLD = 8
 REFUSAL_COLUMNS = ["bundle", "code", "message", "todo"]
 
 
@@ -39,17 +40,20 @@ def open_plan(run: Run, manifest: str | None) -> PlanView:
     WrongInput
         If there is none, or it is no manifest.
     """
-    path = Path(manifest) if manifest else newest_manifest(run)
+    path, *others = [Path(manifest)] if manifest else manifests(run)
     try:
         plan = staging.read_manifest(path)
         refused = staging.check(plan, run.library, run.roots, progress=Ticker("checked"))
     except staging.StagingError as error:
         raise WrongInput(str(error)) from error
-    return PlanView(run, path, plan, refused)
+    return PlanView(run, path, plan, refused, others)
 
 
-def newest_manifest(run: Run) -> Path:
-    """Return the manifest written last in this run folder, else in its neighbours.
+def manifests(run: Run) -> list[Path]:
+    """Return the manifests of this run folder, or else of its neighbours, the newest first.
+
+    Those that a person chose come before those that a finder proposed: what `80_review` wrote, and
+    what was saved from a slider.
 
     Raises
     ------
@@ -64,27 +68,41 @@ def newest_manifest(run: Run) -> Path:
             for p in folder.glob(depth + tail)
         ]
         if found:
-            return max(found, key=lambda path: (path.stat().st_mtime_ns, str(path)))
+            return sorted(found, key=_chosen_and_new, reverse=True)
     raise WrongInput(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
+
+
+def _chosen_and_new(path: Path) -> tuple[bool, int, str]:
+    chosen = path.parent.name.startswith("saved-") or "80_review" in path.parts[-3:]
+    return chosen, path.stat().st_mtime_ns, str(path)
 
 
 class PlanView:
     """A plan, compared with the disk, as tables and pictures."""
 
     def __init__(
-        self, run: Run, path: Path, plan: staging.Plan, refused: Sequence[staging.Refusal]
+        self,
+        run: Run,
+        path: Path,
+        plan: staging.Plan,
+        refused: Sequence[staging.Refusal],
+        others: Sequence[Path] = (),
     ) -> None:
-        self.run, self.path, self.plan = run, path, plan
+        self.run, self.path, self.plan, self.others = run, path, plan, others
         rows = [[tables.shown(str(getattr(r, c))) for c in REFUSAL_COLUMNS] for r in refused]
         self.refusals = pd.DataFrame(rows, columns=REFUSAL_COLUMNS)
 
     def describe(self) -> str:
-        """Say in one line what the plan would do."""
+        """Say in one line what the plan would do, and below which other plans are there."""
         plan = self.plan
-        return (
+        lines = [
             f"{self.path}: {len(plan.bundles):,} bundles, {plan.files:,} files, "
             f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused"
-        )
+        ]
+        if self.others:
+            lines.append("Other plans, to be named as manifest:")
+            lines += [f"  {path}" for path in self.others[:OTHERS_TOLD]]
+        return tables.shown("\n".join(lines))
 
     @cached_property
     def by_folder(self) -> pd.DataFrame:
@@ -194,9 +212,15 @@ def move(
     Raises
     ------
     StagingError
-        Before anything moved: wrong input, a person is needed, or locked.
+        Before anything moved: wrong input, a person is needed, locked, or a manifest that is not
+        the one that was looked at.
     """
     fresh = staging.read_manifest(plan.path)
+    if fresh.sha256 != plan.plan.sha256:
+        raise staging.StagingError(
+            f"{plan.path} was changed after it was shown here; nothing was moved; "
+            "run the cells again and look once more"
+        )
     result = staging.stage(fresh, run.library, run.roots, progress=progress or Ticker("staged"))
     lines = list(telling.result_lines(result))
     lines += telling.refusal_lines([*result.recovered.conflicts, *result.refused])

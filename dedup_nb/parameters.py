@@ -45,7 +45,7 @@ SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
 PATH_LISTS = ("results", "inputs")
 
-# what a value has to be, beyond its type: a set of words, or the least and the greatest
+# what a value, or each of a list, has to be, beyond its type: words, or the least and the greatest
 WORDS = {
     "hash": ("phash", "dhash", "whash", "ahash"),
     "hash_bits": (64, 256),
@@ -55,6 +55,10 @@ WORDS = {
     "embedder": ("dct", "mix"),
     "candidates": ("embedding", "phash", "clusters"),
     "include": ("reviewed", "all"),
+    "keeper_order": (
+        *("protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"),
+        *("newest", "oldest", "largest"),
+    ),
     "engine": ("local",),
 }
 RANGES: dict[str, tuple[float, float]] = {
@@ -90,6 +94,13 @@ def notebooks_folder() -> Path:
     here = Path(__file__).parent
     project = here.parent / "notebooks"
     return project if (project / "00_catalogue.ipynb").is_file() else here / "_notebooks"
+
+
+def params_folder() -> Path:
+    """Return the folder of the profiles that ship: the project's own, or the installation's."""
+    here = Path(__file__).parent
+    project = here.parent / "params"
+    return project if (project / "example.yaml").is_file() else here / "_params"
 
 
 def notebook_names() -> list[str]:
@@ -168,12 +179,14 @@ def check_value(parameter: Parameter, value: Any, source: str) -> None:
         raise ValueError(f"{source} sets {name} to {found}; {name} is {_wanted(kind)}")
     if value is None:
         return
-    if name in WORDS and value not in WORDS[name]:
-        allowed = ", ".join(map(str, WORDS[name]))
-        raise ValueError(f"{source} sets {name} to {value}; choose one of {allowed}")
+    for word in value if isinstance(value, list) else [value]:
+        if name in WORDS and word not in WORDS[name]:
+            allowed = ", ".join(map(str, WORDS[name]))
+            raise ValueError(f"{source} sets {name} to {word}; choose one of {allowed}")
     if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
         low, high = RANGES[name]
-        raise ValueError(f"{source} sets {name} to {value}; it goes from {low:g} to {high:g}")
+        most = f"to {high:g}" if high < float("inf") else "upwards"
+        raise ValueError(f"{source} sets {name} to {value}; it goes from {low:g} {most}")
 
 
 def _check_together(values: Mapping[str, Any], source: str) -> None:

@@ -133,12 +133,18 @@ def _chart(figure: Figure, alt: str) -> Chart:
 class Sheet:
     """Groups with their pictures as plain HTML: shows in notebooks, saved or not, and offline."""
 
-    def __init__(self, groups: Sequence[View], thumbnail: Thumbnail, limit: int = 12) -> None:
+    def __init__(
+        self,
+        groups: Sequence[View],
+        thumbnail: Thumbnail,
+        limit: int = 12,
+        empty: str = "There are no groups at this threshold.",
+    ) -> None:
         self.shown = [_with_pictures(group, thumbnail) for group in list(groups)[:limit]]
         left = len(groups) - len(self.shown)
         self.more = f"{left:,} more groups are not shown here." if left else ""
         if not len(groups):
-            self.more = "There are no groups at this threshold."
+            self.more = empty
 
     def _repr_html_(self) -> str:
         template = _templates().get_template("sheet.html")

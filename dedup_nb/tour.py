@@ -91,14 +91,13 @@ def tour(say: Callable[[str], None] = print) -> int:
 
 def demo_profile() -> Path:
     """Return the demo's profile: the project's own, or a copy in the current folder."""
-    here = Path(__file__).parent
-    project = here.parent / "params" / "demo.yaml"
-    if project.is_file():
-        return project
+    shipped = parameters.params_folder() / "demo.yaml"
+    if shipped.parent.name == "params":
+        return shipped
     copied = Path.cwd() / "params" / "demo.yaml"
     if not copied.exists():
         copied.parent.mkdir(exist_ok=True)
-        copied.write_bytes((here / "_params" / "demo.yaml").read_bytes())
+        copied.write_bytes(shipped.read_bytes())
     return copied
 
 

@@ -32,7 +32,7 @@ def test_known_content_is_not_decoded(tmp_path):
     [
         ("os.kill(os.getpid(), 9)", "the decoder crashed (signal 9)"),
         ("__import__('time').sleep(60)", "took longer than 1 s to decode"),
-        ("bytearray(2**45)", "MemoryError"),
+        ("bytearray(2**45)", "more memory"),
     ],
 )
 def test_a_file_that_breaks_its_decoder_costs_only_itself(tmp_path, monkeypatch, action, reason):

@@ -23,6 +23,8 @@ GUARDS = {
         "examine.py", "if seen.sha256 != sha256:", "if False:", STAGING, "without_its_keeper"),
     "a keeper is looked at again before the move": (
         "batches.py", "self.examiner.recheck(moving.ready)", "pass", STAGING, "keeper_swapped"),
+    "a companion that comes meanwhile sends its bundle home": (
+        "batches.py", "self._send_back_what_grew(moving)", "pass", "test_staging_claims.py", "comes_meanwhile"),
     "a keeper in use is not staged": (
         "examine.py", "if self._is_same_file(folders, path, seen):", "if False:", STAGING, "edited_since_is_still"),
     "a renamed keeper in use is not staged": (

@@ -78,8 +78,8 @@ def test_reducing_first_changes_hardly_a_bit_of_the_hash(name):
         (b"", "unreadable", "the file is empty"),
         (b"text that calls itself a picture", "unreadable", "no image format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "unreadable", "no image format"),  # never Ghostscript
-        (encoded(photo(1))[:900], "unreadable", "Error"),  # truncated
-        (b"\xff\xd8\xff" + b"\0" * 50, "unreadable", "Error"),
+        (encoded(photo(1))[:900], "unreadable", "damaged PNG"),  # truncated
+        (b"\xff\xd8\xff" + b"\0" * 50, "unreadable", "header cannot be read"),
         (b"\0\0\0\x18ftypheic", "unreadable", "HEIF is recognised but not decoded"),
     ],
 )
@@ -88,6 +88,12 @@ def test_a_bad_file_is_told_with_its_reason(data, status, words):
     assert measured.status == status
     assert words in measured.error
     assert len(measured.sha256) == 64
+
+
+def test_a_bad_file_is_told_in_the_same_words_each_time():
+    data = b"\x89PNG\r\n\x1a\n" + bytes(40)
+    told = {images.measure(data, "a.png", [(32, 32)]).error for _ in range(3)}
+    assert told == {"damaged PNG: its header cannot be read"}
 
 
 def test_too_many_pixels_are_refused_before_decoding():

@@ -35,6 +35,7 @@ ROOMS = {
 }
 JOINERS = {
     "runs",
+    "shelf",
     "workbench",
     "bursts",
     "checks",

@@ -1,5 +1,7 @@
 """Moving: what `90_stage` shows before, and does after, the button."""
 
+import os
+
 import pytest
 from pictures import make_library, tree
 from staging_kit import killed_at
@@ -24,6 +26,27 @@ def test_the_newest_manifest_is_found_and_told(run):
     assert plan.path == run.folder / "10_phash/manifest.csv"
     assert "3 bundles, 4 files" in plan.describe() and "0 would be refused" in plan.describe()
     assert plan.by_folder.to_numpy().tolist()[0][:2] == ["selected", 2]
+
+
+def test_a_plan_that_a_person_chose_comes_before_one_that_a_finder_proposed(run):
+    proposed = run.folder / "10_phash/manifest.csv"
+    chosen = run.folder / "10_phash/saved-20250705T215218Z/manifest.csv"
+    chosen.parent.mkdir()
+    chosen.write_bytes(proposed.read_bytes())
+    os.utime(chosen, (1, 1))  # older by far
+    plan = moving.open_plan(run, None)
+    assert plan.path == chosen and plan.others == [proposed]
+    assert str(proposed) in plan.describe()
+
+
+def test_a_plan_that_was_changed_after_it_was_shown_is_not_moved(run):
+    before = tree(run.library)
+    confirm = moving.Confirm(run, moving.open_plan(run, None))
+    whole = confirm.plan.path.read_text().splitlines(keepends=True)
+    confirm.plan.path.write_text("".join(whole[:-1]))
+    confirm.button.click()
+    assert "was changed after it was shown" in confirm.said.value and confirm.result is None
+    assert tree(run.library) == before
 
 
 def test_what_stays_is_shown_beside_what_goes(run):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dedup_nb import parameters
+from dedup_nb import groups, parameters
 
 
 def profile(tmp_path, text):
@@ -35,7 +35,8 @@ def profile(tmp_path, text):
         ("10_phash: {hash: sha}", "sets hash to sha; choose one of phash, dhash, whash, ahash"),
         ("10_phash: {hash_bits: 128}", "choose one of 64, 256"),
         ("roots: mojo1", 'sets roots to "mojo1" \\(text\\); roots is a list of texts'),
-        ("limit: 0", "it goes from 1 to inf"),
+        ("limit: 0", "it goes from 1 upwards"),
+        ("keeper_order: [stage, pixel]", "sets keeper_order to pixel; choose one of protected"),
         ("max_distance: 3", "at the top; it belongs in the section 10_phash"),
         ("interactive: true", "which lab and run set by themselves"),
         ("10_phash: 8", "has 10_phash as a whole number"),
@@ -54,6 +55,10 @@ def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path, text, complaint):
         parameters.load(profile(tmp_path, whole))
     assert "mine.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_words_of_keeper_order_are_those_that_groups_know():
+    assert parameters.WORDS["keeper_order"] == groups.KEEPER_WORDS
 
 
 def test_a_missing_profile_is_named(tmp_path):

@@ -318,17 +318,19 @@ def test_a_shared_sidecar_that_is_not_planned_stays(library: Path) -> None:
 
 
 def test_an_image_cannot_pass_as_a_shared_sidecar(library: Path) -> None:
-    table = kit.rows(library, {"a": A})
-    trick = kit.covering(kit.row(library, "t", "photos/b.png", ""), "photos/a.png")
-    result = stage(library, [*table, trick])
+    kit.write_tree(library, {"photos/b_2.png": "TEPT"})  # named like something that b covers
+    gone = kit.row(library, "b_2", "photos/b_2.png", "photos/keep.png")
+    trick = kit.covering(kit.row(library, "t", "photos/b.png", ""), "photos/b_2.png")
+    result = stage(library, [gone, trick])
     assert kit.codes(result.refused) == ["shared_stays"]
     assert (library / "photos/b.png").exists()
 
 
 def test_a_companion_of_an_image_that_stays_cannot_pass_as_shared(library: Path) -> None:
-    kit.write_tree(library, {"photos/b.yaml": "of b"})
-    trick = kit.covering(kit.row(library, "t", "photos/b.yaml", ""), "photos/a.png")
-    result = stage(library, [*kit.rows(library, {"a": A}), trick])
+    kit.write_tree(library, {"photos/b.yaml": "of b", "photos/b_2.png": "TEPT"})
+    gone = kit.row(library, "b_2", "photos/b_2.png", "photos/keep.png")
+    trick = kit.covering(kit.row(library, "t", "photos/b.yaml", ""), "photos/b_2.png")
+    result = stage(library, [gone, trick])
     assert kit.codes(result.refused) == ["shared_stays"]
 
 

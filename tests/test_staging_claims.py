@@ -94,14 +94,15 @@ def test_a_plan_cut_short_before_its_sidecar_is_finished_by_staging_it_again(lib
     assert (library / "h/c.decision").exists() and (library / "h/c_1.png").exists()
 
 
-def test_a_companion_that_comes_between_look_and_move_is_not_left_behind(library, monkeypatch):
-    real = Examiner.recheck
+@pytest.mark.parametrize("moment", ["recheck", "newcomers"])  # before its move, and after it
+def test_a_companion_that_comes_meanwhile_is_not_left_behind(library, monkeypatch, moment):
+    real = getattr(Examiner, moment)
 
-    def late(examiner, ready):
+    def late(examiner, asked):
         (library / "h/a.json").write_text("new")
-        real(examiner, ready)
+        return real(examiner, asked)
 
-    monkeypatch.setattr(Examiner, "recheck", late)
+    monkeypatch.setattr(Examiner, moment, late)
     told = stage(library, [kit.row(library, "a", "h/a.png", "h/keep.png")])
     assert kit.codes(told.refused) == ["stale"] and "h/a.json" in told.refused[0].message
     assert (library / "h/a.png").exists()

@@ -123,6 +123,7 @@ class BatchRun:
             self._record(journal, [intent_record(each.intent) for each in moving])
             for each in moving:
                 self._move(each)
+            self._send_back_what_grew(moving)
             self._sync(moving)
             self._end_group(journal, moving)
         self.examiner.new_group()
@@ -312,6 +313,12 @@ class BatchRun:
                 held = safefs.look(target)
                 if found is None or held is None or not os.path.samestat(found, held):
                     raise safefs.Swapped
+
+    def _send_back_what_grew(self, group: list[Moving]) -> None:
+        """Send home the bundles to which a companion came meanwhile: none moves in part."""
+        moved = {id(each.ready): each for each in group if each.refused is None}
+        for ready, refused in self.examiner.newcomers([each.ready for each in moved.values()]):
+            self._go_home(moved[id(ready)], refused)
 
     def _go_home(self, moving: Moving, refused: Refused) -> None:
         moving.refused = refused

@@ -368,12 +368,8 @@ class Examiner:
         return keeper.nlink == 1 or parts[-1] not in self._names(folders, parts[:-1]).present
 
     def recheck(self, ready: Ready) -> None:
-        """Refuse, right before it moves, a bundle that is not as examined any more.
-
-        Its keepers must stand as they did, and no companion may have come.
-        """
+        """Refuse, right before it moves, a bundle whose keepers do not stand as they did."""
         with Folders(self.library.fd) as folders:
-            self._check_newcomers(folders, ready)
             for path, known in ready.keepers.items():
                 status = _look(folders, path)
                 if status is None or not stat.S_ISREG(status.st_mode):
@@ -385,17 +381,39 @@ class Examiner:
                 if now.identity != known.identity or now.sha256 != known.sha256:
                     raise _keeper(path, "was changed just now")
 
-    def _check_newcomers(self, folders: Folders, ready: Ready) -> None:
-        planned = {row.src for row, _ in ready.files}
-        for folder in {split_path(row.src)[:-1] for row, _ in ready.files}:
-            names = frozenset(safefs.list_names(folders.fd(folder)))
-            come = names - self._names(folders, folder).present
-            for name in sorted(names) if come else ():
-                if "/".join((*folder, name)) not in planned:
+    def newcomers(self, group: Sequence[Ready]) -> list[tuple[Ready, Refused]]:
+        """Return the bundles to which a companion came since they were examined, and why.
+
+        Asked once for a whole group, after its moves: a folder is listed once, however large.
+        """
+        by_folder: defaultdict[Parts, list[tuple[Ready, str]]] = defaultdict(list)
+        for ready in group:
+            for row, _ in ready.files:
+                parts = split_path(row.src)
+                by_folder[parts[:-1]].append((ready, parts[-1]))
+        found: dict[int, tuple[Ready, Refused]] = {}
+        with Folders(self.library.fd) as folders:
+            for folder, own in by_folder.items():
+                try:
+                    come = self._come(folders, folder)
+                except OSError as error:
+                    refused = by_errno(error, "/".join(folder))
+                    found |= {id(ready): (ready, refused) for ready, _ in own}
                     continue
-                for member in FolderBundles({*come, name}).members(name)[1:]:
-                    path = "/".join((*folder, member))
-                    raise Refused("stale", f"{shown(path)} appeared just now", path)
+                if not come:
+                    continue
+                bundles = FolderBundles(come | {name for _, name in own})
+                for ready, name in own:
+                    for member in sorted(come.intersection(bundles.members(name))):
+                        path = "/".join((*folder, member))
+                        what = f"{shown(path)} appeared just now"
+                        found[id(ready)] = ready, Refused("stale", what, path)
+        return list(found.values())
+
+    def _come(self, folders: Folders, folder: Parts) -> frozenset[str]:
+        """Return the names that came into a folder since the group was examined."""
+        now = frozenset(safefs.list_names(folders.fd(folder)))
+        return now - self._names(folders, folder).present
 
     def _check_not_a_keeper(self, folders: Folders, row: Row, seen: Seen) -> None:
         """Refuse a file that something staged, or approved, relies on."""

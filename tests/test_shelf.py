@@ -1,0 +1,74 @@
+"""The shelf: runs of before, and a new folder to work in."""
+
+import json
+
+import pytest
+
+from dedup_nb import cli, parameters, shelf
+
+STAMPS = ("20250701T000000Z", "20250702T000000Z", "20250703T000000Z")
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    """Three runs of one profile, one of another, and what a person said."""
+    for profile, stamps in (("mine", STAMPS), ("other", STAMPS[:1])):
+        for stamp in stamps:
+            folder = tmp_path / "outputs" / profile / stamp
+            (folder / "10_phash" / "saved-1").mkdir(parents=True)
+            content = {"started": stamp, "notebooks": {"10_phash": {"status": "done"}}}
+            (folder / "run.json").write_text(json.dumps(content))
+    (tmp_path / "outputs/mine/decisions.jsonl").write_text("{}\n")
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def trash(tmp_path, monkeypatch):
+    """A trash that only notes what it was given."""
+    import send2trash
+
+    def take(path):
+        path.rename(tmp_path / "trash" / f"{path.parent.name}-{path.name}")
+
+    (tmp_path / "trash").mkdir()
+    monkeypatch.setattr(send2trash, "send2trash", take)
+    return tmp_path / "trash"
+
+
+def test_runs_are_listed_oldest_first_with_what_was_done(outputs, capsys):
+    assert cli.main(["runs", "--out", str(outputs)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0].split("/")[-1] for line in lines] == [STAMPS[0], *STAMPS]
+    assert "1 done, 1 saved by hand" in lines[0]
+
+
+def test_old_runs_go_to_the_trash_and_decisions_stay(outputs, trash, capsys):
+    assert cli.main(["runs", "--out", str(outputs), "--keep", "1"]) == 0
+    assert "2 runs went to the trash, 2 stay" in capsys.readouterr().out
+    assert sorted(p.name for p in trash.iterdir()) == [f"mine-{stamp}" for stamp in STAMPS[:2]]
+    left = sorted(str(p.relative_to(outputs)) for p in outputs.glob("*/*"))
+    assert left == [f"mine/{STAMPS[2]}", "mine/decisions.jsonl", f"other/{STAMPS[0]}"]
+
+
+def test_a_run_at_work_stays(outputs, trash):
+    path = outputs / "mine" / STAMPS[0] / "run.json"
+    content = {"started": STAMPS[0], "notebooks": {"10_phash": {"status": "running"}}}
+    path.write_text(json.dumps(content))
+    gone = [run.folder.name for run in shelf.let_go(shelf.past(outputs, "mine"), 0)]
+    assert gone == [STAMPS[2], STAMPS[1]]
+
+
+def test_where_there_are_no_runs_it_says_so(tmp_path, capsys):
+    assert cli.main(["runs", "--out", str(tmp_path / "none")]) == 2
+    assert "there are no runs" in capsys.readouterr().err
+
+
+def test_a_new_folder_holds_a_profile_that_is_valid_and_never_overwritten(tmp_path, capsys):
+    assert cli.main(["init", str(tmp_path / "here")]) == 0
+    profile = tmp_path / "here/params/mine.yaml"
+    assert str(profile) in capsys.readouterr().out
+    assert parameters.load(profile).shared["roots"] == ["mojo1", "selected", "crop"]
+    profile.write_text("library: .\n")
+    assert cli.main(["init", str(tmp_path / "here")]) == 2
+    assert "will not overwrite" in capsys.readouterr().err
+    assert profile.read_text() == "library: .\n"
