@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 KIND = measures.Kind(
     "sift 1", (images.FEATURES,), lambda rasters: [raster[images.FEATURES] for raster in rasters]
 )
-VERDICTS = "verdict 2"  # kind under which they lie in the store; another number is made anew
+VERDICTS = "verdict 3"  # kind under which they lie in the store; another number is made anew
 AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
 AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
 BATCH = 256

@@ -155,6 +155,9 @@ class _Difference:
         fits = [_LumaFit(b, a, mask, self.thin), _LumaFit(a, b, mask, self.thin)]
         best = min(fits, key=lambda fit: fit.left_over)
         self.luma, self.fitted = best.target, best.whole()
+        as_they_are = np.median(np.abs(a.luma - b.luma).ravel()[self.thin])
+        if as_they_are <= np.median(np.abs(self.luma - self.fitted).ravel()[self.thin]):
+            self.luma, self.fitted = a.luma, b.luma  # nothing was done to the picture as a whole
         self.left = self.luma - self.fitted
         self.slope = _slope([self.fitted])
         self._fit_chroma()
@@ -167,6 +170,9 @@ class _Difference:
         weights = _fit(_thinned(planes, self.thin), _thinned(to.chroma, self.thin))
         fitted = [_weighed(planes, weights[:, k]) for k in range(2)]
         off = np.hypot(to.chroma[0] - fitted[0], to.chroma[1] - fitted[1])
+        apart = np.hypot(to.chroma[0] - by.chroma[0], to.chroma[1] - by.chroma[1])
+        if np.median(apart.ravel()[self.thin]) <= np.median(off.ravel()[self.thin]):
+            off, fitted = apart, by.chroma  # no colours were changed as a whole
         doubt = np.maximum(a.clipped, b.clipped)  # clipping distorts colours
         self.chroma_left = off * np.sqrt(1 - 0.7 * doubt)
         self.chroma_slope = _slope(fitted)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from dedup_nb import verify
+from dedup_nb import features, verify
 
 
 def drawn(seed, size=(300, 200)):
@@ -109,3 +109,71 @@ def test_pictures_without_detail_cannot_be_told_to_be_the_same():
 def test_what_is_no_rgb_picture_is_refused():
     with pytest.raises(ValueError, match=r"not an RGB picture of 8 bits: uint8 \(4, 4\)"):
         verify.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
+
+
+def features_of(picture):
+    picture = picture.copy()
+    picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
+    return features.unpack(features.extract(np.asarray(picture)))
+
+
+def verdict(a, b):
+    return verify.same_picture(features_of(a), features_of(b), (a.size, b.size))
+
+
+@pytest.mark.parametrize(
+    ("alter", "kinds"),
+    [
+        (lambda p: jpeg(p, 50), {"re-encoded"}),
+        (lambda p: p.resize((250, 170), Image.Resampling.LANCZOS), {"resized"}),
+        (lambda p: p.crop((60, 40, 440, 300)), {"cropped"}),
+        (lambda p: ImageOps.expand(p, 20, "white"), {"bordered"}),
+        (ImageOps.mirror, {"mirrored"}),
+        (lambda p: p.transpose(Image.Transpose.ROTATE_90), {"rotated"}),
+        (lambda p: ImageOps.grayscale(p).convert("RGB"), {"recoloured"}),
+        (lambda p: edited(p, 0.06, "swapped"), {"edited"}),
+        (lambda p: ImageOps.mirror(p).crop((40, 30, 460, 310)), {"mirrored", "cropped"}),
+    ],
+)
+def test_what_was_done_to_a_picture_is_told(alter, kinds):
+    whole = drawn(1, (500, 340))
+    found = verdict(whole, alter(whole))
+    assert found.same and set(found.kinds) == kinds, found
+
+
+def test_a_crop_is_told_from_its_whole_with_how_much_it_shows():
+    whole = drawn(1, (500, 340))
+    part = whole.crop((50, 34, 450, 306))  # four fifths of each side
+    assert verdict(whole, part).crop == "b" and verdict(part, whole).crop == "a"
+    assert verdict(whole, part).overlap == pytest.approx(0.64, abs=0.02)
+
+
+def test_a_turned_picture_tells_its_angle_and_scale():
+    whole = drawn(1, (500, 340))
+    found = verdict(whole, whole.resize((250, 170)).transpose(Image.Transpose.ROTATE_270))
+    assert abs(found.rotation) == pytest.approx(90, abs=0.5)
+    assert found.scale == pytest.approx(0.5, abs=0.01)
+
+
+def test_two_pictures_and_frames_in_which_all_moves_a_little_are_not_the_same():
+    assert not verdict(drawn(1, (500, 340)), drawn(2, (500, 340))).same
+    first = np.asarray(drawn(1, (500, 340)))
+    y, x = np.mgrid[:340, :500].astype(np.float32)
+    waves = 4 * np.sin(y / 40), 4 * np.cos(x / 60)
+    moved = cv2.remap(first, x + waves[0].astype(np.float32), y + waves[1].astype(np.float32), 1)
+    assert not verdict(Image.fromarray(first), Image.fromarray(moved)).same
+
+
+def test_plainly_equal_pictures_need_no_features_and_others_do():
+    whole = drawn(1, (256, 174))
+    look = lambda other: verify.plainly_same(np.asarray(whole), np.asarray(other))  # noqa: E731
+    assert look(jpeg(whole, 80)).kinds == ("re-encoded",)
+    assert look(edited(whole, 0.06, "swapped")) is None
+    assert look(whole.crop((20, 10, 236, 160))) is None
+    assert look(drawn(2, (256, 174))) is None
+
+
+def test_a_picture_without_detail_gives_no_features_and_no_verdict():
+    flat = Image.new("RGB", (90, 60), (200, 120, 40))
+    assert len(features_of(flat).places) == 0
+    assert verdict(flat, flat).score == 0
