@@ -129,7 +129,7 @@ const counted = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
 
 function bytesText(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
   let at = 0;
   while (bytes >= 1000 && at < units.length - 1) (bytes /= 1000), at++;
   return `${bytes >= 100 || at === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[at]}`;
@@ -923,7 +923,8 @@ class View {
     this.settled = new Set(); // requests that were answered
     this.changes = 0; // to members already here
     this.ahead = []; // keys typed before the group that they mean was here
-    this.looks = new Map(); // where we were, by the number under which the kernel was told
+    this.looks = new Map(); // where we were in this cut, by the number the kernel was told it under
+    this.base = { focus: model.get("focus"), top: model.get("top") }; // where it put us
     this.looked = 0;
     this.choices = { root: [], stage: [] };
     this.build(el);
@@ -1112,7 +1113,7 @@ class View {
   // The kernel says where we are now, going by what it had been told when it made this cut: what
   // we have moved since then is added, so that no key is lost and none means another group.
   onVersion() {
-    const seen = this.looks.get(this.model.get("seen")) ?? { focus: this.focus, top: this.reported ?? 0 };
+    const seen = this.looks.get(this.model.get("seen")) ?? this.base;
     const offset = this.top() - seen.top * this.rowHeight;
     const moved = this.focus - seen.focus;
     this.key = this.current()?.key ?? this.key;
@@ -1120,10 +1121,11 @@ class View {
     this.groups.clear();
     this.questions.forget("groups");
     this.questions.forget("members");
-    this.focus = Math.max(0, this.model.get("focus") + moved);
+    this.looks.clear(); // they count groups of another cut
+    this.base = { focus: this.model.get("focus"), top: this.model.get("top") };
+    this.focus = Math.max(0, this.base.focus + moved);
     this.measure();
-    this.reported = this.model.get("top");
-    this.setTop(this.reported * this.rowHeight + offset);
+    this.setTop(this.base.top * this.rowHeight + offset);
     this.paintSums();
     this.count();
     this.soon();
@@ -1494,8 +1496,8 @@ class View {
   // Tell the kernel where we are, so that another cut can be shown at the same place.
   look(top) {
     const tell = () => {
-      this.reported = top;
-      this.looks.set(++this.looked, { focus: this.focus, top });
+      this.looked = Math.max(this.looked + 1, Date.now()); // rises, also over a view made anew
+      this.looks.set(this.looked, { focus: this.focus, top });
       if (this.looks.size > KEPT_LOOKS) this.looks.delete(this.looks.keys().next().value);
       this.told = { kind: "look", version: this.version, focus: this.focus, top, number: this.looked };
       this.model.send(this.told);

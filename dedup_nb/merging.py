@@ -427,7 +427,43 @@ class Merged(groups.Candidates):
         inside = np.flatnonzero((result.stars >= 0) & (result.roles != groups.KEEPER))
         apart = inside[~(result.values[inside] >= len(self.findings))]
         result.urgency = np.bincount(result.stars[apart], minlength=self.n).astype(np.int64)
+        result.__dict__["groups"] = self._with_sets(result)
         return result
+
+    def _with_sets(self, cut: groups.Cut) -> groups.Parts:
+        """Return the groups of a cut, the stages of one set together: the kept set's first."""
+        parts = cut.groups
+        number = {int(cut.stars[rows[0]]): k for k, rows in enumerate(parts)} if self.units else {}
+        whole: dict[int, list[int]] = {}
+        left_out: set[int] = set()
+        for kept, others in self._families.items():
+            stars = [number.get(int(cut.stars[k]), -1) for k in kept]
+            inside = set(kept).union(*(unit.keepers for unit in others))
+            if -1 in stars or any(set(parts[k].tolist()) - inside for k in stars):
+                continue  # another finder has added images: each stage is looked at alone
+            lines = [{unit.keepers[k]: k for k in unit.keepers} for unit in others]
+            rows = [*kept, *(line[k] for line in lines for k in kept)]
+            if all(cut.stars[k] >= 0 for k in rows) and not left_out & set(stars):
+                whole[min(stars)] = rows
+                left_out |= set(stars) - {min(stars)}
+        return _joined(parts, whole, left_out) if whole else parts
+
+    @cached_property
+    def _families(self) -> dict[tuple[int, ...], list[Unit]]:
+        """The sets that go, by the stages of the set that is kept for them, in order."""
+        found: dict[tuple[int, ...], list[Unit]] = defaultdict(list)
+        for unit in self.units:
+            kept = sorted(set(unit.keepers.values()), key=lambda k: (self.levels[k], self.paths[k]))
+            if len(kept) == len(unit.keepers):
+                found[tuple(kept)].append(unit)
+        return found
+
+    def columns(self, rows: Sequence[int]) -> int | None:
+        """Return how many stages a set has; its images lie stage under stage."""
+        if (unit := self.unit_of.get(rows[-1])) is None or rows[0] not in unit.keepers.values():
+            return None
+        n = len(unit.keepers)
+        return n if tuple(rows[:n]) in self._families and len(rows) > n else None
 
     def _unsure(self, cut: groups.Cut) -> Indices:
         """Return the images to be staged whose pair with their keeper no input proposed."""
@@ -542,10 +578,11 @@ class Merged(groups.Candidates):
 
     def describe(self, rows: Sequence[int]) -> str:
         """Say which inputs hold the group together."""
-        others = [k for k in rows if k != rows[0]]
+        n = self.columns(rows) or 1
+        others = [(k, rows[place % n]) for place, k in enumerate(rows) if place >= n]
         counts: Counter[int] = Counter()
-        for k in others:
-            counts.update(n for n, _, state, _ in self.details(k, rows[0]) if state != "beyond")
+        for k, keeper in others:
+            counts.update(n for n, _, state, _ in self.details(k, keeper) if state != "beyond")
         if all(counts[n] == len(others) for n in range(len(self.findings))):
             return "all inputs agree" if len(self.findings) > 1 else ""
         named = (f"{f.name} {counts[n]}" for n, f in enumerate(self.findings))
@@ -609,6 +646,15 @@ class Merged(groups.Candidates):
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
         """Return where the inputs agree, and what takes no part."""
         return {"agreement": self.agreement(cut), "unusable": self.unusable}
+
+
+def _joined(
+    parts: groups.Parts, whole: Mapping[int, Sequence[int]], left_out: set[int]
+) -> groups.Parts:
+    """Return groups of which some are replaced and some are left out."""
+    made = [whole.get(k, rows) for k, rows in enumerate(parts) if k not in left_out]
+    sizes = np.array([len(rows) for rows in made], np.int64)
+    return groups.Parts(np.concatenate(made).astype(np.int64), np.cumsum(sizes) - sizes)
 
 
 class _ThenNear:

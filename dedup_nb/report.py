@@ -124,13 +124,14 @@ def curve(
     columns = dict(columns)  # a table will do as well
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(columns)))
+    whole = all(t == int(t) for t in thresholds)
     for axes, (name, values) in zip(panels, columns.items(), strict=True):
         axes.step(thresholds, values, where="post", color="#4878a8")
         axes.plot(thresholds, values, ".", color="#4878a8")
         axes.axvline(mark, color="#c04a00", linestyle="--")
         axes.set(xlabel=f"threshold ({unit})", title=name)
         axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=all(t == int(t) for t in thresholds)))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
     return _chart(figure, f"{', '.join(columns)} against the threshold; now {mark:g} {unit}.")
 
 
@@ -225,9 +226,10 @@ def value_text(member: Mapping[str, Any]) -> str:
 
 
 def with_unit(value: float, measure: str) -> str:
-    """Return a measure with its unit: `3 bits`, `4.25 s`, `cosine 0.9213`."""
+    """Return a measure with its unit: `3 bits`, `1 bit`, `4.25 s`, `cosine 0.9213`."""
     if measure in UNITS:
-        return f"{value:g} {UNITS[measure]}"
+        unit = UNITS[measure]
+        return f"{value:g} {unit.removesuffix('s') if value == 1 and len(unit) > 1 else unit}"
     return f"{measure} {value:.4f}"
 
 

@@ -319,3 +319,28 @@ def test_a_stage_of_a_broken_set_goes_alone_only_where_a_finder_of_pairs_propose
     of_sets = merged(later, [str(run.folder / "40_set_pruning")])
     assert roles(of_sets) == {"a": "keeper a", "b": "review a"}
     assert roles(merged(later, [str(run.folder)])) == {"a": "keeper a", "b": "stage a"}
+
+
+def test_the_stages_of_a_set_are_looked_at_together_and_accepted_at_once(run):
+    a_set(run, ["b a stage 1", "d c stage 2"])
+    results(run, "10_phash", ["f e stage 2"])
+    made = merged(run)
+    views = run.views(made, made.cut(1))
+    shown = [
+        ("".join(m["path"][0] for m in view["members"]), view.get("columns")) for view in views
+    ]
+    assert shown == [("acbd", 2), ("ef", None)]
+    assert [views.locate(view["id"]) for view in views] == [0, 1]
+    members = views[0]["members"]
+    run.live_decisions.review([(m["path"], m["sha256"]) for m in members])
+    plan = made.planned("reviewed", run.live_decisions)
+    assert {k for k, v in roles(plan).items() if v.startswith("stage")} == {"b", "d"}
+
+
+def test_a_set_that_another_finder_adds_to_is_looked_at_stage_by_stage(run):
+    a_set(run, ["b a stage 1", "d c stage 2"])
+    results(run, "10_phash", ["f a stage 2"])
+    made = merged(run)
+    views = run.views(made, made.cut(1))
+    assert ["".join(m["path"][0] for m in view["members"]) for view in views] == ["abf", "cd"]
+    assert all("columns" not in view for view in views)

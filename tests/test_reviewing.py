@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbconvert
 import papermill
 import pytest
 import yaml
@@ -62,6 +63,13 @@ def test_a_headless_review_leaves_a_plan_that_is_staged_and_restored(world):
     assert dedup_nb("restore", "--library", folder / "lib").returncode == 0
     after = {k: v for k, v in tree(folder / "lib").items() if not k.startswith(".dedup_nb")}
     assert after == before
+
+
+def test_the_html_of_an_executed_notebook_shows_its_pictures_offline(world):
+    _, _, run = world
+    for name in ("10_phash", "20_time_window", "80_review"):
+        html, _ = nbconvert.HTMLExporter().from_filename(str(run / name / "notebook.ipynb"))
+        assert html.count('src="data:image/jpeg') >= 2
 
 
 def test_lab_headless_and_papermill_give_the_same_bytes(world):

@@ -83,6 +83,16 @@ def test_without_a_profile_it_says_where_to_write_it(tuner):
     assert "opened without a profile" in tuner.said.value
 
 
+def test_where_no_widget_can_load_a_sentence_is_shown(tuner, monkeypatch):
+    bundles = []
+    monkeypatch.setattr(tuning, "display", lambda bundle, raw: bundles.append(bundle))
+    tuner.show()
+    (bundle,) = bundles
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    for kind in ("text/plain", "text/html"):  # what is shown by who cannot show the widget
+        assert "the static sheet above shows the same groups" in bundle[kind]
+
+
 def test_nothing_is_shown_when_not_interactive(tuner):
     assert (
         tuning.tune(tuner.run, tuner.candidates, "max_distance", high=16, interactive=False) is None
