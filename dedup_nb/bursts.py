@@ -131,7 +131,7 @@ class Bursts(groups.ClusterCandidates):
             return super().confirmed(threshold, labels)
         first, second = labels[self.near["i"]], labels[self.near["j"]]
         inside = self.near[(first == second) & (first >= 0)]
-        return self.stars_of(inside).cut(self.confirm_distance)[0]
+        return self.checked(self.stars_of(inside), self.confirm_distance)[0]
 
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Say how many seconds lie between an image and its keeper, and what the hash says."""

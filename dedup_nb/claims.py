@@ -216,7 +216,7 @@ class Claimed(groups.ClusterCandidates):
 
     def confirmed(self, threshold: float, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return each image's keeper among the pairs that our own measure confirms."""
-        return self.confirmable.cut(threshold)[0]
+        return self.checked(self.confirmable, threshold)[0]
 
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Say our own distance, and where it does not agree."""

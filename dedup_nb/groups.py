@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numba
 import numpy as np
@@ -34,6 +34,7 @@ COLUMNS = [
     "mtime",
     "component_id",
 ]
+FURTHER_COLUMNS = ["kind", "score"]  # what comparing the pixels told, where that was done
 
 NONE, KEEPER, STAGE, REVIEW, PROTECTED = range(5)
 ROLES = ("", "keeper", "stage", "review", "protected")
@@ -59,6 +60,28 @@ BETTER = {
 GUARDED = "in a curated root or protected"
 
 Indices = NDArray[np.int64]
+
+
+class Judgement(NamedTuple):
+    """What comparing the pixels of a member and its keeper told."""
+
+    accepted: bool  # the member may be staged for this keeper
+    kind: str  # what was done to the picture, in words
+    score: float  # 0 to 1, how surely they are the same
+    reason: str = ""  # why it is not accepted
+
+
+class Checks(Protocol):
+    """Whoever compares pixels; groups ask for each member that would be staged."""
+
+    def refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which pairs are known to be no copies; what is not known yet may be found out."""
+
+    def judgement(self, member: int, keeper: int) -> Judgement | None:
+        """Return what is known of a pair, or None."""
+
+
+NOT_CHECKED = "not verified yet"
 
 
 def keeper_rank(
@@ -153,6 +176,7 @@ class Stars:
         by_row = np.lexsort((ranks[others], both, ends))
         self.neighbours, self.distances = others[by_row], both[by_row]
         self.limits = np.concatenate([limits, limits])[by_row]
+        self.refused = np.zeros(len(ends), np.bool_)  # a pair never counts in this direction
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
@@ -165,7 +189,7 @@ class Stars:
         """Return each image's keeper and its distance to it, at a threshold (inclusive).
 
         The best image of all that are left becomes a keeper, its direct neighbours join it, and so
-        on: nobody is ever grouped by way of a third image.
+        on: nobody is ever grouped by way of a third image. Refused pairs do not count.
 
         Returns
         -------
@@ -176,9 +200,25 @@ class Stars:
         """
         keepers: Indices = np.full(self.n, -1, np.int64)
         distances = np.full(self.n, np.nan)
-        rows = (self.order, self.starts, self.neighbours, self.distances, self.limits)
-        _stars(*rows, threshold, keepers, distances)
+        _stars(*self._rows, self.refused, threshold, keepers, distances)
         return keepers, distances
+
+    @property
+    def _rows(self) -> tuple[NDArray[Any], ...]:
+        return self.order, self.starts, self.neighbours, self.distances, self.limits
+
+    def join_refused(
+        self, threshold: float, keepers: Indices, distances: NDArray[np.float64]
+    ) -> None:
+        """Let images that are in no group only because pairs were refused join, in place."""
+        nothing = np.zeros_like(self.refused)
+        _stars(*self._rows, nothing, threshold, keepers, distances)
+
+    def refuse(self, members: Indices, keepers: Indices) -> None:
+        """Never again let a member join a keeper; the other way round it still may."""
+        for member, keeper in zip(members.tolist(), keepers.tolist(), strict=True):
+            row = slice(self.starts[keeper], self.starts[keeper + 1])
+            self.refused[row] |= self.neighbours[row] == member
 
     def components(self, threshold: float) -> Indices:
         """Return the connected component of each image, named by its smallest member."""
@@ -198,15 +238,17 @@ class Stars:
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _stars(order, starts, neighbours, distances, limits, threshold, keepers, to_keeper):  # type: ignore[no-untyped-def]
+def _stars(  # type: ignore[no-untyped-def]
+    order, starts, neighbours, distances, limits, refused, threshold, keepers, to_keeper
+):
     for best in order:
-        if keepers[best] >= 0:
+        if keepers[best] >= 0 and keepers[best] != best:
             continue
         for at in range(starts[best], starts[best + 1]):
             if distances[at] > threshold:
                 break
             member = neighbours[at]
-            if keepers[member] < 0 and threshold < limits[at]:
+            if keepers[member] < 0 and threshold < limits[at] and not refused[at]:
                 keepers[member] = best
                 to_keeper[member] = distances[at]
                 keepers[best] = best
@@ -348,8 +390,17 @@ class Candidates:
     answers : sequence of sets of sha256, optional
         What a person said is not a duplicate of each other: a group that lies inside one such set
         is not proposed again; with a new member it is.
+    checks : Checks, optional
+        Compares the pixels of each member that would be staged with those of its keeper.
+
+    Attributes
+    ----------
+    staging, what : str
+        Staging folder of what is proposed, and what the groups are, for reports.
     """
 
+    staging = "_review_dupes"
+    what = "near-duplicate groups"
     first = "leave most to a person"  # the groups that come first, where some are urgent
 
     def __init__(
@@ -364,8 +415,9 @@ class Candidates:
         cross_root_only: bool = False,
         marks: Sequence[str | None] | None = None,
         answers: Sequence[frozenset[str]] = (),
+        checks: Checks | None = None,
     ) -> None:
-        self.images = images
+        self.images, self.checks = images, checks
         self.measure = str(pairs.columns[2])
         self.sign = -1.0 if similarity else 1.0
         self.self_value = 1.0 if similarity else 0.0
@@ -383,6 +435,8 @@ class Candidates:
         # one whose measure is not trusted never becomes the keeper of one whose measure is
         self.ranks = np.empty(len(ranks), np.int64)
         self.ranks[np.lexsort((ranks, self.doubted & ~self.protected))] = np.arange(len(ranks))
+        # what is never staged by a rule needs no look at its pixels
+        self.needs_check = ~(self.doubted | self.protected)
         self.same_stage_only = same_stage_only
         self.stars: Stars | Clusters = self.stars_of(self.pairs)
         stems = images.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
@@ -475,7 +529,7 @@ class Candidates:
 
     def cut(self, threshold: float) -> Cut:
         """Return groups, keepers and roles at a threshold (inclusive); fast enough for a slider."""
-        keepers, distances = self.stars.cut(self.sign * threshold)
+        keepers, distances = self._stars_at(self.sign * threshold)
         roles = np.where(keepers < 0, NONE, STAGE).astype(np.int8)
         roles[keepers == np.arange(len(keepers))] = KEEPER
         values = self.sign * distances
@@ -494,8 +548,53 @@ class Candidates:
         self._hold_back(result)
         self._obey_answers(result)
         self._obey_marks(result)
+        self._hold_unchecked(result)
         self._keep_names_together(result)
         return result
+
+    def _stars_at(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
+        """Return keepers and distances; members refused by the checks join, to be reviewed."""
+        if not isinstance(self.stars, Stars):
+            return self.stars.cut(threshold)
+        keepers, distances = self.checked(self.stars, threshold)
+        if self.checks is not None:
+            self.stars.join_refused(threshold, keepers, distances)
+        return keepers, distances
+
+    def checked(self, stars: Stars, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
+        """Cut stars until no member is left that the checks refuse; see `Stars.cut`."""
+        while True:
+            keepers, distances = stars.cut(threshold)
+            if self.checks is None:
+                return keepers, distances
+            joined = (keepers >= 0) & (keepers != np.arange(len(keepers))) & self.needs_check
+            members = np.flatnonzero(joined)
+            members = members[~self.doubted[keepers[members]]]
+            refused = members[self.checks.refused(members, keepers[members])]
+            if not len(refused):
+                return keepers, distances
+            stars.refuse(refused, keepers[refused])
+
+    def judgement(self, cut: Cut, k: int) -> Judgement | None:
+        """Return what the pixels of an image and its keeper told, where that is known."""
+        keeper = int(cut.keepers[k])
+        if self.checks is None or keeper in (-1, k):
+            return None
+        return self.checks.judgement(k, keeper)
+
+    def _hold_unchecked(self, cut: Cut) -> None:
+        """What the pixels do not confirm, or not yet, waits for a person."""
+        if self.checks is None:
+            return
+        staged = [
+            k for k in np.flatnonzero(cut.roles == STAGE).tolist() if self.marks[k] != "stage"
+        ]
+        self.checks.refused(np.array(staged, np.int64), cut.keepers[staged])
+        for k in staged:
+            told = self.judgement(cut, k)
+            if told is None or not told.accepted:
+                cut.roles[k] = REVIEW
+                cut.reasons[k] = told.reason if told else NOT_CHECKED
 
     def _hold_back(self, cut: Cut) -> None:
         """Members that a rule must not propose become `protected` or `review`."""
@@ -583,14 +682,10 @@ class Candidates:
             if int(cut.stars[members[0]]) not in cut.answered
             for k in members.tolist()
         ]
-        return pd.DataFrame(
-            {
-                column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
-                for column in (*COLUMNS, "sha256")
-            }
-        )
+        return frame(rows)
 
     def _row(self, cut: Cut, k: int, components: Indices) -> dict[str, Any]:
+        told = self.judgement(cut, k)
         return {
             "group_id": identifier("g", self.paths[int(cut.centres[k])]),
             "path": self.paths[k],
@@ -600,6 +695,8 @@ class Candidates:
             "value": cut.values[k],
             "reason": self.reason(cut, k),
             "component_id": identifier("c", self.paths[int(components[k])]),
+            "kind": told.kind if told else "",
+            "score": told.score if told else np.nan,
             **self.record(k),
         }
 
@@ -616,7 +713,11 @@ class Candidates:
             return str(doubt)
         if self.cropped[k] and not self.cropped[keeper]:
             return "cropped, its keeper is not"
-        return self.measured(cut, k)
+        told = self.judgement(cut, k)
+        if told and not told.accepted:
+            return told.reason
+        measured = self.measured(cut, k)
+        return f"{measured}, {told.kind}" if told else measured
 
     def why_kept(self, rows: Sequence[int]) -> str:
         """Say in what the first of these images is better than the next best of them."""
@@ -647,6 +748,19 @@ class Candidates:
     def columns(self, rows: Sequence[int]) -> int | None:
         """Return in how many columns the images of a group lie, where that means something."""
         return None
+
+    def plan(self, cut: Cut, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of `groups.csv` that the manifest is made of; see `manifest.rows`."""
+        return table
+
+    def told(self, cut: Cut) -> tuple[str, list[tuple[str, Any]]] | None:
+        """Say what was found, in words and in figures, where that is not the usual."""
+        return None
+
+    @property
+    def tuned(self) -> Mapping[str, Any]:
+        """What was tuned beside the threshold, by parameter."""
+        return {}
 
     def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         """Return the rows of a manifest as they are written; a finder may bundle them."""
@@ -735,6 +849,10 @@ class Clusters:
             self._last = threshold, self._confirmed(threshold, self.labels(threshold))
         return self._last[1]
 
+    def forget(self) -> None:
+        """Ask anew what is confirmed, the next time."""
+        self._last = None
+
     def components(self, threshold: float) -> Indices:
         """Return the cluster of each image; itself outside clusters."""
         labels = self.labels(threshold)
@@ -775,6 +893,7 @@ class ClusterCandidates(Candidates):
 
     def cut(self, threshold: float) -> Cut:
         """Return groups, keepers and roles; those that leave most to a person come first."""
+        self.clusters.forget()  # checks may have told more since
         result = super().cut(threshold)
         waiting = result.stars[result.roles == REVIEW]
         result.urgency = np.bincount(waiting, minlength=len(result.stars)).astype(np.int64)
@@ -804,7 +923,23 @@ class ClusterCandidates(Candidates):
                 cut.reasons[k] = "not confirmed with the image that a person keeps"
 
 
-_DTYPES = {"width": "int64", "height": "int64", "bytes": "int64", "value": "float64"}
+def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows of `groups.csv` as a table of the right types."""
+    return pd.DataFrame(
+        {
+            column: pd.Series([row[column] for row in rows], dtype=_DTYPES.get(column, object))
+            for column in (*COLUMNS, *FURTHER_COLUMNS, "sha256")
+        }
+    )
+
+
+_DTYPES = {
+    "width": "int64",
+    "height": "int64",
+    "bytes": "int64",
+    "value": "float64",
+    "score": "float64",
+}
 
 
 def utc_times(mtime_ns: pd.Series[Any]) -> list[str]:

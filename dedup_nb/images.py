@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import kornia_rs.io
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from dedup_nb import formats
 
@@ -30,9 +30,13 @@ ORIENTATION_TAG = 0x0112
 EXPOSURE_IFD = 0x8769
 TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
+# four times as bright; what JPEG alone brings stays black
+DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
 
 TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
+FEATURES = "features"  # what `features.extract` packs of a larger picture
+FEATURES_PX = 512
 LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
 UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
 MOST_TRIMMED = 0.4  # of a side, from either end
@@ -66,7 +70,9 @@ class ModelInput(NamedTuple):
     fill: int = 0
 
 
-Raster = Size | str | ModelInput  # a grey picture of a size, one of the two above, a model's input
+Raster = (
+    Size | str | ModelInput
+)  # a grey picture of a size, one of the three above, a model's input
 
 
 @dataclass
@@ -86,8 +92,8 @@ class Measured:
     contrast : float
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
-        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA` and
-        `TRIMMED_CHROMA`.
+        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA`,
+        `TRIMMED_CHROMA` and `FEATURES`.
     exposure : str
         What EXIF tells of the exposure; see `exposure`.
     thumbnail : bytes
@@ -156,8 +162,8 @@ def measure(
     name : str
         Its name; only camera raw files are told by it.
     sizes : sequence of (width, height)
-        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or one `ModelInput` alone, with
-        which neither contrast nor thumbnail are made.
+        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`, `FEATURES`; or one `ModelInput`
+        alone, with which neither contrast nor thumbnail are made.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
     """
@@ -218,7 +224,10 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     measured.rasters = {
         size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size[:2])
         for size in sizes
+        if size != FEATURES
     }
+    if FEATURES in sizes:
+        measured.rasters[FEATURES] = _features(data, has_exif)
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
@@ -300,6 +309,17 @@ def _resized(whole: Size, wanted: ModelInput) -> Size:
     return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
+def _features(data: bytes, has_exif: bool) -> bytes:
+    """Return the features of a picture of `FEATURES_PX`, decoded once more for it."""
+    from dedup_nb import features  # few files need OpenCV, and it takes long to load
+
+    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+    larger = _reduced(opened, data, 1, FEATURES_PX)
+    upright = _flattened(ImageOps.exif_transpose(larger) if has_exif else larger).convert("RGB")
+    upright.thumbnail((FEATURES_PX, FEATURES_PX), Image.Resampling.BICUBIC)
+    return features.extract(np.asarray(upright))
+
+
 def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
     # `getexif` of a PNG decodes the whole picture to look for a late chunk: ask the bytes first
     return opened.format != "PNG" or "exif" in opened.info or _png_has_exif(data)
@@ -339,20 +359,22 @@ def _exif_text(value: Any) -> str:
     return text.replace("\0", "").strip()[:40]
 
 
-def _reduced(opened: Image.Image, data: bytes) -> Image.Image:
+def _reduced(
+    opened: Image.Image, data: bytes, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
+) -> Image.Image:
     """Decode to a small picture by the cheapest exact-enough way: scaled JPEG decode, box filter.
 
-    The short side stays >= `SHORT_SIDE_PX` and the long side >= `LONG_SIDE_PX` where the picture
-    has them. EXIF stays with the result.
+    The short side stays >= `short_px` and the long side >= `long_px` where the picture has them.
+    EXIF stays with the result.
     """
     short, long = sorted(opened.size)
-    scale = max(SHORT_SIDE_PX / short, LONG_SIDE_PX / long, 1e-9)
+    scale = max(short_px / short, long_px / long, 1e-9)
     if scale < 1 and opened.format in ("JPEG", "MPO"):
         wanted = (int(opened.width * scale) or 1, int(opened.height * scale) or 1)
         opened.draft(opened.mode, wanted)
     pixels = _pixels(opened, data)
     short, long = sorted(pixels.size)
-    factor = int(min(short / SHORT_SIDE_PX, long / LONG_SIDE_PX))
+    factor = int(min(short / short_px, long / long_px))
     small = pixels.reduce(factor) if factor > 1 else pixels
     small.info.setdefault("exif", pixels.info["exif"])
     return small
@@ -476,6 +498,38 @@ def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
     picture.thumbnail((long_side_px, long_side_px), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def pixels(jpeg: bytes) -> NDArray[np.uint8]:
+    """Return one of our own thumbnails as an RGB picture, shape (height, width, 3)."""
+    picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
+    return np.asarray(picture)
+
+
+def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Return how far tone and colours of two whole RGB pictures are apart, in grey levels.
+
+    The mean difference of the channel that differs most, at a size at which detail is gone.
+    """
+    size = (32, 32)
+    small = [
+        np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX), np.float64)
+        for picture in (one, other)
+    ]
+    return float(np.abs(small[0] - small[1]).mean(axis=(0, 1)).max())
+
+
+def difference(one: bytes, other: bytes) -> bytes:
+    """Return where two thumbnails differ as a JPEG: black where they agree, four times as bright.
+
+    The second is brought to the size of the first.
+    """
+    first = Image.open(io.BytesIO(one), formats=["JPEG"]).convert("RGB")
+    second = Image.open(io.BytesIO(other), formats=["JPEG"]).convert("RGB").resize(first.size)
+    apart = ImageChops.difference(first, second).convert("L").point(DIFFERENCE_TONES)
+    buffer = io.BytesIO()
+    apart.save(buffer, "JPEG", quality=70)
     return buffer.getvalue()
 
 

@@ -163,6 +163,11 @@ def like(embeddings: Vectors, wanted: NDArray[np.float32]) -> NDArray[np.float64
     return rounded
 
 
+def cosines(embeddings: Vectors, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the cosine similarity of vectors i and j, pair by pair, as `near_pairs` gives it."""
+    return _cosines(_turned(embeddings), i, j)
+
+
 def _turned(embeddings: Vectors) -> Vectors:
     array = embeddings[:, None, :] if embeddings.ndim == 2 else embeddings
     return np.ascontiguousarray(array, np.float32)

@@ -108,7 +108,13 @@ def _results_in(folder: Path) -> list[Path]:
     if not (folder / "run.json").is_file():
         return []
     inside = sorted(path.parent for path in folder.glob("[0-9][0-9]_*/groups.csv"))
-    return [f.resolve() for f in inside if f.name != OWN and "-unfinished-" not in f.name]
+    return [f.resolve() for f in inside if f.name != OWN and _of_finder(f)]
+
+
+def _of_finder(folder: Path) -> bool:
+    """Tell whether results propose duplicates: not those left unfinished, and no clusters."""
+    of_clusters = runs.summary(folder).get("staging") == "_clusters"
+    return "-unfinished-" not in folder.name and not of_clusters
 
 
 def _newest(run: Run) -> list[Path]:

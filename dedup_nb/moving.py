@@ -55,6 +55,8 @@ def manifests(run: Run) -> list[Path]:
     Those that a person chose come before those that a finder proposed: what `80_review` wrote, and
     what was saved from a slider.
 
+    One that moves everything into folders of clusters has to be named.
+
     Raises
     ------
     WrongInput
@@ -66,10 +68,15 @@ def manifests(run: Run) -> list[Path]:
             p
             for tail in ("manifest.csv", "saved-*/manifest.csv")
             for p in folder.glob(depth + tail)
+            if not _of_clusters(p)
         ]
         if found:
             return sorted(found, key=_chosen_and_new, reverse=True)
     raise WrongInput(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
+
+
+def _of_clusters(path: Path) -> bool:
+    return bool(runs.summary(path.parent).get("staging") == "_clusters")
 
 
 def _chosen_and_new(path: Path) -> tuple[bool, int, str]:

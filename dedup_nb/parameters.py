@@ -56,6 +56,7 @@ WORDS = {
     "stamp_source": ("name", "exif"),
     "embedder": ("clip", "dct", "mix"),
     "candidates": ("embedding", "phash", "clusters"),
+    "metric": ("euclidean", "cosine", "manhattan"),
     "include": ("reviewed", "all"),
     "keeper_order": (
         *("protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"),

@@ -34,7 +34,9 @@ UNITS = {
     "inputs": "inputs",
 }  # of measures whose values have one
 
-View = Mapping[str, Any]  # a group as galleries and sheets show it: id, title, members
+# A group as galleries and sheets show it: id, title, members. With `columns` its members lie in
+# rows of as many, the kept set first, a missing place being None.
+View = Mapping[str, Any]
 Thumbnail = Callable[[str], bytes | None]
 
 
@@ -68,6 +70,7 @@ def histogram(
     *,
     bins: Sequence[float] | None = None,
     what: str = "distance",
+    counted: str = "pairs",
 ) -> Chart:
     """Draw how many pairs lie at each value, with the threshold drawn on it.
 
@@ -81,8 +84,8 @@ def histogram(
         Unit of both, for the axis.
     bins : sequence of float, optional
         Edges; one bin for each whole number by default.
-    what : str
-        Name of the measure, for the axis.
+    what, counted : str
+        Name of the measure, and of what is counted, for the axes.
     """
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.subplots()
@@ -99,16 +102,19 @@ def histogram(
         va="top",
         color="#c04a00",
     )
-    axes.set(xlabel=f"{what} ({unit})", ylabel="pairs")
+    axes.set(xlabel=f"{what} ({unit})", ylabel=counted)
     axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
-    return _chart(figure, f"Histogram of {len(values)} pairs by {unit}; the threshold is {mark:g}.")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return _chart(
+        figure, f"Histogram of {len(values)} {counted} by {unit}; the threshold is {mark:g}."
+    )
 
 
-def similarities(values: Sequence[float], mark: float) -> Chart:
+def similarities(values: Sequence[float], mark: float, counted: str = "pairs") -> Chart:
     """Draw how many pairs lie at each cosine similarity; see `histogram`."""
     low = min([*values, mark])
     edges = np.linspace(math.floor(low * 50) / 50, 1.0, 61)
-    return histogram(values, mark, "cosine", bins=list(edges), what="similarity")
+    return histogram(values, mark, "cosine", bins=list(edges), what="similarity", counted=counted)
 
 
 def curve(
@@ -166,22 +172,49 @@ def _templates() -> jinja2.Environment:
 
 
 def _with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
-    members = []
-    for member in group["members"]:
-        jpeg = thumbnail(member["path"])
-        small = images.smaller(jpeg, PICTURE_PX) if jpeg else b""
-        members.append(
-            {
-                "picture": data_uri(small, "image/jpeg") if small else "",
-                "role": member["role"],
-                "value": value_text(member),
-                "name": tables.shown(member["path"]),
-                "size": f"{member['width']}×{member['height']}, {size_text(member['bytes'])}",
-                "badges": [tables.shown(badge) for badge in member["badges"]],
-                "reason": tables.shown(member["reason"]),
-            }
-        )
-    return {"title": tables.shown(group["title"]), "members": members}
+    columns = group.get("columns") or 0
+    pictures = [thumbnail(member["path"]) if member else None for member in group["members"]]
+    figures = [
+        _figure(member, jpeg) if member else None
+        for member, jpeg in zip(group["members"], pictures, strict=True)
+    ]
+    if columns:
+        figures = _with_differences(figures, pictures, columns)
+    return {
+        "title": tables.shown(group["title"]),
+        "count": sum(member is not None for member in group["members"]),
+        "columns": columns,
+        "members": figures,
+    }
+
+
+def _figure(member: Mapping[str, Any], jpeg: bytes | None) -> dict[str, Any]:
+    return {
+        "picture": _small(jpeg),
+        "role": member["role"],
+        "value": value_text(member),
+        "name": tables.shown(member["path"]),
+        "size": f"{member['width']}×{member['height']}, {size_text(member['bytes'])}",
+        "badges": [tables.shown(badge) for badge in member["badges"]],
+        "reason": tables.shown(member["reason"]),
+    }
+
+
+def _small(jpeg: bytes | None) -> str:
+    return data_uri(images.smaller(jpeg, PICTURE_PX), "image/jpeg") if jpeg else ""
+
+
+def _with_differences(
+    figures: Sequence[Any], pictures: Sequence[bytes | None], columns: int
+) -> list[Any]:
+    """Put below each row, but the first, a row of what differs from the first."""
+    shown = list(figures[:columns])
+    for start in range(columns, len(figures), columns):
+        shown += figures[start : start + columns]
+        for kept, other in zip(pictures, pictures[start : start + columns], strict=False):
+            apart = images.difference(kept, other) if kept and other else None
+            shown.append({"difference": True, "picture": _small(apart)})
+    return shown
 
 
 def value_text(member: Mapping[str, Any]) -> str:
@@ -240,7 +273,8 @@ def write_groups(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> Non
             return ""
         return f"{number:.0f}" if number.is_integer() else f"{number:.4f}"
 
-    rows = ({**row, "value": value(row["value"])} for row in table.to_dict("records"))
+    numbers = [name for name in ("value", "score") if name in columns]
+    rows = (row | {name: value(row[name]) for name in numbers} for row in table.to_dict("records"))
     tables.write_csv(path, columns, rows)
 
 
@@ -312,6 +346,8 @@ def table_html(frame: pd.DataFrame) -> str:
 
 
 def _cell(cell: Any) -> Any:
+    if isinstance(cell, float) and math.isnan(cell):
+        return ""
     return tables.shown(cell) if isinstance(cell, str) else cell
 
 
@@ -338,6 +374,7 @@ def write_markdown(
         rows = [
             [m["role"], m["path"], value_text(m), size_text(m["bytes"]), m["reason"]]
             for m in group["members"]
+            if m
         ]
         lines += [*_markdown_rows(["role", "path", "to keeper", "size", "why"], rows), ""]
     with open(path, "x", encoding="utf-8") as file:
@@ -346,7 +383,9 @@ def write_markdown(
 
 def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    return head + [f"| {' | '.join(markdown_text(str(cell)) for cell in row)} |" for row in rows]
+    return head + [
+        f"| {' | '.join(markdown_text(str(_cell(cell))) for cell in row)} |" for row in rows
+    ]
 
 
 def markdown_text(text: str) -> str:

@@ -366,7 +366,7 @@ def write_index(folder: Path) -> None:
     content = read(folder)
     notebooks, wins = [], []
     for name, state in sorted(content["notebooks"].items()):
-        summary = _summary(folder / name)
+        summed = summary(folder / name)
         links = [
             {"href": f"{name}/{file}", "text": text}
             for file, text in (
@@ -377,7 +377,7 @@ def write_index(folder: Path) -> None:
             )
             if (folder / name / file).exists()
         ]
-        says = state.get("error") or summary.get("says", "")
+        says = state.get("error") or summed.get("says", "")
         notebooks.append(
             {
                 "name": name,
@@ -387,8 +387,8 @@ def write_index(folder: Path) -> None:
                 "says": says,
             }
         )
-        if "groups" in summary:
-            wins.append(_win(name, summary))
+        if "groups" in summed and summed.get("staging") != "_clusters":  # they free nothing
+            wins.append(_win(name, summed))
     wins.sort(key=lambda win: -win["megabytes"])
     lead = f"{content['library']}, roots {', '.join(content['roots'])}, {content['started']}"
     best = next((win["name"] for win in wins), None)
@@ -403,7 +403,8 @@ def write_index(folder: Path) -> None:
     )
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Path) -> dict[str, Any]:
+    """Return the `summary.json` of a folder of results; empty where there is none."""
     path = folder / "summary.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import pandas as pd
 
 from dedup_nb import (
     bursts,
     demo,
+    index,
     parameters,
     runs,
     staging,
@@ -27,14 +29,19 @@ from dedup_nb import (
     workbench,
 )
 from dedup_nb.demo import peer
+from dedup_nb.demo.library import Truth
 from dedup_nb.staging import telling
 
 # folders of a run whose groups the truth is asked about
 FINDERS = {
-    "10_phash": "pHash",
-    "30_clip_faiss": "Embeddings (dct)",
-    "50_czkawka": "Czkawka's groups, confirmed by ours,",
+    "10_phash": "pHash with verify",
+    "30_clip_faiss": "Embeddings (dct) with verify",
+    "50_czkawka": "Czkawka's groups, confirmed by ours and verified,",
 }
+# finds nearly every copy, however turned, and far more that is none: `verify` sorts them out
+LOOSE: dict[str, Any] = {
+    "embedder": "mix", "invariance": "rotate", "min_cosine": 0.5, "floor": 0.5,
+}  # fmt: skip
 CZKAWKA_BITS = 8  # of its own hash
 
 Tree = dict[str, tuple[int, int, str]]  # path -> mode, mtime_ns, sha256 or link
@@ -64,10 +71,19 @@ def tour(say: Callable[[str], None] = print) -> int:
     for finder, name in FINDERS.items():
         for line in against_truth(library, folder / finder, name):
             say(line)
-    for line in [*time_windows(profile, library, folder), *czkawka_and_ours(folder)]:
+    for line in [
+        *loose_but_verified(profile, library),
+        *time_windows(profile, library, folder),
+        *czkawka_and_ours(folder),
+    ]:
+        say(line)
+    for line in sets_against_truth(library, folder / "40_set_pruning"):
         say(line)
     manifest = folder / "10_phash" / "manifest.csv"
-    identical = there_and_back(library, profile.shared.get("roots") or ["."], manifest, say)
+    identical = all(
+        there_and_back(library, profile.shared.get("roots") or ["."], plan, say)
+        for plan in (manifest, folder / "40_set_pruning" / "manifest.csv")
+    )
     say("")
     say(f"took {time.monotonic() - started:.0f} s")
     say(f"look:  {folder / 'index.html'}")
@@ -121,6 +137,22 @@ def _ask_czkawka(profile: parameters.Profile, library: Path, say: Callable[[str]
     roots = [library / root for root in profile.shared["roots"]]
     count = peer.write_results(file, roots, CZKAWKA_BITS)
     say(f"Czkawka's engine found {count:,} groups in {time.monotonic() - begun:.1f} s: {file}")
+
+
+def loose_but_verified(profile: parameters.Profile, library: Path) -> list[str]:
+    """Return lines on what a proposer that is far too loose alone finds with `verify`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        values = profile.flat("30_clip_faiss") | LOOSE | {"run_dir": scratch}
+        run = workbench.start("30_clip_faiss", values)
+        vectors, rows = run.embeddings(run.values["embedder"], run.values["invariance"])
+        pairs, _ = index.near_pairs(vectors, LOOSE["min_cosine"], rows=rows)
+        candidates = run.candidates(pairs, similarity=True)
+        said = run.verify(candidates, [LOOSE["min_cosine"]])
+        table = candidates.table(candidates.cut(LOOSE["min_cosine"]))
+        staged = table[table["role"] == "stage"]
+    proposed = list(zip(staged["path"], staged["keeper"], strict=True))
+    name = f"Embeddings (mix, loose: {LOOSE['min_cosine']}, turned and mirrored too) with verify"
+    return [*_scored(demo.read_truth(library), proposed, name), f"  {said}"]
 
 
 def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> list[str]:
@@ -184,9 +216,12 @@ def _pairs(results: Path, whole: bool = False) -> set[tuple[int, int]]:
 
 def against_truth(library: Path, results: Path, name: str) -> list[str]:
     """Return lines that compare what a finder proposed with the demo's truth."""
-    truth = demo.read_truth(library)
     rows = list(tables.read_csv(results / "groups.csv"))
     proposed = [(row["path"], row["keeper"]) for row in rows if row["role"] == "stage"]
+    return _scored(demo.read_truth(library), proposed, name)
+
+
+def _scored(truth: Truth, proposed: list[tuple[str, str]], name: str) -> list[str]:
     scored = demo.score(truth, proposed)
     wrong = ", ".join(f"{n} {kind}" for kind, n in sorted(scored["false_by_kind"].items()))
     return [
@@ -198,6 +233,19 @@ def against_truth(library: Path, results: Path, name: str) -> list[str]:
     ]
 
 
+def sets_against_truth(library: Path, results: Path) -> list[str]:
+    """Return lines that compare the whole sets that were proposed with the demo's truth."""
+    rows = tables.read_csv(results / "groups.csv")
+    staged = [(row["path"], row["keeper"]) for row in rows if row["role"] == "stage"]
+    scored = demo.score_sets(demo.read_truth(library), staged)
+    return [
+        f"Sets against the truth: precision {scored['precision']:.3f}, "
+        f"recall {scored['recall']:.3f} ({scored['right']} of {scored['redundant']} superfluous "
+        f"sets; {scored['proposed']} proposed)",
+        f"  never to be pruned, and proposed: {', '.join(scored['never']) or 'none'}",
+    ]
+
+
 def there_and_back(
     library: Path, roots: list[str], manifest: Path, say: Callable[[str], None]
 ) -> bool:
@@ -206,7 +254,7 @@ def there_and_back(
         copy = Path(scratch) / library.name
         shutil.copytree(library, copy, symlinks=True)
         before = tree(copy)
-        say("staging and restoring a copy of the library ...")
+        say(f"staging and restoring a copy of the library: {manifest.parent.name} ...")
         staged = staging.stage(staging.read_manifest(manifest), copy, roots)
         for line in telling.result_lines(staged):
             say(f"  {line}")

@@ -30,6 +30,23 @@ def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
     return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
 
 
+def slider(name: str, value: float, low: float, high: float, step: float) -> ipywidgets.Widget:
+    """Return a slider for a parameter, whose name it carries."""
+    whole = isinstance(step, int)
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    return kind(
+        value=max(low, min(value, high)),
+        min=low,
+        max=high,
+        step=step,
+        description=name,
+        continuous_update=True,
+        layout=ipywidgets.Layout(width="28rem"),
+        style={"description_width": "initial"},
+        **({} if whole else {"readout_format": ".4f"}),
+    )
+
+
 def present(widget: ipywidgets.Widget, instead: str = FALLBACK) -> None:
     """Display a widget, or a sentence where none can be loaded: never a blank."""
     bundle = dict(widget._repr_mimebundle_())
@@ -100,6 +117,8 @@ class Tuner:
     ----------
     slider, gallery : widget
         What is shown; their values can be read and set.
+    sliders : list of widget
+        The threshold's, and those of what is tuned beside it.
     """
 
     def __init__(
@@ -116,19 +135,9 @@ class Tuner:
         warn: Warn | None = None,
     ) -> None:
         self.run, self.candidates, self.name = run, candidates, name
-        whole = isinstance(step, int)
-        kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-        self.slider = kind(
-            value=max(low, min(run.values[name] if value is None else value, high)),
-            min=low,
-            max=high,
-            step=step,
-            description=name,
-            continuous_update=True,
-            layout=ipywidgets.Layout(width="28rem"),
-            style={"description_width": "initial"},
-            **({} if whole else {"readout_format": ".4f"}),
-        )
+        start = run.values[name] if value is None else value
+        self.slider = slider(name, start, low, high, step)
+        self.sliders = [self.slider]
         self.said, self.warned = ipywidgets.HTML(), ipywidgets.HTML()
         self.further: list[ipywidgets.Widget] = []  # shown between the buttons and the gallery
         self.chart, self.warn = chart or _histogram, warn or (lambda threshold: "")
@@ -164,7 +173,7 @@ class Tuner:
     def show(self) -> None:
         """Display slider, buttons and gallery below the cell."""
         top = ipywidgets.HBox(
-            [self.slider, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
+            [*self.sliders, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
         present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
 
@@ -199,18 +208,21 @@ class Tuner:
 
     def _write(self) -> None:
         profile = self.run.values.get("profile")
+        said = ", ".join(f"{each.description}: {each.value}" for each in self.sliders)
         if not profile:
             self._say(
                 "this notebook was opened without a profile; "
-                f"set {self.name}: {self.slider.value} under {self.run.notebook}: in your own"
+                f"set {said} under {self.run.notebook}: in your own"
             )
             return
         try:
-            parameters.write_value(Path(profile), self.run.notebook, self.name, self.slider.value)
+            for each in self.sliders:
+                name, value = each.description, each.value
+                parameters.write_value(Path(profile), self.run.notebook, name, value)
         except (ValueError, OSError) as error:
             self._say(f"not written: {error}")
             return
-        self._say(f"{self.name}: {self.slider.value} is now in {profile}")
+        self._say(f"{said} is now in {profile}")
 
     def _say(self, text: str) -> None:
         self.said.value = escape(tables.shown(text))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from dedup_nb import (
     vectors,
 )
 from dedup_nb.catalogue import ImageFile
+from dedup_nb.checks import AHEAD, Checks
 from dedup_nb.decisions import Decisions
 from dedup_nb.embeddings import Embedder
 
@@ -331,13 +333,41 @@ class Run:
         """What the parameters and a person's decisions say about groups; see `Candidates`."""
         values = self.values
         return {
-            "keeper_order": values["keeper_order"],
+            "keeper_order": values.get("keeper_order", groups.KEEPER_ORDER),
             "prefer": values["prefer"] or self.roots,
             "same_stage_only": values.get("same_stage_only", True),
             "cross_root_only": values.get("cross_root_only", False),
             "marks": self._marks(self.decisions),
             "answers": self.decisions.answers(),
+            "checks": self.checks,
         }
+
+    @cached_property
+    def checks(self) -> Checks | None:
+        """What compares the pixels of proposed pairs; None where `verify` is off."""
+        return Checks(self) if self.values.get("verify") else None
+
+    def verify(self, candidates: groups.Candidates, thresholds: Sequence[float]) -> str:
+        """Compare the pixels of what each threshold would stage, and say what was found.
+
+        The first threshold is done whole; the others, the tightest first, as long as no more
+        than `checks.AHEAD` pairs have to be compared for them. What they leave waits for review
+        until it is saved.
+        """
+        if self.checks is None:
+            return "verify is off: nothing but the measure decides what is proposed"
+        first, *others = thresholds
+        with self.checks.without_limit():
+            candidates.cut(first)
+        with self.checks.at_most(AHEAD):
+            for threshold in sorted(others, key=lambda value: candidates.sign * value):
+                candidates.cut(threshold)
+        return self.checks.describe()
+
+    def measure_rows(self, rows: Sequence[int], kind: measures.Kind) -> None:
+        """Have one kind of measure in the store for some readable images of the catalogue."""
+        wanted = {self.catalogue["path"].iat[row] for row in rows}
+        self._measure([f for f in self.scan.images if f.path in wanted], [kind], float("inf"))
 
     def _marks(self, decisions: Decisions) -> list[str | None]:
         return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
@@ -518,16 +548,28 @@ class Run:
         Path
             The folder written: the notebook's own in the run, or `saved-<UTC time>` in it.
         """
-        folder = self._results_folder({name: threshold})
-        cut = candidates.cut(threshold)
+        tuned = {name: threshold, **candidates.tuned}
+        folder = self._results_folder(tuned)
+        with self.checks.without_limit() if self.checks else nullcontext():
+            cut = candidates.cut(threshold)
         table = candidates.table(cut)
-        rule = f"{self.notebook} {name}={groups.number(threshold)}"
+        rule = " ".join([self.notebook, *(f"{k}={groups.number(v)}" for k, v in tuned.items())])
         candidates.pairs.to_parquet(folder / "pairs.parquet")
-        report.write_groups(folder / "groups.csv", table, groups.COLUMNS)
+        columns = [*groups.COLUMNS, *groups.FURTHER_COLUMNS]
+        report.write_groups(folder / "groups.csv", table, columns)
         tables.write_csv(
             folder / "manifest.csv",
             manifest.COLUMNS,
-            candidates.plan_rows(cut, manifest.rows(table, self.catalogue, self.library, rule)),
+            candidates.plan_rows(
+                cut,
+                manifest.rows(
+                    candidates.plan(cut, table),
+                    self.catalogue,
+                    self.library,
+                    rule,
+                    candidates.staging,
+                ),
+            ),
         )
         further = candidates.further_tables(cut)
         for file, frame in further.items():
@@ -627,14 +669,22 @@ class Run:
     ) -> None:
         totals = cut.totals
         freed = report.freed_by(table)
-        says = (
+        says, facts = candidates.told(cut) or (
             f"{totals['images']:,} images could be staged, {report.size_text(totals['bytes'])}; "
-            f"{totals['review']:,} wait for a person"
+            f"{totals['review']:,} wait for a person",
+            [
+                ("groups", f"{totals['groups']:,}"),
+                ("images to stage", f"{totals['images']:,}"),
+                ("freed", report.size_text(totals["bytes"])),
+                ("to review", f"{totals['review']:,}"),
+                ("protected", f"{totals['protected']:,}"),
+            ],
         )
         summary = {
             **totals,
             "threshold": cut.threshold,
             "rule": rule,
+            "staging": candidates.staging,
             "says": says,
             "set_apart": candidates.set_apart,
             "unreadable": len(self.unreadable),
@@ -644,16 +694,9 @@ class Run:
         views = self.views(candidates, cut)
         lines = [*notes, *self._notes(candidates)]
         text: dict[str, Any] = {
-            "title": f"{self.notebook}: near-duplicate groups",
+            "title": f"{self.notebook}: {candidates.what}",
             "lead": f"Nothing was moved. {rule}; library {self.library}",
-            "facts": [
-                ("groups", f"{totals['groups']:,}"),
-                ("images to stage", f"{totals['images']:,}"),
-                ("freed", report.size_text(totals["bytes"])),
-                ("to review", f"{totals['review']:,}"),
-                ("protected", f"{totals['protected']:,}"),
-                ("not readable", f"{len(self.unreadable):,}"),
-            ],
+            "facts": [*facts, ("not readable", f"{len(self.unreadable):,}")],
             "notes": lines,
             "frames": {"Freed by folder": freed, "Not readable, never staged": self.unreadable}
             | self._series_frame(candidates, cut.threshold)
@@ -844,8 +887,11 @@ class Views(Sequence[dict[str, Any]]):
             badges.append("protected")
         if candidates.doubts[row]:
             badges.append("hash not trusted")
+        told = candidates.judgement(self.cut, row)
         if keeper != row and candidates.digests[keeper] == candidates.digests[row]:
             badges.append("exact copy")
+        elif told and told.kind:
+            badges.append(told.kind)
         if self.companions[row]:
             count = int(self.companions[row])
             badges.append(f"+{count} file{'' if count == 1 else 's'}")

@@ -273,3 +273,54 @@ def test_copies_are_counted_by_kind():
         "smaller": [1, 1],
         "webp": [0, 1],
     }
+
+
+# ------------------------------------------------------------ the score of sets
+
+SETS: demo.Truth = {
+    "images": {
+        f"s/{name}{stage}": {**image(), "series": name} for name in "abcde" for stage in (1, 2)
+    },
+    "sets": {
+        "redundant": [[["s/a1", "s/a2"], ["s/b1", "s/b2"], ["s/c1", "s/c2"]]],
+        "inconclusive": [],
+        "never": [{"sets": [["s/d1", "s/d2"], ["s/e1", "s/e2"]], "why": "local_edit"}],
+    },
+}
+
+
+def pruned(*pairs: str) -> list[tuple[str, str]]:
+    """`ba`: both stages of b go for those of a."""
+    return [(f"s/{pair[0]}{stage}", f"s/{pair[1]}{stage}") for pair in pairs for stage in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("staged", "precision", "recall", "never"),
+    [
+        ([], 1.0, 0.0, []),
+        (pruned("ba", "ca"), 1.0, 1.0, []),
+        (pruned("ac", "bc"), 1.0, 1.0, []),  # whichever is kept
+        (pruned("ba")[:1], 0.0, 0.0, []),  # not whole
+        (pruned("ba", "cb"), 0.5, 0.5, []),  # kept by one that goes
+        ([("s/b1", "s/a1"), ("s/b2", "s/c2")], 0.0, 0.0, []),  # kept by two sets
+        (pruned("ba", "ed"), 0.5, 0.5, ["local_edit"]),
+    ],
+)
+def test_sets_are_right_only_whole_and_for_one_set_that_stays(staged, precision, recall, never):
+    scored = demo.score_sets(SETS, staged)
+    found = (scored["precision"], scored["recall"], scored["never"])
+    assert found == (precision, recall, never)
+
+
+def test_the_kinds_of_sets_that_are_never_pruned_are_all_there(truth):
+    assert {each["why"] for each in truth["sets"]["never"]} == {
+        "one_stage_differs",
+        "local_edit_in_one_stage",
+        "small_edit_in_one_stage",
+        "another_line_up",
+        "same_yaml_other_picture",
+        "split_over_folders",
+        "both_split_over_folders",
+        "prompt_differs",
+        "png_text_differs",
+    }

@@ -154,3 +154,24 @@ def test_a_png_of_one_line_or_column_is_read_as_what_it_is():
             found = images.measure(buffer.getvalue(), "a.png", [(8, 8)])
             assert (found.width, found.height) == size
             assert set(found.rasters[8, 8]) == {255}
+
+
+def thumbnail(picture):
+    return images.measure(encoded(picture), "x.png", []).thumbnail
+
+
+def test_the_difference_of_two_thumbnails_is_black_where_they_agree():
+    one = photo(1)
+    other = one.copy()
+    other.paste((255, 0, 0), (0, 0, 64, 64))
+    apart = images.pixels(images.difference(thumbnail(one), thumbnail(other))).astype(int)
+    assert apart[:40, :40].mean() > 100 > 5 > apart[:, 100:].mean()
+    larger = other.resize((2 * one.width, 2 * one.height))
+    assert images.pixels(images.difference(thumbnail(one), thumbnail(larger))).shape == apart.shape
+
+
+def test_a_difference_in_tone_is_that_of_the_whole_picture():
+    one = images.pixels(thumbnail(photo(1)))
+    assert images.tone_difference(one, one) == 0
+    lighter = np.clip(one.astype(int) + 10, 0, 255).astype(np.uint8)
+    assert 8 < images.tone_difference(one, lighter) <= 10

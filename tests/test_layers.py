@@ -15,7 +15,7 @@ ROOMS = {
     "names": set(),
     "bundles": {"formats"},
     "store": set(),
-    "images": {"formats", "tables"},
+    "images": {"features", "formats", "tables"},
     "decoders": {"images"},
     "measures": {"decoders", "images", "store"},
     "catalogue": BASE,
@@ -26,6 +26,11 @@ ROOMS = {
     "vectors": {"clip", "decoders", "embeddings", "images", "measures", "store"},
     "index": set(),
     "cells": {"index", "store"},
+    "sidecars": set(),
+    "sets": {"names"},
+    "clusters": set(),
+    "features": set(),
+    "verify": {"features"},
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
@@ -41,9 +46,13 @@ JOINERS = {
     "shelf",
     "workbench",
     "bursts",
+    "checks",
     "claims",
     "likeness",
     "upkeep",
+    "pruning",
+    "setgroups",
+    "grouping",
     "flagging",
     "merging",
     "reviewing",
@@ -90,7 +99,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window", "index", "sifting"):
+    for module in ("groups", "time_window", "index", "sifting", "verify", "sets", "clusters"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 

@@ -27,7 +27,7 @@ relative to the library, with `/`; a name that is no UTF-8 holds surrogate escap
   identical stage by stage, all but one superfluous; `inconclusive`, the same but companions are
   missing for the cross-check; `never`, `{"sets": [...], "why": ...}`, not to be pruned.
 
-`score` compares what a finder proposes with it.
+`score` compares what a finder proposes with it, `score_sets` what is to be pruned as whole sets.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ import numpy as np
 from dedup_nb.demo.library import Library, Truth
 from dedup_nb.demo.parts import PARTS
 
-VERSION = 3  # of the library; another number is another library
+VERSION = 4  # of the library; another number is another library
 
 Progress = Callable[[int, int], None]
 
@@ -180,6 +180,51 @@ def score(
         "false": false,
         "false_by_kind": dict(sorted(Counter(kind for _, _, kind in false).items())),
         "by_kind": _by_kind(truth, {path for pair in right for path in pair}, left_out),
+    }
+
+
+def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Compare the whole sets that are proposed with the truth.
+
+    A proposed set is right if it goes whole, each image for its counterpart in one set that is the
+    same and stays.
+
+    Parameters
+    ----------
+    truth : dict
+        What `read_truth` returned.
+    staged : iterable of (str, str)
+        Proposed images with their keepers.
+
+    Returns
+    -------
+    dict
+        `precision`, `recall` (1.0 where there is nothing to divide by), the counts `proposed`,
+        `right` and `redundant` of sets, and `never`: why sets should not have been proposed.
+    """
+    keepers = dict(staged)
+    proposed = {(path.rpartition("/")[0], truth["images"][path]["series"]) for path in keepers}
+    right = 0
+    for made in truth["sets"]["redundant"]:
+        gone = [paths for paths in made if all(path in keepers for path in paths)]
+        stay = [paths for paths in made if not any(path in keepers for path in paths)]
+        right += sum([keepers[path] for path in paths] in stay for paths in gone)
+    never = {
+        each["why"]
+        for each in truth["sets"]["never"]
+        if any(path in keepers for paths in each["sets"] for path in paths)
+    }
+    unsure = truth["sets"]["inconclusive"]
+    if any(path in keepers for made in unsure for paths in made for path in paths):
+        never.add("inconclusive")
+    redundant = sum(len(made) - 1 for made in truth["sets"]["redundant"])
+    return {
+        "precision": right / len(proposed) if proposed else 1.0,
+        "recall": right / redundant if redundant else 1.0,
+        "proposed": len(proposed),
+        "right": right,
+        "redundant": redundant,
+        "never": sorted(never),
     }
 
 

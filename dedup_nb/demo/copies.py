@@ -220,13 +220,15 @@ HARD_COPIES: dict[str, Copy] = {
 }
 
 
-def edited(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+def edited(
+    image: Image.Image, rng: np.random.Generator, low: float = 0.05, high: float = 0.08
+) -> Image.Image:
     """Return the picture with 5 to 8 % of its area replaced: a look-alike, not a copy.
 
     An ellipse is filled with another part of the picture in another tone, with a new object, or
     painted over.
     """
-    share = rng.uniform(0.05, 0.08)
+    share = rng.uniform(low, high)
     stretch = rng.uniform(0.7, 1.4)
     ry = (share * image.width * image.height / (np.pi * stretch)) ** 0.5
     rx = ry * stretch

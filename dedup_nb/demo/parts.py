@@ -271,6 +271,14 @@ def _local_edit(library: Library, rng: np.random.Generator, scene: Scene, run: R
     library.never([was, f"{was}/edited"], "local_edit")
 
 
+def _small_edit(library: Library, rng: np.random.Generator, scene: Scene, run: Run) -> None:
+    k = len(run.line_up) - 1
+    was = run.entries[k].picture
+    run.images[k] = copies.edited(run.images[k], rng, 0.05, 0.05)
+    run.entries[k] = replace(run.entries[k], kind="local_edit", picture=f"{was}/edited")
+    library.never([was, f"{was}/edited"], "local_edit")
+
+
 def _another_line_up(library: Library, rng: np.random.Generator, scene: Scene, run: Run) -> None:
     run.line_up, run.images, run.entries = run.line_up[:2], run.images[:2], run.entries[:2]
 
@@ -282,6 +290,11 @@ def _other_picture(library: Library, rng: np.random.Generator, scene: Scene, run
 
 
 def _split(library: Library, rng: np.random.Generator, scene: Scene, run: Run) -> None:
+    run.last_folder = "mojo1/20250709 finals"
+
+
+def _both_split(library: Library, rng: np.random.Generator, scene: Scene, run: Run) -> None:
+    """Both runs lost their last stage to another folder, so that what is left looks whole."""
     run.last_folder = "mojo1/20250709 finals"
 
 
@@ -313,6 +326,8 @@ SETS: tuple[tuple[str, int, Change], ...] = (
     ("split_over_folders", 1, _split),
     ("prompt_differs", 2, _prompt_differs),
     ("png_text_differs", 1, _png_text_differs),
+    ("small_edit_in_one_stage", 3, _small_edit),
+    ("both_split_over_folders", 1, _both_split),
 )
 
 
@@ -335,7 +350,8 @@ def _made_again(
 ) -> list[list[str]]:
     """Write a series and its second run, or a third too, and return their paths."""
     usual = (THREE, (GENERATED, SWAPPED, UPSCALED), ALL_FOUR, (GENERATED, UPSCALED))[n % 4]
-    line_up = THREE if why in ("split_over_folders", "another_line_up") else usual
+    whole = ("split_over_folders", "another_line_up", "both_split_over_folders")
+    line_up = THREE if why in whole else usual
     who = ("person", "portrait")[n % 2] if SWAPPED in line_up else ""
     name, scene = library.new_scene(rng, who)
     folder = f"mojo1/2025070{1 + n % 2} run"
@@ -343,6 +359,8 @@ def _made_again(
     settings = f"{run.story.prompt}\nSteps: 28, Seed: {scene.seed}"
     parameters = settings if why == "png_text_differs" else run.story.parameters
     run.story = replace(run.story, yaml=True, tagged=False, parameters=parameters)
+    if why == "both_split_over_folders":
+        change(library, rng, scene, run)
     written = [library.series(run, clock)]
     origins = written[0]
     for again in range(2 if why == "triple" else 1):

@@ -1,0 +1,209 @@
+"""Recall of hash, `dct` and `mix`, alone and with `verify`, on altered copies of photographs.
+
+    python benchmarks/bench_verify.py [FOLDER] [--burst FOLDER] [LIMIT]
+
+FOLDER holds photographs; a folder named `burst` in it (or given) holds frames of one take, which
+are alike but never the same picture. Each photograph is altered in many ways, some of them
+twice over. Every second photograph, those that nothing was tuned on, is reported; the others
+with `--tuned`. Told is the recall of altered copies where no unrelated pair, and 5 % or 1 % of
+the pairs of frames, would be proposed. With `verify`, a loose cut of each proposer (that of its
+slider) proposes, and the verdict's score decides. Without FOLDER pictures are drawn, which says
+little.
+"""
+
+import argparse
+import itertools
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from bench_embedders import (
+    ALTERED,
+    SUFFIXES,
+    alike,
+    captioned,
+    cropped,
+    drawn,
+    framed,
+    gamma,
+    jpeg,
+    patched,
+    rasters,
+    scaled,
+)  # fmt: skip
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from dedup_nb import embeddings, features, phash, verify
+
+LOOSE = {"pHash": 48 / 64, "dct": None, "mix": 0.4}  # similarity from which on pairs are proposed
+
+
+def barred(picture):
+    tall = round(picture.height * 0.15)
+    sheet = Image.new("RGB", (picture.width, picture.height + tall), (245, 245, 245))
+    sheet.paste(picture, (0, 0))
+    ImageDraw.Draw(sheet).text(
+        (picture.width * 0.3, picture.height + tall * 0.25), "one evening in june", "black",
+        font_size=tall * 0.45)  # fmt: skip
+    return sheet
+
+
+def part(picture, left, top, right, bottom):
+    width, height = picture.size
+    return picture.crop(
+        tuple(map(round, (left * width, top * height, right * width, bottom * height)))
+    )
+
+
+FURTHER = {
+    "cropped 25 %": lambda p: part(p, 0.1, 0.15, 0.85, 0.9),
+    "cropped 50 %": lambda p: part(p, 0.2, 0.15, 0.7, 0.65),
+    "mirrored": ImageOps.mirror,
+    "quarter turn": lambda p: p.transpose(Image.Transpose.ROTATE_90),
+    "half turn": lambda p: p.transpose(Image.Transpose.ROTATE_180),
+    "turned 4 degrees": lambda p: p.rotate(4, Image.Resampling.BICUBIC),
+    "caption bar": barred,
+    "sepia": lambda p: ImageOps.colorize(
+        ImageOps.grayscale(p), (20, 10, 0), (255, 235, 190), (150, 105, 70)
+    ),
+    "mirrored, cropped": lambda p: cropped(ImageOps.mirror(p), 0.1),
+    "cropped, darker, jpeg 40": lambda p: jpeg(gamma(cropped(p, 0.1), 1.3), 40),
+    "framed, half size": lambda p: scaled(framed(p, "black", 0.05), 0.5),
+    "captioned, jpeg 50": lambda p: jpeg(captioned(p), 50),
+    "patch 1 %": lambda p: patched(p, 0.01),
+    "blurred more": lambda p: p.filter(ImageFilter.GaussianBlur(max(p.size) / 200)),
+}
+KINDS = {**ALTERED, **FURTHER}
+
+
+def read(folder, limit):
+    """Return the photographs of a folder, no two of them alike, and the frames of its burst."""
+    every = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+    found, measured = [], []
+    for path in every:
+        if "burst" in path.parts[:-1]:
+            continue
+        picture = opened(path)
+        small = rasters(picture)
+        if small is not None and not any(alike(small, other) for other in measured):
+            found.append(picture)
+            measured.append(small)
+        if len(found) == limit:
+            break
+    return found, [opened(path) for path in every if "burst" in path.parts[:-1]]
+
+
+def opened(path):
+    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    picture.thumbnail((1024, 1024), Image.Resampling.LANCZOS)
+    return picture
+
+
+class Measured:
+    """Rasters, features and thumbnails of many pictures, and how long the features took."""
+
+    def __init__(self, pictures):
+        self.rasters = [rasters(picture) for picture in pictures]
+        self.small = [reduced(picture, 256) for picture in pictures]
+        larger = [reduced(picture, 512) for picture in pictures]
+        begun = time.process_time()
+        self.features = [features.unpack(features.extract(pixels)) for pixels in larger]
+        self.ms_a_file = 1000 * (time.process_time() - begun) / max(len(pictures), 1)
+
+    def nearness(self):
+        """Return for each proposer the similarities of all pairs, in the best of 8 orientations."""
+        codes = phash.unpack(phash.kind("phash", 64).encode(self.rasters), "rotate")
+        signs = np.unpackbits(codes, axis=-1).astype(np.float32) * 2 - 1
+        yield "pHash", (1 + best(signs) / 64) / 2
+        for name in embeddings.EMBEDDERS:
+            stored = embeddings.embedder(name).kind.encode(self.rasters)
+            yield name, best(embeddings.unpack(name, stored, "rotate"))
+
+    def score(self, a, b):
+        first = verify.plainly_same(self.small[a], self.small[b])
+        return (first or verify.same_picture(self.features[a], self.features[b])).score
+
+
+def reduced(picture, side):
+    copy = picture.copy()
+    copy.thumbnail((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(copy.convert("RGB"))
+
+
+def best(vectors):
+    """Return the largest product of each picture as it is with another in any orientation."""
+    turned = [vectors[:, 0] @ vectors[:, k].T for k in range(vectors.shape[1])]
+    most = np.max(turned, axis=0)
+    return np.maximum(most, most.T)
+
+
+def told(name, true, unrelated, frames):
+    line = f"{name:20}"
+    bounds = [("no unrelated pair", unrelated.max(initial=0))]
+    for share in (0.05, 0.01):
+        bound = np.quantile(frames, 1 - share, method="higher") if len(frames) else 0
+        bounds.append((f"{share:.0%} of frames", max(bound, unrelated.max(initial=0))))
+    for what, bound in bounds:
+        line += f"  {np.mean(true > bound):.3f} at {what}"
+    print(line)
+    return bounds[-1][1]
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("folder", nargs="?")
+    asked.add_argument("limit", nargs="?", type=int, default=60)
+    asked.add_argument("--tuned", action="store_true", help="report the other half")
+    given = asked.parse_args()
+    originals, frames = read(given.folder, given.limit) if given.folder else (drawn(12), [])
+    originals = originals[0 if given.tuned else 1 :: 2]
+    made = [lambda p: p, *KINDS.values()]
+    pictures = [make(picture) for picture in originals for make in made] + frames
+    of = np.repeat(np.arange(len(originals)), len(made))
+    print(
+        f"{len(originals)} photographs, {len(KINDS)} altered copies of each, {len(frames)} frames"
+    )
+    measured = Measured(pictures)
+    firsts = np.flatnonzero(np.arange(len(of)) % len(made) == 0)
+    copies = np.array([(f, f + k) for f in firsts for k in range(1, len(made))])
+    pairs = np.array(list(itertools.combinations(range(len(of), len(pictures)), 2)), int)
+    frame_pairs = pairs.reshape(-1, 2)
+    apart = np.argwhere(np.triu(of[:, None] != of[None], 1))
+    begun = time.process_time()
+    score = {tuple(pair): measured.score(*pair) for pair in copies}
+    copy_ms = 1000 * (time.process_time() - begun) / len(copies)
+    score |= {tuple(pair): measured.score(*pair) for pair in frame_pairs}
+    begun, few = time.process_time(), apart[:: max(len(apart) // 3000, 1)]
+    score |= {tuple(pair): measured.score(*pair) for pair in few}
+    other_ms = 1000 * (time.process_time() - begun) / max(len(few), 1)
+    lost = {}
+    for name, near in measured.nearness():
+        at = lambda pairs: near[pairs[:, 0], pairs[:, 1]]  # noqa: B023, E731
+        loose = LOOSE[name] or embeddings.embedder(name).floor
+        told(f"{name} alone", at(copies), at(apart), at(frame_pairs))
+        proposed = apart[at(apart) >= loose]
+        score |= {tuple(p): measured.score(*p) for p in proposed[:5000] if tuple(p) not in score}
+        both = lambda pairs: np.array(  # noqa: E731
+            [score[tuple(p)] if near[tuple(p)] >= loose else 0.0 for p in pairs]  # noqa: B023
+        )
+        bound = told(f"{name} with verify", both(copies), both(proposed[:5000]), both(frame_pairs))
+        lost[name] = (both(copies) > bound).reshape(len(originals), -1).mean(axis=0)
+        kept = both(copies) >= verify.SAME
+        print(
+            f"{'':20}  at score {verify.SAME}: {kept.mean():.3f} of copies, "
+            f"{np.mean(both(frame_pairs) >= verify.SAME) if len(frames) else 0:.4f} of frames, "
+            f"{int((both(proposed[:5000]) >= verify.SAME).sum())} of {len(proposed[:5000])} "
+            "unrelated pairs proposed"
+        )
+    print(
+        f"CPU: features {measured.ms_a_file:.0f} ms a file once; a pair {copy_ms:.0f} ms (copies), "
+        f"{other_ms:.0f} ms (unrelated)"
+    )
+    for k, what in enumerate(KINDS):
+        print(f"{what:28}" + "   ".join(f"{name} {share[k]:.2f}" for name, share in lost.items()))
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    main()

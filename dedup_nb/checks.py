@@ -1,0 +1,235 @@
+"""Proposed pairs -> verdicts on their pixels, each made once and remembered by content.
+
+The joint between `groups`, which asks, `verify`, which judges, and the store. Most pairs are told
+by the thumbnails that are there; only for the others are features made of the files.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dedup_nb import features, images, measures, verify
+from dedup_nb.groups import Judgement
+from dedup_nb.verify import Verdict
+
+if TYPE_CHECKING:
+    from dedup_nb.workbench import Run
+
+KIND = measures.Kind(
+    "sift 1", (images.FEATURES,), lambda rasters: [raster[images.FEATURES] for raster in rasters]
+)
+VERDICTS = "verdict 3"  # kind under which they lie in the store; another number is made anew
+AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
+AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
+BATCH = 256
+LEAST_DETAIL = 0.9  # of the resolution of a crop that its keeper has to have
+
+Pair = tuple[str, str]  # two sha256, the smaller first
+
+
+class Checks:
+    """Compares the pixels of pairs of a run's images; what `groups.Checks` asks for.
+
+    Parameters
+    ----------
+    run : Run
+        Its catalogue says what the images are, its store keeps features and verdicts.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.digests: list[str] = list(run.catalogue["sha256"])
+        sizes = run.catalogue[["width", "height"]].to_numpy(np.int64)
+        self.sizes = {d: (int(w), int(h)) for d, (w, h) in zip(self.digests, sizes, strict=True)}
+        self.rows = {digest: row for row, digest in enumerate(self.digests)}
+        self.verdicts: dict[Pair, Verdict] = {}
+        self.failed: set[Pair] = set()
+        self.left: float = AT_ONCE
+        self.waiting = 0
+
+    # -- what groups ask -------------------------------------------------------------------------
+
+    def refused(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which pairs are known to be no copies; as many as may be are compared now."""
+        rows = list(zip(members.tolist(), keepers.tolist(), strict=True))
+        self._know({self._pair(*pair) for pair in rows})
+        told = [self.judgement(*pair) for pair in rows]
+        return np.array([one is not None and not one.accepted for one in told], bool)
+
+    def judgement(self, member: int, keeper: int) -> Judgement | None:
+        """Return what is known of a member and its keeper, or None."""
+        pair = self._pair(member, keeper)
+        if pair[0] == pair[1]:
+            return Judgement(True, "exact copy", 1.0)
+        verdict = self.verdicts.get(pair)
+        if verdict is None:
+            return None
+        return judge(verdict, member_first=pair[0] == self.digests[member])
+
+    def describe(self) -> str:
+        """Say what was compared, and what was found."""
+        same = [verdict for verdict in self.verdicts.values() if verdict.same]
+        edited = sum(not verdict.unedited for verdict in same)
+        text = (
+            f"{len(self.verdicts):,} pairs verified by their pixels: {len(same) - edited:,} show "
+            f"the same picture, {edited:,} one with a local edit, "
+            f"{len(self.verdicts) - len(same):,} two pictures"
+        )
+        if self.waiting:
+            text += "; looser thresholds have more: they wait for review until they are saved"
+        return text
+
+    @contextmanager
+    def at_most(self, pairs: float) -> Iterator[None]:
+        """Compare no more pairs than that inside; the others stay unknown."""
+        before, self.left, self.waiting = self.left, pairs, 0
+        try:
+            yield
+        finally:
+            self.left = before
+
+    def without_limit(self) -> Any:
+        """Compare whatever is asked inside."""
+        return self.at_most(float("inf"))
+
+    # -- how it becomes known --------------------------------------------------------------------
+
+    def _pair(self, a: int, b: int) -> Pair:
+        first, second = sorted((self.digests[a], self.digests[b]))
+        return first, second
+
+    def _know(self, pairs: set[Pair]) -> None:
+        known = self.verdicts.keys() | self.failed
+        unknown = sorted(pair for pair in pairs - known if pair[0] != pair[1])
+        if not unknown:
+            return
+        stored = self.run.store.measures(VERDICTS, map(" ".join, unknown))
+        self.verdicts |= {
+            pair: _unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
+        }
+        unknown = [pair for pair in unknown if pair not in self.verdicts]
+        if len(unknown) > self.left:
+            self.waiting += len(unknown)
+            return
+        if self.left != AT_ONCE:  # a budget, not the few that a slider may have each time
+            self.left -= len(unknown)
+        if unknown:
+            self._compare(unknown)
+
+    def _compare(self, pairs: Sequence[Pair]) -> None:
+        told = _Progress(len(pairs))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(pairs), BATCH):
+                part = pairs[start : start + BATCH]
+                self._keep(self._at_first_sight(part, pool))
+                rest = [pair for pair in part if pair not in self.verdicts]
+                if rest:
+                    self._keep(self._by_features(rest, pool))
+                told(start + len(part))
+        self.failed |= set(pairs) - self.verdicts.keys()  # a file that changed since, or is gone
+
+    def _keep(self, verdicts: Mapping[Pair, Verdict]) -> None:
+        self.verdicts |= verdicts
+        self.run.store.put(
+            [], measures=[(VERDICTS, " ".join(p), _packed(v)) for p, v in verdicts.items()]
+        )
+
+    def _at_first_sight(
+        self, pairs: Sequence[Pair], pool: ThreadPoolExecutor
+    ) -> dict[Pair, Verdict]:
+        """Return the verdicts on those pairs whose thumbnails are plainly equal."""
+        wanted = sorted({digest for pair in pairs for digest in pair})
+        thumbnails = [self.run.store.thumbnail(digest) for digest in wanted]
+        small = dict(zip(wanted, pool.map(_decoded, thumbnails), strict=True))
+
+        def look(pair: Pair) -> Verdict | None:
+            a, b = (small[digest] for digest in pair)
+            return None if a is None or b is None else verify.plainly_same(a, b, self._sizes(pair))
+
+        found = zip(pairs, pool.map(look, pairs), strict=True)
+        return {pair: verdict for pair, verdict in found if verdict}
+
+    def _by_features(self, pairs: Sequence[Pair], pool: ThreadPoolExecutor) -> dict[Pair, Verdict]:
+        """Return the verdicts on pairs by their features, which are made where they are missing."""
+        wanted = sorted({digest for pair in pairs for digest in pair})
+        kept = self.run.store.measures(KIND.name, wanted)
+        if missing := [digest for digest in wanted if digest not in kept]:
+            self.run.measure_rows([self.rows[digest] for digest in missing], KIND)
+            kept |= self.run.store.measures(KIND.name, missing)
+        every = dict(zip(kept, pool.map(features.unpack, kept.values()), strict=True))
+        able = [pair for pair in pairs if pair[0] in every and pair[1] in every]
+
+        def look(pair: Pair) -> Verdict:
+            return verify.same_picture(every[pair[0]], every[pair[1]], self._sizes(pair))
+
+        return dict(zip(able, pool.map(look, able), strict=True))
+
+    def _sizes(self, pair: Pair) -> tuple[verify.Size, verify.Size]:
+        return self.sizes[pair[0]], self.sizes[pair[1]]
+
+
+def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
+    """Say whether a member may go for its keeper: no rule lets a picture go for a crop of it.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        On both.
+    member_first : bool
+        Whether the member is the verdict's `a`.
+    """
+    member = "a" if member_first else "b"
+    finer = verdict.scale if member_first else 1 / max(verdict.scale, 1e-6)
+    kinds, score = ", ".join(verdict.kinds), verdict.score
+    if not verdict.same:
+        return Judgement(False, "", score, f"another picture by its pixels, score {score:.2f}")
+    if not verdict.unedited:
+        area = f"{verdict.edited_area:.1%} of the area differs"
+        return Judgement(False, kinds, score, f"{kinds}: {area}")
+    if verdict.crop and verdict.crop != member:
+        kinds = kinds.replace("cropped", "whole")
+        part = f"its keeper shows only {verdict.overlap:.0%} of it"
+        return Judgement(False, kinds, score, f"derived the other way round: {part}")
+    if verdict.crop and finer < LEAST_DETAIL:
+        return Judgement(False, kinds, score, "a crop that has more detail than its keeper")
+    return Judgement(True, kinds, score)
+
+
+def _packed(verdict: Verdict) -> bytes:
+    return json.dumps(asdict(verdict)).encode()
+
+
+def _unpacked(data: bytes) -> Verdict:
+    values = json.loads(data)
+    return Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
+
+
+def _decoded(jpeg: bytes | None) -> NDArray[np.uint8] | None:
+    if jpeg is None:
+        return None
+    with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+class _Progress:
+    """Plain lines, a few seconds apart."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.told = total, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self.told > 3:
+            self.told = time.monotonic()
+            print(f"verified {done:,} of {self.total:,} pairs", flush=True)

@@ -1,0 +1,184 @@
+"""A picture -> SIFT features; two pictures' features -> how one lies over the other.
+
+Pixels in, numbers out: no file is known here. Features survive crops, borders, turns, mirrors,
+other sizes and tones; what is found by them is only where to look, `verify` judges the pixels.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+
+SIDE_PX = 512  # long side at which features are looked for
+POINTS = 600
+CONTRAST, EDGE = 0.02, 12.0  # of SIFT: faint points are welcome, edges are not
+OFFSET_PX = 0.25  # OpenCV 5 puts its key points that far right of and below the true place
+FINE = 64  # steps of a pixel in which places are kept
+RATIO = 0.87  # of the distances to the best and the second match
+LEAST_POINTS, SURE_POINTS = 8, 20
+MOST_STRETCH, MOST_SCALE = 1.35, 10.0
+NEAR_PX = 3.0
+JPEG_QUALITY = 92
+
+cv2.setNumThreads(1)  # whoever calls decides how much runs at once; and results stay the same
+
+# A mirror turns the rows of a descriptor's 4x4 cells round and its 8 directions the other way.
+MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel()
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is kept of a picture: at most `SIDE_PX` of it, and its features.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+        RGB.
+    places : ndarray of float64, shape (n, 2)
+        x and y of the features, in pixels of `pixels`.
+    descriptors : ndarray of uint8, shape (n, 128)
+        RootSIFT.
+    """
+
+    pixels: NDArray[np.uint8]
+    places: Floats
+    descriptors: NDArray[np.uint8]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the first of two pictures lies over the second.
+
+    Attributes
+    ----------
+    matrix : ndarray of float64, shape (2, 3)
+        Takes x, y of the first to x, y of the second.
+    points : int
+        Features that agree with it.
+    mirrored : bool
+        Whether one is mirrored.
+    """
+
+    matrix: Floats
+    points: int
+    mirrored: bool
+
+    @property
+    def scale(self) -> float:
+        """How many pixels of the second one pixel of the first is long."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+
+    @property
+    def turn(self) -> float:
+        """Degrees by which the first was turned clockwise, -180 to 180, its mirroring undone."""
+        across = self.matrix[:, 0] * (-1 if self.mirrored else 1)
+        return float(np.degrees(np.arctan2(across[1], across[0])))
+
+
+def extract(pixels: NDArray[np.uint8]) -> bytes:
+    """Return the features of an RGB picture of at most `SIDE_PX`, with the picture, to be kept."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=CONTRAST, edgeThreshold=EDGE)
+    found, descriptors = sift.detectAndCompute(grey, None)
+    count = 0 if descriptors is None else min(len(found), POINTS)
+    kept = b""
+    if count:
+        places = np.array([point.pt for point in found[:count]]) - OFFSET_PX
+        shares = descriptors[:count] / np.maximum(descriptors[:count].sum(1, keepdims=True), 1e-6)
+        roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
+        fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
+        kept = fine.tobytes() + roots.tobytes()
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    jpeg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+    return struct.pack("<I", count) + kept + jpeg
+
+
+def unpack(kept: bytes) -> Features:
+    """Return what `extract` packed."""
+    (count,) = struct.unpack_from("<I", kept)
+    middle = 4 + 4 * count
+    end = middle + 128 * count
+    places = np.frombuffer(kept, "<u2", 2 * count, 4).reshape(count, 2) / FINE
+    descriptors = np.frombuffer(kept, np.uint8, 128 * count, middle).reshape(count, 128)
+    return Features(_rgb(kept[end:]), places, descriptors)
+
+
+def _rgb(jpeg: bytes) -> NDArray[np.uint8]:
+    decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    pixels: NDArray[np.uint8] = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return pixels
+
+
+def align(a: Features, b: Features) -> Alignment | None:
+    """Return how `a` lies over `b`, or None where too few features agree on any way."""
+    plain = _aligned(a, b, b.descriptors, mirrored=False)
+    if plain and plain.points >= SURE_POINTS:
+        return plain
+    turned = _aligned(a, b, b.descriptors[:, MIRRORED], mirrored=True)
+    found = [way for way in (plain, turned) if way]
+    return max(found, key=lambda way: way.points) if found else None
+
+
+def _aligned(
+    a: Features, b: Features, descriptors: NDArray[np.uint8], *, mirrored: bool
+) -> Alignment | None:
+    first, second = _matches(a.descriptors, descriptors)
+    if len(first) < LEAST_POINTS:
+        return None
+    x, y = a.places[first], b.places[second]
+    matrix, _ = cv2.estimateAffine2D(  # its random numbers begin anew at each call
+        x, y, method=cv2.RANSAC, ransacReprojThreshold=NEAR_PX, maxIters=1000, confidence=0.995,
+        refineIters=0,
+    )  # fmt: skip
+    if matrix is None:
+        return None
+    ones = np.column_stack([x, np.ones(len(x))])
+    for near in (NEAR_PX, NEAR_PX * 2 / 3):
+        off = np.linalg.norm(ones @ matrix.T - y, axis=1)
+        weights = np.exp(-((off / near) ** 2)) * (off < 1.5 * near)
+        if np.count_nonzero(weights) < LEAST_POINTS:
+            return None
+        root = np.sqrt(weights)[:, None]
+        matrix = np.linalg.lstsq(ones * root, y * root, rcond=None)[0].T
+    off = np.linalg.norm(ones @ matrix.T - y, axis=1)
+    points = int(np.count_nonzero(off < NEAR_PX))
+    return Alignment(matrix, points, mirrored) if _plausible(matrix, points, mirrored) else None
+
+
+def _plausible(matrix: Floats, points: int, mirrored: bool) -> bool:
+    long, short = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    return bool(
+        points >= LEAST_POINTS
+        and 1 / MOST_SCALE < short <= long < MOST_SCALE
+        and long / short < MOST_STRETCH
+        and (np.linalg.det(matrix[:, :2]) < 0) == mirrored
+    )
+
+
+def _matches(
+    a: NDArray[np.uint8], b: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of descriptors that are each other's best match, by a clear margin."""
+    nothing = np.zeros(0, np.int64)
+    if len(a) < 2 or len(b) < 2:
+        return nothing, nothing
+    x, y = a.astype(np.float32), b.astype(np.float32)  # whole numbers: sums are exact in any order
+    apart = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * (x @ y.T)
+    rows, best = np.arange(len(a)), apart.argmin(1)
+    mutual = apart.argmin(0)[best] == rows
+    nearest = apart[rows, best]
+    apart[rows, best] = np.inf
+    chosen = np.flatnonzero(mutual & (nearest < RATIO**2 * apart.min(1)))
+    return chosen, best[chosen]

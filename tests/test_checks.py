@@ -1,0 +1,151 @@
+"""Proposed pairs are compared by their pixels before they may be staged."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pictures import save
+from PIL import ImageFilter, ImageOps
+from test_verify import drawn, edited, jpeg
+
+from dedup_nb import checks, groups, phash, verify, workbench
+from dedup_nb.verify import Verdict
+
+
+def run_of(tmp_path, files, **values):
+    """Write pictures, start 10_phash over them and return the run and its loose candidates."""
+    for name, picture in files.items():
+        save(picture, tmp_path / "library" / name)
+    run = workbench.start(
+        "10_phash",
+        {
+            "library": str(tmp_path / "library"),
+            "cache_dir": str(tmp_path / "cache"),
+            "run_dir": str(tmp_path / "run"),
+            "invariance": "rotate",
+        }
+        | values,
+    )
+    hashes, rows = run.hashes("phash", 64, "rotate")
+    return run, run.candidates(phash.near_pairs(hashes, 30, rows=rows)[0])
+
+
+def rows_of(run, candidates, threshold=30):
+    with run.checks.without_limit():
+        table = candidates.table(candidates.cut(threshold))
+    return {
+        row["path"]: (row["role"], row["keeper"], row["kind"]) for row in table.to_dict("records")
+    }
+
+
+def test_copies_are_staged_with_their_kind_and_an_edit_waits(tmp_path):
+    whole = drawn(1, (480, 320))
+    run, candidates = run_of(
+        tmp_path,
+        {
+            "a.png": whole,
+            "again.png": jpeg(whole, 60),
+            "mirrored.png": ImageOps.mirror(whole).resize((300, 200)),
+            "retouched.png": edited(whole, 0.06, "swapped"),
+        },
+        keeper_order=["path"],
+    )
+    rows = rows_of(run, candidates)
+    assert rows["again.png"] == ("stage", "a.png", "re-encoded")
+    assert rows["mirrored.png"] == ("stage", "a.png", "mirrored, resized")
+    assert rows["retouched.png"][0] == "review" and "edited" in rows["retouched.png"][2]
+
+
+def test_a_crop_goes_for_its_whole_but_never_the_other_way_round(tmp_path):
+    whole = drawn(2, (480, 320))
+    files = {"b whole.png": whole, "a crop.png": whole.crop((30, 20, 450, 300))}
+    run, candidates = run_of(tmp_path, files, keeper_order=["largest"])
+    assert rows_of(run, candidates)["a crop.png"] == ("stage", "b whole.png", "cropped")
+    other, candidates = run_of(
+        tmp_path, files, keeper_order=["path"], run_dir=str(tmp_path / "other")
+    )
+    rows = rows_of(other, candidates)  # though the crop comes first by keeper_order
+    assert rows["a crop.png"] == ("stage", "b whole.png", "cropped")
+    assert rows["b whole.png"][0] == "keeper"
+
+
+def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, monkeypatch):
+    whole = drawn(3)
+    files = {"a.png": whole, "b.png": jpeg(whole, 70), "c.png": whole.filter(ImageFilter.BLUR)}
+    run, candidates = run_of(tmp_path, files)
+    with run.checks.at_most(0):
+        table = candidates.table(candidates.cut(30))
+    assert set(table["role"]) == {"keeper", "review"}
+    assert set(table["reason"][table["role"] == "review"]) == {groups.NOT_CHECKED}
+    first = rows_of(run, candidates)
+    assert [role for role, _, _ in first.values()].count("stage") == 2
+    monkeypatch.setattr(verify, "plainly_same", None)  # whoever compares again fails
+    monkeypatch.setattr(verify, "same_picture", None)
+    again, candidates = run_of(tmp_path, files, run_dir=str(tmp_path / "again"))
+    assert rows_of(again, candidates) == first
+
+
+def test_an_exact_copy_needs_no_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "plainly_same", None)
+    monkeypatch.setattr(verify, "same_picture", None)
+    run, candidates = run_of(tmp_path, {"a.png": drawn(1), "b.png": drawn(1)})
+    assert ("stage", "exact copy") in {
+        (role, kind) for role, _, kind in rows_of(run, candidates).values()
+    }
+
+
+def test_with_verify_off_the_measure_alone_decides(tmp_path):
+    files = {"a.png": drawn(1), "edited.png": edited(drawn(1), 0.06, "swapped")}
+    run, candidates = run_of(tmp_path, files, verify=False)
+    assert run.checks is None
+    assert "stage" in set(candidates.table(candidates.cut(30))["role"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "accepted"),
+    [
+        (Verdict(0.9, ("re-encoded",)), True),
+        (Verdict(0.84), False),  # another picture
+        (Verdict(1.0, ("edited",), edited_area=0.05, where=(0.4, 0.4, 0.6, 0.6)), False),
+        (Verdict(1.0, ("edited",), edited_area=0.01, where=(0.4, 0.4, 0.5, 0.5)), False),  # a smile
+        (Verdict(1.0, ("edited",), edited_area=0.01, where=(0.7, 0.9, 0.95, 0.97)), True),  # a mark
+        (Verdict(1.0, ("cropped",), crop="a", overlap=0.6), True),
+        (Verdict(1.0, ("cropped",), crop="b", overlap=0.6), False),  # the keeper is the crop
+        (Verdict(1.0, ("cropped",), crop="a", overlap=0.6, scale=0.5), False),  # it has more detail
+    ],
+)
+def test_what_may_go_for_its_keeper(verdict, accepted):
+    assert checks.judge(verdict, member_first=True).accepted == accepted
+
+
+class Told:
+    """Checks that know which (member, keeper) are no copies."""
+
+    def __init__(self, *refused):
+        self.refusals = {*refused, *((b, a) for a, b in refused)}
+
+    def refused(self, members, keepers):
+        pairs = zip(members.tolist(), keepers.tolist(), strict=True)
+        return np.array([pair in self.refusals for pair in pairs], bool)
+
+    def judgement(self, member, keeper):
+        accepted = (member, keeper) not in self.refusals
+        return groups.Judgement(accepted, "", 1.0, "" if accepted else "another picture")
+
+
+def test_a_refused_member_finds_its_own_twin_or_waits_with_the_nearest():
+    names = ["a", "b", "c", "d"]
+    images = pd.DataFrame(
+        {
+            "path": names, "sha256": names, "root": ".", "stage": "", "level": np.nan, "series": "",
+            "folder": "", "stem": names, "width": 1, "height": 1, "bytes": 1, "mtime_ns": 0,
+            "protected": False, "cropped": False, "doubt": "",
+        }
+    )  # fmt: skip
+    pairs = pd.DataFrame({"i": [0, 0, 1, 0], "j": [1, 2, 2, 3], "hamming_bits": [1, 1, 0, 2]})
+    candidates = groups.Candidates(
+        images, pairs, keeper_order=["path"], checks=Told((1, 0), (2, 0), (3, 0))
+    )
+    cut = candidates.cut(8)
+    assert [groups.ROLES[role] for role in cut.roles] == ["keeper", "keeper", "stage", "review"]
+    assert cut.keepers.tolist() == [0, 1, 1, 0]
+    assert candidates.reason(cut, 3) == "another picture"

@@ -1,0 +1,179 @@
+"""Is it the same picture, and where do two renders of it differ?"""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from dedup_nb import features, verify
+
+
+def drawn(seed, size=(300, 200)):
+    """Return a picture with soft shapes, hard edges and fine detail everywhere."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    layers = [
+        cv2.resize(
+            rng.random((max(height // step, 1), max(width // step, 1), 3), np.float32),
+            size,
+            interpolation=cv2.INTER_CUBIC,
+        )
+        for step in (100, 30, 8, 3)
+    ]
+    pixels = sum(
+        weight * layer for weight, layer in zip((0.4, 0.25, 0.2, 0.15), layers, strict=True)
+    )
+    picture = np.clip(pixels * 1.6 - 0.3, 0, 1) * 200 + 20
+    for _ in range(25):
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        colour = [int(v) for v in rng.integers(20, 220, 3)]
+        cv2.circle(picture, centre, int(rng.integers(4, height // 6)), colour, -1, cv2.LINE_AA)
+    return Image.fromarray(picture.astype(np.uint8))
+
+
+def jpeg(picture, quality):
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def noisy(picture, sigma):
+    grain = np.random.default_rng(5).normal(0, sigma, (picture.height, picture.width, 3))
+    return Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8))
+
+
+def edited(picture, share, what):
+    """Return the picture with a share of its area swapped or blurred, off its middle."""
+    copy, side = picture.copy(), round((picture.width * picture.height * share) ** 0.5)
+    box = (picture.width // 6, picture.height // 5)
+    box = (*box, box[0] + side, box[1] + side)
+    if what == "swapped":
+        part = picture.transpose(Image.Transpose.ROTATE_180).crop(box)
+    else:
+        part = picture.filter(ImageFilter.GaussianBlur(8)).crop(box)
+    copy.paste(part, box[:2])
+    return copy
+
+
+def framing(a, b):
+    return verify.same_framing(np.asarray(a), np.asarray(b))
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda p: jpeg(p, 40),
+        lambda p: noisy(p, 10),
+        lambda p: p.resize((150, 100), Image.Resampling.LANCZOS),
+        lambda p: p.resize((320, 200), Image.Resampling.BICUBIC),  # a stretch
+        lambda p: p.filter(ImageFilter.GaussianBlur(1)),
+        lambda p: p.filter(ImageFilter.UnsharpMask(2, 100)),
+        lambda p: ImageEnhance.Brightness(p).enhance(1.2),
+        lambda p: ImageEnhance.Color(p).enhance(0.5),
+        lambda p: ImageOps.grayscale(p).convert("RGB"),
+    ],
+)
+def test_two_renders_of_one_picture_have_no_tile_that_stands_out(alter):
+    for seed in (1, 2):
+        found = framing(drawn(seed), alter(drawn(seed)))
+        assert found.same and found.edited_area == 0, found
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+@pytest.mark.parametrize("what", ["swapped", "blurred"])
+def test_a_local_edit_stands_out_and_is_outlined(share, what):
+    for seed in (1, 2, 3):
+        found = framing(drawn(seed), jpeg(edited(drawn(seed), share, what), 90))
+        assert found.worst_tile > 1 and not found.same
+        assert 0.5 * share < found.largest_edit <= found.edited_area < 2 * share + 0.01
+        left, top, right, bottom = found.where
+        assert left < 1 / 6 + 0.05 and top < 1 / 5 + 0.05 and right > 1 / 6 and bottom > 1 / 5
+
+
+def test_two_pictures_are_not_alike():
+    assert framing(drawn(1), drawn(2)).alike < 0.2
+
+
+def test_the_order_of_two_renders_does_not_matter():
+    a, b = drawn(1), edited(drawn(1), 0.05, "swapped").resize((180, 120))
+    assert framing(a, b) == framing(b, a)
+
+
+def test_pictures_without_detail_cannot_be_told_to_be_the_same():
+    flat = Image.new("RGB", (90, 60), (200, 120, 40))
+    assert not framing(flat, flat).same
+
+
+def test_what_is_no_rgb_picture_is_refused():
+    with pytest.raises(ValueError, match=r"not an RGB picture of 8 bits: uint8 \(4, 4\)"):
+        verify.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
+
+
+def features_of(picture):
+    picture = picture.copy()
+    picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
+    return features.unpack(features.extract(np.asarray(picture)))
+
+
+def verdict(a, b):
+    return verify.same_picture(features_of(a), features_of(b), (a.size, b.size))
+
+
+@pytest.mark.parametrize(
+    ("alter", "kinds"),
+    [
+        (lambda p: jpeg(p, 50), {"re-encoded"}),
+        (lambda p: p.resize((250, 170), Image.Resampling.LANCZOS), {"resized"}),
+        (lambda p: p.crop((60, 40, 440, 300)), {"cropped"}),
+        (lambda p: ImageOps.expand(p, 20, "white"), {"bordered"}),
+        (ImageOps.mirror, {"mirrored"}),
+        (lambda p: p.transpose(Image.Transpose.ROTATE_90), {"rotated"}),
+        (lambda p: ImageOps.grayscale(p).convert("RGB"), {"recoloured"}),
+        (lambda p: edited(p, 0.06, "swapped"), {"edited"}),
+        (lambda p: ImageOps.mirror(p).crop((40, 30, 460, 310)), {"mirrored", "cropped"}),
+    ],
+)
+def test_what_was_done_to_a_picture_is_told(alter, kinds):
+    whole = drawn(1, (500, 340))
+    found = verdict(whole, alter(whole))
+    assert found.same and set(found.kinds) == kinds, found
+
+
+def test_a_crop_is_told_from_its_whole_with_how_much_it_shows():
+    whole = drawn(1, (500, 340))
+    part = whole.crop((50, 34, 450, 306))  # four fifths of each side
+    assert verdict(whole, part).crop == "b" and verdict(part, whole).crop == "a"
+    assert verdict(whole, part).overlap == pytest.approx(0.64, abs=0.02)
+
+
+def test_a_turned_picture_tells_its_angle_and_scale():
+    whole = drawn(1, (500, 340))
+    found = verdict(whole, whole.resize((250, 170)).transpose(Image.Transpose.ROTATE_270))
+    assert abs(found.rotation) == pytest.approx(90, abs=0.5)
+    assert found.scale == pytest.approx(0.5, abs=0.01)
+
+
+def test_two_pictures_and_frames_in_which_all_moves_a_little_are_not_the_same():
+    assert not verdict(drawn(1, (500, 340)), drawn(2, (500, 340))).same
+    first = np.asarray(drawn(1, (500, 340)))
+    y, x = np.mgrid[:340, :500].astype(np.float32)
+    waves = 4 * np.sin(y / 40), 4 * np.cos(x / 60)
+    moved = cv2.remap(first, x + waves[0].astype(np.float32), y + waves[1].astype(np.float32), 1)
+    assert not verdict(Image.fromarray(first), Image.fromarray(moved)).same
+
+
+def test_plainly_equal_pictures_need_no_features_and_others_do():
+    whole = drawn(1, (256, 174))
+    look = lambda other: verify.plainly_same(np.asarray(whole), np.asarray(other))  # noqa: E731
+    assert look(jpeg(whole, 80)).kinds == ("re-encoded",)
+    assert look(edited(whole, 0.06, "swapped")) is None
+    assert look(whole.crop((20, 10, 236, 160))) is None
+    assert look(drawn(2, (256, 174))) is None
+
+
+def test_a_picture_without_detail_gives_no_features_and_no_verdict():
+    flat = Image.new("RGB", (90, 60), (200, 120, 40))
+    assert len(features_of(flat).places) == 0
+    assert verdict(flat, flat).score == 0
