@@ -140,6 +140,20 @@ class Decisions:
         self._append(record)
         return record
 
+    def revoke(self, record: Mapping[str, Any]) -> None:
+        """Take one decision of `listed` back, wherever it lies; this can be undone as well.
+
+        Only that one: an answer about more images than it stays in force.
+        """
+        self.refresh()
+        said = self._record(record["what"], record.get("group", ""), record.get("finder", ""))
+        if record["what"] == "mark":
+            said |= {"path": record["path"], "sha256": record["sha256"], "mark": None}
+        else:
+            said |= {"answer": False, "exact": True, "digests": sorted(record["digests"])}
+            said["paths"] = list(record.get("paths", ()))
+        self._append(said)
+
     # -- asking ----------------------------------------------------------------------------------
 
     def marks_for(self, paths: Sequence[str], sha256s: Sequence[str]) -> list[str | None]:
@@ -177,6 +191,28 @@ class Decisions:
         """Return the answers in force, each as the digests that it is about."""
         self.refresh()
         return sorted(self._answers[what], key=sorted)
+
+    def mentioned(self) -> set[str]:
+        """Return the digests that any decision in force is about."""
+        self.refresh()
+        answers = (digests for said in self._answers.values() for digests in said)
+        return {digest for digest, _ in self._marks}.union(*answers)
+
+    def listed(self) -> list[Record]:
+        """Return the line of each decision in force, the oldest first."""
+        self.refresh()
+        said: dict[Any, Record] = {}
+        for step in self._steps:
+            record = step.record
+            for place in step.marks:
+                said.pop(place, None)
+            for digests in step.answers:
+                said.pop((record["what"], digests), None)
+            if record["what"] == "mark" and record["mark"]:
+                said[record["sha256"], record["path"]] = record
+            elif record.get("answer"):
+                said[record["what"], frozenset(record["digests"])] = record
+        return list(said.values())
 
     @property
     def last(self) -> Record | None:
@@ -293,7 +329,8 @@ class Decisions:
 
     def _put_answer(self, step: Step, digests: frozenset[str], answer: bool) -> None:
         what = step.record["what"]
-        changed = {digests} if answer else self._covering(what, digests)
+        alone = answer or step.record.get("exact")
+        changed = {digests} if alone else self._covering(what, digests)
         for each in changed:
             step.answers[each] = each in self._answers[what]
             self._index(what, each, answer)

@@ -17,6 +17,11 @@ const GRAIN = 12; // of 255; less is no difference
 const CANVAS_PX = 15e6; // browsers cut taller elements off
 const SIZES = [96, 128, 160, 208, 272, 352];
 const GAP = 8;
+const HEAD_PX = 34; // of a row, and what a tile has below its picture
+const TILE_PX = 68;
+const KEPT_KEYS = 64; // keys typed ahead of an answer
+const KEPT_LOOKS = 64;
+const KEPT_FACTS = 32;
 const NAME_END = 11; // letters at the end of a name that are never cut
 
 const KEYS = [
@@ -31,6 +36,8 @@ const KEYS = [
   ["Enter", "accept the group as shown and go to the next (Shift+Enter: take it back)"],
   ["u", "undo the last choice, again for the one before (also Ctrl+Z)"],
   ["c", "compare this image with its keeper, large"],
+  ["v", "the same stage of the other set, where sets are compared"],
+  ["f", "filter and order the groups (Esc: back to them)"],
   ["+ −", "larger, smaller pictures"],
   ["?", "show or hide these keys"],
 ];
@@ -40,6 +47,7 @@ const COMPARE_KEYS = [
   ["h", "where they differ, as a heat map"],
   ["b", "both side by side"],
   ["→ ←", "next, previous image of the group"],
+  ["Tab", "to the table of what differs; arrows move it"],
   ["+ − 1 0", "zoom in, out, one to one, fit; also the wheel"],
   ["Shift with arrows", "move both pictures; also drag"],
   ["k s x u", "mark and undo as in the gallery"],
@@ -52,6 +60,21 @@ const SHAPES = {
   protected: "M4 7.5h8v6H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
   review: "M6 6a2 2 0 1 1 3 1.7c-.7.4-1 .8-1 1.6M8 12v.6",
 };
+const ORDERS = [
+  ["found", "as found"],
+  ["doubt", "most doubtful first"],
+  ["bytes", "most bytes freed first"],
+  ["size", "most images first"],
+  ["newest", "newest first"],
+  ["oldest", "oldest first"],
+];
+const NUMBERS = [
+  ["least_mb", "frees at least", "MB"],
+  ["from_value", "weakest link from", ""],
+  ["to_value", "to", ""],
+];
+// Keys that do not depend on what is in the group in focus: never held back.
+const FREE_KEYS = new Set(["ArrowDown", "ArrowUp", "n", "p", "PageDown", "PageUp", "Home", "End", "r", "u", "f", "+", "=", "-", "?", "Escape"]);
 const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "your call" };
 
 // -- small helpers --------------------------------------------------------------------------------
@@ -106,10 +129,18 @@ const counted = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
 
 function bytesText(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
   let at = 0;
   while (bytes >= 1000 && at < units.length - 1) (bytes /= 1000), at++;
   return `${bytes >= 100 || at === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[at]}`;
+}
+
+// How many of the first members are kept: one, or the whole first set.
+const keptOf = (group) => group.columns || 1;
+
+// The image that a member is compared with: its keeper, or the same stage of the kept set.
+function keeperOf(group, at) {
+  return group.columns ? group.members[at % group.columns] : group.members[0];
 }
 
 // What happens to an image as things stand: a person's mark, else "not duplicates", else the proposal.
@@ -143,10 +174,14 @@ class Questions {
     return this.waiting.delete(name);
   }
 
-  full(kind) {
+  count(kind) {
     let n = 0;
     for (const { message } of this.waiting.values()) n += message.kind === kind;
-    return n >= IN_FLIGHT;
+    return n;
+  }
+
+  full(kind) {
+    return this.count(kind) >= IN_FLIGHT;
   }
 
   forget(kind) {
@@ -263,8 +298,9 @@ class Tile {
     this.el.dataset.key = member.key;
     this.el.dataset.standing = now;
     this.el.dataset.mark = member.mark ?? "";
-    this.el.style.width = `${this.view.size + 2}px`;
-    this.picture.style.height = `${this.view.size}px`;
+    const size = this.row.tileSize(group);
+    this.el.style.width = `${size + 2}px`;
+    this.picture.style.height = `${size}px`;
     this.paintMarks(now);
     this.paintTexts(group, now);
     this.paintPicture();
@@ -297,7 +333,7 @@ class Tile {
     this.nameEnd.textContent = name.slice(split);
     const pixels = width && height ? `${width}×${height}` : "";
     this.meta.textContent = [pixels, bytesText(bytes)].filter(Boolean).join(" · ");
-    this.value.textContent = this.at === 0 ? "keeper" : value;
+    this.value.textContent = this.at < keptOf(group) ? "keeper" : value;
     this.value.hidden = !this.value.textContent;
     const chips = now === "review" ? [...badges, WORDS.review] : badges;
     this.badges.replaceChildren(
@@ -366,14 +402,37 @@ class Row {
     this.view.takeKeys();
     this.view.follow = false;
     const group = this.view.groups.get(this.index);
-    const others = this.view.fit - 1;
-    this.first = clamp(this.first + pages * others, 1, Math.max(1, group.size - others));
+    const others = group.columns ? 1 : this.view.fit - 1;
+    const last = group.columns ? Math.ceil(group.size / group.columns) - 1 : group.size - others;
+    this.first = clamp(this.first + pages * others, 1, Math.max(1, last));
     this.paint(group);
     this.view.pump();
   }
 
+  // Sets are shown whole: their pictures shrink until every stage has its place.
+  tileSize(group) {
+    const { size, width } = this.view;
+    if (!group.columns) return size;
+    return clamp(Math.floor((width + GAP) / group.columns) - GAP - 2, 56, size);
+  }
+
+  // Stage under stage: the kept set above, one of the others below.
+  rangeOfSets(group) {
+    const { columns, size } = group;
+    const last = Math.ceil(size / columns) - 1;
+    const line = Math.floor(this.view.member / columns);
+    if (this.view.focus === this.index && line > 0 && this.view.follow) this.first = line;
+    this.first = clamp(this.first, 1, Math.max(1, last));
+    const shown = [];
+    for (const start of last ? [0, this.first * columns] : [0]) {
+      for (let at = start; at < Math.min(size, start + columns); at++) shown.push(at);
+    }
+    return shown;
+  }
+
   wheel(event) {
     if (Math.abs(event.deltaX) < 2 * Math.abs(event.deltaY)) return;
+    if (this.view.groups.get(this.index)?.columns) return;
     this.drift = (this.drift ?? 0) + event.deltaX;
     if (Math.abs(this.drift) < this.view.size) return;
     const group = this.view.groups.get(this.index);
@@ -386,6 +445,7 @@ class Row {
 
   // Members in sight: the keeper always, then as many others as fit.
   range(group) {
+    if (group.columns) return this.rangeOfSets(group);
     const others = Math.max(1, this.view.fit - 1);
     const last = Math.max(1, group.size - others);
     if (this.view.focus === this.index && this.view.member > 0 && this.view.follow) {
@@ -416,20 +476,32 @@ class Row {
     this.version = this.view.version;
     const range = this.range(group);
     this.paintHead(group, range);
+    this.strip.classList.toggle("dnb-sets", Boolean(group.columns));
+    this.strip.style.gridTemplateColumns = group.columns ? `repeat(${group.columns}, max-content)` : "";
     const kept = new Map();
+    const wanted = [];
     for (const at of range) {
       const member = group.members[at];
-      if (!member) continue; // asked for, not here yet
+      if (member === null) wanted.push(this.gap(group));
+      if (!member) continue; // asked for and not here yet, or none
       const tile = this.tiles.get(at) ?? new Tile(this.view, this, at);
       tile.paint(group, member);
       kept.set(at, tile);
+      wanted.push(tile.el);
     }
-    const wanted = [...kept.values()].map((tile) => tile.el);
     const there = [...this.strip.children];
     if (wanted.length !== there.length || wanted.some((el, k) => el !== there[k])) {
       this.strip.replaceChildren(...wanted);
     }
     this.tiles = kept;
+  }
+
+  // A set that lacks a stage.
+  gap(group) {
+    const made = node("div", "dnb-gap", "no such stage");
+    made.style.width = `${this.tileSize(group) + 2}px`;
+    made.style.height = `${this.tileSize(group)}px`;
+    return made;
   }
 
   paintHead(group, range) {
@@ -438,18 +510,20 @@ class Row {
     this.el.dataset.state = group.answered ? "answered" : group.reviewed ? "reviewed" : "open";
     this.state.replaceChildren();
     if (group.answered || group.reviewed) {
-      const word = group.answered ? "not duplicates" : "reviewed";
+      const word = group.answered ? "not duplicates" : group.accepted ? "reviewed" : "marked";
       this.state.append(group.answered ? "≠" : icon("keep"), node("span", "dnb-word", word));
       this.state.title = word;
     }
-    const hidden = group.size > range.length;
+    const hidden = group.columns ? group.size > 2 * group.columns : group.size > range.length;
+    const sets = Math.ceil(group.size / (group.columns || group.size));
     this.back.hidden = this.on.hidden = !hidden;
     this.back.disabled = this.first <= 1;
     this.on.disabled = range[range.length - 1] >= group.size - 1;
     const last = range[range.length - 1] + 1;
     this.span.textContent = hidden
-      ? `1, ${this.first + 1}–${last} of ${whole(group.size)}`
+      ? `1, ${this.first + 1}${group.columns ? "" : `–${last}`} of ${whole(group.columns ? sets : group.size)}`
       : counted(group.size, "image", "images");
+    if (group.columns && !hidden) this.span.textContent = `${counted(sets, "set", "sets")} of ${counted(group.columns, "stage", "stages")}`;
     this.not.setAttribute("aria-pressed", group.answered);
     this.accept.setAttribute("aria-pressed", group.accepted);
     const name = `group ${this.index + 1}, ${group.title}, ${counted(group.size, "image", "images")}`;
@@ -458,7 +532,7 @@ class Row {
 
   // Members in sight that are not here yet, as the start of a page, or null.
   lacking(group) {
-    const at = this.range(group).find((k) => !group.members[k]);
+    const at = this.range(group).find((k) => group.members[k] === undefined);
     return at === undefined ? null : at;
   }
 }
@@ -508,7 +582,13 @@ class Compare {
     this.heat = node("canvas", "dnb-heat");
     this.right.frame.append(this.heat);
     this.table = node("table", "dnb-facts");
-    this.el.append(bar, this.panes, this.table);
+    this.facts = ownKeys(node("div", "dnb-scroll"));
+    this.facts.tabIndex = 0; // arrows scroll it
+    this.facts.setAttribute("role", "region");
+    this.facts.setAttribute("aria-label", "what differs");
+    this.facts.append(this.table);
+    this.told = new Map(); // what was told of two images, the last few
+    this.el.append(bar, this.panes, this.facts);
   }
 
   buildMarks() {
@@ -555,9 +635,9 @@ class Compare {
     if (open && (!group || group.size < 2)) return;
     this.open = open;
     this.el.hidden = !open;
-    for (const behind of [this.view.bar, this.view.grid]) behind.inert = open;
+    for (const behind of [this.view.bar, this.view.filter, this.view.changed, this.view.grid]) behind.inert = open;
     if (open) this.view.help.hidden = true;
-    if (open && this.view.member === 0) this.view.focusOn(this.view.focus, 1);
+    if (open) this.step(0);
     this.view.takeKeys();
     this.paint();
   }
@@ -580,10 +660,12 @@ class Compare {
     const group = this.view.groups.get(this.view.focus);
     const member = this.view.current();
     if (!group || !member) return;
-    const keeper = group.members[0];
+    const keeper = keeperOf(group, this.view.member) ?? member;
     this.el.dataset.mode = this.mode;
     for (const [mode, made] of Object.entries(this.modes)) made.setAttribute("aria-pressed", mode === this.mode);
-    this.title.textContent = `${group.title} · ${this.view.member + 1} of ${group.size}`;
+    const { columns } = group;
+    const place = columns ? `stage ${(this.view.member % columns) + 1} of ${columns}` : `${this.view.member + 1} of ${group.size}`;
+    this.title.textContent = `${group.title} · ${place}`;
     this.fill(this.left, keeper, "keeper");
     const first = this.mode === "flicker" && !this.second;
     this.fill(this.right, first ? keeper : member, first ? "keeper" : member.value);
@@ -650,6 +732,45 @@ class Compare {
       row.append(node("th", "", name), node("td", "", a), node("td", "", a === b ? "the same" : b));
       this.table.append(row);
     }
+    this.paintTold(keeper, member);
+  }
+
+  // What the kernel tells of both: stamps, companions, captions, stored prompts.
+  paintTold(keeper, member) {
+    const { model, questions } = this.view;
+    if (!model.get("has_facts")) return;
+    const name = `facts ${keeper.key} ${member.key}`;
+    const rows = this.told.get(name);
+    if (!rows && !questions.has(name)) questions.ask(name, { kind: "facts", a: keeper.key, b: member.key });
+    for (const told of rows ?? []) this.table.append(this.toldRow(told));
+  }
+
+  toldRow({ name, same, a, b, diff }) {
+    const row = node("tr", same ? "" : "dnb-differs");
+    row.append(node("th", "", name));
+    if (diff.length) {
+      const cell = node("td");
+      cell.colSpan = 2;
+      const text = node("pre", "dnb-diff");
+      for (const [sign, line] of diff) {
+        const shown = node("span", { "-": "dnb-gone", "+": "dnb-new" }[sign] ?? "", sign === "@" ? "⋯" : `${sign} ${line}`);
+        text.append(shown, "\n");
+      }
+      cell.append(text);
+      row.append(cell);
+    } else {
+      row.append(node("td", "", a ?? "none"), node("td", "", same ? "the same" : b ?? "none"));
+    }
+    return row;
+  }
+
+  onFacts({ keys: [a, b], rows, said }) {
+    const name = `facts ${a} ${b}`;
+    this.view.questions.answered(name);
+    if (said) this.view.complain(said);
+    this.told.set(name, rows);
+    if (this.told.size > KEPT_FACTS) this.told.delete(this.told.keys().next().value);
+    this.paint();
   }
 
   // -- zoom and place
@@ -740,13 +861,22 @@ class Compare {
     }; // prettier-ignore
   }
 
+  // To the next image beside the kept ones; where that is one of them, to the one under it.
   step(by) {
-    this.view.focusOn(this.view.focus, Math.max(1, this.view.member + by));
+    const group = this.view.groups.get(this.view.focus);
+    if (!group) return;
+    let at = this.view.neighbour(by);
+    if (at < keptOf(group)) at = by < 0 ? this.view.member : at + keptOf(group);
+    if (at < keptOf(group)) at += keptOf(group);
+    while (at < group.size && group.members[at] === null) at++;
+    this.view.focusOn(this.view.focus, at);
   }
 
   group(step) {
     this.fit();
-    this.view.focusOn(this.view.focus + step, 1);
+    this.view.focusOn(this.view.focus + step, 0);
+    const group = this.view.groups.get(this.view.focus);
+    this.view.focusOn(this.view.focus, group ? keptOf(group) : 1);
   }
 }
 
@@ -792,11 +922,18 @@ class View {
     this.outbox = []; // of which the first is asked
     this.settled = new Set(); // requests that were answered
     this.changes = 0; // to members already here
+    this.ahead = []; // keys typed before the group that they mean was here
+    this.looks = new Map(); // where we were in this cut, by the number the kernel was told it under
+    this.base = { focus: model.get("focus"), top: model.get("top") }; // where it put us
+    this.looked = 0;
+    this.choices = { root: [], stage: [] };
     this.build(el);
     this.listen();
     this.measure();
     this.setTop(model.get("top") * this.rowHeight);
     this.paintSums();
+    this.paintChanged();
+    this.paintSieve();
     this.count();
     this.draw();
   }
@@ -804,7 +941,8 @@ class View {
   build(el) {
     this.root = node("div", "dnb-gallery");
     this.root.style.height = `${this.model.get("height_px")}px`;
-    this.root.append(this.buildBar(), this.buildProblem(), this.buildGrid(), this.buildFoot());
+    this.root.append(this.buildBar(), this.buildFilter(), this.buildProblem(), this.buildChanged());
+    this.root.append(this.buildGrid(), this.buildFoot());
     this.compare = new Compare(this);
     this.root.append(this.compare.el);
     this.buildHelp();
@@ -823,9 +961,73 @@ class View {
     const smaller = button("−", "smaller pictures (−)", () => this.resize(-1), "dnb-square");
     const larger = button("+", "larger pictures (+)", () => this.resize(1), "dnb-square");
     this.helpButton = button("?", "show the keys (?)", () => this.toggleHelp(), "dnb-square");
-    tools.append(this.position, compare, this.undoButton, smaller, larger, this.helpButton);
+    this.filterButton = button("Filter", "filter and order the groups (f)", () => this.toggleFilter());
+    this.filterButton.setAttribute("aria-expanded", false);
+    tools.append(this.position, this.filterButton, compare, this.undoButton, smaller, larger, this.helpButton);
     bar.append(this.sums, tools);
     return bar;
+  }
+
+  buildFilter() {
+    this.filter = node("div", "dnb-filter");
+    this.filter.setAttribute("role", "search");
+    this.filter.setAttribute("aria-label", "filter and order");
+    this.filter.hidden = true;
+    this.fields = { order: this.field("select", "order"), root: this.field("select", "root"), stage: this.field("select", "stage") };
+    this.fields.order.append(...ORDERS.map(([value, text]) => this.option(value, text)));
+    for (const [name, word, unit] of NUMBERS) {
+      this.fields[name] = this.field("input", word, unit);
+      Object.assign(this.fields[name], { type: "number", step: "any" });
+    }
+    this.fields.unreviewed = this.field("input", "not reviewed yet");
+    this.fields.unreviewed.type = "checkbox";
+    this.filter.append(button("Clear", "show every group, as found", () => this.clearFilter()));
+    this.paintChoices();
+    return this.filter;
+  }
+
+  field(tag, word, unit = "") {
+    const made = ownKeys(node(tag));
+    made.setAttribute("aria-label", `${word} ${unit}`.trim());
+    const asks = tag === "select" ? ["change"] : ["input", "change"];
+    for (const event of asks) made.addEventListener(event, () => this.sift(event === "input" ? 300 : 0));
+    const label = node("label", "dnb-field");
+    label.append(node("span", "", word), made, unit);
+    this.filter.append(label);
+    return made;
+  }
+
+  option(value, text) {
+    const made = node("option", "", text);
+    made.value = value;
+    return made;
+  }
+
+  paintChoices() {
+    const asked = this.model.get("sieve") ?? {};
+    for (const name of ["root", "stage"]) {
+      const field = this.fields[name];
+      const now = this.choices[name].length ? asked[name] : undefined;
+      const choices = this.choices[name].map((text, k) => this.option(String(k), text));
+      field.replaceChildren(this.option("", "any"), ...choices);
+      field.value = now === undefined || now === null ? "" : String(now);
+      field.parentElement.hidden = this.choices[name].length < 2;
+    }
+    if (document.activeElement?.closest(".dnb-filter")) return; // what is being typed stays
+    this.fields.order.value = asked.order || "found";
+    for (const [name] of NUMBERS) this.fields[name].value = asked[name] ?? "";
+    this.fields.unreviewed.checked = Boolean(asked.unreviewed);
+  }
+
+  buildChanged() {
+    this.changed = node("div", "dnb-changed");
+    this.changed.setAttribute("role", "group");
+    this.changed.hidden = !this.model.get("tells_changes");
+    this.changedText = node("span", "dnb-changed-text");
+    this.changedPairs = node("div", "dnb-pairs");
+    this.changed.append(this.changedText, this.changedPairs);
+    this.twins = []; // pictures of those pairs
+    return this.changed;
   }
 
   buildProblem() {
@@ -880,9 +1082,12 @@ class View {
     };
     on("change:version", () => this.onVersion());
     on("msg:custom", (message, buffers) => this.onMessage(message, buffers));
-    for (const name of ["sums", "reviewed", "undoable", "problems", "count"]) {
+    for (const name of ["sums", "reviewed", "undoable", "problems", "count", "total"]) {
       on(`change:${name}`, () => this.paintSums());
     }
+    on("change:changed", () => this.paintChanged());
+    on("change:lines", () => this.onLines());
+    on("change:sieve", () => this.paintSieve());
     on("change:height_px", () => {
       this.root.style.height = `${this.model.get("height_px")}px`;
     });
@@ -901,34 +1106,60 @@ class View {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.lookTimer);
     clearTimeout(this.countTimer);
+    clearTimeout(this.siftTimer);
     this.root.remove();
   }
 
+  // The kernel says where we are now, going by what it had been told when it made this cut: what
+  // we have moved since then is added, so that no key is lost and none means another group.
   onVersion() {
-    const offset = this.top() - (this.reported ?? 0) * this.rowHeight;
-    this.key = this.current()?.key;
+    const seen = this.looks.get(this.model.get("seen")) ?? this.base;
+    const offset = this.top() - seen.top * this.rowHeight;
+    const moved = this.focus - seen.focus;
+    this.key = this.current()?.key ?? this.key;
     this.version = this.model.get("version");
     this.groups.clear();
     this.questions.forget("groups");
     this.questions.forget("members");
-    this.focus = this.model.get("focus");
+    this.looks.clear(); // they count groups of another cut
+    this.base = { focus: this.model.get("focus"), top: this.model.get("top") };
+    this.focus = Math.max(0, this.base.focus + moved);
     this.measure();
-    this.reported = this.model.get("top");
-    this.setTop(this.reported * this.rowHeight + offset);
+    this.setTop(this.base.top * this.rowHeight + offset);
     this.paintSums();
     this.count();
     this.soon();
   }
 
+  // Sets need two lines: rows grow, and the row on top stays there.
+  onLines() {
+    if (this.model.get("lines") > 1 && this.size === SIZES[1]) this.size = SIZES[0];
+    this.onResize();
+  }
+
   onMessage(message, buffers) {
-    if (this.silent.size || !this.problem.hidden) this.onLife();
+    if (this.silent.size) this.onLife();
     if (message.kind === "groups") this.onGroups(message);
     else if (message.kind === "members") this.onMembers(message);
     else if (message.kind === "thumbnails") this.onThumbnails(message, buffers);
     else if (message.kind === "decided") this.onDecided(message);
     else if (message.kind === "image") this.compare.onImage(message, buffers);
+    else if (message.kind === "facts") this.compare.onFacts(message);
+    else if (message.kind === "choices") this.onChoices(message);
     else if (message.kind === "failed") this.onFailed(message);
     this.pump();
+    this.catchUp();
+  }
+
+  // Do what was typed ahead, now that the group in focus is here.
+  catchUp() {
+    while (this.ahead.length && this.ready()) this.ahead.shift()();
+    this.tellBusy();
+  }
+
+  ready() {
+    const group = this.groups.get(this.focus);
+    return !this.total || Boolean(group && group.members[this.member] !== undefined);
   }
 
   onGroups({ version, start, groups }) {
@@ -948,7 +1179,7 @@ class View {
       if (!this.rows.has(index) && index !== this.focus) this.groups.delete(index);
     }
     if (group.index === this.focus && this.key !== undefined) {
-      this.member = Math.max(0, group.members.findIndex((member) => member.key === this.key));
+      this.member = Math.max(0, group.members.findIndex((member) => member?.key === this.key));
       this.key = undefined;
     }
   }
@@ -975,12 +1206,14 @@ class View {
     for (const row of this.rows.values()) {
       for (const tile of row.tiles.values()) if (here.has(tile.member.key)) tile.paintPicture();
     }
+    this.paintTwins();
   }
 
   // A question asked twice is answered twice: the late one tells of how things were.
   onDecided(message) {
     if (this.settled.has(message.request)) return;
     const mine = this.settle(message.request);
+    if (this.lost) this.relieve();
     for (const [key, mark] of Object.entries(message.marks)) this.setMark(Number(key), mark);
     if (message.version === this.version) {
       for (const group of message.groups) this.keepGroup(group);
@@ -992,7 +1225,7 @@ class View {
 
   memberOf({ go, marks }) {
     const [key] = Object.keys(marks);
-    const at = this.groups.get(go)?.members.findIndex((member) => member.key === Number(key));
+    const at = this.groups.get(go)?.members.findIndex((member) => member?.key === Number(key));
     return at > 0 ? at : 0;
   }
 
@@ -1007,6 +1240,7 @@ class View {
     if (this.settled.has(request)) return;
     this.settle(request);
     this.complain(said);
+    this.lost = true; // it stays until a choice has reached the disk again
   }
 
   // No answer for long: the kernel computes, or it is gone. What was confirmed is on disk.
@@ -1015,22 +1249,30 @@ class View {
     const choices = this.outbox.length > 1 ? `${this.outbox.length} choices` : "choice";
     const lost = message.kind === "decide" ? `Your last ${choices} may not be saved. ` : "";
     if (lost) this.outbox = [], this.pending.clear();
+    this.ahead = []; // nobody wants these keys to come true much later
+    this.tellBusy();
     this.complain(`${lost}The kernel does not answer; choices shown here before are on disk.`);
   }
 
   onLife() {
     this.silent.clear();
-    if (!this.model.get("problems").length) this.problem.hidden = true;
+    if (!this.lost) this.relieve();
+  }
+
+  relieve() {
+    this.lost = false;
+    this.problem.hidden = true;
+    if (this.model.get("problems").length) this.complain(this.model.get("problems").join("\n"));
   }
 
   // -- where things are ---------------------------------------------------------------------------
 
   measure() {
     this.total = this.model.get("count");
-    this.rowHeight = this.size + 102; // head, marks and texts
+    this.rowHeight = HEAD_PX + this.model.get("lines") * (this.size + TILE_PX);
     this.sight = this.grid.clientHeight || 400;
-    const width = (this.grid.clientWidth || 800) - 2 * GAP - 10;
-    this.fit = Math.max(2, Math.floor((width + GAP) / (this.size + 2 + GAP)));
+    this.width = (this.grid.clientWidth || 800) - 2 * GAP - 10;
+    this.fit = Math.max(2, Math.floor((this.width + GAP) / (this.size + 2 + GAP)));
     this.tall = this.total * this.rowHeight;
     this.canvas.style.height = `${Math.min(this.tall, CANVAS_PX)}px`;
     this.empty.hidden = this.total > 0;
@@ -1094,6 +1336,7 @@ class View {
       row.el.style.height = `${this.rowHeight}px`;
       row.refresh(this.groups.get(index));
     }
+    if (![...this.rows.keys()].some((index) => !this.groups.has(index))) this.root.dataset.painted = this.version;
     this.paintFocus();
     this.compare.paint();
     this.pump();
@@ -1112,12 +1355,15 @@ class View {
   keysInSight() {
     const keys = new Set();
     for (const row of this.rows.values()) for (const { member } of row.tiles.values()) keys.add(member.key);
+    for (const [key] of this.twins) keys.add(key);
     return keys;
   }
 
   paintSums() {
     const sums = this.model.get("sums");
-    const parts = [[whole(this.model.get("count")), "groups"]];
+    const [count, total] = [this.model.get("count"), this.model.get("total")];
+    const parts = [[count === total ? whole(count) : `${whole(count)} of ${whole(total)}`, "groups"]];
+    this.empty.textContent = total ? "No group matches the filter." : "No groups at this threshold.";
     if (sums.images !== undefined) parts.push([whole(sums.images), "would move"]);
     if (sums.bytes !== undefined) parts.push([bytesText(sums.bytes), "freed"]);
     const reviewed = this.model.get("reviewed");
@@ -1134,6 +1380,45 @@ class View {
     if (problems.length) this.complain(problems.join("\n"));
   }
 
+  // The pairs that joined or left with the last move of the slider, nearest to it first.
+  paintChanged() {
+    const { joined, count, pairs = [] } = this.model.get("changed");
+    if (count === undefined) {
+      this.changedText.textContent = "Pairs that join or leave with a move of the slider show here.";
+      return;
+    }
+    const what = joined ? "joined" : "left";
+    this.changedText.textContent = `${counted(count, "pair", "pairs")} ${what}`;
+    this.changed.setAttribute("aria-label", `${this.changedText.textContent} with the last move`);
+    this.changed.dataset.what = what;
+    this.twins = [];
+    this.changedPairs.replaceChildren(
+      ...pairs.map(([a, b, value, nameA, nameB]) => {
+        const pair = node("span", "dnb-pair");
+        pair.title = `${nameA}\n${nameB}\n${value}`;
+        pair.setAttribute("role", "img");
+        pair.setAttribute("aria-label", `${nameA} and ${nameB}, ${value}`);
+        for (const key of [a, b]) {
+          const image = node("img");
+          image.alt = "";
+          this.twins.push([key, image]);
+          pair.append(image);
+        }
+        pair.append(node("span", "", value));
+        return pair;
+      }),
+    );
+    this.paintTwins();
+    this.pump();
+  }
+
+  paintTwins() {
+    for (const [key, image] of this.twins) {
+      const url = this.pictures.get(key);
+      if (url && image.getAttribute("src") !== url) image.src = url;
+    }
+  }
+
   paintFocus() {
     const group = this.groups.get(this.focus);
     const member = this.current();
@@ -1148,7 +1433,7 @@ class View {
     this.detail.append(node("b", `dnb-is-${now}`, word), node("bdi", "", path));
     this.detail.title = path;
     const { value, reason, root, stage, mtime } = member;
-    const facts = [this.member === 0 ? "keeper" : value && `${value} to the keeper`, reason];
+    const facts = [this.member < keptOf(group) ? "keeper" : value && `${value} to the keeper`, reason];
     facts.push(root, stage, mtime);
     this.why.textContent = facts.filter(Boolean).join(" · ");
     this.why.title = this.why.textContent;
@@ -1211,8 +1496,10 @@ class View {
   // Tell the kernel where we are, so that another cut can be shown at the same place.
   look(top) {
     const tell = () => {
-      this.reported = top;
-      this.told = { kind: "look", version: this.version, focus: this.focus, top };
+      this.looked = Math.max(this.looked + 1, Date.now()); // rises, also over a view made anew
+      this.looks.set(this.looked, { focus: this.focus, top });
+      if (this.looks.size > KEPT_LOOKS) this.looks.delete(this.looks.keys().next().value);
+      this.told = { kind: "look", version: this.version, focus: this.focus, top, number: this.looked };
       this.model.send(this.told);
     };
     const { version, focus, top: before } = this.told ?? {};
@@ -1238,6 +1525,25 @@ class View {
   takeKeys() {
     const place = this.compare.open ? this.compare.el : this.grid;
     if (!place.matches(":focus")) place.focus({ preventScroll: true });
+  }
+
+  // The next member before or after the one in focus, over the places where a set has none.
+  neighbour(step) {
+    const group = this.groups.get(this.focus);
+    if (!group) return this.member;
+    let at = this.member + step;
+    while (step && group.members[at] === null) at += step;
+    return at < 0 || at >= group.size ? this.member : at;
+  }
+
+  // The same stage of the other set.
+  across() {
+    const group = this.groups.get(this.focus);
+    if (!group?.columns) return;
+    const { columns } = group;
+    const line = this.rows.get(this.focus)?.first ?? 1;
+    const at = this.member < columns ? this.member + line * columns : this.member % columns;
+    if (group.members[at]) this.focusOn(this.focus, at);
   }
 
   focusOn(index, member = 0) {
@@ -1275,6 +1581,12 @@ class View {
     if (subject) this.pending.set(subject, { request, wanted });
     this.outbox.push(sent);
     this.sendFirst();
+    this.tellBusy();
+  }
+
+  // Whether a choice or a key still waits for the kernel.
+  tellBusy() {
+    this.root.dataset.busy = this.ahead.length > 0 || this.outbox.length > 0;
   }
 
   // One choice at a time: two could be heard in the wrong order, for JupyterLab may move the
@@ -1282,7 +1594,9 @@ class View {
   sendFirst() {
     const [first] = this.outbox;
     const name = `decide ${first?.request}`;
-    if (first && !this.questions.has(name)) this.questions.ask(name, first);
+    if (!first || this.questions.has(name)) return;
+    first.oldest = Math.min(...this.outbox.map(({ version }) => version)); // cuts still asked about
+    this.questions.ask(name, first);
   }
 
   // What `subject` is, or will be once the kernel has answered.
@@ -1310,15 +1624,15 @@ class View {
     this.decide({ what: "mark", key: member.key, mark }, subject, mark);
   }
 
-  answer(index, what, answer) {
+  answer(index, what, answer, goOn = false) {
     const group = this.groups.get(index);
     if (!group) return;
-    if (index !== this.focus) this.focusOn(index);
+    if (goOn || index !== this.focus) this.focusOn(goOn ? index + 1 : index);
     this.takeKeys();
     const subject = `${what} ${this.version} ${index}`;
     const now = this.soonToBe(subject, what === "review" ? group.accepted : group.answered);
     const wanted = answer ?? !now;
-    if (wanted !== now) this.decide({ what, answer: wanted }, subject, wanted);
+    if (wanted !== now) this.decide({ what, answer: wanted, group: index }, subject, wanted);
   }
 
   undo() {
@@ -1334,7 +1648,54 @@ class View {
     else this.takeKeys();
   }
 
+  // -- which groups, in what order ----------------------------------------------------------------
+
+  toggleFilter(open = this.filter.hidden) {
+    this.filter.hidden = !open;
+    this.filterButton.setAttribute("aria-expanded", open);
+    if (!open) return this.takeKeys();
+    this.questions.ask("choices", { kind: "choices" });
+    this.fields.order.focus();
+  }
+
+  onChoices({ root, stage }) {
+    this.questions.answered("choices");
+    this.choices = { root, stage };
+    this.paintChoices();
+  }
+
+  sift(wait) {
+    clearTimeout(this.siftTimer);
+    this.siftTimer = setTimeout(() => this.model.send({ kind: "sift", ...this.wanted() }), wait);
+  }
+
+  wanted() {
+    const number = (text) => (text === "" || Number.isNaN(Number(text)) ? null : Number(text));
+    const asked = { order: this.fields.order.value, unreviewed: this.fields.unreviewed.checked };
+    for (const name of ["root", "stage", ...NUMBERS.map(([each]) => each)]) asked[name] = number(this.fields[name].value);
+    return asked;
+  }
+
+  clearFilter() {
+    for (const field of Object.values(this.fields)) field.value = "";
+    this.fields.order.value = "found";
+    this.fields.unreviewed.checked = false;
+    this.sift(0);
+  }
+
+  paintSieve() {
+    const asked = this.model.get("sieve") ?? {};
+    const on = Object.entries(asked).some(([name, value]) => (name === "order" ? value && value !== "found" : value !== null && value !== false && value !== undefined));
+    this.filterButton.setAttribute("aria-pressed", on);
+    this.filterButton.setAttribute("aria-label", `filter and order the groups (f)${on ? ", in use" : ""}`);
+    this.paintChoices();
+  }
+
   onKey(event) {
+    const field = event.target.closest("input, select");
+    if (field && event.key !== "Escape") return;
+    if (field) return event.preventDefault(), event.stopPropagation(), this.toggleFilter(false);
+    if (event.target === this.compare.facts && event.key.startsWith("Arrow")) return;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const keys = this.compare.open ? this.compare : this;
     const undo = (event.ctrlKey || event.metaKey) && event.key === "z";
@@ -1343,13 +1704,16 @@ class View {
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
-    act();
+    const free = undo || (FREE_KEYS.has(event.key) && !this.compare.open);
+    if (!this.ahead.length && (free || this.ready())) act();
+    else if (this.ahead.length < KEPT_KEYS) this.ahead.push(act);
+    this.tellBusy();
   }
 
   actions(event) {
     const page = Math.max(1, Math.floor(this.sight / this.rowHeight));
     const group = (step) => () => this.focusOn(this.focus + step);
-    const image = (step) => () => this.focusOn(this.focus, this.member + step);
+    const image = (step) => () => this.focusOn(this.focus, this.neighbour(step));
     return {
       ArrowDown: group(1), n: group(1), ArrowUp: group(-1), p: group(-1),
       PageDown: group(page), PageUp: group(-page),
@@ -1362,14 +1726,15 @@ class View {
       u: () => this.undo(),
       "+": () => this.resize(1), "=": () => this.resize(1), "-": () => this.resize(-1),
       c: () => this.compare.toggle(),
+      v: () => this.across(),
+      f: () => this.toggleFilter(),
       "?": () => this.toggleHelp(),
       Escape: () => this.toggleHelp(false),
     }; // prettier-ignore
   }
 
   accept(answer) {
-    this.answer(this.focus, "review", answer);
-    if (answer) this.focusOn(this.focus + 1);
+    this.answer(this.focus, "review", answer, answer); // we go on first, and then tell of the choice
   }
 }
 

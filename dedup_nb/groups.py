@@ -6,7 +6,7 @@ through this one place, so a staged image always leaves a directly similar keepe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -42,6 +42,22 @@ ROLES = ("", "keeper", "stage", "review", "protected")
 # Best first; the path comes last so that a tie never depends on chance.
 KEEPER_ORDER = ["protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"]
 KEEPER_WORDS = (*KEEPER_ORDER, "newest", "oldest", "largest")
+
+# why an image is kept
+BEST = "best by keeper_order"
+BETTER = {
+    "protected": "protected",
+    "prefer": "in a preferred root",
+    "stage": "higher stage",
+    "pixels": "more pixels",
+    "bytes": "more bytes",
+    "mtime": "newer",
+    "newest": "newer",
+    "oldest": "older",
+    "largest": "larger",
+    "path": "equal but for its path",
+}
+GUARDED = "in a curated root or protected"
 
 Indices = NDArray[np.int64]
 
@@ -98,10 +114,20 @@ def keeper_rank(
         raise ValueError(
             f"keeper_order has {unknown[0]}, which is not known; use {', '.join(KEEPER_WORDS)}"
         )
+    columns = keeper_columns(images, prefer)
+    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
+    ranked = np.lexsort(keys[::-1])
+    ranks = np.empty(len(images), np.int64)
+    ranks[ranked] = np.arange(len(images))
+    return ranks
+
+
+def keeper_columns(images: pd.DataFrame, prefer: Sequence[str]) -> dict[str, list[Any]]:
+    """Return what each word of `KEEPER_WORDS` sorts by, the smallest first; see `keeper_rank`."""
     places = {root: place for place, root in enumerate(prefer)}
     root_place = images["root"].map(lambda root: places.get(root, len(places)))
     pixels = images["width"] * images["height"]
-    columns = {
+    return {
         "protected": [~images["protected"]],
         "prefer": [root_place],
         "stage": [-images["level"].fillna(-1.0)],
@@ -113,11 +139,6 @@ def keeper_rank(
         "largest": [-pixels, -images["bytes"]],
         "path": [images["path"].rank(method="first")],
     }
-    keys = [key.to_numpy() for word in (*order, "path") for key in columns[word]]
-    ranked = np.lexsort(keys[::-1])
-    ranks = np.empty(len(images), np.int64)
-    ranks[ranked] = np.arange(len(images))
-    return ranks
 
 
 class Stars:
@@ -267,6 +288,29 @@ def _components(n, i, j):  # type: ignore[no-untyped-def]
     return parents
 
 
+class Parts(Sequence[Indices]):
+    """The members of each group, one after another: rows, and where each group begins."""
+
+    def __init__(self, rows: Indices, starts: Indices) -> None:
+        self.rows, self.starts = rows, starts
+        self.ends = np.append(starts[1:], len(rows))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self[place] for place in range(*k.indices(len(self)))]
+        return self.rows[self.starts[k] : self.ends[k]]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(np.array_equal(a, b) for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass
 class Cut:
     """The groups at one threshold: one entry an image in every array.
@@ -300,7 +344,7 @@ class Cut:
     urgency: NDArray[np.int64] | None = None  # of each star; the most urgent groups come first
 
     @cached_property
-    def groups(self) -> list[Indices]:
+    def groups(self) -> Parts:
         """Members of each group, keeper first, then the nearest; groups by urgency and path."""
         inside = np.flatnonzero(self.stars >= 0)
         not_keeper = self.centres[inside] != inside
@@ -308,8 +352,8 @@ class Cut:
         urgency = np.zeros(len(stars)) if self.urgency is None else self.urgency[stars]
         order = np.lexsort((inside, self.sign * self.values[inside], not_keeper, stars, -urgency))
         rows = inside[order]
-        edges = np.flatnonzero(np.diff(self.stars[rows])) + 1
-        return np.split(rows, edges) if len(rows) else []
+        starts = np.flatnonzero(np.diff(self.stars[rows], prepend=-1))
+        return Parts(rows, starts)
 
     @property
     def totals(self) -> dict[str, int]:
@@ -350,6 +394,8 @@ class Candidates:
         Compares the pixels of each member that would be staged with those of its keeper.
     """
 
+    first = "leave most to a person"  # the groups that come first, where some are urgent
+
     def __init__(
         self,
         images: pd.DataFrame,
@@ -376,6 +422,7 @@ class Candidates:
         self.digests = images["sha256"].tolist()
         self.decide(marks if marks is not None else [None] * len(images), answers)
         self._split(pairs, same_stage_only, cross_root_only)
+        self.keeper_order, self.prefer = keeper_order, prefer
         ranks = keeper_rank(images, keeper_order, prefer)
         self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
         # one whose measure is not trusted never becomes the keeper of one whose measure is
@@ -656,10 +703,10 @@ class Candidates:
         keeper = int(cut.keepers[k])
         if k in cut.reasons:
             return cut.reasons[k]
+        if cut.roles[k] == PROTECTED or (cut.roles[k] == KEEPER and self.protected[k]):
+            return GUARDED
         if cut.roles[k] == KEEPER:
-            return "best by keeper_order"
-        if cut.roles[k] == PROTECTED:
-            return "in a curated root or protected"
+            return BEST
         if doubt := self.doubts[k] or self.doubts[keeper]:
             return str(doubt)
         if self.cropped[k] and not self.cropped[keeper]:
@@ -670,6 +717,24 @@ class Candidates:
         measured = self.measured(cut, k)
         return f"{measured}, {told.kind}" if told else measured
 
+    def why_kept(self, rows: Sequence[int]) -> str:
+        """Say in what the first of these images is better than the next best of them."""
+        if len(rows) < 2:
+            return BEST
+        keeper, rival = rows[0], min(rows[1:], key=lambda k: self.ranks[k])
+        if self.doubted[rival] and not self.doubted[keeper]:
+            return f"{BEST}: its measure is trusted"
+        for word, keys in self._kept_by:
+            if any(key[keeper] != key[rival] for key in keys):
+                return f"{BEST}: {BETTER[word]}"
+        return BEST
+
+    @cached_property
+    def _kept_by(self) -> list[tuple[str, list[NDArray[Any]]]]:
+        columns = keeper_columns(self.images, self.prefer)
+        order = (*self.keeper_order, "path")
+        return [(word, [key.to_numpy() for key in columns[word]]) for word in order]
+
     def measured(self, cut: Cut, k: int) -> str:
         """Say what the measure tells of an image and its keeper."""
         return f"{self.measure} {number(cut.values[k])}"
@@ -678,9 +743,22 @@ class Candidates:
         """Say what holds a group together, where it is not its weakest link."""
         return ""
 
+    def columns(self, rows: Sequence[int]) -> int | None:
+        """Return in how many columns the images of a group lie, where that means something."""
+        return None
+
+    def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        """Return the rows of a manifest as they are written; a finder may bundle them."""
+        return rows
+
     def further_tables(self, cut: Cut) -> dict[str, pd.DataFrame]:
         """Return what a finder tells beyond `groups.csv`, by the name of the file to write."""
         return {}
+
+    @cached_property
+    def row_of_id(self) -> dict[str, int]:
+        """The image that gives a group its name, by that name."""
+        return {identifier("g", path): k for k, path in enumerate(self.paths)}
 
     def record(self, k: int) -> Mapping[str, Any]:
         """Return what the catalogue says of an image that groups show."""

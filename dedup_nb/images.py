@@ -82,23 +82,34 @@ class Measured:
     thumbnail: bytes = b""
 
 
-def read_file(path: bytes) -> bytes:
+def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) -> bytes:
     """Return the bytes of a regular file; never follows a link, never waits on a pipe.
+
+    Parameters
+    ----------
+    path : bytes
+        The file.
+    limit : int
+        At most so many bytes are read.
+    cut : bool
+        Return the first `limit` bytes of a larger file.
 
     Raises
     ------
     OSError
         If it cannot be opened or is no regular file.
     ValueError
-        If it is larger than `MAX_FILE_BYTES`.
+        If it is larger than `limit`, unless `cut`.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError("not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise ValueError(f"{status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read")
+        if cut:
+            return file.read(limit)
+        if status.st_size > limit:
+            raise ValueError(f"{status.st_size:,} bytes; at most {limit:,} are read")
         return file.read()
 
 

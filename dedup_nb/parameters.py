@@ -43,7 +43,7 @@ SHARED = [
 ]
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
-PATH_LISTS = ("results", "inputs")
+PATH_LISTS = ("results",)
 
 # what a value, or each of a list, has to be, beyond its type: words, or the least and the greatest
 WORDS = {
@@ -67,6 +67,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_distance": (0, 256),
     "ceiling": (0, 256),
     "confirm_distance": (0, 256),
+    "min_inputs": (1, 100),
     "seconds": (0, 86_400),
     "min_cosine": (-1, 1),
     "floor": (-1, 1),
@@ -274,12 +275,20 @@ class Profile:
                 mine[key] = absolute(here, value)
             elif key in PATH_LISTS and value:
                 mine[key] = [absolute(here, item) for item in value]
+            elif key == "inputs" and value:
+                mine[key] = absolute_inputs(here, value)
         return mine
 
 
 def absolute(folder: Path, path: str) -> str:
     """Return a path of a profile made absolute; `~` is the home folder."""
     return os.path.normpath(folder / Path(path).expanduser())
+
+
+def absolute_inputs(folder: Path, inputs: Iterable[str]) -> list[str]:
+    """Return folders of results made absolute; names of notebooks mean those of the run itself."""
+    names = notebook_names()
+    return [item if item in names else absolute(folder, item) for item in inputs]
 
 
 def load(path: Path) -> Profile:

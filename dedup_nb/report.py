@@ -28,7 +28,11 @@ GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
 PICTURE_PX = 160
 
-UNITS = {"hamming_bits": "bits", "gap_s": "s"}  # of measures whose values have one
+UNITS = {
+    "hamming_bits": "bits",
+    "gap_s": "s",
+    "inputs": "inputs",
+}  # of measures whose values have one
 
 View = Mapping[str, Any]  # a group as galleries and sheets show it: id, title, members
 Thumbnail = Callable[[str], bytes | None]
@@ -114,13 +118,14 @@ def curve(
     columns = dict(columns)  # a table will do as well
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(columns)))
+    whole = all(t == int(t) for t in thresholds)
     for axes, (name, values) in zip(panels, columns.items(), strict=True):
         axes.step(thresholds, values, where="post", color="#4878a8")
         axes.plot(thresholds, values, ".", color="#4878a8")
         axes.axvline(mark, color="#c04a00", linestyle="--")
         axes.set(xlabel=f"threshold ({unit})", title=name)
         axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=all(t == int(t) for t in thresholds)))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
     return _chart(figure, f"{', '.join(columns)} against the threshold; now {mark:g} {unit}.")
 
 
@@ -188,9 +193,10 @@ def value_text(member: Mapping[str, Any]) -> str:
 
 
 def with_unit(value: float, measure: str) -> str:
-    """Return a measure with its unit: `3 bits`, `4.25 s`, `cosine 0.9213`."""
+    """Return a measure with its unit: `3 bits`, `1 bit`, `4.25 s`, `cosine 0.9213`."""
     if measure in UNITS:
-        return f"{value:g} {UNITS[measure]}"
+        unit = UNITS[measure]
+        return f"{value:g} {unit.removesuffix('s') if value == 1 and len(unit) > 1 else unit}"
     return f"{measure} {value:.4f}"
 
 
@@ -299,6 +305,11 @@ def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose texts, such as file names, are safe to show."""
     return frame.map(_cell)
+
+
+def table_html(frame: pd.DataFrame) -> str:
+    """Return a table as HTML for a widget; every text in it is escaped."""
+    return str(shown(frame).to_html(index=False, escape=True, border=0))
 
 
 def _cell(cell: Any) -> Any:

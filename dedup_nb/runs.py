@@ -201,6 +201,10 @@ def check_files(values: Mapping[str, Any]) -> None:
     for path in values.get("results") or ():
         if not Path(path).is_file():
             raise ValueError(f"results names {path}, which is not a file")
+    names = parameters.notebook_names()
+    for path in values.get("inputs") or ():
+        if path not in names and not Path(path).is_dir():
+            raise ValueError(f"inputs names {path}, which is no folder and no notebook")
 
 
 def check_thresholds(values: Mapping[str, Any]) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import numpy as np
 from IPython.display import display
 
 from dedup_nb import groups, parameters, report, tables
-from dedup_nb.gallery import Gallery
+from dedup_nb.gallery import FALLBACK, Changed, Gallery
 from dedup_nb.workbench import Run
 
 Chart = Callable[[groups.Candidates, float], report.Chart]
 Warn = Callable[[float], str]
+
+PAIRS_SHOWN = 12  # of those that joined or left
+REST_S = 1.0  # the slider rests: what joins or leaves is told from here on
 
 
 def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
@@ -23,6 +28,52 @@ def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
         return report.similarities(candidates.pairs[candidates.measure], threshold)
     unit = report.UNITS.get(candidates.measure, candidates.measure)
     return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
+
+
+def present(widget: ipywidgets.Widget, instead: str = FALLBACK) -> None:
+    """Display a widget, or a sentence where none can be loaded: never a blank."""
+    bundle = dict(widget._repr_mimebundle_())
+    bundle |= {"text/plain": instead, "text/html": f"<p>{escape(instead)}</p>"}
+    display(bundle, raw=True)
+
+
+class Changes:
+    """Which pairs joined or left since the slider last rested, the nearest to it first.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        The pairs.
+    threshold : float
+        Where the slider is.
+    """
+
+    def __init__(self, candidates: groups.Candidates, threshold: float) -> None:
+        self.candidates = candidates
+        pairs = candidates.pairs
+        self.ends = [pairs[end].to_numpy(np.int64) for end in ("i", "j")]
+        self.distances = candidates.sign * pairs[candidates.measure].to_numpy(np.float64)
+        self.order = np.argsort(self.distances, kind="stable")
+        self.values = self.distances[self.order]
+        self.rested, self.now, self.moved = threshold, threshold, time.monotonic()
+
+    def move(self, threshold: float) -> Changed:
+        """Move the slider; return what joined or left."""
+        if time.monotonic() - self.moved > REST_S:
+            self.rested = self.now
+        self.now, self.moved = threshold, time.monotonic()
+        sign = self.candidates.sign
+        low, high = sorted([sign * self.rested, sign * threshold])
+        start, stop = np.searchsorted(self.values, [low, high], side="right").tolist()
+        joined = sign * threshold >= sign * self.rested
+        near = range(stop - 1, start - 1, -1) if joined else range(start, stop)
+        pairs = [self._pair(int(self.order[k])) for k in near[:PAIRS_SHOWN]]
+        return Changed(joined, stop - start, pairs, self.candidates.measure)
+
+    def _pair(self, k: int) -> tuple[tuple[str, str], tuple[str, str], float]:
+        made = self.candidates
+        a, b = ((made.paths[end[k]], made.digests[end[k]]) for end in self.ends)
+        return a, b, float(made.sign * self.distances[k])
 
 
 class Tuner:
@@ -79,10 +130,13 @@ class Tuner:
             **({} if whole else {"readout_format": ".4f"}),
         )
         self.said, self.warned = ipywidgets.HTML(), ipywidgets.HTML()
+        self.further: list[ipywidgets.Widget] = []  # shown between the buttons and the gallery
         self.chart, self.warn = chart or _histogram, warn or (lambda threshold: "")
         self._warn()
         self.candidates.decide(self._marks(), run.live_decisions.answers())
         self.cut = candidates.cut(self.slider.value)
+        self.changes = Changes(candidates, self.slider.value)
+        _ = candidates.row_of_id  # made now, not while somebody drags
         self.gallery = Gallery(
             run.views(candidates, self.cut),
             thumbnail=run.thumbnail,
@@ -90,9 +144,11 @@ class Tuner:
             finder=run.notebook,
             totals=lambda: self.cut.totals,
             image=run.whole_picture,
+            facts=run.facts_of,
+            tells_changes=True,
         )
         self.gallery.on_mark(lambda record: self._decided())
-        self.slider.observe(lambda change: self._cut_again(), "value")
+        self.slider.observe(lambda change: self._moved(), "value")
         self.buttons = [
             self._button("save this threshold's results", self._save, "download"),
             self._button("write threshold to the profile", self._write, "pencil"),
@@ -110,7 +166,7 @@ class Tuner:
         top = ipywidgets.HBox(
             [self.slider, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
-        display(ipywidgets.VBox([top, self.warned, self.said, self.gallery]))
+        present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
 
     def _marks(self) -> list[str | None]:
         table = self.run.catalogue
@@ -125,11 +181,15 @@ class Tuner:
         text = self.warn(self.slider.value)
         self.warned.value = f"<b>{escape(text)}</b>" if text else ""
 
-    def _cut_again(self) -> None:
+    def _moved(self) -> None:
+        with self.gallery.lock:
+            self._cut_again(self.changes.move(self.slider.value))
+
+    def _cut_again(self, changed: Changed | None = None) -> None:
         self._warn()
         with self.gallery.lock:
             self.cut = self.candidates.cut(self.slider.value)
-            self.gallery.show(self.run.views(self.candidates, self.cut))
+            self.gallery.show(self.run.views(self.candidates, self.cut), changed)
 
     def _save(self) -> None:
         self._say("saving …")

@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import (
+    bundles,
     catalogue,
     czkawka,
     embeddings,
@@ -34,8 +35,10 @@ from dedup_nb import (
     phash,
     report,
     runs,
+    sifting,
     store,
     tables,
+    texts,
 )
 from dedup_nb.catalogue import ImageFile
 from dedup_nb.checks import AHEAD, Checks
@@ -85,6 +88,8 @@ def _started(notebook: str, variables: Mapping[str, Any]) -> Run:
     for name in parameters.PATHS:
         if values.get(name):
             values[name] = parameters.absolute(Path.cwd(), values[name])
+    if values.get("inputs"):
+        values["inputs"] = parameters.absolute_inputs(Path.cwd(), values["inputs"])
     return Run(notebook, values)
 
 
@@ -376,6 +381,26 @@ class Run:
             return None
         return images.for_screen(images.read_file(os.fsencode(self.library / path)))
 
+    def facts_of(self, path: str) -> dict[str, str]:
+        """Return what is known of an image by name: stamp, exposure, companions and their texts."""
+        if path not in self._digests:
+            return {}
+        row = self.catalogue.loc[self.catalogue["path"] == path].iloc[0]
+        folder, name = os.path.split(os.path.join(os.fsencode(self.library), os.fsencode(path)))
+        entries = [os.fsdecode(entry.name) for entry in os.scandir(folder) if entry.is_file()]
+        beside = bundles.bundle_members(entries, os.fsdecode(name))[1:]
+        stem = formats.stem(os.fsdecode(name))
+        facts = {
+            "stamp": row["stamp"].replace("T", " "),
+            "series": row["series"],
+            "exposure": self.exposure(row["sha256"]).replace("|", " ").strip(),
+            "format": row["format"],
+            "companions": ", ".join(other.removeprefix(stem) for other in beside) or "none",
+        }
+        stored = texts.in_png(images.read_file(os.fsencode(self.library / path)))
+        told = {fact: text for fact, text in facts.items() if text}
+        return told | texts.companions(folder, beside, stem) | stored
+
     def views(self, candidates: groups.Candidates, cut: groups.Cut) -> Views:
         """Return the groups of a cut as galleries and sheets show them, made when looked at."""
         return Views(candidates, cut, self.catalogue)
@@ -487,7 +512,7 @@ class Run:
         tables.write_csv(
             folder / "manifest.csv",
             manifest.COLUMNS,
-            manifest.rows(table, self.catalogue, self.library, rule),
+            candidates.plan_rows(cut, manifest.rows(table, self.catalogue, self.library, rule)),
         )
         further = candidates.further_tables(cut)
         for file, frame in further.items():
@@ -704,20 +729,48 @@ class Views(Sequence[dict[str, Any]]):
             return [self[place] for place in range(*k.indices(len(self)))]
         rows = self._groups[k].tolist()
         members = [self._member(row) for row in rows]
-        return {"id": self._id(rows), "title": self._title(rows, members), "members": members}
+        if members[0]["reason"] == groups.BEST:
+            members[0]["reason"] = self.candidates.why_kept(rows)
+        columns = self.candidates.columns(rows)
+        return {
+            "id": self._id(rows),
+            "title": self._title(rows, members),
+            "members": members,
+            **({"columns": columns} if columns else {}),
+        }
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """The rows of `groups.csv` at this cut."""
         return self.candidates.table(self.cut)
 
+    @cached_property
+    def facets(self) -> sifting.Facets:
+        """What filters and orders need of all groups at once."""
+        cut, images = self.cut, self.candidates.images
+        rows = self._groups.rows
+        roles = cut.roles[rows]
+        return sifting.Facets(
+            self._groups.starts,
+            roles == groups.STAGE,
+            cut.sizes[rows].astype(np.float64),
+            np.where(roles == groups.KEEPER, np.nan, cut.values[rows]),
+            images["mtime_ns"].to_numpy(np.float64)[rows],
+            images["root"].to_numpy(object)[rows],
+            images["stage"].to_numpy(object)[rows],
+            images["sha256"].to_numpy(object)[rows],
+            rises=self.candidates.sign < 0,
+        )
+
     def locate(self, group_id: str) -> int:
         """Return the position of a group by its id, or where it would be."""
-        return self._places.get(group_id, 0)
+        star = self.candidates.row_of_id.get(group_id, 0)
+        at = np.flatnonzero(self._stars == star)
+        return int(at[0]) if len(at) else int(np.searchsorted(self._stars, star))
 
     @cached_property
-    def _places(self) -> dict[str, int]:
-        return {self._id(rows.tolist()): k for k, rows in enumerate(self._groups)}
+    def _stars(self) -> NDArray[np.int64]:
+        return self.cut.stars[self._groups.rows[self._groups.starts]]
 
     def _id(self, rows: Sequence[int]) -> str:
         star = int(self.cut.stars[rows[0]])
@@ -780,14 +833,15 @@ class Foremost(Sequence[dict[str, Any]]):
         self.views = views
         cut = views.cut
         staged = np.where(cut.roles == groups.STAGE, cut.sizes, 0)
-        freed = [int(staged[rows].sum()) for rows in views._groups]
+        parts = views._groups
+        freed = np.add.reduceat(staged[parts.rows], parts.starts) if len(parts) else np.zeros(0)
         urgent = cut.urgency if cut.urgency is not None else np.zeros(len(cut.stars))
-        waiting = [int(urgent[cut.stars[rows[0]]]) for rows in views._groups]
-        order = sorted(range(len(views)), key=lambda k: (-waiting[k], -freed[k]))
+        waiting = urgent[views._stars]
+        order = np.lexsort((-freed, -waiting)).tolist()
         self.places = order[: report.GROUPS_WITH_PICTURES]
         left = len(order) - len(self.places)
         more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
-        first = "leave most to a person" if any(waiting) else "free most"
+        first = views.candidates.first if waiting.any() else "free most"
         self.order = f"The groups that {first} come first.{more}"
 
     def __len__(self) -> int:

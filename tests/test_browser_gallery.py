@@ -146,7 +146,9 @@ def press(lab, *keys):
     """Press keys one after another; each choice is answered before the next key."""
     for key in keys:
         lab.page.keyboard.press(key)
-        lab.page.wait_for_timeout(60)
+        lab.page.wait_for_function(
+            "() => document.querySelector('.dnb-gallery').dataset.busy !== 'true'"
+        )
 
 
 def titles(lab):
@@ -546,7 +548,8 @@ def test_a_kernel_that_does_not_answer_is_said_so_and_answers_later(lab):
     open_gallery(lab, "busy")
     kernel = int(lab.kernel("import os; print(os.getpid())"))
     os.kill(kernel, signal.SIGSTOP)
-    press(lab, "ArrowRight", "s")
+    for key in ("ArrowRight", "s"):
+        lab.page.keyboard.press(key)
     problem = lab.page.get_by_role("alert").filter(has_text="may not be saved")
     problem.wait_for()
     assert marks_on_disk(lab, "busy") == []

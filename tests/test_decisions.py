@@ -274,3 +274,53 @@ def test_only_what_was_appended_is_read_again(tmp_path, monkeypatch):
     end = path.stat().st_size
     decisions.mark("y.png", B, "keep")
     assert read == [end]
+
+
+def told(decisions):
+    return [
+        (line["what"], line.get("mark") or "".join(d[0] for d in line["digests"]))
+        for line in decisions.listed()
+    ]
+
+
+def test_every_decision_in_force_is_listed_and_only_those():
+    decisions = Decisions(None)
+    decisions.mark("x.png", A, "stage")
+    decisions.mark("x.png", A, "keep")
+    decisions.mark("y.png", B, "stage")
+    decisions.mark("y.png", B, None)
+    decisions.not_duplicate([("x.png", A), ("y.png", B)])
+    decisions.review([("z.png", C)])
+    decisions.review([("z.png", C)], False)
+    assert told(decisions) == [("mark", "keep"), ("not_duplicate", "ab")]
+    decisions.undo()
+    assert told(decisions) == [("mark", "keep"), ("not_duplicate", "ab"), ("reviewed", "c")]
+    assert len(decisions) == 3
+
+
+def test_one_decision_is_revoked_wherever_it_lies_and_the_revoking_can_be_undone(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.not_duplicate([("x.png", A), ("y.png", B)])
+    decisions.mark("x.png", A, "keep")
+    decisions.not_duplicate([("x.png", A), ("y.png", B), ("z.png", C)])
+    first, mark, _ = decisions.listed()
+    decisions.revoke(first)
+    decisions.revoke(mark)
+    again = Decisions(path)
+    assert told(again) == [("not_duplicate", "abc")]  # about more: it was not meant
+    assert again.marks_for(["x.png"], [A]) == [None]
+    again.undo()
+    again.undo()
+    assert again.marks_for(["x.png"], [A]) == ["keep"]
+    assert sorted(map(sorted, again.answers())) == [[A, B], [A, B, C]]
+
+
+def test_an_answer_is_remembered_across_runs_finders_and_renames_until_somebody_joins(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    Decisions(path).not_duplicate([("x.png", A), ("y.png", B)], group="g1", finder="10_phash")
+    later = Decisions(path)  # another run, another finder, other names
+    assert later.answered([A, B])
+    assert not later.answered([A, B, C])
+    later.revoke(later.listed()[0])
+    assert not Decisions(path).answered([A, B])

@@ -510,3 +510,149 @@ def test_a_cut_shown_by_a_cell_waits_for_the_answer_under_way():
     cell.join(10)
     sent = [(content["version"], len(content["groups"])) for content, _ in browser.got]
     assert sent == [(0, 3), (1, 1)]
+
+
+# ---------------------------------------------------------------- sets, filters, facts, changes
+
+
+def sets(n=2, columns=3, missing=()):
+    members = [
+        None
+        if (line, k) in missing
+        else member(f"{line}/stage{k}.png", role="stage" if line else "keeper")
+        for line in range(n)
+        for k in range(columns)
+    ]
+    return {"id": "set", "title": "a set", "members": members, "columns": columns}
+
+
+def test_sets_lie_stage_under_stage_and_may_lack_a_stage():
+    gallery, browser = open_gallery([sets(missing={(1, 2)})])
+    [row] = browser.groups()
+    assert (row["columns"], row["size"], gallery.lines) == (3, 6, 2)
+    names = [one and one["name"] for one in row["members"]]
+    assert names == ["stage0.png", "stage1.png", "stage2.png", "stage0.png", "stage1.png", None]
+    answer = browser.decide("not_duplicate", answer=True)
+    assert answer["groups"][0]["answered"]
+    assert len(gallery.decisions.answers()[0]) == 5  # the missing one is nobody
+
+
+def sift(browser, **asked):
+    browser.ask("choices")
+    browser.got.clear()
+    browser.gallery.receive({"kind": "sift", **asked})
+    return [row["title"] for row in browser.groups()]
+
+
+def test_a_filter_shows_what_it_leaves_and_clearing_it_shows_all():
+    groups = [group("a", 2), group("b", 4), group("c", 3)]
+    groups[1]["members"][1]["root"] = "mojo <1>"
+    gallery, browser = open_gallery(groups)
+    [(choices, _)] = browser.ask("choices")
+    assert choices["root"] == ["crop", "mojo <1>"]
+    assert sift(browser, root=1) == ["group b"]
+    assert (gallery.count, gallery.total) == (1, 3)
+    assert sift(browser, order="size") == ["group b", "group c", "group a"]
+    gallery.show([*groups, group("d", 9)])  # another cut is sifted as well
+    assert browser.groups()[0]["title"] == "group d"
+    assert sift(browser) == ["group a", "group b", "group c", "group d"]
+
+
+@pytest.mark.parametrize("asked", [{"root": 99}, {"root": "crop"}, {"order": 3}, {"least_mb": "x"}])
+def test_a_filter_that_is_not_understood_leaves_all(asked):
+    _, browser = open_gallery([group("a"), group("b")])
+    assert sift(browser, **asked) == ["group a", "group b"]
+
+
+def test_a_group_stays_in_sight_while_it_is_decided_on_though_only_unreviewed_are_shown():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    gallery.on_mark(lambda record: gallery.show([group("a"), group("b")]))
+    sift(browser, unreviewed=True)
+    key = browser.groups()[0]["members"][1]["key"]
+    browser.ask("decide", what="mark", group=0, key=key, mark="keep", request="1")
+    assert [row["title"] for row in browser.groups()] == ["group a", "group b"]
+    assert sift(browser, unreviewed=True) == ["group b"]  # asked again, it is gone
+
+
+def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made():
+    import numpy as np
+
+    from dedup_nb.sifting import Facets
+
+    class Faceted(Lazy):
+        @property
+        def facets(self):
+            starts, ones = np.arange(0, 3 * self.n, 3), np.ones(3 * self.n)
+            names = np.array([f"sha-g{k // 3}/{k % 3}.png" for k in range(3 * self.n)], object)
+            roots = np.where(np.arange(3 * self.n) // 3 % 2, "x", "y").astype(object)
+            return Facets(starts, ones > 0, ones, ones, ones, roots, roots, names)
+
+        def locate(self, group_id):
+            return int(group_id[1:])
+
+    decisions = Decisions(None)
+    decisions.mark("g7/1.png", "sha-g7/1.png", "keep")
+    groups = Faceted(100_000)
+    gallery, browser = open_gallery(groups, decisions=decisions)
+    browser.ask("look", focus=70_001, top=70_000)
+    browser.ask("choices")
+    groups.asked.clear()
+    gallery.receive({"kind": "sift", "root": 0, "unreviewed": True})
+    assert gallery.count == 49_999
+    assert len(groups.asked) < 20
+    browser.ask("count")
+    assert gallery.reviewed == 0
+    gallery.receive({"kind": "sift"})
+    browser.ask("count")
+    assert gallery.reviewed == 1
+
+
+def test_facts_of_two_images_are_compared_and_bounded():
+    told = {
+        "a/0.png": {"stamp": "1", ".txt": "<b>\nx"},
+        "a/1.png": {"stamp": "1", ".txt": "y" * 10**5},
+    }
+    _, browser = open_gallery([group("a")], facts=lambda path: told[path])
+    browser.groups()
+    [(answer, _)] = browser.ask("facts", a=0, b=1)
+    first, second = answer["rows"]
+    assert (second["name"], second["same"], second["a"]) == ("stamp", True, "1")
+    assert [sign for sign, _ in first["diff"]] == ["@", "-", "-", "+"]
+    assert max(len(line) for _, line in first["diff"]) < 9_000
+    assert browser.ask("facts", a=0, b=99) == []
+
+
+def test_facts_that_cannot_be_read_are_said_so():
+    _, browser = open_gallery([group("a")], facts=broken)
+    browser.groups()
+    [(answer, _)] = browser.ask("facts", a=0, b=1)
+    assert (answer["rows"], answer["said"]) == ([], "cannot read")
+
+
+def test_pairs_that_joined_are_named_and_pictured():
+    from dedup_nb.gallery import Changed
+
+    gallery, browser = open_gallery([group("a")], tells_changes=True)
+    pair = (("x/\udce9.png", "d1"), ("y.png", "d2"), 8.0)
+    gallery.show([group("a")], Changed(True, 5, [pair], "hamming_bits"))
+    (a, b, value, *names) = json_round(gallery.changed)["pairs"][0]
+    assert (gallery.changed["count"], value, names) == (5, "8 bits", ["\ufffd.png", "y.png"])
+    [(answer, _)] = browser.ask("thumbnails", keys=[a, b])
+    assert answer["keys"] == [a, b]
+
+
+def test_a_group_that_an_earlier_choice_has_moved_can_still_be_answered():
+    gallery, browser = open_gallery([group("a"), group("b")])
+    gallery.on_mark(lambda record: gallery.show([group("z"), group("a"), group("b")]))
+    key = browser.groups()[0]["members"][1]["key"]
+    browser.ask("decide", what="mark", group=0, key=key, mark="keep", request="1")
+    # typed before the answer came: it is about the group that was seen
+    browser.ask("decide", what="review", group=1, answer=True, version=0, request="2")
+    assert gallery.decisions.answers("reviewed") == [frozenset(f"sha-b/{k}.png" for k in range(3))]
+
+
+def test_the_browser_learns_which_of_its_moves_a_cut_has_taken_into_account():
+    gallery, browser = open_gallery([group(name) for name in "abc"])
+    browser.ask("look", focus=1, top=0, number=4)
+    gallery.show([group(name) for name in "abc"])
+    assert (gallery.seen, gallery.focus) == (4, 1)

@@ -28,7 +28,9 @@ ROOMS = {
     "czkawka": set(),
     "groups": set(),
     "decisions": {"tables"},
-    "gallery": {"decisions", "tables"},
+    "gallery": {"decisions", "sifting", "tables", "texts"},
+    "sifting": set(),
+    "texts": {"images"},
     "manifest": BASE,
     "report": {"images", "tables"},
     "parameters": set(),
@@ -41,6 +43,8 @@ JOINERS = {
     "checks",
     "claims",
     "flagging",
+    "merging",
+    "reviewing",
     "tuning",
     "moving",
     "tour",
@@ -84,7 +88,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window", "index", "verify"):
+    for module in ("groups", "time_window", "index", "sifting", "verify", "features"):
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 

@@ -55,6 +55,12 @@ def test_a_notebook_reads_like_a_page(name):
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in code)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_notebook_leaves_pictures_that_need_no_kernel(name):
+    _, code = sources(name)
+    assert any("report.Sheet(" in cell.source for cell in code)
+
+
 def test_headless_results_are_where_they_belong(world):
     _, _, run = world
     content = json.loads((run / "run.json").read_text())

@@ -30,6 +30,24 @@ def test_the_slider_starts_at_the_parameter_and_cuts_again(tuner):
     assert tuner.gallery.count == len(tuner.cut.groups)
 
 
+def test_pairs_that_joined_and_left_are_told_since_the_slider_rested(tuner, monkeypatch):
+    now = 1_000.0
+    monkeypatch.setattr(tuning.time, "monotonic", lambda: now)
+    values = sorted(tuner.candidates.pairs.hamming_bits.tolist())
+    now += 10
+    tuner.slider.value = 0
+    left = tuner.gallery.changed
+    assert (left["joined"], left["count"]) == (False, sum(0 < v <= 8 for v in values))
+    tuner.slider.value = 2  # in one go with the move before: still counted from 8
+    assert tuner.gallery.changed["count"] == sum(2 < v <= 8 for v in values)
+    now += 10
+    tuner.slider.value = 16
+    joined = tuner.gallery.changed
+    assert (joined["joined"], joined["count"]) == (True, sum(2 < v <= 16 for v in values))
+    shown = [int(pair[2].split()[0]) for pair in joined["pairs"]]
+    assert shown == sorted((v for v in values if 2 < v <= 16), reverse=True)[: tuning.PAIRS_SHOWN]
+
+
 def test_a_mark_changes_the_plan_at_once(tuner):
     before = tuner.cut.totals["images"]
     rows = tuner.run.catalogue.set_index("path")
@@ -63,6 +81,16 @@ def test_without_a_profile_it_says_where_to_write_it(tuner):
     tuner.run.values["profile"] = None
     tuner.buttons[1].click()
     assert "opened without a profile" in tuner.said.value
+
+
+def test_where_no_widget_can_load_a_sentence_is_shown(tuner, monkeypatch):
+    bundles = []
+    monkeypatch.setattr(tuning, "display", lambda bundle, raw: bundles.append(bundle))
+    tuner.show()
+    (bundle,) = bundles
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    for kind in ("text/plain", "text/html"):  # what is shown by who cannot show the widget
+        assert "the static sheet above shows the same groups" in bundle[kind]
 
 
 def test_nothing_is_shown_when_not_interactive(tuner):

@@ -181,7 +181,7 @@ def test_another_hash_is_computed_for_a_catalogue_that_is_there(tmp_path, librar
             {"max_distanse": 3},
             "max_distanse is no parameter of 10_phash; did you mean max_distance",
         ),
-        ({"keeper_order": ["sharpest"]}, "keeper_order has sharpest"),
+        ({"keeper_order": ["sharpest"]}, "sets keeper_order to sharpest"),
     ],
 )
 def test_wrong_parameters_stop_at_the_start_with_one_sentence(tmp_path, library, more, complaint):

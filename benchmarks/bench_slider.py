@@ -1,0 +1,117 @@
+"""How long the gallery takes from a move of the threshold slider to painted groups.
+
+JupyterLab in real Chromium on notebooks of 1,000, 20,000 and 100,000 images with ten pairs an
+image: a million pairs at the end. Each move is a key on the slider; the clock runs in the browser
+from that key to the frame in which the rows of the new cut are painted. Needs Chromium.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from browser import Lab
+
+SIZES = (1_000, 20_000, 100_000)
+PAIRS_AN_IMAGE = 10
+MOVES = 60
+REST_MS = 150  # between two moves
+
+NOTEBOOK = """
+import io, types
+import numpy as np
+import pandas as pd
+from PIL import Image
+from dedup_nb import groups, tuning, workbench
+from dedup_nb.decisions import Decisions
+
+n, m, rng = {n}, {pairs}, np.random.default_rng(1)
+paths = [f"mojo1/{{k // 500:04d}}/{{k:06d}}.png" for k in range(n)]
+images = pd.DataFrame(
+    dict(path=paths, root="mojo1", stage="", level=np.nan, series="", folder="mojo1", stem=paths)
+).assign(
+    sha256=[f"{{k:064d}}" for k in range(n)],
+    bytes=rng.integers(10**5, 10**6, n),
+    mtime_ns=10**18 + rng.integers(0, 10**15, n),
+    width=832, height=1216, protected=False, cropped=False, doubt="", companions=1,
+)
+first = rng.integers(0, n, m)
+ends = np.sort(np.stack([first, (first + rng.integers(1, 60, m)) % n]), axis=0)
+pairs = pd.DataFrame({{"i": ends[0], "j": ends[1]}}).drop_duplicates()
+pairs["hamming_bits"] = rng.integers(0, 65, len(pairs))
+candidates = groups.Candidates(images, pairs)
+
+
+def jpeg(seed):
+    grains = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(grains).resize((256, 256)).save(out, "JPEG")
+    return out.getvalue()
+
+
+thumbnails = [jpeg(seed) for seed in range(40)]
+run = types.SimpleNamespace(
+    values={{"max_distance": 30, "profile": None}},
+    notebook="bench",
+    catalogue=images,
+    live_decisions=Decisions(None),
+    thumbnail=lambda path: thumbnails[hash(path) % 40],
+    whole_picture=None,
+    facts_of=None,
+    views=lambda made, cut: workbench.Views(made, cut, images),
+)
+tuner = tuning.tune(run, candidates, "max_distance", low=0, high=64)
+"""
+
+# Press a key on the slider and tell the milliseconds until the new cut is painted.
+MOVE = """([step]) => new Promise((done) => {
+  const gallery = document.querySelector(".dnb-gallery");
+  const before = gallery.dataset.painted;
+  const handle = document.querySelector(".noUi-handle");
+  handle.focus();
+  const begun = performance.now();
+  const key = { key: step, bubbles: true, cancelable: true };
+  handle.dispatchEvent(new KeyboardEvent("keydown", key));
+  const tell = () => done(performance.now() - begun);
+  const look = () => requestAnimationFrame(gallery.dataset.painted === before ? look : tell);
+  requestAnimationFrame(look);
+})"""
+
+
+def measure(lab: Lab, n: int) -> list[float]:
+    """Return the milliseconds of `MOVES` moves in a notebook of `n` images."""
+    source = NOTEBOOK.format(n=n, pairs=n * PAIRS_AN_IMAGE)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, lab.folder / f"bench-{n}.ipynb")
+    lab.open(f"bench-{n}.ipynb")
+    lab.run_all(timeout_s=300)
+    lab.page.locator(".dnb-tile").first.wait_for()
+    took = []
+    for move in range(MOVES):
+        step = "ArrowRight" if move // 6 % 2 == 0 else "ArrowLeft"
+        took.append(lab.page.evaluate(MOVE, [step]))
+        lab.page.wait_for_timeout(REST_MS)
+    return took
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, Lab(folder, height=1000) as lab:
+        for n in SIZES:
+            took = measure(lab, n)
+            p50, p95 = statistics.median(took), statistics.quantiles(took, n=20)[-1]
+            groups = lab.page.locator(".dnb-sums b").first.inner_text()
+            print(
+                f"{n:>7,} images, {n * PAIRS_AN_IMAGE:>9,} pairs, {groups} groups: "
+                f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, first {took[0]:.0f} ms"
+            )
+
+
+if __name__ == "__main__":
+    main()
