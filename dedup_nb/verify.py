@@ -147,6 +147,7 @@ class _Difference:
     def __init__(self, a: _Canvas, b: _Canvas, mask: Mask) -> None:
         self.a, self.b, self.mask = a, b, mask
         self.tiles = _Tiles(mask)
+        self.alike = _alike(a, b, self.tiles)
         thin = np.zeros_like(mask)
         thin[1::3, 1::3] = True
         self.thin = np.flatnonzero(mask & thin)
@@ -176,15 +177,6 @@ class _Difference:
         doubt = np.maximum(a.clipped, b.clipped)  # clipping distorts colours
         self.chroma_left = off * np.sqrt(1 - 0.7 * doubt)
         self.chroma_slope = _slope(fitted)
-
-    @property
-    def alike(self) -> float:
-        """Correlation of tiles that half of all detail exceeds."""
-        x, y = self.a.detail, self.b.detail
-        of_x, of_y = self.tiles.means(x * x), self.tiles.means(y * y)
-        together = self.tiles.means(x * y)
-        correlation = together / np.sqrt((of_x + NO_DETAIL) * (of_y + NO_DETAIL))
-        return _quantile(correlation, np.sqrt(np.maximum(of_x, of_y)), 0.5)
 
     def judged(self) -> Framing:
         """Weigh every tile against the usual tile, and outline what stands out."""
@@ -246,6 +238,14 @@ class _Difference:
         return round(float(toned), 1), round(float(np.median(apart.ravel()[self.thin])), 1)
 
 
+def _alike(a: _Canvas, b: _Canvas, tiles: _Tiles) -> float:
+    """Return the correlation of tiles that half of all detail exceeds."""
+    x, y = a.detail, b.detail
+    of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) for plane in (x, y))
+    correlation = tiles.means(x * y) / np.sqrt((of_x + NO_DETAIL) * (of_y + NO_DETAIL))
+    return _quantile(correlation, np.sqrt(np.maximum(of_x, of_y)), 0.5)
+
+
 class _LumaFit:
     """The luma of one picture from that of another: tone, light fall-off and sharpness fitted."""
 
@@ -253,7 +253,8 @@ class _LumaFit:
         self.by, self.target = by, to.luma
         self.curve = _tone_curve(by.luma[mask], to.luma[mask])
         target = to.luma.ravel()[thin].astype(np.float64)
-        samples = _thinned(self._planes(), thin)
+        self.planes = self._planes()
+        samples = _thinned(self.planes, thin)
         self.weights = _fit(samples, target[:, None])[:, 0]
         off = np.abs(target - samples @ self.weights)
         self.left_over = float(np.median(off) / (target.std() + 8))
@@ -272,7 +273,7 @@ class _LumaFit:
 
     def whole(self) -> Floats:
         """Return the fitted luma of the whole canvas."""
-        return _weighed(self._planes(), self.weights)
+        return _weighed(self.planes, self.weights)
 
 
 def _thinned(planes: Sequence[Floats], thin: NDArray[np.int64]) -> Floats:
@@ -307,7 +308,7 @@ def _fit(x: Floats, y: Floats) -> Floats:
 
 def _tone_curve(by: Floats, to: Floats) -> tuple[Floats, Floats]:
     """Return the rising curve, as its corners, that brings `by` nearest to `to`."""
-    level = np.clip(by / 8, 0, 31).astype(np.int64)
+    level = np.clip(by / 8, 0, 31).astype(np.uint8)  # small numbers are sorted fast
     order = np.argsort(level, kind="stable")
     edges = np.searchsorted(level[order], np.arange(33))
     parts = [order[start:end] for start, end in itertools.pairwise(edges) if end - start >= 20]
@@ -501,6 +502,9 @@ def plainly_same(
     view = _View.over(a, b, matrix)
     if view is None:
         return None
+    canvases = [_Canvas(pixels) for pixels in view.pixels]
+    if _alike(canvases[0], canvases[1], _Tiles(view.mask)) < ALIKE:
+        return None  # most that are not plainly the same are told at once
     verdict = _verdict(view, Alignment(matrix, 0, False), (1.0, 1.0), "", sizes or own, own)
     plain = verdict.score >= PLAIN_SCORE and verdict.worst_tile <= PLAIN_TILE
     return verdict if plain else None

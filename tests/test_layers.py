@@ -99,7 +99,8 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 
 def test_numbers_know_no_files():
-    for module in ("groups", "time_window", "index", "sifting", "verify", "sets", "clusters"):
+    rooms = ("groups", "time_window", "index", "sifting", "verify", "features", "sets", "clusters")
+    for module in rooms:
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
 
