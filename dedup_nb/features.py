@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[Any]
 
-SIDE_PX = 512  # long side at which features are looked for
+SIDE_PX = 512  # long side of the picture that is kept
+FOUND_PX = 384  # long side at which features are looked for
 POINTS = 600
 CONTRAST, EDGE = 0.02, 12.0  # of SIFT: faint points are welcome, edges are not
 OFFSET_PX = 0.25  # OpenCV 5 puts its key points that far right of and below the true place
@@ -90,12 +91,17 @@ class Alignment:
 def extract(pixels: NDArray[np.uint8]) -> bytes:
     """Return the features of an RGB picture of at most `SIDE_PX`, with the picture, to be kept."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    smaller = min(FOUND_PX / max(width, height), 1.0)
+    size = (max(round(width * smaller), 1), max(round(height * smaller), 1))
+    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=CONTRAST, edgeThreshold=EDGE)
     found, descriptors = sift.detectAndCompute(grey, None)
     count = 0 if descriptors is None else min(len(found), POINTS)
     kept = b""
     if count:
         places = np.array([point.pt for point in found[:count]]) - OFFSET_PX
+        places = (places + 0.5) * (width / size[0], height / size[1]) - 0.5
         shares = descriptors[:count] / np.maximum(descriptors[:count].sum(1, keepdims=True), 1e-6)
         roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
         fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
@@ -175,7 +181,9 @@ def _matches(
     if len(a) < 2 or len(b) < 2:
         return nothing, nothing
     x, y = a.astype(np.float32), b.astype(np.float32)  # whole numbers: sums are exact in any order
-    apart = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * (x @ y.T)
+    apart = cv2.gemm(x, y, -2, None, 0, flags=cv2.GEMM_2_T)
+    apart += (x * x).sum(1)[:, None]
+    apart += (y * y).sum(1)
     rows, best = np.arange(len(a)), apart.argmin(1)
     mutual = apart.argmin(0)[best] == rows
     nearest = apart[rows, best]

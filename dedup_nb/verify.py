@@ -31,6 +31,7 @@ USUAL = 0.75  # the share of tiles that show no more than noise, even in an edit
 # What noise and re-encoding bring the worst tile to at most, in units of the usual tile:
 LUMA_LIMIT, CHROMA_LIMIT, DETAIL_LIMIT = 4.1, 2.55, 8.5
 LUMA_FLOOR, CHROMA_FLOOR, DETAIL_FLOOR = 1.5, 1.2, 0.02  # grey levels, grey levels, 1 - NCC
+LEAST_SAMPLES = 6  # of one range of grey for a corner of the tone curve
 FLAT_VARIANCE = 16.0  # tiles below it have no light and shade to correlate
 NO_DETAIL = 4.0  # variance of a tile's detail that noise alone brings
 CLIPPED = (4, 251)
@@ -153,7 +154,7 @@ class _Difference:
         self.thin = np.flatnonzero(mask & thin)
         if len(self.thin) < 200:
             self.thin = np.flatnonzero(mask)
-        fits = [_LumaFit(b, a, mask, self.thin), _LumaFit(a, b, mask, self.thin)]
+        fits = [_LumaFit(b, a, self.thin), _LumaFit(a, b, self.thin)]
         best = min(fits, key=lambda fit: fit.left_over)
         self.luma, self.fitted = best.target, best.whole()
         as_they_are = np.median(np.abs(a.luma - b.luma).ravel()[self.thin])
@@ -249,9 +250,9 @@ def _alike(a: _Canvas, b: _Canvas, tiles: _Tiles) -> float:
 class _LumaFit:
     """The luma of one picture from that of another: tone, light fall-off and sharpness fitted."""
 
-    def __init__(self, by: _Canvas, to: _Canvas, mask: Mask, thin: NDArray[np.int64]) -> None:
+    def __init__(self, by: _Canvas, to: _Canvas, thin: NDArray[np.int64]) -> None:
         self.by, self.target = by, to.luma
-        self.curve = _tone_curve(by.luma[mask], to.luma[mask])
+        self.curve = _tone_curve(by.luma.ravel()[thin], to.luma.ravel()[thin])
         target = to.luma.ravel()[thin].astype(np.float64)
         self.planes = self._planes()
         samples = _thinned(self.planes, thin)
@@ -308,13 +309,13 @@ def _fit(x: Floats, y: Floats) -> Floats:
 
 def _tone_curve(by: Floats, to: Floats) -> tuple[Floats, Floats]:
     """Return the rising curve, as its corners, that brings `by` nearest to `to`."""
-    level = np.clip(by / 8, 0, 31).astype(np.uint8)  # small numbers are sorted fast
-    order = np.argsort(level, kind="stable")
-    edges = np.searchsorted(level[order], np.arange(33))
-    parts = [order[start:end] for start, end in itertools.pairwise(edges) if end - start >= 20]
-    parts = parts or [order]
-    x = np.array([np.median(by[part]) for part in parts])
-    y = np.array([np.median(to[part]) for part in parts])
+    level = np.clip(by / 8, 0, 31).astype(np.uint8)
+    counts = np.bincount(level, minlength=32)
+    ends = np.cumsum(counts)
+    middles = (ends - counts // 2 - 1)[counts >= LEAST_SAMPLES]
+    if not len(middles):
+        level, middles = np.zeros_like(level), np.array([len(by) // 2])
+    x, y = (values[np.lexsort((values, level))][middles] for values in (by, to))
     return x, (np.maximum.accumulate(y) + np.minimum.accumulate(y[::-1])[::-1]) / 2
 
 
@@ -575,7 +576,7 @@ def _area(picture: NDArray[np.uint8]) -> float:
 
 def _inside(matrix: Floats, size: Size, picture: NDArray[np.uint8]) -> Mask:
     """Return where a canvas shows a picture, its very edge left out."""
-    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    x, y = np.arange(size[0]), np.arange(size[1])[:, None]
     u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
     v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
     edge = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
