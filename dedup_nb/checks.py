@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from dedup_nb.workbench import Run
 
 KIND = measures.Kind(
-    "sift 1", (images.FEATURES,), lambda rasters: [raster[images.FEATURES] for raster in rasters]
+    "sift 2", (images.FEATURES,), lambda rasters: [raster[images.FEATURES] for raster in rasters]
 )
-VERDICTS = "verdict 3"  # kind under which they lie in the store; another number is made anew
+VERDICTS = "verdict 4"  # kind under which they lie in the store; another number is made anew
 AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
 AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
 BATCH = 256

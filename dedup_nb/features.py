@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]
 
 SIDE_PX = 512  # long side of the picture that is kept
-FOUND_PX = 384  # long side at which features are looked for
+FOUND_PX = 320  # long side at which features are looked for
 POINTS = 600
 CONTRAST, EDGE = 0.02, 12.0  # of SIFT: faint points are welcome, edges are not
 OFFSET_PX = 0.25  # OpenCV 5 puts its key points that far right of and below the true place
@@ -180,7 +180,7 @@ def _matches(
     nothing = np.zeros(0, np.int64)
     if len(a) < 2 or len(b) < 2:
         return nothing, nothing
-    x, y = a.astype(np.float32), b.astype(np.float32)  # whole numbers: sums are exact in any order
+    x, y = a.astype(np.float32), b.astype(np.float32)
     apart = cv2.gemm(x, y, -2, None, 0, flags=cv2.GEMM_2_T)
     apart += (x * x).sum(1)[:, None]
     apart += (y * y).sum(1)

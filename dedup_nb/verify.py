@@ -7,7 +7,6 @@ picture tile by tile, so that a local edit shows however small its share of the 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -256,8 +255,9 @@ class _LumaFit:
         target = to.luma.ravel()[thin].astype(np.float64)
         self.planes = self._planes()
         samples = _thinned(self.planes, thin)
-        self.weights = _fit(samples, target[:, None])[:, 0]
-        off = np.abs(target - samples @ self.weights)
+        weights = _fit(samples, target[:, None])
+        self.weights = weights[:, 0]
+        off = np.abs(target - _times(samples, weights)[:, 0])
         self.left_over = float(np.median(off) / (target.std() + 8))
 
     def _planes(self) -> list[Floats]:
@@ -288,6 +288,12 @@ def _weighed(planes: Sequence[Floats], weights: Floats) -> Floats:
     return whole
 
 
+def _times(x: Floats, weights: Floats) -> Floats:
+    """Return their product by one thread: many would cost more than they bring."""
+    product: Floats = cv2.gemm(x, weights, 1, None, 0)
+    return product
+
+
 def _fit(x: Floats, y: Floats) -> Floats:
     """Return the weights that bring x nearest to y, whatever an edited part of the picture is.
 
@@ -301,7 +307,7 @@ def _fit(x: Floats, y: Floats) -> Floats:
         squares = cv2.mulTransposed(both[inside], aTa=True)
         steady = squares[:n, :n] + 1e-9 * len(x) * np.eye(n)  # where planes are alike
         weights = np.linalg.solve(steady, squares[:n, n:])
-        off = np.linalg.norm(y - x @ weights, axis=1)
+        off = np.linalg.norm(y - _times(x, weights), axis=1)
         inside = off <= max(float(np.quantile(off, 0.8)), 1e-3)
     found: Floats = weights / scale[:, None]
     return found
@@ -484,7 +490,9 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
             crop = "" if _is_bare_outside(b.pixels, a.pixels, way.matrix) else "a"
         else:
             crop = "" if _is_bare_outside(a.pixels, b.pixels, _inverse(way.matrix)) else "b"
-    return _verdict(view, way, inside, crop, sizes or (a.size, b.size), (a.size, b.size))
+    own = (a.size, b.size)
+    found = _Difference(_Canvas(view.pixels[0]), _Canvas(view.pixels[1]), view.mask)
+    return _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)
 
 
 def plainly_same(
@@ -506,9 +514,13 @@ def plainly_same(
     canvases = [_Canvas(pixels) for pixels in view.pixels]
     if _alike(canvases[0], canvases[1], _Tiles(view.mask)) < ALIKE:
         return None  # most that are not plainly the same are told at once
-    verdict = _verdict(view, Alignment(matrix, 0, False), (1.0, 1.0), "", sizes or own, own)
-    plain = verdict.score >= PLAIN_SCORE and verdict.worst_tile <= PLAIN_TILE
-    return verdict if plain else None
+    found = _Difference(canvases[0], canvases[1], view.mask)
+    framing = found.judged()
+    if framing.worst_tile > PLAIN_TILE:
+        return None
+    way = Alignment(matrix, 0, False)
+    verdict = _verdict(found, framing, view, way, (1.0, 1.0), "", sizes or own, own)
+    return verdict if verdict.score >= PLAIN_SCORE else None
 
 
 def _inverse(matrix: Floats) -> Floats:
@@ -599,6 +611,8 @@ def _warped(
 
 
 def _verdict(
+    found: _Difference,
+    framing: Framing,
     view: _View,
     way: Alignment,
     inside: tuple[float, float],
@@ -606,8 +620,6 @@ def _verdict(
     sizes: tuple[Size, Size],
     own: tuple[Size, Size],
 ) -> Verdict:
-    found = _Difference(_Canvas(view.pixels[0]), _Canvas(view.pixels[1]), view.mask)
-    framing = found.judged()
     moved, explained = _motion(found)
     score = (
         _ramp(framing.alike, *ALIKE_RAMP)

@@ -1,5 +1,8 @@
 """Proposed pairs are compared by their pixels before they may be staged."""
 
+import itertools
+
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,6 +85,34 @@ def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, 
     monkeypatch.setattr(verify, "same_picture", None)
     again, candidates = run_of(tmp_path, files, run_dir=str(tmp_path / "again"))
     assert rows_of(again, candidates) == first
+
+
+def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch):
+    whole = drawn(4, (480, 320))
+    files = {
+        "a.png": whole,
+        "cropped.png": whole.crop((40, 30, 450, 300)),
+        "edited.png": edited(whole, 0.06, "swapped"),
+        "mirrored.png": ImageOps.mirror(whole),
+        "small.jpg": jpeg(whole.resize((240, 160)), 60),
+        "turned.png": whole.rotate(3),
+        "unlike.png": drawn(5, (480, 320)),
+    }
+    found = []
+    for threads in (1, 8):
+        monkeypatch.setattr(checks.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(checks, "BATCH", 20 if threads > 1 else 3)
+        cv2.setNumThreads(threads)
+        values = {"cache_dir": str(tmp_path / f"cache {threads}")}
+        run, _ = run_of(tmp_path, files, run_dir=str(tmp_path / f"run {threads}"), **values)
+        pairs = set(itertools.combinations(sorted(run.checks.digests), 2))
+        with run.checks.without_limit():
+            run.checks._know(pairs)
+        assert run.checks.verdicts.keys() == pairs
+        found.append(run.checks.verdicts)
+    cv2.setNumThreads(1)
+    assert found[0] == found[1]
+    assert sum(verdict.same for verdict in found[0].values()) > 6
 
 
 def test_an_exact_copy_needs_no_look(tmp_path, monkeypatch):
