@@ -55,8 +55,10 @@ def _stamp(name: str) -> tuple[datetime | None, str]:
     found = STAMP.search(name)
     if not found:
         return None, "without seconds" if SHORT_STAMP.search(name) else "absent"
+    day, time = found.groups()
+    parts = (day[:4], day[4:6], day[6:], time[:2], time[2:4], time[4:])
     try:
-        return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S"), ""
+        return datetime(*map(int, parts)), ""  # type: ignore[arg-type]
     except ValueError:
         return None, "invalid"
 

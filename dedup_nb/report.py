@@ -96,10 +96,11 @@ def histogram(
     edge = mark + 0.5 if bins is None else mark
     axes.axvline(edge, color="#c04a00", linestyle="--")
     axes.annotate(
-        f" threshold {mark:g}, inclusive",
+        f" threshold {mark:g}, inclusive ",
         (edge, 0.97),
         xycoords=("data", "axes fraction"),
         va="top",
+        ha="left" if edge < (edges[0] + edges[-1]) / 2 else "right",
         color="#c04a00",
     )
     axes.set(xlabel=f"{what} ({unit})", ylabel=counted)

@@ -425,7 +425,8 @@ def _win(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
 def _next_steps(content: Mapping[str, Any], manifest: Path | None) -> list[str]:
     steps = []
     if content["profile"]:
-        steps.append(f"Tune and look in JupyterLab: dedup-nb lab {quote(content['profile'])}")
+        lab = f"dedup-nb lab {quote(content['profile'])}"
+        steps.append(f"Tune and look in JupyterLab; 80_review merges what the finders say: {lab}")
     if manifest:
         staged = f"dedup-nb stage {quote(str(manifest))}"
         steps.append(f"Move what was proposed to _review_dupes/: {staged}")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+QUOTED = re.compile(r'[,"\r\n]')  # a bare CR would end the row for most readers
 FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 
 csv.field_size_limit(2**31 - 1)  # a cell is never cut
@@ -41,7 +43,7 @@ def csv_cell(value: Any) -> str:
     if not isinstance(value, str):
         return str(value)
     text = guard(value)
-    if any(mark in text for mark in ',"\r\n'):  # a bare CR would end the row for most readers
+    if QUOTED.search(text):
         return '"' + text.replace('"', '""') + '"'
     return text
 

@@ -44,6 +44,7 @@ ROOMS = {
 JOINERS = {
     "runs",
     "shelf",
+    "views",
     "workbench",
     "bursts",
     "checks",
