@@ -30,7 +30,7 @@ USUAL = 0.75  # the share of tiles that show no more than noise, even in an edit
 # What noise and re-encoding bring the worst tile to at most, in units of the usual tile:
 LUMA_LIMIT, CHROMA_LIMIT, DETAIL_LIMIT = 4.1, 2.55, 8.5
 LUMA_FLOOR, CHROMA_FLOOR, DETAIL_FLOOR = 1.5, 1.2, 0.02  # grey levels, grey levels, 1 - NCC
-LEAST_SAMPLES = 6  # of one range of grey for a corner of the tone curve
+LEAST_SAMPLES = 5  # of one range of grey for a corner of the tone curve
 FLAT_VARIANCE = 16.0  # tiles below it have no light and shade to correlate
 NO_DETAIL = 4.0  # variance of a tile's detail that noise alone brings
 CLIPPED = (4, 251)
@@ -149,7 +149,7 @@ class _Difference:
         self.tiles = _Tiles(mask)
         self.alike = _alike(a, b, self.tiles)
         thin = np.zeros_like(mask)
-        thin[1::3, 1::3] = True
+        thin[2::4, 2::4] = True
         self.thin = np.flatnonzero(mask & thin)
         if len(self.thin) < 200:
             self.thin = np.flatnonzero(mask)
