@@ -53,7 +53,7 @@ def manifests(run: Run) -> list[Path]:
     """Return the manifests of this run folder, or else of its neighbours, the newest first.
 
     Those that a person chose come before those that a finder proposed: what `80_review` wrote, and
-    what was saved from a slider.
+    what was saved from a slider. Those that move nothing come last.
 
     One that moves everything into folders of clusters has to be named.
 
@@ -79,9 +79,11 @@ def _of_clusters(path: Path) -> bool:
     return bool(runs.summary(path.parent).get("staging") == "_clusters")
 
 
-def _chosen_and_new(path: Path) -> tuple[bool, int, str]:
+def _chosen_and_new(path: Path) -> tuple[bool, bool, int, str]:
+    with open(path, "rb") as file:
+        moves = len(file.readlines(2**16)) > 1  # a row below the header
     chosen = path.parent.name.startswith("saved-") or "80_review" in path.parts[-3:]
-    return chosen, path.stat().st_mtime_ns, str(path)
+    return moves, chosen, path.stat().st_mtime_ns, str(path)
 
 
 class PlanView:

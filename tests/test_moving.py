@@ -37,6 +37,8 @@ def test_a_plan_that_a_person_chose_comes_before_one_that_a_finder_proposed(run)
     plan = moving.open_plan(run, None)
     assert plan.path == chosen and plan.others == [proposed]
     assert str(proposed) in plan.describe()
+    chosen.write_text(proposed.read_text().splitlines(keepends=True)[0])  # moves nothing
+    assert moving.open_plan(run, None).path == proposed
 
 
 def test_a_plan_that_was_changed_after_it_was_shown_is_not_moved(run):
