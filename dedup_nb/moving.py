@@ -13,13 +13,13 @@ from typing import Any
 
 import ipywidgets
 import pandas as pd
-from IPython.display import display
 
 from dedup_nb import formats, measures, report, runs, staging, tables
 from dedup_nb.staging import telling
 from dedup_nb.staging.ledger import Intent, State, read_ledger
 from dedup_nb.staging.library import Library
 from dedup_nb.store import Facts, FileKey
+from dedup_nb.tuning import present
 from dedup_nb.workbench import Run, Ticker, WrongInput
 
 OTHERS_TOLD = 8
@@ -239,7 +239,8 @@ def apply(
         return result
     if interactive:
         confirm = Confirm(run, plan)
-        display(confirm.box)
+        stage = f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}"
+        present(confirm.box, f"no button can be shown here; to move the plan: {stage}")
         return confirm
     print("Nothing was moved: apply is false. To move it:")
     print(f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}")
@@ -333,7 +334,8 @@ def standing(run: Run) -> str:
 def offer_recovery(run: Run, *, interactive: bool) -> None:
     """Show a button that sends unfinished bundles home, if there are any; never by itself."""
     if interactive and staging.status(run.library).unfinished:
-        display(Recovery(run).box)
+        recover = f"dedup-nb recover --library {quote(str(run.library))}"
+        present(Recovery(run).box, f"no button can be shown here; to send them home: {recover}")
 
 
 class Recovery:
@@ -449,7 +451,8 @@ def approve(
         return None
     if interactive and batch.batch is not None:
         consent = Consent(run, batch)
-        display(consent.box)
+        approve = f"dedup-nb approve {batch.batch} --library {quote(str(run.library))}"
+        present(consent.box, f"no button can be shown here; to be asked: {approve}")
         return consent
     if batch.batch is not None:
         asked = staging.approval_token(run.library, batch.batch)
