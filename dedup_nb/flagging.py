@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 import ipywidgets
 import numpy as np
 import pandas as pd
-from IPython.display import display
 
 from dedup_nb import staging, tables
 from dedup_nb.staging import telling
 from dedup_nb.staging.refusals import StagingError
+from dedup_nb.tuning import present
 from dedup_nb.workbench import Run
 
 CROP = "crop"  # the folder whose pictures are flagged
@@ -78,7 +78,10 @@ class Flagger:
 
     def show(self) -> None:
         """Display folder, button and what was made."""
-        display(ipywidgets.VBox([ipywidgets.HBox([self.folder, self.button]), self.said]))
+        present(
+            ipywidgets.VBox([ipywidgets.HBox([self.folder, self.button]), self.said]),
+            "no button can be shown here; `dedup-nb flag FOLDER` makes the files",
+        )
 
 
 def crop_folders(run: Run) -> Sequence[str]:

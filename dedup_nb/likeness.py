@@ -13,9 +13,9 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import pandas as pd
-from IPython.display import display
 
 from dedup_nb import cells, clip, decoders, embeddings, images, index, report, tables, workbench
+from dedup_nb.tuning import present
 from dedup_nb.workbench import Run
 
 NOTEBOOK = "30_clip_faiss"
@@ -197,7 +197,10 @@ class Asker:
 
     def show(self) -> None:
         """Display the two ways to ask, and the answer below."""
-        display(ipywidgets.VBox([ipywidgets.HBox([self.path, self.upload]), self.shown]))
+        present(
+            ipywidgets.VBox([ipywidgets.HBox([self.path, self.upload]), self.shown]),
+            "no field can be shown here; `dedup-nb similar IMAGE` answers the same",
+        )
 
     def ask(self, path: str) -> None:
         """Answer for a path, relative to the library or to the current folder."""

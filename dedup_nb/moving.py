@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -12,16 +13,17 @@ from typing import Any
 
 import ipywidgets
 import pandas as pd
-from IPython.display import display
 
-from dedup_nb import report, runs, staging, tables
+from dedup_nb import formats, measures, report, runs, staging, tables
 from dedup_nb.staging import telling
 from dedup_nb.staging.ledger import Intent, State, read_ledger
 from dedup_nb.staging.library import Library
-from dedup_nb.store import Facts
+from dedup_nb.store import Facts, FileKey
+from dedup_nb.tuning import present
 from dedup_nb.workbench import Run, Ticker, WrongInput
 
 OTHERS_TOLD = 8
+DECODED_AGAIN = 300  # pictures, more than a sheet shows
 REFUSAL_COLUMNS = ["bundle", "code", "message", "todo"]
 
 
@@ -135,8 +137,7 @@ class PlanView:
         for bundle in self.plan.bundles.values():
             members = groups.setdefault(bundle.group or bundle.bundle, {})
             for row in bundle.rows:
-                facts = self._facts.get(row.sha256)
-                if facts is None:  # a companion
+                if not _is_picture(row.src, self._facts.get(row.sha256)):
                     continue
                 reason = f"{telling.count(len(bundle.rows), 'file')} of it; {bundle.reason}"
                 if row.keeper:
@@ -151,8 +152,8 @@ class PlanView:
     @cached_property
     def _facts(self) -> Mapping[str, Any]:
         rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
-        digests = {row.sha256 for row in rows} | {row.keeper_sha256 for row in rows}
-        return self.run.store.facts(digests)
+        pairs = [((r.keeper_sha256, r.keeper), (r.sha256, r.src)) for r in rows]
+        return known(self.run, dict(itertools.chain.from_iterable(pairs)))
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -163,6 +164,40 @@ class PlanView:
     def thumbnail(self, path: str) -> bytes | None:
         """Return the picture of an image of the plan, from the cache, or None."""
         return self.run.store.thumbnail(self.digests.get(path, ""))
+
+
+def known(run: Run, places: Mapping[str, str]) -> dict[str, Facts]:
+    """Return what is known of contents, by sha256.
+
+    The cache may be lost at any time: then the first pictures are decoded again.
+
+    Parameters
+    ----------
+    run : Run
+        The run at work.
+    places : mapping of str to str
+        sha256 -> where a file of this content lies now, relative to the library.
+    """
+    facts = run.store.facts(places)
+    lost = [p for sha256, p in places.items() if sha256 not in facts and _is_picture(p, None)]
+    keys = [key for place in lost[:DECODED_AGAIN] if (key := _key(run.library / place, place))]
+    if not keys:
+        return facts
+    measures.measure_files(run.library, keys, run.store, (), progress=Ticker("decoded"))
+    return run.store.facts(places)
+
+
+def _key(path: Path, place: str) -> FileKey | None:
+    try:
+        now = os.stat(path, follow_symlinks=False)
+    except OSError:  # gone since; staging itself will say so
+        return None
+    return FileKey(place, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+def _is_picture(path: str, facts: Facts | None) -> bool:
+    """Tell a picture from a companion: by its content, or by its name where that is not known."""
+    return facts is not None or formats.suffix(os.path.basename(path)) in formats.IMAGE_SUFFIXES
 
 
 def _member(
@@ -204,7 +239,8 @@ def apply(
         return result
     if interactive:
         confirm = Confirm(run, plan)
-        display(confirm.box)
+        stage = f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}"
+        present(confirm.box, f"no button can be shown here; to move the plan: {stage}")
         return confirm
     print("Nothing was moved: apply is false. To move it:")
     print(f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}")
@@ -298,7 +334,8 @@ def standing(run: Run) -> str:
 def offer_recovery(run: Run, *, interactive: bool) -> None:
     """Show a button that sends unfinished bundles home, if there are any; never by itself."""
     if interactive and staging.status(run.library).unfinished:
-        display(Recovery(run).box)
+        recover = f"dedup-nb recover --library {quote(str(run.library))}"
+        present(Recovery(run).box, f"no button can be shown here; to send them home: {recover}")
 
 
 class Recovery:
@@ -356,7 +393,8 @@ class BatchView:
         files = [file for intent in intents for file in intent.left]
         keepers = [keeper for intent in intents for keeper in intent.keepers]
         self.digests = {k.path: k.sha256 for k in keepers} | {f.src: f.sha256 for f in files}
-        self.facts = run.store.facts(self.digests.values())
+        places = [(k.sha256, k.path) for k in keepers] + [(f.sha256, f.dst) for f in files]
+        self.facts = known(run, dict(places))
         self.files, self.n_bytes = len(files), sum(file.size for file in files)
 
     def describe(self) -> str:
@@ -377,7 +415,8 @@ class BatchView:
                 kept = _member(self.run, facts, keeper.path, keeper.path, "keeper", "stays")
                 members.setdefault(keeper.path, kept)
             for file in intent.left:
-                if facts := self.facts.get(file.sha256):
+                facts = self.facts.get(file.sha256)
+                if _is_picture(file.src, facts):
                     reason = f"since {intent.time}; {intent.reason}"
                     staged = _member(self.run, facts, file.src, file.dst, "stage", reason)
                     members[file.src] = staged
@@ -412,7 +451,8 @@ def approve(
         return None
     if interactive and batch.batch is not None:
         consent = Consent(run, batch)
-        display(consent.box)
+        approve = f"dedup-nb approve {batch.batch} --library {quote(str(run.library))}"
+        present(consent.box, f"no button can be shown here; to be asked: {approve}")
         return consent
     if batch.batch is not None:
         asked = staging.approval_token(run.library, batch.batch)

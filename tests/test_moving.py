@@ -61,6 +61,23 @@ def test_what_stays_is_shown_beside_what_goes(run):
     ]  # fmt: skip
 
 
+def test_pictures_are_shown_although_the_cache_was_lost(run):
+    moving.move(run, moving.open_plan(run, None))
+    staging.restore(run.library)
+    shown = [
+        [(m["path"], m["width"]) for m in v["members"]] for v in moving.open_plan(run, None).views
+    ]
+    values = run.values | {"cache_dir": str(run.folder.parent / "another cache")}
+    again = workbench.start("90_stage", values)
+    plan = moving.open_plan(again, None)
+    assert [[(m["path"], m["width"]) for m in view["members"]] for view in plan.views] == shown
+    assert all(plan.thumbnail(member["path"]) for view in plan.views for member in view["members"])
+    moving.move(again, plan)
+    third = workbench.start("95_approve", values | {"cache_dir": str(run.folder.parent / "third")})
+    batch = moving.open_batch(third, None)
+    assert all(batch.thumbnail(m["path"]) for view in batch.views for m in view["members"])
+
+
 def test_looking_moves_nothing_and_refusals_say_what_to_do(run):
     (run.library / "mojo1/plain.png").write_bytes(b"changed since")
     before = tree(run.library)
