@@ -87,7 +87,7 @@ def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, 
     assert rows_of(again, candidates) == first
 
 
-def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch):
+def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, request):
     whole = drawn(4, (480, 320))
     files = {
         "a.png": whole,
@@ -102,6 +102,7 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch):
     for threads in (1, 8):
         monkeypatch.setattr(checks.os, "cpu_count", lambda threads=threads: threads)
         monkeypatch.setattr(checks, "BATCH", 20 if threads > 1 else 3)
+        request.addfinalizer(lambda: cv2.setNumThreads(1))
         cv2.setNumThreads(threads)
         values = {"cache_dir": str(tmp_path / f"cache {threads}")}
         run, _ = run_of(tmp_path, files, run_dir=str(tmp_path / f"run {threads}"), **values)
@@ -110,7 +111,6 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch):
             run.checks._know(pairs)
         assert run.checks.verdicts.keys() == pairs
         found.append(run.checks.verdicts)
-    cv2.setNumThreads(1)
     assert found[0] == found[1]
     assert sum(verdict.same for verdict in found[0].values()) > 6
 
