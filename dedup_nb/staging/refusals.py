@@ -11,7 +11,7 @@ from dedup_nb.tables import shown
 WRONG_INPUT, REFUSED, LOCKED = 2, 3, 4  # exit statuses
 
 # What a person can do about each refusal, by code.
-TODO = {
+WHAT_TO_DO = {
     "ambiguous_name": "rename one of the two, then make the report again",
     "bad_dst": "dst must be _review_dupes/, delete_review/ or _clusters/ and then src; "
     "make the report again",
@@ -79,7 +79,7 @@ class Refused(Exception):
 
     def of(self, bundle: str) -> Refusal:
         """Return it as the refusal of one bundle."""
-        return Refusal(self.code, bundle, self.message, TODO[self.code], self.path)
+        return Refusal(self.code, bundle, self.message, WHAT_TO_DO[self.code], self.path)
 
 
 def by_errno(error: OSError, path: str) -> Refused:
