@@ -1,14 +1,13 @@
 """Notebooks: the same ones in JupyterLab, headless and by papermill alone."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 import yaml
+from commands import dedup_nb
 from nbclient import NotebookClient
 from pictures import make_library, tree
 
@@ -31,11 +30,6 @@ def world(tmp_path_factory):
     done = dedup_nb("run", profile, "--only", "00_catalogue", "--only", "10_phash")
     assert done.returncode == 0, done.stderr
     return folder, profile, Path(done.stdout.splitlines()[-1])
-
-
-def dedup_nb(*arguments, **more):
-    command = [sys.executable, "-m", "dedup_nb", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, **more)
 
 
 def sources(name):

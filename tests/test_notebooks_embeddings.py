@@ -11,6 +11,7 @@ import papermill
 import pytest
 import tiny_clip
 import yaml
+from commands import dedup_nb
 from pictures import make_library, tree
 from test_workbench import start
 
@@ -44,11 +45,6 @@ def world(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert tree(folder / "lib") == before
     return folder, profile, Path(done.stdout.splitlines()[-1])
-
-
-def dedup_nb(*arguments):
-    command = [sys.executable, "-m", "dedup_nb", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_a_headless_run_leaves_its_results(world):

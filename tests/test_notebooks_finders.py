@@ -1,13 +1,12 @@
 """The notebooks of time windows and Czkawka's results, and what the catalogue adds; headless."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import papermill
 import pytest
 import yaml
+from commands import dedup_nb
 from pictures import make_library, photo, save, tree
 from test_workbench import start
 
@@ -36,11 +35,6 @@ def world(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert tree(library) == before
     return folder, profile, Path(done.stdout.splitlines()[-1])
-
-
-def dedup_nb(*arguments):
-    command = [sys.executable, "-m", "dedup_nb", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_a_headless_run_leaves_their_results(world):

@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import papermill
 import pytest
 import yaml
+from commands import dedup_nb
 from pictures import save, tree, write
 from setlibrary import drawn, make_sets
 from test_workbench import start
@@ -39,11 +38,6 @@ def world(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert tree(library) == before
     return folder, profile, Path(done.stdout.splitlines()[-1])
-
-
-def dedup_nb(*arguments):
-    command = [sys.executable, "-m", "dedup_nb", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 def rows_of(path):

@@ -1,24 +1,18 @@
 """`80_review`: a plan is looked at before it is written, and every decision can be revoked."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nbconvert
 import papermill
 import pytest
 import yaml
+from commands import dedup_nb
 from pictures import make_library, tree
 from test_workbench import candidates, start
 
 from dedup_nb import merging, parameters, reviewing, runs, tables
 
 PLAIN = ["mojo1/plain small.png", "mojo1/plain.png"]
-
-
-def dedup_nb(*arguments):
-    command = [sys.executable, "-m", "dedup_nb", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
