@@ -152,6 +152,8 @@ def press(lab, *keys):
 
 
 def titles(lab):
+    """Return the titles of the rows, once each has its group: till then it shows what was there."""
+    lab.page.wait_for_function("() => !document.querySelector('.dnb-row.dnb-waiting')")
     return lab.page.locator(".dnb-row .dnb-title").all_inner_texts()
 
 
