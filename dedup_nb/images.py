@@ -151,7 +151,11 @@ def sha256(data: bytes) -> str:
 
 
 def measure(
-    data: bytes, name: str, sizes: Sequence[Raster], max_pixels: float = MAX_PIXELS
+    data: bytes,
+    name: str,
+    sizes: Sequence[Raster],
+    max_pixels: float = MAX_PIXELS,
+    digest: str | None = None,
 ) -> Measured:
     """Decode one picture and return what reports need of it; a bad file never raises.
 
@@ -166,10 +170,11 @@ def measure(
         alone, with which neither contrast nor thumbnail are made.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
+    digest : str, optional
+        The sha256 of `data`, where it is known.
     """
     found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
-    measured = Measured("unreadable", size=len(data), format=found)
-    measured.sha256 = sha256(data)
+    measured = Measured("unreadable", sha256=digest or sha256(data), size=len(data), format=found)
     if found not in formats.DECODABLE:
         measured.error = _undecodable(found, data)
         return measured
