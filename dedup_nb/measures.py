@@ -103,11 +103,12 @@ class _Complete:
         self.store, self.kinds = store, kinds
         self.known: dict[str, bool] = dict.fromkeys(digests, False)
         self.facts = store.facts(digests)
-        have = [store.ids(kind.name, digests) for kind in kinds]
+        readable = [digest for digest, fact in self.facts.items() if fact.status == "ok"]
         for digest, fact in self.facts.items():
-            self.known[digest] = fact.status != "ok" or (
-                fact.exposure is not None and all(digest in part for part in have)
-            )
+            self.known[digest] = fact.status != "ok" or fact.exposure is not None
+        for kind in kinds:
+            have = store.ids(kind.name, readable)
+            self.known.update((digest, False) for digest in readable if digest not in have)
 
     def __contains__(self, digest: object) -> bool:
         key = str(digest)
