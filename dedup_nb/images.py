@@ -265,7 +265,9 @@ def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: 
         pixels = ImageOps.exif_transpose(pixels)
         if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
             whole = whole[::-1]
-    upright = _flattened(pixels).convert("RGB")
+    upright = _flattened(pixels)
+    if upright.mode != "RGB":  # where it is, `convert` would copy it
+        upright = upright.convert("RGB")
     if wanted.resize_mode == "shortest":
         upright, whole = _without_ends(upright, whole)
     measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
