@@ -6,6 +6,7 @@ reused for many files, with a memory limit. The parent gives each file a time li
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import socket
@@ -23,6 +24,8 @@ from dedup_nb import images
 SECONDS_PER_IMAGE = 60.0
 START_SECONDS = 120.0  # a worker may take to begin, on a busy machine
 MEMORY_BYTES = 6 * 2**30
+WORTH_SECONDS = 0.5  # of decoding that has to be left for each worker: to begin takes one a third
+PACE_FILES, PACE_SECONDS = 8, 0.25  # after so many, or so long, it is told how much is left
 
 # One thread each; and glibc keeps freed memory for the next picture, which saves a tenth.
 WORKER_ENVIRONMENT = {
@@ -58,7 +61,7 @@ def measure_all(
     known : callable
         Told the sha256 of a file's content; if it returns True the file is not decoded.
     workers : int, optional
-        Number of processes, one a core by default.
+        Number of processes at most, one a core by default; fewer where little is to be done.
     max_pixels, seconds : float
         Limits for one picture.
 
@@ -69,16 +72,27 @@ def measure_all(
     """
     count = min(len(paths), workers or os.cpu_count() or 1)
     job = (tuple(sizes), max_pixels)
-    pool = [_Worker() for _ in range(count)]
+    pool: list[_Worker] = []
     waiting = iter(enumerate(paths))
+    done, spent = 0, 0.0
     try:
-        busy = {worker for worker in pool if worker.start(next(waiting, None), job)}
-        while busy:
+        busy: set[_Worker] = set()
+        while True:
+            left = len(paths) - done - len(busy)  # nobody has them
+            known_pace = done >= PACE_FILES or spent >= PACE_SECONDS  # the first one is slow
+            worth = math.ceil(left * spent / done / WORTH_SECONDS) if known_pace else min(left, 1)
+            for _ in range(min(count, worth) - len(pool)):
+                pool.append(_Worker())
+                if pool[-1].start(next(waiting, None), job):
+                    busy.add(pool[-1])
+            if not busy:
+                return
             ready = set(wait([worker.link for worker in busy], timeout=0.5))
             for worker in [w for w in busy if w.link in ready or w.late(seconds)]:
                 result = worker.answer(known, worker.link in ready, seconds)
                 if result is None:  # it said what the file is and now decodes
                     continue
+                done, spent = done + 1, spent + time.monotonic() - worker.started
                 yield worker.position, result
                 if not worker.start(next(waiting, None), job):
                     busy.discard(worker)
