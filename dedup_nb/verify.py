@@ -7,8 +7,9 @@ picture tile by tile, so that a local edit shows however small its share of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import cv2
@@ -30,6 +31,7 @@ USUAL = 0.75  # the share of tiles that show no more than noise, even in an edit
 # What noise and re-encoding bring the worst tile to at most, in units of the usual tile:
 LUMA_LIMIT, CHROMA_LIMIT, DETAIL_LIMIT = 4.1, 2.55, 8.5
 LUMA_FLOOR, CHROMA_FLOOR, DETAIL_FLOOR = 1.5, 1.2, 0.02  # grey levels, grey levels, 1 - NCC
+FINE_TONE = 8  # steps of a grey level in which a tone curve is read
 LEAST_SAMPLES = 5  # of one range of grey for a corner of the tone curve
 FLAT_VARIANCE = 16.0  # tiles below it have no light and shade to correlate
 NO_DETAIL = 4.0  # variance of a tile's detail that noise alone brings
@@ -118,22 +120,40 @@ class _Canvas:
     """Luma, Cr and Cb around 0, a little blurred, and where a channel is clipped (0 to 1)."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        low, high = CLIPPED
-        red, green, blue = cv2.split(pixels)
-        most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-        self.clipped = _blurred(((most >= high) | (least <= low)).astype(np.float32), 0.8)
-        planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32)
-        self.luma, cr, cb = (_blurred(plane, 0.8) for plane in cv2.split(planes))
+        self.pixels = pixels
+        planes = _blurred(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32), 0.8)
+        self.luma, cr, cb = cv2.split(planes)
         self.chroma = [cr - 128, cb - 128]
+
+    @cached_property
+    def clipped(self) -> Floats:
+        low, high = CLIPPED
+        red, green, blue = cv2.split(self.pixels)
+        most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+        return _blurred(((most >= high) | (least <= low)).astype(np.float32), 0.8)
+
+    @cached_property
+    def softer(self) -> list[Floats]:
+        """Luma in three degrees of sharpness."""
+        return [self.luma, _blurred(self.luma, 1.2), _blurred(self.luma, 2.5)]
 
     @property
     def detail(self) -> Floats:
-        return self.luma - _blurred(self.luma, DETAIL_PX)
+        detail: Floats = self.luma - _coarse(self.luma, DETAIL_PX)
+        return detail
 
 
 def _blurred(plane: Floats, sigma: float) -> Floats:
     soft: Floats = cv2.GaussianBlur(plane, (0, 0), sigma)
     return soft
+
+
+def _coarse(plane: Floats, sigma: float) -> Floats:
+    """Return a plane blurred by many pixels, at a quarter of the size meanwhile."""
+    height, width = plane.shape
+    small = cv2.resize(plane, (-(-width // 4), -(-height // 4)), interpolation=cv2.INTER_AREA)
+    wide: Floats = cv2.resize(_blurred(small, sigma / 4), (width, height))
+    return wide
 
 
 class _Difference:
@@ -147,33 +167,46 @@ class _Difference:
     def __init__(self, a: _Canvas, b: _Canvas, mask: Mask) -> None:
         self.a, self.b, self.mask = a, b, mask
         self.tiles = _Tiles(mask)
-        self.alike = _alike(a, b, self.tiles)
+        self.alike, self.detailed = _alike(a, b, self.tiles)
         thin = np.zeros_like(mask)
         thin[2::4, 2::4] = True
         self.thin = np.flatnonzero(mask & thin)
         if len(self.thin) < 200:
             self.thin = np.flatnonzero(mask)
-        fits = [_LumaFit(b, a, self.thin), _LumaFit(a, b, self.thin)]
-        best = min(fits, key=lambda fit: fit.left_over)
-        self.luma, self.fitted = best.target, best.whole()
-        as_they_are = np.median(np.abs(a.luma - b.luma).ravel()[self.thin])
-        if as_they_are <= np.median(np.abs(self.luma - self.fitted).ravel()[self.thin]):
-            self.luma, self.fitted = a.luma, b.luma  # nothing was done to the picture as a whole
+        best = min(
+            (_LumaFit(b, a, self.thin), _LumaFit(a, b, self.thin)), key=lambda fit: fit.left_over
+        )
+        self.toned = self._usually(np.abs(self._thinned(a.luma) - self._thinned(b.luma)))
+        if self.toned <= best.off:  # nothing was done to the picture as a whole
+            self.luma, self.fitted = a.luma, b.luma
+        else:
+            self.luma, self.fitted = best.to.luma, best.whole()
         self.left = self.luma - self.fitted
         self.slope = _slope([self.fitted])
         self._fit_chroma()
 
+    def _thinned(self, plane: Floats) -> Floats:
+        thinned: Floats = plane.ravel()[self.thin]
+        return thinned
+
+    @staticmethod
+    def _usually(off: Floats) -> float:
+        return float(np.median(off))
+
     def _fit_chroma(self) -> None:
         a, b = self.a, self.b
-        spread = [sum(float(p.ravel()[self.thin].std()) for p in c.chroma) for c in (a, b)]
+        spread = [sum(float(self._thinned(p).std()) for p in c.chroma) for c in (a, b)]
         to, by = (a, b) if spread[0] <= spread[1] else (b, a)
-        planes = [*by.chroma, by.luma, to.luma, np.ones_like(by.luma)]
-        weights = _fit(_thinned(planes, self.thin), _thinned(to.chroma, self.thin))
-        fitted = [_weighed(planes, weights[:, k]) for k in range(2)]
-        off = np.hypot(to.chroma[0] - fitted[0], to.chroma[1] - fitted[1])
-        apart = np.hypot(to.chroma[0] - by.chroma[0], to.chroma[1] - by.chroma[1])
-        if np.median(apart.ravel()[self.thin]) <= np.median(off.ravel()[self.thin]):
-            off, fitted = apart, by.chroma  # no colours were changed as a whole
+        planes = [*by.chroma, by.luma, to.luma, np.ones_like(to.luma)]
+        x = _columns(map(self._thinned, planes))
+        target, plain = (_columns(map(self._thinned, c.chroma)) for c in (to, by))
+        weights = _fit(x, target)
+        self.tinted = self._usually(np.linalg.norm(target - plain, axis=1))
+        if self.tinted <= self._usually(np.linalg.norm(target - _times(x, weights), axis=1)):
+            fitted = by.chroma  # no colours were changed as a whole
+        else:
+            fitted = [_weighed(planes, w) for w in weights.T]
+        off = cv2.magnitude(to.chroma[0] - fitted[0], to.chroma[1] - fitted[1])
         doubt = np.maximum(a.clipped, b.clipped)  # clipping distorts colours
         self.chroma_left = off * np.sqrt(1 - 0.7 * doubt)
         self.chroma_slope = _slope(fitted)
@@ -182,6 +215,7 @@ class _Difference:
         """Weigh every tile against the usual tile, and outline what stands out."""
         luma_usual = self._usual(self.left, self.slope)
         chroma_usual = self._usual(self.chroma_left, self.chroma_slope)
+        self.step = float(np.quantile(self._rms(self.left) / (self._rms(self.slope) + 1), 0.9))
         off = np.maximum(1 - self._correlations(), 0)
         luma = self._rms(self.left) / (luma_usual * (self._rms(self.slope) + 1) + LUMA_FLOOR)
         chroma = self._rms(self.chroma_left) / (
@@ -191,25 +225,26 @@ class _Difference:
         beyond = np.maximum.reduce(
             [luma / LUMA_LIMIT, chroma / CHROMA_LIMIT, detail / DETAIL_LIMIT]
         )
-        outside = np.maximum(
-            np.abs(self.left) / (luma_usual * (self.slope + 1) + LUMA_FLOOR) / LUMA_LIMIT,
-            self.chroma_left
-            / (chroma_usual * (self.chroma_slope + 1) + CHROMA_FLOOR)
-            / CHROMA_LIMIT,
-        )
-        self.edited = (_blurred(outside.astype(np.float32), 2.0) > 0.5) & self.mask
-        self.edited &= self.tiles.spread(beyond > 1)
-        area, largest, where = _outlined(self.edited, self.mask)
         worst = float(beyond.max())
-        toned, tinted = self._changed()
+        self.edited = np.zeros_like(self.mask)
+        if worst > 1:
+            outside = np.maximum(
+                np.abs(self.left) / (luma_usual * (self.slope + 1) + LUMA_FLOOR) / LUMA_LIMIT,
+                self.chroma_left
+                / (chroma_usual * (self.chroma_slope + 1) + CHROMA_FLOOR)
+                / CHROMA_LIMIT,
+            )
+            self.edited = (_blurred(outside.astype(np.float32), 2.0) > 0.5) & self.mask
+            self.edited &= self.tiles.spread(beyond > 1)
+        area, largest, where = _outlined(self.edited, self.mask)
         return Framing(
             alike=round(self.alike, 4),
             worst_tile=round(worst, 4),
             edited_area=area,
             largest_edit=largest,
             where=where,
-            toned=toned,
-            tinted=tinted,
+            toned=round(self.toned, 1),
+            tinted=round(self.tinted, 1),
         )
 
     def _rms(self, plane: Floats) -> Floats:
@@ -231,60 +266,77 @@ class _Difference:
         correlations: Floats = both / np.sqrt(of_x * of_y)
         return correlations
 
-    def _changed(self) -> tuple[float, float]:
-        a, b = self.a, self.b
-        toned = np.median(np.abs(a.luma - b.luma).ravel()[self.thin])
-        apart = np.hypot(a.chroma[0] - b.chroma[0], a.chroma[1] - b.chroma[1])
-        return round(float(toned), 1), round(float(np.median(apart.ravel()[self.thin])), 1)
 
-
-def _alike(a: _Canvas, b: _Canvas, tiles: _Tiles) -> float:
-    """Return the correlation of tiles that half of all detail exceeds."""
+def _alike(a: _Canvas, b: _Canvas, tiles: _Tiles) -> tuple[float, float]:
+    """Return the correlation of tiles that half of all detail exceeds, and how many have any."""
     x, y = a.detail, b.detail
     of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) for plane in (x, y))
     correlation = tiles.means(x * y) / np.sqrt((of_x + NO_DETAIL) * (of_y + NO_DETAIL))
-    return _quantile(correlation, np.sqrt(np.maximum(of_x, of_y)), 0.5)
+    alike = _quantile(correlation, np.sqrt(np.maximum(of_x, of_y)), 0.5)
+    return alike, float(np.mean(np.minimum(of_x, of_y) > NO_DETAIL))
 
 
 class _LumaFit:
-    """The luma of one picture from that of another: tone, light fall-off and sharpness fitted."""
+    """The luma of one picture from that of another: tone, light fall-off and sharpness fitted.
+
+    Attributes
+    ----------
+    off : float
+        What it leaves at the median pixel, grey levels.
+    left_over : float
+        The same in units of what there was to tell.
+    """
 
     def __init__(self, by: _Canvas, to: _Canvas, thin: NDArray[np.int64]) -> None:
-        self.by, self.target = by, to.luma
-        self.curve = _tone_curve(by.luma.ravel()[thin], to.luma.ravel()[thin])
+        self.by, self.to = by, to
         target = to.luma.ravel()[thin].astype(np.float64)
-        self.planes = self._planes()
-        samples = _thinned(self.planes, thin)
-        weights = _fit(samples, target[:, None])
+        self.curve = _tone_curve(by.luma.ravel()[thin], to.luma.ravel()[thin])
+        tones = [np.interp(plane.ravel()[thin], *self.curve) for plane in by.softer]
+        v, u = (plane.ravel()[thin] for plane in _places(to.luma.shape))
+        terms = _columns(self._terms(tones, [c.ravel()[thin] for c in by.chroma], u, v))
+        weights = _fit(terms, target[:, None])
         self.weights = weights[:, 0]
-        off = np.abs(target - _times(samples, weights)[:, 0])
-        self.left_over = float(np.median(off) / (target.std() + 8))
+        self.off = float(np.median(np.abs(target - _times(terms, weights)[:, 0])))
+        self.left_over = self.off / (float(target.std()) + 8)
 
-    def _planes(self) -> list[Floats]:
-        tone = np.interp(self.by.luma, *self.curve).astype(np.float32)
-        height, width = tone.shape
-        v, u = np.meshgrid(
-            np.linspace(-1, 1, height, dtype=np.float32),
-            np.linspace(-1, 1, width, dtype=np.float32),
-            indexing="ij",
-        )
-        planes = [tone, _blurred(tone, 1.2), _blurred(tone, 2.5), np.ones_like(tone), u, v]
-        planes += [u * u, v * v, u * v, tone * u, tone * v, tone * (u * u + v * v)]
-        return [*planes, *self.by.chroma]
+    @staticmethod
+    def _terms(
+        tones: Sequence[Floats], chroma: Sequence[Floats], u: Floats, v: Floats
+    ) -> Iterator[Floats]:
+        tone = tones[0]
+        yield from tones
+        yield from (np.ones_like(tone), u, v, u * u, v * v, u * v)
+        yield from (tone * u, tone * v, tone * (u * u + v * v))
+        yield from chroma
 
     def whole(self) -> Floats:
         """Return the fitted luma of the whole canvas."""
-        return _weighed(self.planes, self.weights)
+        steps = np.arange(256 * FINE_TONE, dtype=np.float32) / FINE_TONE
+        curve = np.interp(steps, *self.curve).astype(np.float32)
+        tones = [
+            curve[(plane * FINE_TONE).clip(0, len(curve) - 1).astype(np.int32)]
+            for plane in self.by.softer
+        ]
+        v, u = _places(self.by.luma.shape)
+        return _weighed(self._terms(tones, self.by.chroma, u, v), self.weights)
 
 
-def _thinned(planes: Sequence[Floats], thin: NDArray[np.int64]) -> Floats:
-    return np.stack([plane.ravel()[thin] for plane in planes], axis=-1).astype(np.float64)
+@lru_cache(maxsize=8)
+def _places(shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Return how far down and how far across each pixel lies, -1 to 1."""
+    v, u = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
+    return np.repeat(v[:, None], shape[1], 1), np.repeat(u[None], shape[0], 0)
 
 
-def _weighed(planes: Sequence[Floats], weights: Floats) -> Floats:
-    whole = np.zeros_like(planes[0])
-    for plane, weight in zip(planes, weights, strict=True):
-        whole += np.float32(weight) * plane
+def _columns(columns: Iterable[Floats]) -> Floats:
+    return np.stack(list(columns), axis=-1).astype(np.float64)
+
+
+def _weighed(planes: Iterable[Floats], weights: Floats) -> Floats:
+    products = (np.float32(weight) * plane for plane, weight in zip(planes, weights, strict=True))
+    whole: Floats = next(products)
+    for product in products:
+        whole += product
     return whole
 
 
@@ -409,9 +461,17 @@ MOTION_RAMP = (2.2, 0.7)  # pixels that nine tenths of the detail moved at most
 INSIDE_RAMP = (0.6, 0.92)  # of the detail of the smaller picture that the other has
 WHOLE = 0.97  # of a picture's area: what lacks less is not cropped
 BARE = 0.15  # of the slopes in the picture: what has less around it is a border
-MOVED_RAMP = (0.7, 0.4)  # share of a local edit that motion explains
+MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
+STILL = 0.25  # pixels that are no motion
+SHADE_PX = 64  # long side at which light and shade is compared
+SHADE_BAND = 0.6, 3.0  # pixels of it: finer is noise, coarser is light and tone
+NO_SHADE = 0.07  # variance that noise alone brings there
+SHADED, LEAST_SHADED = 0.5, 0.1  # correlation of a tile that agrees, share of tiles that have to
+AGREEING_RAMP = (0.5, 0.75)  # share of tiles that agree: no score, full score
+SHADE_RAMP = (0.6, 0.85)  # of the correlation of light and shade, where there is no detail
+DETAILED = 0.4  # share of tiles from which on a picture has detail
 TURNED, TONED, TINTED, RESIZED = 0.7, 12.0, 6.0, 0.02  # degrees, grey levels, grey levels, share
-PLAIN_ASPECT, PLAIN_SCORE, PLAIN_TILE = 0.015, 0.95, 0.8
+PLAIN_ASPECT, PLAIN_SCORE, PLAIN_TILE = 0.12, 0.95, 0.8
 
 Size = tuple[int, int]
 
@@ -492,35 +552,34 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
             crop = "" if _is_bare_outside(a.pixels, b.pixels, _inverse(way.matrix)) else "b"
     own = (a.size, b.size)
     found = _Difference(_Canvas(view.pixels[0]), _Canvas(view.pixels[1]), view.mask)
-    return _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)
+    return _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)[0]
 
 
-def plainly_same(
+def plain_verdict(
     a: NDArray[np.uint8], b: NDArray[np.uint8], sizes: tuple[Size, Size] | None = None
 ) -> Verdict | None:
-    """Return a verdict on two small RGB pictures that are equal at first sight, else None.
+    """Return the verdict on two small RGB pictures if they plainly have one framing, else None.
 
-    They have the same framing, nothing stands out and nothing moved; no feature is needed.
+    They agree but for local edits, and nothing moved; no feature is needed.
     """
     own = ((a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
     matrix = np.array([[own[1][0] / own[0][0], 0, 0], [0, own[1][1] / own[0][1], 0]], np.float64)
     matrix[:, 2] = (np.diag(matrix[:, :2]) - 1) / 2  # pixels are counted from their middles
     aspects = [width / height for width, height in sizes or own]
-    if abs(aspects[0] / aspects[1] - 1) > PLAIN_ASPECT:
+    if abs(np.log(aspects[0] / aspects[1])) > PLAIN_ASPECT:
         return None
     view = _View.over(a, b, matrix)
     if view is None:
         return None
     canvases = [_Canvas(pixels) for pixels in view.pixels]
-    if _alike(canvases[0], canvases[1], _Tiles(view.mask)) < ALIKE:
-        return None  # most that are not plainly the same are told at once
+    if _alike(canvases[0], canvases[1], _Tiles(view.mask))[0] < ALIKE:
+        return None  # most that have another framing are told at once
     found = _Difference(canvases[0], canvases[1], view.mask)
     framing = found.judged()
-    if framing.worst_tile > PLAIN_TILE:
-        return None
     way = Alignment(matrix, 0, False)
-    verdict = _verdict(found, framing, view, way, (1.0, 1.0), "", sizes or own, own)
-    return verdict if verdict.score >= PLAIN_SCORE else None
+    verdict, moved = _verdict(found, framing, view, way, (1.0, 1.0), "", sizes or own, own)
+    plain = framing.worst_tile <= PLAIN_TILE and verdict.score >= PLAIN_SCORE
+    return verdict if plain or moved <= STILL else None
 
 
 def _inverse(matrix: Floats) -> Floats:
@@ -619,10 +678,17 @@ def _verdict(
     crop: str,
     sizes: tuple[Size, Size],
     own: tuple[Size, Size],
-) -> Verdict:
+) -> tuple[Verdict, float]:
+    """Return the verdict, and how many pixels of the canvas the detail moved."""
     moved, explained = _motion(found)
+    shade, agreeing = _shading(found)
+    agreeing *= max(view.shares)
+    alike = _ramp(framing.alike, *ALIKE_RAMP)
+    if found.detailed < DETAILED:  # a sky, fog, what is out of focus
+        alike = max(alike, _ramp(shade, *SHADE_RAMP))
     score = (
-        _ramp(framing.alike, *ALIKE_RAMP)
+        alike
+        * _ramp(agreeing, *AGREEING_RAMP)
         * _ramp(moved, *MOTION_RAMP)
         * _ramp(explained, *MOVED_RAMP)
         * _ramp(max(inside), *INSIDE_RAMP)
@@ -630,7 +696,7 @@ def _verdict(
     zooms = [real[0] / small[0] for real, small in zip(sizes, own, strict=True)]
     scale = way.scale * zooms[1] / zooms[0]
     kinds = _kinds(view, way, framing, crop, scale)
-    return Verdict(
+    verdict = Verdict(
         score=round(score, 4),
         kinds=kinds if score >= SAME else (),
         crop=crop,
@@ -642,6 +708,7 @@ def _verdict(
         scale=round(scale, 4),
         rotation=round(way.turn, 1),
     )
+    return verdict, moved
 
 
 def _kinds(
@@ -663,36 +730,89 @@ def _ramp(value: float, none: float, full: float) -> float:
     return float(np.clip((value - none) / (full - none), 0, 1))
 
 
+def _shading(found: _Difference) -> tuple[float, float]:
+    """Return how alike light and shade is, coarser than noise, and on how much of the picture.
+
+    A caption bar, a frame or a logo that two pictures share has all the detail that a sky has
+    not, and agrees fully: what is the same picture agrees nearly everywhere.
+
+    Returns
+    -------
+    alike : float
+        Correlation of the median tile, -1 to 1.
+    agreeing : float
+        Share of tiles that correlate, or are nothing but white or black in both.
+    """
+    height, width = found.mask.shape
+    step = max(max(height, width) / SHADE_PX, 1.0)
+    size = (max(round(width / step), 4), max(round(height / step), 4))
+    planes = [cv2.resize(c.luma, size, interpolation=cv2.INTER_AREA) for c in (found.a, found.b)]
+    mask = cv2.resize(found.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    tiles = _Tiles(mask if mask.any() else ~mask)
+    fine, coarse = SHADE_BAND
+    x, y = (_blurred(plane, fine) - _blurred(plane, coarse) for plane in planes)
+    of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) + NO_SHADE for plane in (x, y))
+    correlation = tiles.means(x * y) / np.sqrt(of_x * of_y)
+    low, high = CLIPPED
+    empty = [np.all([p >= high for p in planes], 0), np.all([p <= low for p in planes], 0)]
+    blank = np.max([tiles.means(plane.astype(np.float32)) for plane in empty], 0) > 0.95
+    shaded = correlation >= SHADED
+    if np.mean(shaded) < LEAST_SHADED:
+        return float(np.median(correlation)), 0.0
+    return float(np.median(correlation)), float(np.mean(shaded | blank))
+
+
 def _motion(found: _Difference) -> tuple[float, float]:
     """Return how far detail moved where both agree, and how much of an edit motion explains.
 
     The frames of a burst agree but for small motions everywhere, or but for what moved; a copy
-    does not move at all, and what was edited into it came from nowhere near.
+    does not move at all, and what was edited into it came from nowhere near. That a caption can
+    be undone by moving what is beside it over it says nothing: it must come about so, too.
 
     Returns
     -------
     moved : float
-        Pixels that nine tenths of the detail moved at most.
+        Pixels that nine tenths of the detail moved at most, or half of a faint picture.
     explained : float
-        Share of the difference in the edited part that moving pixels undoes, at most 1.
+        Share of the difference in the edited part that moving pixels brings about, and undoes.
     """
+    edited, faint = found.edited, found.detailed < DETAILED
+    if not edited.any() and not faint and found.step <= STILL:
+        return found.step, 0.0  # what is left is too little for anything to have moved
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    planes = [
+    x, y = (
         np.clip(plane * found.mask, 0, 255).astype(np.uint8) for plane in (found.luma, found.fitted)
-    ]
-    shift = flow.calc(planes[0], planes[1], None)
-    moved = np.linalg.norm(shift, axis=-1)
-    agreeing = (found.mask & ~found.edited).astype(np.uint8)
-    detail = found.slope * cv2.erode(agreeing, np.ones((9, 9), np.uint8))
-    far = _quantile(moved[detail > 2], detail[detail > 2], 0.9)
-    if not found.edited.any():
-        return far, 0.0
-    x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in found.mask.shape[::-1]))
-    undone = cv2.remap(found.fitted, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR)
-    before, after = (
-        float((off[found.edited] ** 2).sum()) for off in (found.left, found.luma - undone)
     )
-    return far, 1 - after / max(before, 1e-6)
+    shift = flow.calc(x, y, None)
+    if faint:
+        far = _drift(found, flow)
+    else:
+        agreeing = (found.mask & ~edited).astype(np.uint8)
+        detail = found.slope * cv2.erode(agreeing, np.ones((9, 9), np.uint8))
+        moved = np.linalg.norm(shift, axis=-1)
+        far = _quantile(moved[detail > 2], detail[detail > 2], 0.9)
+    if not edited.any():
+        return far, 0.0
+    left = [
+        _unexplained(found.luma, found.fitted, shift, edited),
+        _unexplained(found.fitted, found.luma, flow.calc(y, x, None), edited),
+    ]
+    return far, 1 - max(left) / max(float((found.left[edited] ** 2).sum()), 1e-6)
+
+
+def _drift(found: _Difference, flow: Any) -> float:
+    """Return how far half of a faint picture moved, in pixels: the clouds in a sky."""
+    x, y = (features.stretch(canvas.luma) for canvas in (found.a, found.b))
+    moved = np.linalg.norm(flow.calc(x, y, None), axis=-1)
+    mask = cv2.resize(found.mask.astype(np.uint8), x.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return float(np.median(moved[mask > 0]) * found.mask.shape[1] / x.shape[1])
+
+
+def _unexplained(to: Floats, by: Floats, shift: Floats, where: Mask) -> float:
+    """Return the squares that are left there of a plane once another is moved over it."""
+    x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in where.shape[::-1]))
+    moved = cv2.remap(by, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR)
+    return float(((to - moved)[where] ** 2).sum())
 
 
 def _is_bare_outside(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> bool:

@@ -15,7 +15,7 @@ ROOMS = {
     "names": set(),
     "bundles": {"formats"},
     "store": set(),
-    "images": {"features", "formats", "tables"},
+    "images": {"formats", "tables"},
     "decoders": {"images"},
     "measures": {"decoders", "images", "store"},
     "catalogue": BASE,
