@@ -32,6 +32,7 @@ USUAL = 0.75  # the share of tiles that show no more than noise, even in an edit
 LUMA_LIMIT, CHROMA_LIMIT, DETAIL_LIMIT = 4.1, 2.55, 8.5
 LUMA_FLOOR, CHROMA_FLOOR, DETAIL_FLOOR = 1.5, 1.2, 0.02  # grey levels, grey levels, 1 - NCC
 FINE_TONE = 8  # steps of a grey level in which a tone curve is read
+UNTOUCHED = 2.0  # grey levels that nine tenths of all pixels may differ without any fit
 LEAST_SAMPLES = 5  # of one range of grey for a corner of the tone curve
 FLAT_VARIANCE = 16.0  # tiles below it have no light and shade to correlate
 NO_DETAIL = 4.0  # variance of a tile's detail that noise alone brings
@@ -167,45 +168,45 @@ class _Difference:
     def __init__(self, a: _Canvas, b: _Canvas, mask: Mask) -> None:
         self.a, self.b, self.mask = a, b, mask
         self.tiles = _Tiles(mask)
-        self.alike, self.detailed = _alike(a, b, self.tiles)
+        self.alike, detailed = _alike(a, b, self.tiles)
+        self.faint = detailed < DETAILED and self.alike < ALIKE_RAMP[1]  # skies, fog, out of focus
         thin = np.zeros_like(mask)
         thin[2::4, 2::4] = True
         self.thin = np.flatnonzero(mask & thin)
         if len(self.thin) < 200:
             self.thin = np.flatnonzero(mask)
-        best = min(
-            (_LumaFit(b, a, self.thin), _LumaFit(a, b, self.thin)), key=lambda fit: fit.left_over
-        )
-        self.toned = self._usually(np.abs(self._thinned(a.luma) - self._thinned(b.luma)))
-        if self.toned <= best.off:  # nothing was done to the picture as a whole
-            self.luma, self.fitted = a.luma, b.luma
-        else:
-            self.luma, self.fitted = best.to.luma, best.whole()
+        self._fit_luma()
         self.left = self.luma - self.fitted
         self.slope = _slope([self.fitted])
         self._fit_chroma()
+
+    def _fit_luma(self) -> None:
+        a, b = self.a, self.b
+        apart = np.abs(self._thinned(a.luma) - self._thinned(b.luma))
+        self.luma, self.fitted, self.toned = a.luma, b.luma, float(np.median(apart))
+        if np.quantile(apart, 0.9) > UNTOUCHED:
+            fits = (_LumaFit(b, a, self.thin), _LumaFit(a, b, self.thin))
+            best = min(fits, key=lambda fit: fit.left_over)
+            if best.off < self.toned:  # something was done to the picture as a whole
+                self.luma, self.fitted = best.to.luma, best.whole()
 
     def _thinned(self, plane: Floats) -> Floats:
         thinned: Floats = plane.ravel()[self.thin]
         return thinned
 
-    @staticmethod
-    def _usually(off: Floats) -> float:
-        return float(np.median(off))
-
     def _fit_chroma(self) -> None:
         a, b = self.a, self.b
         spread = [sum(float(self._thinned(p).std()) for p in c.chroma) for c in (a, b)]
         to, by = (a, b) if spread[0] <= spread[1] else (b, a)
-        planes = [*by.chroma, by.luma, to.luma, np.ones_like(to.luma)]
-        x = _columns(map(self._thinned, planes))
         target, plain = (_columns(map(self._thinned, c.chroma)) for c in (to, by))
-        weights = _fit(x, target)
-        self.tinted = self._usually(np.linalg.norm(target - plain, axis=1))
-        if self.tinted <= self._usually(np.linalg.norm(target - _times(x, weights), axis=1)):
-            fitted = by.chroma  # no colours were changed as a whole
-        else:
-            fitted = [_weighed(planes, w) for w in weights.T]
+        apart = np.linalg.norm(target - plain, axis=1)
+        fitted, self.tinted = by.chroma, float(np.median(apart))
+        if np.quantile(apart, 0.9) > UNTOUCHED:
+            planes = [*by.chroma, by.luma, to.luma, np.ones_like(to.luma)]
+            x = _columns(map(self._thinned, planes))
+            weights = _fit(x, target)
+            if np.median(np.linalg.norm(target - _times(x, weights), axis=1)) < self.tinted:
+                fitted = [_weighed(planes, w) for w in weights.T]  # its colours were changed
         off = cv2.magnitude(to.chroma[0] - fitted[0], to.chroma[1] - fitted[1])
         doubt = np.maximum(a.clipped, b.clipped)  # clipping distorts colours
         self.chroma_left = off * np.sqrt(1 - 0.7 * doubt)
@@ -428,6 +429,14 @@ class _Tiles:
         sums = self._sums(plane if self.whole else plane * self.weight)
         return np.asarray(sums[self.chosen] / self.covered[self.chosen])
 
+    def central(self) -> Mask:
+        """Return which of these tiles lie in the middle of the canvas, half as wide and high."""
+        height, width = self.shape
+        across = np.abs(2 * self.lefts + self.width - width) <= width / 2
+        down = np.abs(2 * self.tops + self.height - height) <= height / 2
+        central: Mask = (down[:, None] & across)[self.chosen]
+        return central
+
     def spread(self, marked: Mask) -> Mask:
         """Return the pixels that lie in any of the marked tiles."""
         inside = np.zeros(self.shape, bool)
@@ -466,10 +475,12 @@ STILL = 0.25  # pixels that are no motion
 SHADE_PX = 64  # long side at which light and shade is compared
 SHADE_BAND = 0.6, 3.0  # pixels of it: finer is noise, coarser is light and tone
 NO_SHADE = 0.07  # variance that noise alone brings there
-SHADED, LEAST_SHADED = 0.5, 0.1  # correlation of a tile that agrees, share of tiles that have to
+SHADED = 0.5  # correlation from which on a tile agrees
+LEAST_CENTRAL = 0.3  # share of the tiles in the middle that agree, where the ground may be empty
+EMPTY, EVEN = 1.0, 4.0  # variance of an empty ground, grey levels by which it may differ
 AGREEING_RAMP = (0.5, 0.75)  # share of tiles that agree: no score, full score
 SHADE_RAMP = (0.6, 0.85)  # of the correlation of light and shade, where there is no detail
-DETAILED = 0.4  # share of tiles from which on a picture has detail
+DETAILED = 0.4  # share of tiles that have detail, below which a picture may be faint
 TURNED, TONED, TINTED, RESIZED = 0.7, 12.0, 6.0, 0.02  # degrees, grey levels, grey levels, share
 PLAIN_ASPECT, PLAIN_SCORE, PLAIN_TILE = 0.12, 0.95, 0.8
 
@@ -647,7 +658,8 @@ def _area(picture: NDArray[np.uint8]) -> float:
 
 def _inside(matrix: Floats, size: Size, picture: NDArray[np.uint8]) -> Mask:
     """Return where a canvas shows a picture, its very edge left out."""
-    x, y = np.arange(size[0]), np.arange(size[1])[:, None]
+    x, y = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)[:, None]
+    matrix = matrix.astype(np.float32)
     u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
     v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
     edge = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -660,6 +672,8 @@ def _warped(
     picture: NDArray[np.uint8], matrix: Floats, size: Size, step: float
 ) -> NDArray[np.uint8]:
     """Return a picture on the canvas; `step` is how many of its pixels one of the canvas spans."""
+    if size == picture.shape[1::-1] and np.allclose(matrix, np.eye(2, 3)):
+        return picture
     if step > 1.05:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * float(np.sqrt(step**2 - 1)))
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -684,7 +698,7 @@ def _verdict(
     shade, agreeing = _shading(found)
     agreeing *= max(view.shares)
     alike = _ramp(framing.alike, *ALIKE_RAMP)
-    if found.detailed < DETAILED:  # a sky, fog, what is out of focus
+    if found.faint:
         alike = max(alike, _ramp(shade, *SHADE_RAMP))
     score = (
         alike
@@ -734,32 +748,38 @@ def _shading(found: _Difference) -> tuple[float, float]:
     """Return how alike light and shade is, coarser than noise, and on how much of the picture.
 
     A caption bar, a frame or a logo that two pictures share has all the detail that a sky has
-    not, and agrees fully: what is the same picture agrees nearly everywhere.
+    not, and agrees fully: what is the same picture agrees nearly everywhere. Only what lies in
+    the middle may have an empty ground around it.
 
     Returns
     -------
     alike : float
         Correlation of the median tile, -1 to 1.
     agreeing : float
-        Share of tiles that correlate, or are nothing but white or black in both.
+        Share of tiles that correlate.
     """
     height, width = found.mask.shape
     step = max(max(height, width) / SHADE_PX, 1.0)
     size = (max(round(width / step), 4), max(round(height / step), 4))
-    planes = [cv2.resize(c.luma, size, interpolation=cv2.INTER_AREA) for c in (found.a, found.b)]
-    mask = cv2.resize(found.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+
+    def small(plane: Floats) -> Floats:
+        reduced: Floats = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        return reduced
+
+    mask = small(found.mask.astype(np.float32)) > 0.5
     tiles = _Tiles(mask if mask.any() else ~mask)
+    planes = [small(canvas.luma) for canvas in (found.a, found.b)]
     fine, coarse = SHADE_BAND
     x, y = (_blurred(plane, fine) - _blurred(plane, coarse) for plane in planes)
     of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) + NO_SHADE for plane in (x, y))
     correlation = tiles.means(x * y) / np.sqrt(of_x * of_y)
-    low, high = CLIPPED
-    empty = [np.all([p >= high for p in planes], 0), np.all([p <= low for p in planes], 0)]
-    blank = np.max([tiles.means(plane.astype(np.float32)) for plane in empty], 0) > 0.95
-    shaded = correlation >= SHADED
-    if np.mean(shaded) < LEAST_SHADED:
-        return float(np.median(correlation)), 0.0
-    return float(np.median(correlation)), float(np.mean(shaded | blank))
+    agreeing, alike = correlation >= SHADED, float(np.median(correlation))
+    if np.mean(agreeing) < 1 and np.mean(agreeing[tiles.central()]) >= LEAST_CENTRAL:
+        apart = [planes[0] - planes[1]]
+        apart += [small(p - q) for p, q in zip(found.a.chroma, found.b.chroma, strict=True)]
+        even = np.max([np.abs(tiles.means(plane)) for plane in apart], axis=0) <= EVEN
+        agreeing = agreeing[~even | (np.maximum(of_x, of_y) > EMPTY) | agreeing]
+    return alike, float(np.mean(agreeing))
 
 
 def _motion(found: _Difference) -> tuple[float, float]:
@@ -776,20 +796,20 @@ def _motion(found: _Difference) -> tuple[float, float]:
     explained : float
         Share of the difference in the edited part that moving pixels brings about, and undoes.
     """
-    edited, faint = found.edited, found.detailed < DETAILED
-    if not edited.any() and not faint and found.step <= STILL:
+    edited = found.edited
+    if not edited.any() and not found.faint and found.step <= STILL:
         return found.step, 0.0  # what is left is too little for anything to have moved
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     x, y = (
         np.clip(plane * found.mask, 0, 255).astype(np.uint8) for plane in (found.luma, found.fitted)
     )
     shift = flow.calc(x, y, None)
-    if faint:
+    if found.faint:
         far = _drift(found, flow)
     else:
         agreeing = (found.mask & ~edited).astype(np.uint8)
         detail = found.slope * cv2.erode(agreeing, np.ones((9, 9), np.uint8))
-        moved = np.linalg.norm(shift, axis=-1)
+        detail, moved = detail[::2, ::2], np.linalg.norm(shift[::2, ::2], axis=-1)
         far = _quantile(moved[detail > 2], detail[detail > 2], 0.9)
     if not edited.any():
         return far, 0.0
