@@ -109,9 +109,14 @@ def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
 
 
 def stretched(picture: Features) -> Features:
-    """Return a faint picture with the features of its light and shade, stretched to be seen."""
+    """Return a faint picture with those features, too, that its light and shade has once seen."""
     grey = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)
-    return Features(picture.pixels, *_found(stretch(grey.astype(np.float32)), grey))
+    places, descriptors = _found(stretch(grey.astype(np.float32)), grey)
+    return Features(
+        picture.pixels,
+        np.concatenate([picture.places, places]),
+        np.concatenate([picture.descriptors, descriptors]),
+    )
 
 
 def stretch(grey: Floats) -> NDArray[np.uint8]:
@@ -149,13 +154,8 @@ def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, 
 
 def align(a: Features, b: Features) -> Alignment | None:
     """Return how `a` lies over `b`, or None where too few features agree on any way."""
-    found = _laid(a, b)
-    if found is None and min(len(a.places), len(b.places)) < FEW_POINTS:
-        found = _laid(stretched(a), stretched(b))
-    return found
-
-
-def _laid(a: Features, b: Features) -> Alignment | None:
+    if min(len(a.places), len(b.places)) < FEW_POINTS:
+        a, b = stretched(a), stretched(b)
     plain = _aligned(a, b, b.descriptors, mirrored=False)
     if plain and plain.points >= SURE_POINTS:
         return plain
