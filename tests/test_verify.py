@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from dedup_nb import features, verify
+from dedup_nb import features, framing, verify
 
 
 def drawn(seed, size=(300, 200)):
@@ -57,8 +57,8 @@ def edited(picture, share, what):
     return copy
 
 
-def framing(a, b):
-    return verify.same_framing(np.asarray(a), np.asarray(b))
+def compared(a, b):
+    return framing.same_framing(np.asarray(a), np.asarray(b))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def framing(a, b):
 )
 def test_two_renders_of_one_picture_have_no_tile_that_stands_out(alter):
     for seed in (1, 2):
-        found = framing(drawn(seed), alter(drawn(seed)))
+        found = compared(drawn(seed), alter(drawn(seed)))
         assert found.same and found.edited_area == 0, found
 
 
@@ -85,7 +85,7 @@ def test_two_renders_of_one_picture_have_no_tile_that_stands_out(alter):
 @pytest.mark.parametrize("what", ["swapped", "blurred"])
 def test_a_local_edit_stands_out_and_is_outlined(share, what):
     for seed in (1, 2, 3):
-        found = framing(drawn(seed), jpeg(edited(drawn(seed), share, what), 90))
+        found = compared(drawn(seed), jpeg(edited(drawn(seed), share, what), 90))
         assert found.worst_tile > 1 and not found.same
         assert 0.5 * share < found.largest_edit <= found.edited_area < 2 * share + 0.01
         left, top, right, bottom = found.where
@@ -93,22 +93,22 @@ def test_a_local_edit_stands_out_and_is_outlined(share, what):
 
 
 def test_two_pictures_are_not_alike():
-    assert framing(drawn(1), drawn(2)).alike < 0.2
+    assert compared(drawn(1), drawn(2)).alike < 0.2
 
 
 def test_the_order_of_two_renders_does_not_matter():
     a, b = drawn(1), edited(drawn(1), 0.05, "swapped").resize((180, 120))
-    assert framing(a, b) == framing(b, a)
+    assert compared(a, b) == compared(b, a)
 
 
 def test_pictures_without_detail_cannot_be_told_to_be_the_same():
     flat = Image.new("RGB", (90, 60), (200, 120, 40))
-    assert not framing(flat, flat).same
+    assert not compared(flat, flat).same
 
 
 def test_what_is_no_rgb_picture_is_refused():
     with pytest.raises(ValueError, match=r"not an RGB picture of 8 bits: uint8 \(4, 4\)"):
-        verify.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
+        framing.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
 
 
 def features_of(picture):
