@@ -209,14 +209,14 @@ class Difference:
 
     def judged(self) -> Framing:
         """Weigh every tile against the usual tile, and outline what stands out."""
-        luma_usual = self._usual(self.left, self.slope)
-        chroma_usual = self._usual(self.chroma_left, self.chroma_slope)
-        self.step = float(np.quantile(self._rms(self.left) / (self._rms(self.slope) + 1), 0.9))
+        left, steep = self._rms(self.left), self._rms(self.slope) + 1
+        luma_usual = _usual(left / steep)
+        self.step = float(np.quantile(left / steep, 0.9))
+        luma = left / (luma_usual * steep + LUMA_FLOOR)
+        left, steep = self._rms(self.chroma_left), self._rms(self.chroma_slope) + 1
+        chroma_usual = _usual(left / steep)
+        chroma = left / (chroma_usual * steep + CHROMA_FLOOR)
         off = np.maximum(1 - self._correlations(), 0)
-        luma = self._rms(self.left) / (luma_usual * (self._rms(self.slope) + 1) + LUMA_FLOOR)
-        chroma = self._rms(self.chroma_left) / (
-            chroma_usual * (self._rms(self.chroma_slope) + 1) + CHROMA_FLOOR
-        )
         detail = off / (np.quantile(off, USUAL) + DETAIL_FLOOR)
         beyond = np.maximum.reduce(
             [luma / LUMA_LIMIT, chroma / CHROMA_LIMIT, detail / DETAIL_LIMIT]
@@ -246,12 +246,6 @@ class Difference:
     def _rms(self, plane: Floats) -> Floats:
         return np.sqrt(np.maximum(self.tiles.means(plane * plane), 0))
 
-    def _usual(self, left: Floats, slope: Floats) -> float:
-        """Return what noise, sharpening and a shift leave in most tiles, for a step of slope."""
-        steps = self._rms(left) / (self._rms(slope) + 1)
-        # a large edit may reach more tiles than a quarter, but hardly half of them
-        return float(min(np.quantile(steps, USUAL), MOST_USUAL * np.median(steps) + STEADY))
-
     def _correlations(self) -> Floats:
         """Return the correlation of each tile; two tiles without light and shade agree fully."""
         means, x, y = self.tiles.means, self.luma, self.fitted
@@ -261,6 +255,12 @@ class Difference:
         both = means(x * y) - mean_x * mean_y + FLAT_VARIANCE
         correlations: Floats = both / np.sqrt(of_x * of_y)
         return correlations
+
+
+def _usual(steps: Floats) -> float:
+    """Return what noise, sharpening and a shift leave in most tiles, for a step of slope."""
+    # a large edit may reach more tiles than a quarter, but hardly half of them
+    return float(min(np.quantile(steps, USUAL), MOST_USUAL * np.median(steps) + STEADY))
 
 
 def alike(a: Canvas, b: Canvas, tiles: Tiles) -> tuple[float, float]:
