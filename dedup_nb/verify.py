@@ -191,8 +191,10 @@ class _View:
         step = max(1.0, float(extent.max()) / framing.CANVAS_PX)
         size = (max(round(extent[0] / step), 16), max(round(extent[1] / step), 16))
         steps = extent / size
+        if step == 1:  # whole pixels of the coarser picture stay as they are
+            low, steps = np.round(low + 0.5) - 0.5, np.ones(2)
         to_a = np.array([[steps[0], 0, 0], [0, steps[1], 0]], np.float64)
-        to_a[:, 2] = low + (steps - 1) / 2
+        to_a[:, 2] = low + steps / 2
         to_b = np.column_stack([matrix[:, :2] @ to_a[:, :2], matrix @ [*to_a[:, 2], 1]])
         mask = _inside(to_a, size, a) & _inside(to_b, size, b)
         if np.count_nonzero(mask) < LEAST_OVERLAP_PX:
@@ -232,8 +234,8 @@ def _warped(
     if size == picture.shape[1::-1] and np.allclose(matrix, np.eye(2, 3)):
         return picture
     if step > 1.05:
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * float(np.sqrt(step**2 - 1)))
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.35 * float(np.sqrt(step**2 - 1)))
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     warped: NDArray[np.uint8] = cv2.warpAffine(
         picture, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE
     )
