@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from dedup_nb import catalogue, clip, embeddings, images, measures, store, vectors
+from dedup_nb import catalogue, clip, decoders, embeddings, measures, store, vectors
 
 ROUNDS = 2
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -86,9 +86,9 @@ def main(name="ViT-B-32", batches=16, folder=None):
         good = list({digest: (key, digest) for key, digest in good}.values())
         files, digests = zip(*(good * (1 + n // len(good)))[:n], strict=True)
         n = len(set(digests))
-        shown = [images.measure((library / f.path).read_bytes(), f.path, [model.input])
-                 for f in dict.fromkeys(files)]  # fmt: skip
-        rasters = [one.rasters[model.input] for one in shown]
+        paths = [os.fsencode(library / f.path) for f in dict.fromkeys(files)]
+        read = dict(decoders.measure_all(paths, [model.input], max_pixels=float("inf")))
+        rasters = [read[k].rasters[model.input] for k in range(len(paths))]
         clip.Model = lambda weights: model  # loaded once, not in each round
 
         def alone():

@@ -369,7 +369,7 @@ class Model:
     def _forward(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         torch = self.torch
         with torch.inference_mode():
-            shown = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
+            shown = torch.from_numpy(np.array(pictures, order="C")).to(self.device)
             shown = shown.permute(0, 3, 1, 2).contiguous().float().div_(255)
             shown = shown.sub_(self.mean).div_(self.std)
             vectors = self.net.encode_image(shown.half() if self.half else shown).float()
@@ -401,8 +401,8 @@ def _device(name: str) -> Any:
     if torch.backends.mps.is_available():
         there.insert(0, "mps")
     if torch.cuda.is_available():
-        there.insert(0, "cuda")
-    if name != "auto" and name.partition(":")[0] not in there:
+        there[:0] = ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+    if name != "auto" and name not in there:
         raise ValueError(f"device {name} is not there; here is {' and '.join(there)}")
     return torch.device(there[0] if name == "auto" else name)
 

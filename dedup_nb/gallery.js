@@ -1330,7 +1330,7 @@ class View {
     for (const [index, row] of this.rows) {
       if (index < first || index >= stop) row.el.remove(), this.rows.delete(index);
     }
-    for (let index = first; index < stop; index++) {
+    for (let index = stop - 1; index >= first; index--) { // each before the one below it
       const row = this.rows.get(index) ?? this.addRow(index);
       row.el.style.transform = `translateY(${index * this.rowHeight + shift}px)`;
       row.el.style.height = `${this.rowHeight}px`;

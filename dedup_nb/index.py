@@ -10,8 +10,10 @@ exact cosine all the same.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import faiss
@@ -25,6 +27,7 @@ Vectors = NDArray[np.float32]
 MAX_PAIRS = 20_000_000
 DECIMALS = 4  # of a cosine
 STEPS = 10**DECIMALS
+ROUNDING = 1e-6  # a float32 product may differ by in a block of another shape
 MARGIN = 1e-4  # of float32 products, and half a step of rounding
 BLOCK_VALUES = 8_000_000  # of a matrix product at once
 PROJECTED = 48  # principal components that bound a cosine
@@ -34,12 +37,12 @@ SAMPLE = 256
 
 APPROXIMATE_N = 300_000  # vectors from which on pairs are looked for in cells
 CELLS_EACH = 4  # cells for each unit of the square root of n
-TRAINED_ON = 48  # vectors a cell
+TRAINED_ON, TRAINED_FOR = 32, 6  # vectors a cell, rounds
 GROWN = 4  # times as many vectors as cells were learnt from, and they are learnt again
 RECALL = 0.99  # wished for
 MOST_PROBED = 4  # a search looks at most into one of so many cells
 NEIGHBOURS_PROBED = 16  # times as many cells for neighbours, which lie farther than pairs
-QUERIES = 4096  # in one search
+QUERIES = 16_384  # in one search
 
 
 def near_pairs(
@@ -236,7 +239,7 @@ class Cells:
         n, d = vectors.shape
         count = max(1, int(CELLS_EACH * np.sqrt(n)))
         lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, count, faiss.METRIC_INNER_PRODUCT)
-        lists.cp.seed, lists.cp.niter = 0, 10
+        lists.cp.seed, lists.cp.niter = 0, TRAINED_FOR
         lists.cp.min_points_per_centroid = 1
         lists.train(np.ascontiguousarray(vectors[:: max(1, n // (TRAINED_ON * count))]))
         return cls(lists)
@@ -244,13 +247,15 @@ class Cells:
     @property
     def ids(self) -> NDArray[np.int64]:
         """The numbers of the vectors in the cells."""
+        return np.concatenate([self._ids(cell) for cell in range(self.lists.nlist)])
+
+    def _ids(self, cell: int) -> NDArray[np.int64]:
         inverted = self.lists.invlists
-        parts = [
-            faiss.rev_swig_ptr(inverted.get_ids(cell), inverted.list_size(cell)).copy()
-            for cell in range(self.lists.nlist)
-            if inverted.list_size(cell)
-        ]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        size = inverted.list_size(cell)
+        if not size:
+            return np.zeros(0, np.int64)
+        ids: NDArray[np.int64] = faiss.rev_swig_ptr(inverted.get_ids(cell), size).copy()
+        return ids
 
     def suits(self, n: int) -> bool:
         """Tell whether so many vectors are not far more than these cells were learnt for."""
@@ -269,6 +274,7 @@ class Cells:
         self._places = np.argsort(ids, kind="stable")
         self._known, starts = np.unique(ids[self._places], return_index=True)
         self._starts = np.append(starts, len(ids))
+        self.__dict__.pop("_inside", None)
 
     def tune(self, embeddings: Vectors, floor: float) -> float:
         """Look into more cells until `RECALL` of a sample's pairs is found; return the recall."""
@@ -276,9 +282,10 @@ class Cells:
         some = _sample(len(turned))
         i, j = np.nonzero(_cosines_to_all(turned, some) >= floor)
         true = some[i] * len(turned) + j
+        search = _search(turned, floor)
         self.lists.nprobe = 4
         while True:
-            i, j = self._hits(turned, some, floor - MARGIN)
+            i, j = self._near(turned, search, some, floor - MARGIN)
             found = np.isin(true, i * len(turned) + j)
             self.recall = float(found.mean()) if len(true) else 1.0
             if self.recall >= RECALL or self.lists.nprobe * MOST_PROBED >= self.lists.nlist:
@@ -289,23 +296,43 @@ class Cells:
         self, turned: Vectors, bound: Callable[[], float]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield (i, j), i < j, of pairs that may lie above a bound, which may rise."""
-        n = len(turned)
+        n, search = len(turned), _search(turned, bound())
         for start in range(0, n, QUERIES):
-            i, j = self._hits(turned, np.arange(start, min(n, start + QUERIES)), bound())
+            i, j = self._near(turned, search, np.arange(start, min(n, start + QUERIES)), bound())
             yield i[i < j], j[i < j]
 
-    def _hits(
-        self, turned: Vectors, places: NDArray[np.int64], bound: float
+    def _near(
+        self, turned: Vectors, search: _Search, some: NDArray[np.int64], bound: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (i, j) above a bound; a turned picture is looked for among the upright ones."""
-        keys = []
+        n = len(turned)
+        keys = [np.zeros(0, np.int64)]
         for turn in range(turned.shape[1]):
-            asked = np.ascontiguousarray(turned[places, turn])
-            limits, _, ids = self.lists.range_search(asked, bound)
-            i, j = self._placed(np.repeat(places, np.diff(limits.astype(np.int64))), ids)
-            keys.append(i * len(turned) + j)
+            for rows, inside in self._blocks(turned[some, turn], self.lists.nprobe):
+                products = search.right[turn, some[rows]] @ search.left[inside].T
+                row, column = np.nonzero(products >= bound)
+                keys.append(some[rows[row]] * n + inside[column])
         every = np.unique(np.concatenate(keys))
-        return every // len(turned), every % len(turned)
+        return every // n, every % n
+
+    def _blocks(
+        self, asked: Vectors, probed: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield, cell by cell, which of the vectors asked for look into it, and the places inside.
+
+        So a cell is read once for many, by a matrix product; FAISS's own search reads it for each.
+        """
+        _, chosen = self.lists.quantizer.search(np.ascontiguousarray(asked), probed)
+        order = np.argsort(chosen, axis=None, kind="stable")
+        ends = np.searchsorted(chosen.ravel()[order], np.arange(self.lists.nlist + 1))
+        for inside, (low, high) in zip(self._inside, itertools.pairwise(ends), strict=True):
+            if low < high and len(inside):
+                yield order[low:high] // probed, inside
+
+    @cached_property
+    def _inside(self) -> list[NDArray[np.int64]]:
+        """The places in each cell."""
+        return [self._placed(self._ids(cell)) for cell in range(self.lists.nlist)]
 
     def neighbours(
         self, turned: Vectors, k: int, places: NDArray[np.int64] | None = None
@@ -313,18 +340,20 @@ class Cells:
         """Return (i, j) of enough neighbours of each vector, or of some, itself among them."""
         places = np.arange(len(turned)) if places is None else places
         probed = min(self.lists.nlist, NEIGHBOURS_PROBED * self.lists.nprobe)
-        wider = faiss.SearchParametersIVF()
-        wider.nprobe = probed
-        depth = min(k + 1, self.lists.ntotal)
         firsts, seconds = [], []
         for start in range(0, len(places), QUERIES):
-            part = places[start : start + QUERIES]
+            some = places[start : start + QUERIES]
             for turn in range(turned.shape[1]):
-                asked = np.ascontiguousarray(turned[part, turn])
-                _, ids = self.lists.search(asked, depth, params=wider)
-                i, j = self._placed(np.repeat(part, depth), ids.ravel())
-                firsts.append(i)
-                seconds.append(j)
+                asked = turned[some, turn]
+                best = _Best(len(some), min(k + 1, len(turned)))
+                # the nearest cells first: they tell below what nothing is among the best
+                for looked in (1, self.lists.nprobe, probed):
+                    best.forget()
+                    for rows, inside in self._blocks(asked, looked):
+                        best.add(rows, inside, asked[rows] @ turned[inside, 0].T)
+                    best.sort()
+                firsts.append(some[best.rows])
+                seconds.append(best.places)
         return np.concatenate(firsts), np.concatenate(seconds)
 
     def recall_of_neighbours(self, embeddings: Vectors, k: int) -> float:
@@ -338,17 +367,59 @@ class Cells:
         found = np.isin((some[:, None] * len(turned) + true).ravel(), i * len(turned) + j)
         return float(found.mean())
 
-    def _placed(
-        self, i: NDArray[np.int64], ids: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (i, j) for every place j that has one of the numbers found."""
+    def _placed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places that have any of these numbers."""
         at = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
-        there = self._known[at] == ids
-        i, at = i[there], at[there]
+        at = at[self._known[at] == ids]
         counts = self._starts[at + 1] - self._starts[at]
         ends = np.cumsum(counts)
         offsets = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-        return np.repeat(i, counts), self._places[np.repeat(self._starts[at], counts) + offsets]
+        places: NDArray[np.int64] = self._places[np.repeat(self._starts[at], counts) + offsets]
+        return places
+
+
+class _Best:
+    """The `depth` best places for each of `n` vectors, as blocks of products come in."""
+
+    def __init__(self, n: int, depth: int) -> None:
+        self.depth, self.least = depth, np.full(n, -2, np.float32)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the places, but not how near they were: nothing less near is among the best."""
+        nothing = np.zeros(0, np.int64)
+        self.parts = [(nothing, nothing, np.zeros(0, np.float32))]
+        self.count = 0
+
+    def add(self, rows: NDArray[np.int64], places: NDArray[np.int64], products: Vectors) -> None:
+        """Take the products of some of the vectors, shape (len(rows), len(places))."""
+        row, column = np.nonzero(products >= self.least[rows][:, None])
+        self.parts.append((rows[row], places[column], products[row, column]))
+        self.count += len(row)
+        if self.count > BLOCK_VALUES:
+            self.sort()
+
+    def sort(self) -> None:
+        """Keep the best."""
+        rows, places, products = (np.concatenate(part) for part in zip(*self.parts, strict=True))
+        order = np.argsort(4.0 * rows - products)  # by vector, then the nearest first
+        rows, places, products = rows[order], places[order], products[order]
+        rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        last = rank == self.depth - 1
+        self.least[rows[last]] = products[last] - ROUNDING
+        kept = rank < self.depth
+        self.parts = [(rows[kept], places[kept], products[kept])]
+        self.count = len(self.parts[0][0])
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The vectors, each as often as it has places."""
+        return self.parts[0][0]
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Their best places, the nearest first."""
+        return self.parts[0][1]
 
 
 def _sample(n: int) -> NDArray[np.int64]:

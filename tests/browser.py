@@ -219,6 +219,17 @@ class Lab:
         )
         assert errors == []
 
+    def settle(self):
+        """Wait until the galleries have painted all they know: no choice or row waits any more."""
+        self.page.evaluate("() => { window.quiet = 0; }")
+        self.page.wait_for_function(  # is asked in each frame; what was painted takes some
+            """() => {
+              const waits = document.querySelector(".dnb-gallery[data-busy=true], .dnb-waiting");
+              window.quiet = waits ? 0 : window.quiet + 1;
+              return window.quiet > 3;
+            }"""
+        )
+
     def kernel(self, code):
         """Run code in the notebook's kernel and return what it printed."""
         return self.page.evaluate(

@@ -32,6 +32,7 @@ def open_and_run(lab, name):
     lab.open(f"{name}.ipynb")
     lab.run_all()
     lab.page.locator(".dnb-tile").first.wait_for()
+    lab.settle()
 
 
 def test_the_window_is_moved_live_and_warns_when_it_is_wide(lab):

@@ -49,12 +49,14 @@ def would_move(lab):
 
 def test_moving_the_slider_cuts_the_groups_again(opened):
     lab, _, _ = opened
+    lab.settle()
     before, members = would_move(lab), lab.page.locator(".dnb-tile").count()
     set_slider(lab, 16)
     lab.page.wait_for_function(
         "(old) => document.querySelector('.dnb-sums').innerText !== old", arg=before
     )
     assert lab.kernel("print(tuner.cut.threshold)").strip() == "16"
+    lab.settle()
     assert lab.page.locator(".dnb-tile").count() > members  # the turned copy has joined
     assert (
         lab.page.title() != "hacked" and HOSTILE[:10] in lab.page.locator(".dnb-grid").inner_text()

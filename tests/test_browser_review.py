@@ -56,9 +56,8 @@ def test_ten_groups_are_reviewed_by_keyboard_alone_to_a_written_manifest(opened)
     before = len(decided(run))
     for _ in range(10):
         lab.page.keyboard.press("Enter")  # faster than the answers come
-    lab.page.wait_for_function(
-        "() => document.querySelector('.dnb-position').innerText[0] === '1' && document.querySelector('.dnb-gallery').dataset.busy === 'false'"
-    )
+    lab.page.locator(".dnb-position", has_text="11 /").wait_for()
+    lab.settle()
     lines = decided(run)[before:]
     assert [line["what"] for line in lines] == ["reviewed"] * 10
     assert len({line["group"] for line in lines}) == 10  # each once, none left out
@@ -101,10 +100,8 @@ def test_keys_typed_ahead_of_a_new_cut_mean_what_was_seen(opened):
     # each choice makes another cut; none of the keys waits for it
     for key in ("ArrowRight", "k", "ArrowDown", "ArrowRight", "s", "ArrowDown", "d"):
         lab.page.keyboard.press(key)
-    lab.page.wait_for_function(
-        "() => document.querySelector('.dnb-gallery').dataset.busy === 'false'"
-    )
     lab.page.locator(".dnb-position", has_text="3 /").wait_for()
+    lab.settle()
     keep, stage, answer = decided(run)[before:]
     assert (keep["mark"], stage["mark"], answer["what"]) == ("keep", "stage", "not_duplicate")
     assert len({line["group"] for line in (keep, stage, answer)}) == 3
@@ -127,6 +124,7 @@ def test_the_slider_names_and_pictures_the_pairs_that_joined_and_left(opened):
     lab.page.wait_for_function(
         "() => [...document.querySelectorAll('.dnb-pair img')].every((img) => img.naturalWidth)"
     )
+    lab.settle()
     assert lab.page.evaluate(CLIPPED) == []
 
 
@@ -171,7 +169,7 @@ def test_groups_are_filtered_and_ordered_by_keyboard(opened):
     lab.page.keyboard.press("Escape")
     assert lab.page.evaluate("() => document.activeElement.className") == "dnb-grid"
     assert lab.page.get_by_role("button", name="in use").count() == 1
-    lab.page.locator(".dnb-row").first.wait_for()
+    lab.settle()
     assert lab.page.locator(".dnb-row[data-state=reviewed]").count() == 0
     assert lab.cells()  # no key has reached the notebook
     lab.page.keyboard.press("f")
@@ -230,7 +228,7 @@ def test_sets_are_shown_stage_under_stage_and_compared_with_the_kept_set(opened,
         lab.theme(dark)
         for width in (560, 1280):
             lab.page.set_viewport_size({"width": width, "height": 900})
-            lab.page.locator(".dnb-row").first.wait_for()
+            lab.settle()
             assert lab.page.evaluate(CLIPPED) == []
             assert contrast(lab, ".dnb-tile .dnb-name") > 4.5
     lab.page.set_viewport_size(lab.size)

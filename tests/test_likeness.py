@@ -127,6 +127,29 @@ def test_cells_find_nearly_all_pairs_and_tell_how_many():
     assert share > 0.8
 
 
+def test_cells_find_turned_pictures_and_blocks_change_nothing(monkeypatch):
+    upright = clustered(1_500, 200)
+    reverse = np.arange(199, -1, -1)  # stands for a turn: done twice, it is undone
+    upright[::2] = upright[::2][:, reverse]
+    turned = np.stack([upright, upright[:, reverse]], axis=1)
+    cells = index.Cells.learn(upright)
+    cells.add(np.arange(1_500), upright)
+    cells.name(np.arange(1_500))
+    assert cells.tune(turned, 0.9) >= 0.95
+    exact, _ = index.near_pairs(turned, 0.9)
+    found, _ = index.near_pairs(turned, 0.9, cells=cells)
+    assert len(found.merge(exact, on=["i", "j", "cosine"])) == len(found) >= 0.9 * len(exact)
+    odd = (exact["i"] + exact["j"]) % 2 == 1
+    assert odd.sum() > 100  # found in their other orientation only
+    near = index.nearest(turned, 5, cells=cells)
+    share = len(near.merge(index.nearest(turned, 5), on=["i", "j"])) / len(near)
+    assert share > 0.9
+    monkeypatch.setattr(index, "QUERIES", 100)
+    monkeypatch.setattr(index, "BLOCK_VALUES", 2_000)
+    assert index.near_pairs(turned, 0.9, cells=cells)[0].equals(found)
+    assert index.nearest(turned, 5, cells=cells).equals(near)
+
+
 def test_what_was_learnt_grows_by_what_is_new_and_is_learnt_again_when_it_must(
     tmp_path, monkeypatch
 ):
