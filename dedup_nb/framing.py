@@ -102,7 +102,7 @@ def same_framing(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Framing:
     small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (a, b)]
     small.sort(key=lambda pixels: pixels.tobytes())  # the same whichever comes first
     everywhere = np.ones(small[0].shape[:2], bool)
-    return Difference(Canvas(small[0]), Canvas(small[1]), everywhere).judged()
+    return Difference(small[0], small[1], everywhere).judged()
 
 
 def _common_size(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[int, int]:
@@ -113,7 +113,7 @@ def _common_size(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[int, int]:
     return max(round(width), 16), max(round(height), 16)
 
 
-class Canvas:
+class _Canvas:
     """Luma, Cr and Cb around 0, a little blurred, and where a channel is clipped (0 to 1)."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
@@ -161,10 +161,50 @@ class Difference:
     those of a coloured one.
     """
 
-    def __init__(self, a: Canvas, b: Canvas, mask: Mask) -> None:
-        self.a, self.b, self.mask = a, b, mask
+    def __init__(self, a: NDArray[np.uint8], b: NDArray[np.uint8], mask: Mask) -> None:
+        self.a, self.b, self.mask = _Canvas(a), _Canvas(b), mask
         self.tiles = Tiles(mask)
-        self.alike, self.detailed = alike(a, b, self.tiles)
+        self.alike, self.detailed = _alike(self.a, self.b, self.tiles)
+
+    def judged(self) -> Framing:
+        """Fit one to the other, weigh every tile against the usual one, outline what stands out."""
+        self._fit()
+        left, steep = self._rms(self.left), self._rms(self.slope) + 1
+        luma_usual = _usual(left / steep)
+        self.step = float(np.quantile(left / steep, 0.9))
+        luma = left / (luma_usual * steep + LUMA_FLOOR)
+        left, steep = self._rms(self.chroma_left), self._rms(self.chroma_slope) + 1
+        chroma_usual = _usual(left / steep)
+        chroma = left / (chroma_usual * steep + CHROMA_FLOOR)
+        off = np.maximum(1 - self._correlations(), 0)
+        detail = off / (np.quantile(off, USUAL) + DETAIL_FLOOR)
+        beyond = np.maximum.reduce(
+            [luma / LUMA_LIMIT, chroma / CHROMA_LIMIT, detail / DETAIL_LIMIT]
+        )
+        worst = float(beyond.max())
+        self.edited = np.zeros_like(self.mask)
+        if worst > 1:
+            outside = np.maximum(
+                np.abs(self.left) / (luma_usual * (self.slope + 1) + LUMA_FLOOR) / LUMA_LIMIT,
+                self.chroma_left
+                / (chroma_usual * (self.chroma_slope + 1) + CHROMA_FLOOR)
+                / CHROMA_LIMIT,
+            )
+            self.edited = (blurred(outside.astype(np.float32), 2.0) > 0.5) & self.mask
+            self.edited &= self.tiles.spread(beyond > 1)
+        area, largest, where = _outlined(self.edited, self.mask)
+        return Framing(
+            alike=round(self.alike, 4),
+            worst_tile=round(worst, 4),
+            edited_area=area,
+            largest_edit=largest,
+            where=where,
+            toned=round(self.toned, 1),
+            tinted=round(self.tinted, 1),
+        )
+
+    def _fit(self) -> None:
+        mask = self.mask
         thin = np.zeros_like(mask)
         thin[2::4, 2::4] = True
         self.thin = np.flatnonzero(mask & thin)
@@ -207,42 +247,6 @@ class Difference:
         self.chroma_left = off * np.sqrt(1 - 0.7 * doubt)
         self.chroma_slope = slope(fitted)
 
-    def judged(self) -> Framing:
-        """Weigh every tile against the usual tile, and outline what stands out."""
-        left, steep = self._rms(self.left), self._rms(self.slope) + 1
-        luma_usual = _usual(left / steep)
-        self.step = float(np.quantile(left / steep, 0.9))
-        luma = left / (luma_usual * steep + LUMA_FLOOR)
-        left, steep = self._rms(self.chroma_left), self._rms(self.chroma_slope) + 1
-        chroma_usual = _usual(left / steep)
-        chroma = left / (chroma_usual * steep + CHROMA_FLOOR)
-        off = np.maximum(1 - self._correlations(), 0)
-        detail = off / (np.quantile(off, USUAL) + DETAIL_FLOOR)
-        beyond = np.maximum.reduce(
-            [luma / LUMA_LIMIT, chroma / CHROMA_LIMIT, detail / DETAIL_LIMIT]
-        )
-        worst = float(beyond.max())
-        self.edited = np.zeros_like(self.mask)
-        if worst > 1:
-            outside = np.maximum(
-                np.abs(self.left) / (luma_usual * (self.slope + 1) + LUMA_FLOOR) / LUMA_LIMIT,
-                self.chroma_left
-                / (chroma_usual * (self.chroma_slope + 1) + CHROMA_FLOOR)
-                / CHROMA_LIMIT,
-            )
-            self.edited = (blurred(outside.astype(np.float32), 2.0) > 0.5) & self.mask
-            self.edited &= self.tiles.spread(beyond > 1)
-        area, largest, where = _outlined(self.edited, self.mask)
-        return Framing(
-            alike=round(self.alike, 4),
-            worst_tile=round(worst, 4),
-            edited_area=area,
-            largest_edit=largest,
-            where=where,
-            toned=round(self.toned, 1),
-            tinted=round(self.tinted, 1),
-        )
-
     def _rms(self, plane: Floats) -> Floats:
         return np.sqrt(np.maximum(self.tiles.means(plane * plane), 0))
 
@@ -263,7 +267,7 @@ def _usual(steps: Floats) -> float:
     return float(min(np.quantile(steps, USUAL), MOST_USUAL * np.median(steps) + STEADY))
 
 
-def alike(a: Canvas, b: Canvas, tiles: Tiles) -> tuple[float, float]:
+def _alike(a: _Canvas, b: _Canvas, tiles: Tiles) -> tuple[float, float]:
     """Return the correlation of tiles that half of all detail exceeds, and how many have any."""
     x, y = a.detail, b.detail
     of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) for plane in (x, y))
@@ -283,7 +287,7 @@ class _LumaFit:
         The same in units of what there was to tell.
     """
 
-    def __init__(self, by: Canvas, to: Canvas, thin: NDArray[np.int64]) -> None:
+    def __init__(self, by: _Canvas, to: _Canvas, thin: NDArray[np.int64]) -> None:
         self.by, self.to = by, to
         target = to.luma.ravel()[thin].astype(np.float64)
         self.curve = _tone_curve(by.luma.ravel()[thin], to.luma.ravel()[thin])

@@ -117,9 +117,7 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
         else:
             crop = "" if _is_bare_outside(a.pixels, b.pixels, _inverse(way.matrix)) else "b"
     own = (a.size, b.size)
-    found = framing.Difference(
-        framing.Canvas(view.pixels[0]), framing.Canvas(view.pixels[1]), view.mask
-    )
+    found = framing.Difference(*view.pixels, view.mask)
     return _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)[0]
 
 
@@ -139,10 +137,9 @@ def plain_verdict(
     view = _View.over(a, b, matrix)
     if view is None:
         return None
-    canvases = [framing.Canvas(pixels) for pixels in view.pixels]
-    if framing.alike(canvases[0], canvases[1], framing.Tiles(view.mask))[0] < framing.ALIKE:
+    found = framing.Difference(*view.pixels, view.mask)
+    if found.alike < framing.ALIKE:
         return None  # most that have another framing are told at once
-    found = framing.Difference(canvases[0], canvases[1], view.mask)
     differs = found.judged()
     way = Alignment(matrix, 0, False)
     verdict, moved = _verdict(found, differs, view, way, (1.0, 1.0), "", sizes or own, own)
