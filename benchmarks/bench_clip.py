@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 
 from dedup_nb import catalogue, clip, decoders, embeddings, measures, store, vectors
 
-ROUNDS = 2
+ROUNDS = 3
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from dedup_nb.formats import stem
 
@@ -43,23 +44,28 @@ class FolderBundles:
         self.names = frozenset(names)
         self.present = self.names  # those still there, where a caller keeps count
         self._by_stem: defaultdict[str, list[str]] = defaultdict(list)
-        self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)
-        self._folded: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)  # that is not the stem
         for name in self.names:
-            self._add(name)
+            self._by_stem[stem(name)].append(name)
+            if name.count(".", 1) > 1:
+                for prefix in list(dot_prefixes(name))[:-1]:
+                    self._by_prefix[prefix].append(name)
 
-    def _add(self, name: str) -> None:
-        own_stem = stem(name)
-        self._by_stem[own_stem].append(name)
-        self._folded["stem", folded(own_stem)].append(name)
-        self._folded["name", folded(name)].append(name)
-        for prefix in dot_prefixes(name):
-            self._by_prefix[prefix].append(name)
-            self._folded["prefix", folded(prefix)].append(name)
+    @cached_property
+    def _folded(self) -> defaultdict[tuple[str, str], list[str]]:
+        """The same by folded names, which only `ambiguous` asks for."""
+        found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for name in self.names:
+            found["stem", folded(stem(name))].append(name)
+            found["name", folded(name)].append(name)
+            for prefix in dot_prefixes(name):
+                found["prefix", folded(prefix)].append(name)
+        return found
 
     def members(self, image_name: str) -> list[str]:
         """Return the names that belong to an image, itself first, the others sorted."""
-        found = {*self._by_stem.get(stem(image_name), ()), *self._by_prefix.get(image_name, ())}
+        found = {*self._by_stem.get(stem(image_name), ())}
+        found.update(self._by_stem.get(image_name, ()), self._by_prefix.get(image_name, ()))
         found.update(self.names & {image_name, APPLE_DOUBLE + image_name})
         return sorted(found, key=lambda name: (name != image_name, name))
 

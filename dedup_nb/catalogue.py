@@ -9,7 +9,7 @@ import itertools
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -44,28 +44,32 @@ COLUMNS = [
 ]
 NOT_IMAGES_COLUMNS = ["path", "what", "reason"]
 NAMES_COLUMNS = ["name", "count", "paths", "identical"]
+NUMBERS = {"bytes", "mtime_ns", "width", "height", "companions"}
+
+SUFFIXES = formats.IMAGE_SUFFIXES | formats.RAW_SUFFIXES
+
+Key = tuple[str, int, int, int]  # path, bytes, mtime_ns, ctime_ns: a file that was not changed
+# the sha256 of files that were read before and are the same still, None of others
+Digests = Callable[[Sequence[Key]], Sequence[str | None]]
 
 
-@dataclass
+@dataclass(slots=True)
 class ImageFile:
     """An image found by scanning, before it is decoded; paths are relative to the library."""
 
     path: str
-    root: str
     bytes: int
     mtime_ns: int
     ctime_ns: int
+    root: str
+    parsed: names.Name
     series: str = ""
     companions: int = 0
     cropped: bool = False
 
     @property
-    def folder(self) -> str:
-        return os.path.dirname(self.path)
-
-    @property
-    def name(self) -> str:
-        return os.path.basename(self.path)
+    def key(self) -> Key:
+        return self.path, self.bytes, self.mtime_ns, self.ctime_ns
 
 
 @dataclass
@@ -113,6 +117,7 @@ def scan(
     roots: Sequence[str],
     only_folders: Sequence[str] = (),
     limit: int | None = None,
+    digests: Digests = lambda keys: [None] * len(keys),
 ) -> Scan:
     """List every file below the roots without decoding any.
 
@@ -126,6 +131,8 @@ def scan(
         Start small: only images in these folders and below; empty means all.
     limit : int, optional
         Start small: at most this many images, first in the order of paths.
+    digests : callable
+        `Store.digests`: files that it knows as images are not opened to look at their first bytes.
 
     Returns
     -------
@@ -135,7 +142,7 @@ def scan(
     found = Scan()
     for root in roots:
         for folder, files in _walk(library, str(Path(root)), found):
-            _scan_folder(library, root, folder, files, found)
+            _scan_folder(root, folder, files, digests, found)
     found.images.sort(key=lambda image: image.path)
     if only_folders:
         inside = tuple(f"{Path(folder)}/" if folder != "." else "" for folder in only_folders)
@@ -184,34 +191,46 @@ def _walk(library: Path, root: str, found: Scan) -> Iterator[tuple[str, list[os.
 
 
 def _scan_folder(
-    library: Path, root: str, folder: str, files: list[os.DirEntry[str]], found: Scan
+    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests, found: Scan
 ) -> None:
-    images = [entry for entry in files if not entry.name.startswith(".") and _is_image(entry)]
-    image_names = {entry.name for entry in images}
+    images = _images(root, folder, files, digests)
     bundles = FolderBundles([entry.name for entry in files])
-    series = _series_by_name([entry.name for entry in images])
+    series = _series_by_name(images)
     owners: dict[str, str] = {}
-    for entry in images:
-        members = [name for name in bundles.members(entry.name) if name not in image_names]
-        owners |= dict.fromkeys(members, entry.name)
-        status = entry.stat(follow_symlinks=False)
-        found.images.append(
-            ImageFile(
-                path=f"{folder}/{entry.name}" if folder else entry.name,
-                root=root,
-                bytes=status.st_size,
-                mtime_ns=status.st_mtime_ns,
-                ctime_ns=status.st_ctime_ns,
-                series=series.get(entry.name, ""),
-                companions=len(members),
-                cropped=any(formats.suffix(name) == ".cropped" for name in members),
-            )
-        )
+    for name, image in images.items():
+        members = [member for member in bundles.members(name) if member not in images]
+        owners.update(dict.fromkeys(members, name))
+        image.series = series.get(name, "")
+        image.companions = len(members)
+        image.cropped = any(formats.suffix(member) == ".cropped" for member in members)
+    found.images += images.values()
     covered = set(series.values())
     for entry in files:
-        if entry.name not in image_names:
+        if entry.name not in images:
             path = f"{folder}/{entry.name}" if folder else entry.name
             found.put_aside(path, *_what(entry.name, owners, covered))
+
+
+def _images(
+    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests
+) -> dict[str, ImageFile]:
+    """Return the images among the files of a folder, by name."""
+    inside = f"{folder}/" if folder else ""
+    likely = [_key(inside, entry) for entry in files if formats.suffix(entry.name) in SUFFIXES]
+    known = {key[0] for key, digest in zip(likely, digests(likely), strict=True) if digest}
+    images = {}
+    for entry in files:
+        if entry.name.startswith("."):
+            continue
+        if inside + entry.name in known or _is_image(entry):
+            key = _key(inside, entry)
+            images[entry.name] = ImageFile(*key, root, names.parse(entry.name))
+    return images
+
+
+def _key(inside: str, entry: os.DirEntry[str]) -> Key:
+    status = entry.stat(follow_symlinks=False)
+    return inside + entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, str]:
@@ -230,7 +249,7 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     try:
         descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:  # no permission: the name is all there is to go by
-        return formats.suffix(entry.name) in formats.IMAGE_SUFFIXES | formats.RAW_SUFFIXES
+        return formats.suffix(entry.name) in SUFFIXES
     try:
         regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         head = os.read(descriptor, formats.HEAD_BYTES) if regular else b""
@@ -241,13 +260,14 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     return formats.image_format(entry.name, head) is not None
 
 
-def _series_by_name(image_names: Sequence[str]) -> dict[str, str]:
-    of = {}
-    for run in names.find_series(image_names):
-        stamp = names.parse(image_names[run[0]]).stamp
+def _series_by_name(images: Mapping[str, ImageFile]) -> dict[str, str]:
+    """Return the id of the series of each member, by name."""
+    inside = list(images)
+    of: dict[str, str] = {}
+    for run in names.find_series(inside, [image.parsed for image in images.values()]):
+        stamp = images[inside[run[0]]].parsed.stamp
         assert stamp is not None  # a member of a series has a stamp
-        for position in run:
-            of[image_names[position]] = names.series_id(stamp)
+        of |= dict.fromkeys([inside[place] for place in run], names.series_id(stamp))
     return of
 
 
@@ -266,49 +286,40 @@ def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
     DataFrame
         With `COLUMNS`; text columns hold Python strings, so that every file name survives.
     """
-    rows = []
-    for image, fact in zip(images, facts, strict=True):
-        name = names.parse(image.name)
-        rows.append(
-            {
-                "path": image.path,
-                "root": image.root,
-                "status": fact.status,
-                "error": fact.error,
-                "bytes": image.bytes,
-                "mtime_ns": image.mtime_ns,
-                "width": fact.width,
-                "height": fact.height,
-                "format": fact.format,
-                "sha256": fact.sha256,
-                "stamp": name.stamp.isoformat() if name.stamp else "",
-                "stage": name.stage,
-                "series": image.series,
-                "companions": image.companions,
-                "cropped": image.cropped,
-            }
-        )
-    return typed(rows)
+    scanned = ("path", "root", "bytes", "mtime_ns", "series", "companions", "cropped")
+    decoded = ("status", "error", "width", "height", "format", "sha256")
+    columns: dict[str, list[Any]] = {
+        **{name: [getattr(image, name) for image in images] for name in scanned},
+        **{name: [getattr(fact, name) for fact in facts] for name in decoded},
+        "stamp": [i.parsed.stamp.isoformat() if i.parsed.stamp else "" for i in images],
+        "stage": [image.parsed.stage for image in images],
+    }
+    return typed(columns)
 
 
-def typed(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return catalogue rows (values or CSV text) as a table with the right types."""
-    numbers = {"bytes", "mtime_ns", "width", "height", "companions"}
-    columns: dict[str, pd.Series[Any]] = {}
+def typed(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Return the columns of a catalogue (values or CSV text) as a table with the right types."""
+    made: dict[str, pd.Series[Any]] = {}
     for column in COLUMNS:
-        values = [row[column] for row in rows]
-        if column in numbers:
-            columns[column] = pd.Series([int(value) for value in values], dtype="int64")
+        values = columns[column]
+        if column in NUMBERS:
+            made[column] = pd.Series(list(map(int, values)), dtype="int64")
         elif column == "cropped":
-            columns[column] = pd.Series([value in (True, "true") for value in values], dtype=bool)
+            made[column] = pd.Series([value in (True, "true") for value in values], dtype=bool)
         else:
-            columns[column] = pd.Series(values, dtype=object)
-    return pd.DataFrame(columns)
+            made[column] = pd.Series(values, dtype=object)
+    return pd.DataFrame(made)
 
 
 def read(path: Path) -> pd.DataFrame:
     """Return a `catalogue.csv` as a table."""
-    return typed(list(tables.read_csv(path)))
+    rows = list(tables.read_csv(path))
+    return typed({column: [row[column] for row in rows] for column in COLUMNS})
+
+
+def write(path: Path, catalogue: pd.DataFrame) -> None:
+    """Write a catalogue as a new `catalogue.csv`."""
+    tables.write_columns(path, {column: catalogue[column].tolist() for column in COLUMNS})
 
 
 def repeated_names(

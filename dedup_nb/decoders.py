@@ -183,9 +183,11 @@ def _serve(link: Connection) -> None:
         except OSError as error:
             link.send(images.Measured("unreadable", f"cannot be read: {error.strerror or error}"))
             continue
-        link.send(images.sha256(data))
+        digest = images.sha256(data)
+        link.send(digest)
         if link.recv():
-            link.send(images.measure(data, os.fsdecode(os.path.basename(path)), sizes, max_pixels))
+            name = os.fsdecode(os.path.basename(path))
+            link.send(images.measure(data, name, sizes, max_pixels, digest))
 
 
 if __name__ == "__main__":

@@ -170,7 +170,10 @@ def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDAr
     if any(len(value) != 4 * d for value in stored):
         raise ValueError(f"these vectors are not of {name}, which has {d} numbers; embed again")
     upright = np.frombuffer(b"".join(stored), np.float32).reshape(len(stored), d)
-    return np.stack([upright[:, places] * signs for places, signs in turns], axis=1)
+    turned = np.empty((len(stored), len(turns), d), np.float32)
+    for k, (places, signs) in enumerate(turns):
+        np.multiply(upright[:, places], signs, out=turned[:, k])
+    return turned
 
 
 @cache

@@ -149,7 +149,11 @@ def sha256(data: bytes) -> str:
 
 
 def measure(
-    data: bytes, name: str, sizes: Sequence[Raster], max_pixels: float = MAX_PIXELS
+    data: bytes,
+    name: str,
+    sizes: Sequence[Raster],
+    max_pixels: float = MAX_PIXELS,
+    digest: str | None = None,
 ) -> Measured:
     """Decode one picture and return what reports need of it; a bad file never raises.
 
@@ -164,10 +168,11 @@ def measure(
         which neither contrast nor thumbnail are made.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
+    digest : str, optional
+        The sha256 of `data`, where it is known.
     """
     found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
-    measured = Measured("unreadable", size=len(data), format=found)
-    measured.sha256 = sha256(data)
+    measured = Measured("unreadable", sha256=digest or sha256(data), size=len(data), format=found)
     if found not in formats.DECODABLE:
         measured.error = _undecodable(found, data)
         return measured
@@ -255,7 +260,9 @@ def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: 
         pixels = ImageOps.exif_transpose(pixels)
         if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
             whole = whole[::-1]
-    upright = _flattened(pixels).convert("RGB")
+    upright = _flattened(pixels)
+    if upright.mode != "RGB":  # where it is, `convert` would copy it
+        upright = upright.convert("RGB")
     if wanted.resize_mode == "shortest":
         upright, whole = _without_ends(upright, whole)
     measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dedup_nb import decoders, images
-from dedup_nb.store import Facts, FileKey, Store
+from dedup_nb.store import Facts, FileKey, Store, uncollected
 
 BATCH = 64  # pictures whose results are kept in one transaction
 
@@ -66,8 +66,9 @@ def measure_files(
     list of Facts
         In the order of `files`; `sha256` is empty where a file could not be read at all.
     """
-    digests = store.digests(files)
-    complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
+    with uncollected():
+        digests = store.digests(files)
+        complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
     todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
     results: dict[int, Facts] = {}
     sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
@@ -87,9 +88,8 @@ def measure_files(
             batch = []
     results |= _keep(batch, files, store, kinds, complete)
     progress(done, len(files))
-    known = store.facts(d for d in digests if d)
     return [
-        _limited(results[k] if k in results else known[digests[k] or ""], max_pixels)
+        _limited(results[k] if k in results else complete.facts[digests[k] or ""], max_pixels)
         for k in range(len(files))
     ]
 
@@ -102,12 +102,13 @@ class _Complete:
     ) -> None:
         self.store, self.kinds = store, kinds
         self.known: dict[str, bool] = dict.fromkeys(digests, False)
-        facts = store.facts(digests)
-        have = [store.measures(kind.name, digests) for kind in kinds]
-        for digest, fact in facts.items():
-            self.known[digest] = fact.status != "ok" or (
-                fact.exposure is not None and all(digest in part for part in have)
-            )
+        self.facts = store.facts(digests)
+        readable = [digest for digest, fact in self.facts.items() if fact.status == "ok"]
+        for digest, fact in self.facts.items():
+            self.known[digest] = fact.status != "ok" or fact.exposure is not None
+        for kind in kinds:
+            have = store.ids(kind.name, readable)
+            self.known.update((digest, False) for digest in readable if digest not in have)
 
     def __contains__(self, digest: object) -> bool:
         key = str(digest)
@@ -117,7 +118,7 @@ class _Complete:
                 facts.status != "ok"
                 or (
                     facts.exposure is not None
-                    and all(self.store.measures(kind.name, [key]) for kind in self.kinds)
+                    and all(self.store.ids(kind.name, [key]) for kind in self.kinds)
                 )
             )
         return self.known[key]

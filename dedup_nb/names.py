@@ -93,7 +93,7 @@ def series_id(stamp: datetime) -> str:
     return stamp.strftime("%Y%m%d_%H%M%S")
 
 
-def find_series(names: Sequence[str]) -> list[list[int]]:
+def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> list[list[int]]:
     """Find the series among the file names of one folder by the nearest-up rule.
 
     Sorted by stamp, stage and name, a series starts anywhere; its next member is the smallest
@@ -104,6 +104,8 @@ def find_series(names: Sequence[str]) -> list[list[int]]:
     ----------
     names : sequence of str
         File names of one folder, in any order.
+    parsed : sequence of Name, optional
+        What `parse` says of each, where that is known.
 
     Returns
     -------
@@ -115,7 +117,7 @@ def find_series(names: Sequence[str]) -> list[list[int]]:
     >>> find_series(["20250101_000000_stage1.png", "20250101_000040_stage2_upscaled.png"])
     [[0, 1]]
     """
-    parsed = [parse(name) for name in names]
+    parsed = parsed or [parse(name) for name in names]
     members = sorted(
         (entry.stamp, entry.level, names[position], position)
         for position, entry in enumerate(parsed)

@@ -259,9 +259,10 @@ def _all_embedded(
         return False
     kept = store.Store(cache)
     try:
-        found = catalogue.scan(library, roots, values["only_folders"] or (), values["limit"]).images
-        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
-        return vectors.complete(kept, kept.digests(keys), weights, values["invariance"])
+        only, limit = values["only_folders"] or (), values["limit"]
+        found = catalogue.scan(library, roots, only, limit, kept.digests).images
+        digests = kept.digests([store.FileKey(*image.key) for image in found])
+        return vectors.complete(kept, digests, weights, values["invariance"])
     finally:
         kept.close()
 

@@ -14,7 +14,9 @@ only the one that has something to learn lies beside this file; see `cells`.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +26,7 @@ from typing import Any, NamedTuple
 import platformdirs
 
 VERSION = 2  # a file of another version is left alone and a new one begun
+CACHE_BYTES = 64 * 2**20  # of SQLite, at most; its own 2 MB hold 10,000 images
 BATCH = 500  # values in one query; SQLite allows 32,766
 
 SCHEMA = """
@@ -67,6 +70,21 @@ def default_folder(library: Path) -> Path:
     return platformdirs.user_cache_path("dedup_nb") / f"{tag}-{library.name[:40]}"
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Make very many records that hold no cycles: the collector of cycles does not look at them.
+
+    It would go through all of them, and all that is imported, again and again.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 class Store:
     """The cache of one library; safe for several processes at once.
 
@@ -88,6 +106,7 @@ class Store:
             self.db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
             self.db.execute("pragma journal_mode = wal")
             self.db.execute("pragma synchronous = normal")
+            self.db.execute(f"pragma cache_size = {-CACHE_BYTES // 1024}")
             self.db.executescript(SCHEMA)
             if not self.mark:
                 self._mark()
@@ -116,22 +135,24 @@ class Store:
             with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
                 self.db.execute("alter table image add column exposure text")
 
-    def digests(self, files: Iterable[FileKey]) -> list[str | None]:
-        """Return the sha256 of each file as last read, None where it is new or has changed."""
-        found = []
-        for file in files:
-            row = self.db.execute(
-                "select sha256 from file where path=? and bytes=? and mtime_ns=? and ctime_ns=?",
-                (os.fsencode(file.path), *file[1:]),
-            ).fetchone()
-            found.append(row[0] if row else None)
-        return found
+    def digests(self, files: Iterable[tuple[str, int, int, int]]) -> list[str | None]:
+        """Return the sha256 of each file as last read, None where it is new or has changed.
+
+        Parameters
+        ----------
+        files : iterable of FileKey
+            Or tuples of the same.
+        """
+        keys = [(os.fsencode(file[0]), *file[1:]) for file in files]
+        query = "select path, bytes, mtime_ns, ctime_ns, sha256 from file where path in ({})"
+        found = {row[:4]: row[4] for row in self._select(query, [key[0] for key in keys])}
+        return [found.get(key) for key in keys]
 
     def facts(self, sha256s: Iterable[str]) -> dict[str, Facts]:
         """Return the facts of those contents that are known, by sha256."""
         query = "select * from image where sha256 in ({})"
         return {
-            row[0]: Facts(*row)._replace(animated=bool(row[6]))
+            row[0]: Facts._make((*row[:6], bool(row[6]), *row[7:]))
             for row in self._select(query, sha256s)
         }
 
@@ -163,11 +184,13 @@ class Store:
         row = self.db.execute("select jpeg from thumbnail where sha256=?", (sha256,)).fetchone()
         return row[0] if row else None
 
-    def _select(self, query: str, sha256s: Iterable[str], *first: str) -> Iterator[Any]:
-        wanted = list(dict.fromkeys(sha256s))
-        for start in range(0, len(wanted), BATCH):
-            part = wanted[start : start + BATCH]
-            yield from self.db.execute(query.format(",".join("?" * len(part))), [*first, *part])
+    def _select(self, query: str, keys: Iterable[str | bytes], *first: str) -> Iterator[Any]:
+        wanted = sorted(set(keys))  # neighbours in the tree lie on one page
+        parts = (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
+        return itertools.chain.from_iterable(
+            self.db.execute(query.format(",".join("?" * len(part))), [*first, *part])
+            for part in parts
+        )
 
     def put(
         self,

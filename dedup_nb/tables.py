@@ -15,6 +15,8 @@ from typing import Any
 
 QUOTED = re.compile(r'[,"\r\n]')  # a bare CR would end the row for most readers
 FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
+# what makes a cell need more than itself, in a column that is joined by NUL
+AWKWARD = (",", '"', "\r", "\n", *("\0" + start for start in FORMULA_STARTS))
 
 csv.field_size_limit(2**31 - 1)  # a cell is never cut
 
@@ -64,6 +66,32 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
     with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(csv_line(columns))
         file.writelines(csv_line(row.get(name) for name in columns) for row in rows)
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write columns of one length as a new CSV file: as `write_csv`, some times as fast.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists; results are never overwritten.
+    """
+    cells = [_cells(values) for values in columns.values()]
+    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(csv_line(columns))
+        file.writelines(map("{}\n".format, map(",".join, zip(*cells, strict=True))))
+
+
+def _cells(values: Sequence[Any]) -> Sequence[str]:
+    """Return `csv_cell` of each value, looking at a whole column at once where that tells all."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return list(map(str, values))
+    if kinds == {str}:
+        joined = "\0" + "\0".join(values)
+        if not any(mark in joined for mark in AWKWARD):
+            return values
+    return list(map(csv_cell, values))
 
 
 def read_csv(path: Path) -> Iterator[dict[str, str]]:

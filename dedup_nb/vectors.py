@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,20 +82,26 @@ def by_model(
     """
     weights = chosen.weights or clip.Weights()
     names = kinds(weights, invariance)
-    found = [store.measures(name, sha256s) for name in names]
-    new = dict.fromkeys(d for d in sha256s if any(d not in part for part in found))
+    have = [store.ids(name, sha256s) for name in names]
+    new = dict.fromkeys(d for d in sha256s if any(d not in part for part in have))
     if new:
         model = clip.Model(weights)
         say(model.says)
         wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
-        have = [set(part) for part in found]
         _embed(library, wanted, store, model, names, have, progress())
-        found = [store.measures(name, sha256s) for name in names]
-    there = np.array([all(d in part for part in found) for d in sha256s], bool)
-    stored = [[part[d] for d, here in zip(sha256s, there, strict=True) if here] for part in found]
-    array = np.stack([clip.unpack(part) for part in stored], axis=1)
-    embedded = sum(all(d in part for part in found) for d in new)
-    return Vectors(array, there, embedded, sum(map(clip.in_half_precision, stored)))
+        have = [store.ids(name, sha256s) for name in names]
+    there = np.array([all(d in part for part in have) for d in sha256s], bool)
+    readable = [d for d, here in zip(sha256s, there, strict=True) if here]
+    embedded = sum(all(d in part for part in have) for d in new)
+    arrays, in_half = zip(*(_kept(store, name, readable) for name in names), strict=True)
+    return Vectors(np.stack(arrays, axis=1), there, embedded, sum(in_half))
+
+
+def _kept(store: Store, name: str, sha256s: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+    """Return the vectors of one orientation, and how many of them are in half precision."""
+    found = store.measures(name, sha256s)
+    stored = [found[digest] for digest in sha256s]
+    return clip.unpack(stored), clip.in_half_precision(stored)
 
 
 def complete(
@@ -110,7 +116,7 @@ def complete(
         return False
     readable = [d for d, facts in store.facts(known).items() if facts.status == "ok"]
     return all(
-        len(store.measures(name, readable)) == len(readable) for name in kinds(weights, invariance)
+        len(store.ids(name, readable)) == len(readable) for name in kinds(weights, invariance)
     )
 
 
@@ -127,7 +133,7 @@ def _embed(
     store: Store,
     model: clip.Model,
     names: Sequence[str],
-    have: Sequence[set[str]],
+    have: Sequence[Mapping[str, int]],
     progress: measures.Progress,
 ) -> None:
     """Embed files and keep the vectors, a batch in a transaction."""

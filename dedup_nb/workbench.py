@@ -178,7 +178,9 @@ class Run:
     def scan(self) -> catalogue.Scan:
         """Every file of the roots, from a walk without decoding."""
         only = self.values.get("only_folders") or ()
-        return catalogue.scan(self.library, self.roots, only, self.values.get("limit"))
+        limit = self.values.get("limit")
+        with store.uncollected():
+            return catalogue.scan(self.library, self.roots, only, limit, self.store.digests)
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
@@ -192,14 +194,14 @@ class Run:
         tables.write_csv(
             self.folder / "not_images.csv", catalogue.NOT_IMAGES_COLUMNS, self.scan.others
         )
-        tables.write_csv(path, catalogue.COLUMNS, table.to_dict("records"))
+        catalogue.write(path, table)
         _write_parquet(self.folder / "catalogue.parquet", table)
         return table
 
     def _measure(
         self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
     ) -> list[store.Facts]:
-        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in files]
+        keys = [store.FileKey(*image.key) for image in files]
         return measures.measure_files(
             self.library, keys, self.store, kinds, max_pixels=limit, progress=Ticker("decoded")
         )
@@ -281,9 +283,7 @@ class Run:
         now = {image.path: image for image in self.scan.images}
         if lost := [path for path in paths if path not in now]:
             raise self._changed(len(lost))
-        files = [
-            store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in (now[p] for p in paths)
-        ]
+        files = [store.FileKey(*now[path].key) for path in paths]
         try:
             made = vectors.by_model(
                 self.library,
@@ -767,7 +767,7 @@ def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str
     """
     catalogue.check_roots(folder, ["."])
     found = catalogue.scan(folder, ["."]).images
-    keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+    keys = [store.FileKey(*image.key) for image in found]
     with tempfile.TemporaryDirectory() as scratch:
         kept = store.Store(store.default_folder(folder.resolve()) if use_cache else Path(scratch))
         facts = measures.measure_files(folder, keys, kept, [DEFAULT_KIND])
@@ -816,5 +816,14 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
     escaped = {
         name: [value.encode("utf-8", "backslashreplace").decode() for value in table[name]]
         for name in text
+        if not _is_utf8("".join(table[name]))
     }
     table.assign(**escaped).to_parquet(path)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

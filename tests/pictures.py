@@ -58,7 +58,7 @@ def measured(folder, cache, roots=("."), kinds=(), **options):
     """Scan and decode a library; return the catalogue and the store."""
     kept = store.Store(cache)
     found = catalogue.scan(folder, list(roots)).images
-    keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+    keys = [store.FileKey(*image.key) for image in found]
     kinds = list(kinds) or [phash.kind("phash", 64)]
     facts = measures.measure_files(folder, keys, kept, kinds, **options)
     return catalogue.table(found, facts), kept

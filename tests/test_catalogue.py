@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pictures import make_library, measured, photo, save, tree, write
 
-from dedup_nb import catalogue, tables
+from dedup_nb import catalogue
 
 
 def others(found):
@@ -21,6 +21,29 @@ def test_every_file_is_listed_exactly_once(tmp_path):
     listed = [image.path for image in found.images] + list(others(found))
     on_disk = [str(p.relative_to(lib)) for p in lib.rglob("*") if not p.is_dir()]
     assert sorted(listed) == sorted(on_disk)
+
+
+def test_only_files_that_are_new_or_changed_are_opened(tmp_path, monkeypatch):
+    lib = make_library(tmp_path / "lib")
+    _, kept = measured(lib, tmp_path / "cache")
+    first = catalogue.scan(lib, ["."])
+    write(lib / "mojo1/plain.png", b"\x89PNG\r\n\x1a\nchanged")
+    write(lib / "mojo1/alone.png", (lib / "mojo1/alone.png").read_bytes())  # another inode time
+    save(photo(5), lib / "mojo1/new.png")
+    expected = catalogue.scan(lib, ["."])
+    opened = []
+    real = catalogue._is_image
+    monkeypatch.setattr(
+        catalogue, "_is_image", lambda entry: opened.append(entry.name) or real(entry)
+    )
+    found = catalogue.scan(lib, ["."], digests=kept.digests)
+    assert found == expected
+    assert [i.path for i in found.images if i not in first.images] == [
+        "mojo1/alone.png", "mojo1/new.png", "mojo1/plain.png",
+    ]  # fmt: skip
+    assert {name for name in opened if name.endswith((".png", ".jpg"))} == {
+        "alone.png", "new.png", "plain.png",
+    }  # fmt: skip
 
 
 def test_what_is_no_image_says_what_it_is(tmp_path):
@@ -75,7 +98,7 @@ def test_the_catalogue_survives_its_csv(tmp_path):
         save(photo(8), lib / "mojo1" / name)
     save(photo(8), os.fsencode(lib / "mojo1") + b"/no\xff.png", format="PNG")
     table, _ = measured(lib, tmp_path / "cache")
-    tables.write_csv(tmp_path / "c.csv", catalogue.COLUMNS, table.to_dict("records"))
+    catalogue.write(tmp_path / "c.csv", table)
     pd.testing.assert_frame_equal(catalogue.read(tmp_path / "c.csv"), table, check_dtype=False)
 
 

@@ -27,6 +27,22 @@ def test_values_are_written_plainly(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "a,b,c,d,e\n,,true,3,0.25\n"
 
 
+def test_columns_are_written_as_their_rows_are(tmp_path):
+    columns = {
+        "plain": [f"{k}.png" for k in range(len(NAMES))],
+        "awkward": NAMES,
+        **{f"one {k}": [*NAMES[:1] * (len(NAMES) - 1), name] for k, name in enumerate(NAMES)},
+        "mixed": [True, None, 2.5, 3, float("nan"), *NAMES[5:]],
+        "whole": list(range(-3, len(NAMES) - 3)),
+    }
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    tables.write_csv(tmp_path / "rows.csv", list(columns), rows)
+    tables.write_columns(tmp_path / "columns.csv", columns)
+    assert (tmp_path / "columns.csv").read_bytes() == (tmp_path / "rows.csv").read_bytes()
+    with pytest.raises(FileExistsError):
+        tables.write_columns(tmp_path / "columns.csv", {})
+
+
 def test_an_existing_file_is_never_overwritten(tmp_path):
     tables.write_csv(tmp_path / "t.csv", ["a"], [])
     with pytest.raises(FileExistsError):

@@ -1,6 +1,11 @@
 """Vectors in the cache: by content and embedder; only what is new is embedded; a kill loses a batch."""
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -116,6 +121,66 @@ def test_a_run_that_breaks_off_keeps_its_batches(tmp_path, library, weights, emb
     embedded()
     assert len(made(tmp_path, library, weights[0], run="2")) == 6
     assert embedded() == 1  # five contents, two batches of two were kept
+
+
+KILLED = """
+import json, sys, time
+from dedup_nb import clip, workbench
+
+make, encode, batches = clip.Model.__init__, clip.Model.encode, []
+
+def of_four(self, weights):
+    make(self, weights)
+    self.batch = 4
+
+def told(self, pictures, turn):
+    vectors = encode(self, pictures, turn)
+    batches.append(pictures)
+    print("embedded", len(pictures), flush=True)  # and not kept yet
+    if len(batches) == 6:
+        time.sleep(600)  # it never comes to its end
+    return vectors
+
+clip.Model.__init__, clip.Model.encode = of_four, told
+workbench.start("30_clip_faiss", json.loads(sys.argv[1])).embeddings("clip")
+"""
+
+
+def test_a_killed_run_loses_at_most_one_batch(tmp_path, weights, embedded):
+    library = tmp_path / "lib"
+    for seed in range(30):
+        save(photo(seed, 96, 64), library / f"mojo1/{seed}.png")
+    values = {"library": str(library), "cache_dir": str(tmp_path / "cache"), "embedder": "clip"}
+    values |= {"run_dir": str(tmp_path / "runs/killed"), **weights[0]}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, json.dumps(values)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        lines = (line for line in process.stdout if line.startswith("embedded"))
+        done = [int(next(lines).split()[1]) for _ in range(3)]
+        time.sleep(time.time_ns() % 30 / 1000)  # wherever it is by then
+        process.kill()
+        done += [int(line.split()[1]) for line in lines]
+    assert process.returncode == -signal.SIGKILL
+    kept = store.Store(tmp_path / "cache")
+    assert kept.damage() == []
+    count = len(list(kept.numbered(clip.Weights(**weights[0]).key)))
+    assert sum(done) - 4 <= count <= sum(done) <= 24
+    again = made(tmp_path, library, weights[0], run="again", roots=["."])
+    assert embedded() == 30 - count
+    undisturbed = made(
+        tmp_path, library, weights[0], run="other", roots=["."], cache_dir=str(tmp_path / "other")
+    )
+    assert embedded() == 30
+    assert again.keys() == undisturbed.keys()
+    assert all((again[path] == undisturbed[path]).all() for path in again)
+    with pytest.raises(ProcessLookupError):  # its decoders went with it
+        for _ in range(100):
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
 
 
 def test_two_at_once_do_not_disturb_each_other(tmp_path, library, weights):
