@@ -1,12 +1,11 @@
 """Proposed pairs -> verdicts on their pixels, each made once and remembered by content.
 
-The joint between `groups`, which asks, `verify`, which judges, and the store. Most pairs are told
-by the thumbnails that are there; only for the others are features made of the files.
+The joint between `groups`, which asks, `verify`, which judges, and the store. All is told by the
+thumbnails that are there: no file is read again. Features are made where two framings differ.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import time
@@ -18,25 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from dedup_nb import features, images, measures, verify
+from dedup_nb import features, images, verify
 from dedup_nb.groups import Judgement
 from dedup_nb.verify import Verdict
 
 if TYPE_CHECKING:
     from dedup_nb.workbench import Run
 
-KIND = measures.Kind(
-    "sift 2", (images.FEATURES,), lambda rasters: [raster[images.FEATURES] for raster in rasters]
-)
-VERDICTS = "verdict 4"  # kind under which they lie in the store; another number is made anew
+FEATURES = "sift 3"  # kind under which features lie in the store; another number is made anew
+VERDICTS = "verdict 5"  # and verdicts
 AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
 AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
 BATCH = 256
 LEAST_DETAIL = 0.9  # of the resolution of a crop that its keeper has to have
 
 Pair = tuple[str, str]  # two sha256, the smaller first
+Thumbnails = dict[str, NDArray[np.uint8]]
 
 
 class Checks:
@@ -53,7 +50,6 @@ class Checks:
         self.digests: list[str] = list(run.catalogue["sha256"])
         sizes = run.catalogue[["width", "height"]].to_numpy(np.int64)
         self.sizes = {d: (int(w), int(h)) for d, (w, h) in zip(self.digests, sizes, strict=True)}
-        self.rows = {digest: row for row, digest in enumerate(self.digests)}
         self.verdicts: dict[Pair, Verdict] = {}
         self.failed: set[Pair] = set()
         self.left: float = AT_ONCE
@@ -133,12 +129,13 @@ class Checks:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(pairs), BATCH):
                 part = pairs[start : start + BATCH]
-                self._keep(self._at_first_sight(part, pool))
-                rest = [pair for pair in part if pair not in self.verdicts]
-                if rest:
-                    self._keep(self._by_features(rest, pool))
+                small = self._thumbnails(part, pool)
+                able = [pair for pair in part if pair[0] in small and pair[1] in small]
+                self._keep(self._at_first_sight(able, small, pool))
+                rest = [pair for pair in able if pair not in self.verdicts]
+                self._keep(self._by_features(rest, small, pool))
                 told(start + len(part))
-        self.failed |= set(pairs) - self.verdicts.keys()  # a file that changed since, or is gone
+        self.failed |= set(pairs) - self.verdicts.keys()  # a thumbnail that was dropped meanwhile
 
     def _keep(self, verdicts: Mapping[Pair, Verdict]) -> None:
         self.verdicts |= verdicts
@@ -146,35 +143,38 @@ class Checks:
             [], measures=[(VERDICTS, " ".join(p), _packed(v)) for p, v in verdicts.items()]
         )
 
+    def _thumbnails(self, pairs: Sequence[Pair], pool: ThreadPoolExecutor) -> Thumbnails:
+        wanted = {digest: self.run.store.thumbnail(digest) for digest in _digests(pairs)}
+        there = {digest: jpeg for digest, jpeg in wanted.items() if jpeg}
+        return dict(zip(there, pool.map(images.pixels, there.values()), strict=True))
+
     def _at_first_sight(
-        self, pairs: Sequence[Pair], pool: ThreadPoolExecutor
+        self, pairs: Sequence[Pair], small: Thumbnails, pool: ThreadPoolExecutor
     ) -> dict[Pair, Verdict]:
-        """Return the verdicts on those pairs whose thumbnails are plainly equal."""
-        wanted = sorted({digest for pair in pairs for digest in pair})
-        thumbnails = [self.run.store.thumbnail(digest) for digest in wanted]
-        small = dict(zip(wanted, pool.map(_decoded, thumbnails), strict=True))
+        """Return the verdicts on those pairs that plainly have one framing."""
 
         def look(pair: Pair) -> Verdict | None:
-            a, b = (small[digest] for digest in pair)
-            return None if a is None or b is None else verify.plainly_same(a, b, self._sizes(pair))
+            return verify.plain_verdict(small[pair[0]], small[pair[1]], self._sizes(pair))
 
         found = zip(pairs, pool.map(look, pairs), strict=True)
         return {pair: verdict for pair, verdict in found if verdict}
 
-    def _by_features(self, pairs: Sequence[Pair], pool: ThreadPoolExecutor) -> dict[Pair, Verdict]:
+    def _by_features(
+        self, pairs: Sequence[Pair], small: Thumbnails, pool: ThreadPoolExecutor
+    ) -> dict[Pair, Verdict]:
         """Return the verdicts on pairs by their features, which are made where they are missing."""
-        wanted = sorted({digest for pair in pairs for digest in pair})
-        kept = self.run.store.measures(KIND.name, wanted)
-        if missing := [digest for digest in wanted if digest not in kept]:
-            self.run.measure_rows([self.rows[digest] for digest in missing], KIND)
-            kept |= self.run.store.measures(KIND.name, missing)
-        every = dict(zip(kept, pool.map(features.unpack, kept.values()), strict=True))
-        able = [pair for pair in pairs if pair[0] in every and pair[1] in every]
+        wanted = _digests(pairs)
+        kept = self.run.store.measures(FEATURES, wanted)
+        missing = [digest for digest in wanted if digest not in kept]
+        pictures = [small[digest] for digest in missing]
+        made = dict(zip(missing, pool.map(features.extract, pictures), strict=True))
+        self.run.store.put([], measures=[(FEATURES, d, value) for d, value in made.items()])
+        every = {d: features.unpack(value, small[d]) for d, value in (kept | made).items()}
 
         def look(pair: Pair) -> Verdict:
             return verify.same_picture(every[pair[0]], every[pair[1]], self._sizes(pair))
 
-        return dict(zip(able, pool.map(look, able), strict=True))
+        return dict(zip(pairs, pool.map(look, pairs), strict=True))
 
     def _sizes(self, pair: Pair) -> tuple[verify.Size, verify.Size]:
         return self.sizes[pair[0]], self.sizes[pair[1]]
@@ -207,6 +207,10 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     return Judgement(True, kinds, score)
 
 
+def _digests(pairs: Sequence[Pair]) -> list[str]:
+    return sorted({digest for pair in pairs for digest in pair})
+
+
 def _packed(verdict: Verdict) -> bytes:
     return json.dumps(asdict(verdict)).encode()
 
@@ -214,13 +218,6 @@ def _packed(verdict: Verdict) -> bytes:
 def _unpacked(data: bytes) -> Verdict:
     values = json.loads(data)
     return Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
-
-
-def _decoded(jpeg: bytes | None) -> NDArray[np.uint8] | None:
-    if jpeg is None:
-        return None
-    with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 class _Progress:

@@ -2,11 +2,12 @@
 
 Pixels in, numbers out: no file is known here. Features survive crops, borders, turns, mirrors,
 other sizes and tones; what is found by them is only where to look, `verify` judges the pixels.
+Skies, fog and what is out of focus have next to none as they are, and some once their faint light
+and shade is stretched.
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +17,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[Any]
 
-SIDE_PX = 512  # long side of the picture that is kept
-FOUND_PX = 320  # long side at which features are looked for
-POINTS = 600
+FOUND_PX = 224  # long side at which features are looked for
+POINTS = 400
 CONTRAST, EDGE = 0.02, 12.0  # of SIFT: faint points are welcome, edges are not
+FEW_POINTS = 100  # a picture that has fewer is faint: it is looked at once more, stretched
+FAINT_PX = 128  # long side at which that is done
+FAINT_BAND = 1.0, 12.0  # pixels of it: finer is noise, coarser is light and tone
+FAINT_STEP, FAINT_STRETCH = 0.7, 45.0  # grey levels that are noise; grey levels of usual shade then
 OFFSET_PX = 0.25  # OpenCV 5 puts its key points that far right of and below the true place
 FINE = 64  # steps of a pixel in which places are kept
 RATIO = 0.87  # of the distances to the best and the second match
 LEAST_POINTS, SURE_POINTS = 8, 20
 MOST_STRETCH, MOST_SCALE = 1.35, 10.0
 NEAR_PX = 3.0
-JPEG_QUALITY = 92
 
 cv2.setNumThreads(1)  # whoever calls decides how much runs at once; and results stay the same
 
@@ -36,12 +39,12 @@ MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel(
 
 @dataclass(frozen=True)
 class Features:
-    """What is kept of a picture: at most `SIDE_PX` of it, and its features.
+    """A small picture and its features.
 
     Attributes
     ----------
     pixels : ndarray of uint8, shape (height, width, 3)
-        RGB.
+        RGB, a thumbnail; nothing is found in it that is finer.
     places : ndarray of float64, shape (n, 2)
         x and y of the features, in pixels of `pixels`.
     descriptors : ndarray of uint8, shape (n, 128)
@@ -89,46 +92,70 @@ class Alignment:
 
 
 def extract(pixels: NDArray[np.uint8]) -> bytes:
-    """Return the features of an RGB picture of at most `SIDE_PX`, with the picture, to be kept."""
+    """Return the features of a small RGB picture, to be kept."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    places, descriptors = _found(_reduced(grey, FOUND_PX), grey)
+    fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
+    return fine.tobytes() + descriptors.tobytes()
+
+
+def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
+    """Return the picture with what `extract` packed of it."""
+    count = len(kept) // (4 + 128)
+    places = np.frombuffer(kept, "<u2", 2 * count).reshape(count, 2) / FINE
+    return Features(
+        pixels, places, np.frombuffer(kept, np.uint8, offset=4 * count).reshape(-1, 128)
+    )
+
+
+def stretched(picture: Features) -> Features:
+    """Return a faint picture with those features, too, that its light and shade has once seen."""
+    grey = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)
+    places, descriptors = _found(stretch(grey.astype(np.float32)), grey)
+    return Features(
+        picture.pixels,
+        np.concatenate([picture.places, places]),
+        np.concatenate([picture.descriptors, descriptors]),
+    )
+
+
+def stretch(grey: Floats) -> NDArray[np.uint8]:
+    """Return faint light and shade as a picture of at most `FAINT_PX` in which it is seen."""
+    shade = _reduced(grey, FAINT_PX)
+    fine, coarse = (cv2.GaussianBlur(shade, (0, 0), sigma) for sigma in FAINT_BAND)
+    shade = fine - coarse
+    usual = np.sqrt(cv2.GaussianBlur(shade * shade, (0, 0), FAINT_BAND[1]))
+    seen = shade / (usual + FAINT_STEP) * FAINT_STRETCH + 128
+    whole: NDArray[np.uint8] = np.clip(seen, 0, 255).astype(np.uint8)
+    return whole
+
+
+def _reduced(grey: NDArray[Any], side: int) -> NDArray[Any]:
     height, width = grey.shape
-    smaller = min(FOUND_PX / max(width, height), 1.0)
+    smaller = min(side / max(width, height), 1.0)
     size = (max(round(width * smaller), 1), max(round(height * smaller), 1))
-    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    reduced: NDArray[Any] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return reduced
+
+
+def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:
+    """Return places, in pixels of the whole picture, and descriptors of a small one's features."""
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=CONTRAST, edgeThreshold=EDGE)
-    found, descriptors = sift.detectAndCompute(grey, None)
-    count = 0 if descriptors is None else min(len(found), POINTS)
-    kept = b""
-    if count:
-        places = np.array([point.pt for point in found[:count]]) - OFFSET_PX
-        places = (places + 0.5) * (width / size[0], height / size[1]) - 0.5
-        shares = descriptors[:count] / np.maximum(descriptors[:count].sum(1, keepdims=True), 1e-6)
-        roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
-        fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
-        kept = fine.tobytes() + roots.tobytes()
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    jpeg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)[1].tobytes()
-    return struct.pack("<I", count) + kept + jpeg
-
-
-def unpack(kept: bytes) -> Features:
-    """Return what `extract` packed."""
-    (count,) = struct.unpack_from("<I", kept)
-    middle = 4 + 4 * count
-    end = middle + 128 * count
-    places = np.frombuffer(kept, "<u2", 2 * count, 4).reshape(count, 2) / FINE
-    descriptors = np.frombuffer(kept, np.uint8, 128 * count, middle).reshape(count, 128)
-    return Features(_rgb(kept[end:]), places, descriptors)
-
-
-def _rgb(jpeg: bytes) -> NDArray[np.uint8]:
-    decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    pixels: NDArray[np.uint8] = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return pixels
+    found, descriptors = sift.detectAndCompute(small, None)
+    if descriptors is None:
+        return np.zeros((0, 2)), np.zeros((0, 128), np.uint8)
+    descriptors = descriptors[:POINTS]
+    places = np.array([point.pt for point in found[:POINTS]]) - OFFSET_PX
+    steps = np.array(whole.shape[::-1]) / small.shape[::-1]
+    shares = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6)
+    roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
+    return (places + 0.5) * steps - 0.5, roots
 
 
 def align(a: Features, b: Features) -> Alignment | None:
     """Return how `a` lies over `b`, or None where too few features agree on any way."""
+    if min(len(a.places), len(b.places)) < FEW_POINTS:
+        a, b = stretched(a), stretched(b)
     plain = _aligned(a, b, b.descriptors, mirrored=False)
     if plain and plain.points >= SURE_POINTS:
         return plain

@@ -35,8 +35,6 @@ DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
 
 TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
-FEATURES = "features"  # what `features.extract` packs of a larger picture
-FEATURES_PX = 512
 LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
 UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
 MOST_TRIMMED = 0.4  # of a side, from either end
@@ -92,8 +90,8 @@ class Measured:
     contrast : float
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
-        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA`,
-        `TRIMMED_CHROMA` and `FEATURES`.
+        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA` and
+        `TRIMMED_CHROMA`.
     exposure : str
         What EXIF tells of the exposure; see `exposure`.
     thumbnail : bytes
@@ -166,8 +164,8 @@ def measure(
     name : str
         Its name; only camera raw files are told by it.
     sizes : sequence of (width, height)
-        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`, `FEATURES`; or one `ModelInput`
-        alone, with which neither contrast nor thumbnail are made.
+        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or one `ModelInput` alone, with
+        which neither contrast nor thumbnail are made.
     max_pixels : float
         Pictures with more pixels are refused before they are decoded.
     digest : str, optional
@@ -229,10 +227,7 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     measured.rasters = {
         size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size[:2])
         for size in sizes
-        if size != FEATURES
     }
-    if FEATURES in sizes:
-        measured.rasters[FEATURES] = _features(data, has_exif)
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
@@ -314,17 +309,6 @@ def _resized(whole: Size, wanted: ModelInput) -> Size:
         return (side, long) if width <= height else (long, side)
     ratio = max(ratios) if wanted.resize_mode == "longest" else min(ratios)
     return max(1, round(width / ratio)), max(1, round(height / ratio))
-
-
-def _features(data: bytes, has_exif: bool) -> bytes:
-    """Return the features of a picture of `FEATURES_PX`, decoded once more for it."""
-    from dedup_nb import features  # few files need OpenCV, and it takes long to load
-
-    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
-    larger = _reduced(opened, data, 1, FEATURES_PX)
-    upright = _flattened(ImageOps.exif_transpose(larger) if has_exif else larger).convert("RGB")
-    upright.thumbnail((FEATURES_PX, FEATURES_PX), Image.Resampling.BICUBIC)
-    return features.extract(np.asarray(upright))
 
 
 def _may_have_exif(opened: Image.Image, data: bytes) -> bool:

@@ -17,13 +17,13 @@ from dedup_nb import (
     clusters,
     embeddings,
     formats,
+    framing,
     images,
     index,
     names,
     phash,
     sets,
     sidecars,
-    verify,
 )
 from dedup_nb.bundles import FolderBundles
 from dedup_nb.sets import Match
@@ -283,8 +283,8 @@ class Eyes:
         one, other = self._pixels(a), self._pixels(b)
         if one is None or other is None:
             return np.nan, np.nan
-        framing = verify.same_framing(one, other)
-        area = framing.edited_area if framing.alike >= verify.ALIKE else 1.0
+        found = framing.same_framing(one, other)
+        area = found.edited_area if found.alike >= framing.ALIKE else 1.0
         return area, images.tone_difference(one, other)
 
     def _pixels(self, row: int) -> NDArray[np.uint8] | None:

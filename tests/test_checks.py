@@ -81,7 +81,7 @@ def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, 
     assert set(table["reason"][table["role"] == "review"]) == {groups.NOT_CHECKED}
     first = rows_of(run, candidates)
     assert [role for role, _, _ in first.values()].count("stage") == 2
-    monkeypatch.setattr(verify, "plainly_same", None)  # whoever compares again fails
+    monkeypatch.setattr(verify, "plain_verdict", None)  # whoever compares again fails
     monkeypatch.setattr(verify, "same_picture", None)
     again, candidates = run_of(tmp_path, files, run_dir=str(tmp_path / "again"))
     assert rows_of(again, candidates) == first
@@ -116,7 +116,7 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, 
 
 
 def test_an_exact_copy_needs_no_look(tmp_path, monkeypatch):
-    monkeypatch.setattr(verify, "plainly_same", None)
+    monkeypatch.setattr(verify, "plain_verdict", None)
     monkeypatch.setattr(verify, "same_picture", None)
     run, candidates = run_of(tmp_path, {"a.png": drawn(1), "b.png": drawn(1)})
     assert ("stage", "exact copy") in {

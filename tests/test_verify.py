@@ -5,9 +5,9 @@ import io
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from dedup_nb import features, verify
+from dedup_nb import features, framing, verify
 
 
 def drawn(seed, size=(300, 200)):
@@ -57,8 +57,8 @@ def edited(picture, share, what):
     return copy
 
 
-def framing(a, b):
-    return verify.same_framing(np.asarray(a), np.asarray(b))
+def compared(a, b):
+    return framing.same_framing(np.asarray(a), np.asarray(b))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def framing(a, b):
 )
 def test_two_renders_of_one_picture_have_no_tile_that_stands_out(alter):
     for seed in (1, 2):
-        found = framing(drawn(seed), alter(drawn(seed)))
+        found = compared(drawn(seed), alter(drawn(seed)))
         assert found.same and found.edited_area == 0, found
 
 
@@ -85,7 +85,7 @@ def test_two_renders_of_one_picture_have_no_tile_that_stands_out(alter):
 @pytest.mark.parametrize("what", ["swapped", "blurred"])
 def test_a_local_edit_stands_out_and_is_outlined(share, what):
     for seed in (1, 2, 3):
-        found = framing(drawn(seed), jpeg(edited(drawn(seed), share, what), 90))
+        found = compared(drawn(seed), jpeg(edited(drawn(seed), share, what), 90))
         assert found.worst_tile > 1 and not found.same
         assert 0.5 * share < found.largest_edit <= found.edited_area < 2 * share + 0.01
         left, top, right, bottom = found.where
@@ -93,28 +93,29 @@ def test_a_local_edit_stands_out_and_is_outlined(share, what):
 
 
 def test_two_pictures_are_not_alike():
-    assert framing(drawn(1), drawn(2)).alike < 0.2
+    assert compared(drawn(1), drawn(2)).alike < 0.2
 
 
 def test_the_order_of_two_renders_does_not_matter():
     a, b = drawn(1), edited(drawn(1), 0.05, "swapped").resize((180, 120))
-    assert framing(a, b) == framing(b, a)
+    assert compared(a, b) == compared(b, a)
 
 
 def test_pictures_without_detail_cannot_be_told_to_be_the_same():
     flat = Image.new("RGB", (90, 60), (200, 120, 40))
-    assert not framing(flat, flat).same
+    assert not compared(flat, flat).same
 
 
 def test_what_is_no_rgb_picture_is_refused():
     with pytest.raises(ValueError, match=r"not an RGB picture of 8 bits: uint8 \(4, 4\)"):
-        verify.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
+        framing.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
 
 
 def features_of(picture):
     picture = picture.copy()
-    picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
-    return features.unpack(features.extract(np.asarray(picture)))
+    picture.thumbnail((256, 256), Image.Resampling.LANCZOS)
+    pixels = np.asarray(picture)
+    return features.unpack(features.extract(pixels), pixels)
 
 
 def verdict(a, b):
@@ -164,16 +165,115 @@ def test_two_pictures_and_frames_in_which_all_moves_a_little_are_not_the_same():
     assert not verdict(Image.fromarray(first), Image.fromarray(moved)).same
 
 
-def test_plainly_equal_pictures_need_no_features_and_others_do():
-    whole = drawn(1, (256, 174))
-    look = lambda other: verify.plainly_same(np.asarray(whole), np.asarray(other))  # noqa: E731
+def test_pictures_of_one_framing_need_no_features_and_others_do():
+    whole = drawn(2, (256, 174))
+    look = lambda other: verify.plain_verdict(np.asarray(whole), np.asarray(other))  # noqa: E731
     assert look(jpeg(whole, 80)).kinds == ("re-encoded",)
-    assert look(edited(whole, 0.06, "swapped")) is None
-    assert look(whole.crop((20, 10, 236, 160))) is None
-    assert look(drawn(2, (256, 174))) is None
+    assert look(edited(whole, 0.06, "blurred")).kinds == ("edited",)
+    assert look(whole.crop((4, 3, 252, 171))) is None
+    assert look(ImageOps.mirror(whole)) is None
+    assert look(drawn(1, (256, 174))) is None
 
 
 def test_a_picture_without_detail_gives_no_features_and_no_verdict():
     flat = Image.new("RGB", (90, 60), (200, 120, 40))
     assert len(features_of(flat).places) == 0
     assert verdict(flat, flat).score == 0
+
+
+def sky(seed, amount=8, size=(512, 384)):
+    """Return soft clouds, `amount` grey levels of them; no feature is found in it as it is."""
+    width, height = size
+    rng = np.random.default_rng(seed)
+    far = np.hypot(
+        *np.meshgrid(np.fft.fftfreq(width, 1 / width), np.fft.fftfreq(height, 1 / height))
+    )
+    clouds = np.fft.ifft2(np.fft.fft2(rng.normal(size=far.shape)) / np.maximum(far, 1) ** 1.8).real
+    shade = amount * (clouds - clouds.mean()) / clouds.std()
+    pixels = shade[..., None] + rng.uniform((90, 130, 180), (150, 190, 220))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def gradient(seed, size=(512, 384)):
+    rng = np.random.default_rng(seed)
+    v, u = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
+    shade = rng.uniform(-40, 40) * u + rng.uniform(-40, 40) * v + rng.uniform(-20, 20) * u * v
+    pixels = shade[..., None] + rng.uniform(80, 180, 3)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def captioned(picture, bar):
+    """Return the picture with a text: on a bar below it, or across its lower part."""
+    tall = picture.height // 7
+    sheet = Image.new("RGB", (picture.width, picture.height + bar * tall), (245, 245, 245))
+    sheet.paste(picture, (0, 0))
+    ImageDraw.Draw(sheet).text(
+        (picture.width * 0.2, sheet.height - tall * 0.8), "one evening in june",
+        "black" if bar else "white", font_size=tall * 0.5,
+    )  # fmt: skip
+    return sheet
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda p: jpeg(p, 40),
+        lambda p: ImageOps.mirror(p).resize((300, 225)),
+        lambda p: p.crop((30, 30, 480, 360)),
+        lambda p: ImageEnhance.Brightness(p).enhance(0.8),
+        lambda p: p.transpose(Image.Transpose.ROTATE_90),
+    ],
+)
+def test_a_sky_is_told_by_its_clouds(alter):
+    assert len(features_of(sky(1)).places) < features.LEAST_POINTS
+    found = verdict(sky(1), alter(sky(1)))
+    assert found.same and found.unedited, found
+
+
+def test_skies_and_gradients_are_not_the_same_nor_is_a_gradient_known_again():
+    pictures = [*map(sky, range(1, 5)), *map(gradient, range(4))]
+    for k, picture in enumerate(pictures):
+        assert not any(verdict(picture, other).same for other in pictures[:k])
+    assert not any(verdict(gradient(k), jpeg(gradient(k), 60)).same for k in range(4))
+
+
+def test_a_sky_that_drifted_out_of_shape_is_another_frame():
+    first = np.asarray(sky(2))
+    y, x = np.mgrid[:384, :512].astype(np.float32)
+    waves = 12 * np.sin(y / 40), 12 * np.cos(x / 50)
+    moved = cv2.remap(first, x + waves[0].astype(np.float32), y + waves[1].astype(np.float32), 1)
+    assert not verdict(Image.fromarray(first), Image.fromarray(moved)).same
+
+
+@pytest.mark.parametrize("bar", [True, False])
+def test_one_caption_over_two_pictures_does_not_make_them_the_same(bar):
+    empty = [gradient(1), gradient(2), sky(1), sky(2), sky(3, 3)]
+    made = [captioned(picture, bar) for picture in empty]
+    for k, picture in enumerate(made):
+        assert not any(verdict(picture, other).same for other in made[:k])
+    assert verdict(made[2], jpeg(made[2], 60)).same
+
+
+def test_what_lies_in_the_middle_of_an_empty_ground_is_known_again():
+    def shot(seed, level):
+        ground = Image.new("RGB", (640, 480), (level,) * 3)
+        ground.paste(drawn(seed, (210, 160)), (215, 160))
+        return ground
+
+    for level in (255, 190, 0):
+        assert verdict(shot(1, level), jpeg(shot(1, level), 50)).same
+        assert not verdict(shot(1, level), shot(2, level)).same
+    assert (
+        not verdict(shot(1, 190), shot(1, 120)).unedited
+        or not verdict(shot(1, 190), shot(1, 120)).same
+    )
+
+
+def test_a_caption_is_an_edit_though_moving_what_is_beside_it_would_undo_it():
+    smooth = drawn(3, (500, 340)).filter(ImageFilter.GaussianBlur(3))
+    found = verdict(smooth, captioned(smooth, bar=False))
+    assert found.same and "edited" in found.kinds, found
+    y, x = np.mgrid[:340, :500].astype(np.float32)
+    bulge = 14 * np.exp(-((np.hypot(x - 250, y - 170) / 90) ** 2))
+    moved = cv2.remap(np.asarray(smooth), x + bulge.astype(np.float32), y, cv2.INTER_LINEAR)
+    assert not verdict(smooth, Image.fromarray(moved)).same  # a thing that moved
