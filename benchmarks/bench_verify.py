@@ -36,6 +36,7 @@ from bench_embedders import (
     scaled,
 )  # fmt: skip
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from threadpoolctl import threadpool_limits
 
 from dedup_nb import embeddings, features, images, phash, verify
 
@@ -307,4 +308,5 @@ def main():
 
 if __name__ == "__main__":
     cv2.setNumThreads(1)
-    main()
+    with threadpool_limits(1, "blas"):  # as `checks` does
+        main()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from dedup_nb import features, images, verify
 from dedup_nb.groups import Judgement
@@ -126,7 +127,8 @@ class Checks:
 
     def _compare(self, pairs: Sequence[Pair]) -> None:
         told = _Progress(len(pairs))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # a thread a pair: BLAS's own threads would double the time over products this small
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(pairs), BATCH):
                 part = pairs[start : start + BATCH]
                 small = self._thumbnails(part, pool)
