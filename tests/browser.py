@@ -20,7 +20,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_OPTIONS = [
@@ -63,6 +63,7 @@ class Lab:
         self.folder, self.dark, self.scale = Path(folder), dark, scale
         self.size = {"width": width, "height": height}
         self.outside, self.complaints = [], []
+        self.playwright = None
         self.ending = contextlib.ExitStack()
 
     def __enter__(self):
@@ -154,10 +155,10 @@ class Lab:
 
     def _start_browser(self):
         path = chromium()
-        playwright = self.ending.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
-        self.ending.callback(browser.close)
-        context = browser.new_context(
+        self.playwright = self.playwright or self.ending.enter_context(sync_playwright())
+        self.browser = self.playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
+        self.ending.callback(_close, self.browser)
+        context = self.browser.new_context(
             viewport=self.size, device_scale_factor=self.scale, reduced_motion="reduce"
         )
         context.route(lambda url: not url.startswith(self.base), self._refuse)
@@ -171,7 +172,20 @@ class Lab:
         route.abort()
 
     def open(self, name):
-        """Open a notebook in a fresh workspace and wait for its kernel."""
+        """Open a notebook in a fresh workspace and wait for its kernel.
+
+        Now and then Chromium itself crashes, which says nothing of the page: then in a new one.
+        """
+        self.name = name
+        try:
+            self._open(name)
+        except Error:
+            if self.browser.is_connected():
+                raise
+            self._start_browser()
+            self._open(name)
+
+    def _open(self, name):
         space = secrets.token_hex(4)
         address = f"{self.base}/lab/workspaces/{space}/tree/{name}?reset&token={self.token}"
         self.page.goto(address, wait_until="domcontentloaded")
@@ -201,6 +215,15 @@ class Lab:
 
     def run_all(self, timeout_s=120):
         """Run every cell; raise with what a failing cell said."""
+        try:
+            self._run_all(timeout_s)
+        except Error:
+            if self.browser.is_connected():
+                raise
+            self.open(self.name)
+            self._run_all(timeout_s)
+
+    def _run_all(self, timeout_s):
         self.page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }")
         self.page.wait_for_function(
             """() => {
@@ -262,6 +285,11 @@ class Lab:
     def cells(self):
         """Return the types of the notebook's cells."""
         return self.page.evaluate("() => panel.content.widgets.map((cell) => cell.model.type)")
+
+
+def _close(browser):
+    with contextlib.suppress(Error):  # it crashed
+        browser.close()
 
 
 def _own_folders(home):
