@@ -64,7 +64,7 @@ class Claims:
         self._unusable: list[tuple[str, str, str]] = []
         self._places = {path: row for row, path in enumerate(run.catalogue["path"])}
         self._folded = _unique_folded(self._places)
-        self._others = {other["path"]: other for other in run.others} if results else {}
+        self._others = {other.path: other for other in run.others} if results else {}
         for result in self.results:
             for group in result.groups:
                 self._take(result, group, reference_keeps)
@@ -119,7 +119,7 @@ class Claims:
         if not os.path.lexists(os.fsencode(self.run.library / relative)):
             return "gone"
         if other := self._others.get(relative):
-            return f"no image of this run: {other['reason']}"
+            return f"no image of this run: {other.reason}"
         if relative.startswith(".."):
             return "outside the library"
         return f"outside the roots {', '.join(self.run.roots)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
@@ -58,6 +59,8 @@ BETTER = {
     "path": "equal but for its path",
 }
 GUARDED = "in a curated root or protected"
+
+EPOCH = datetime(1970, 1, 1)
 
 Indices = NDArray[np.int64]
 
@@ -777,14 +780,13 @@ class Candidates:
 
     def record(self, k: int) -> Mapping[str, Any]:
         """Return what the catalogue says of an image that groups show."""
-        return self._records[k]
+        told: dict[str, Any] = {name: column.item(k) for name, column in self._shown.items()}
+        return told | {"mtime": utc_time(told.pop("mtime_ns"))}
 
     @cached_property
-    def _records(self) -> list[Mapping[str, Any]]:
-        names = ["root", "stage", "series", "width", "height", "bytes", "sha256"]
-        records = self.images[names].assign(mtime=utc_times(self.images["mtime_ns"]))
-        rows: list[Mapping[str, Any]] = records.to_dict("records")
-        return rows
+    def _shown(self) -> dict[str, NDArray[Any]]:
+        names = ["root", "stage", "series", "width", "height", "bytes", "sha256", "mtime_ns"]
+        return {name: self.images[name].to_numpy() for name in names}
 
 
 def _levels(images: pd.DataFrame) -> NDArray[np.float64]:
@@ -942,10 +944,9 @@ _DTYPES = {
 }
 
 
-def utc_times(mtime_ns: pd.Series[Any]) -> list[str]:
-    """Return times of change as UTC text, to the second: `2025-07-05T21:52:18Z`."""
-    times = pd.to_datetime(mtime_ns.to_numpy(), unit="ns", utc=True)
-    return list(times.strftime("%Y-%m-%dT%H:%M:%SZ"))
+def utc_time(mtime_ns: int) -> str:
+    """Return a time of change as UTC text, to the second: `2025-07-05T21:52:18Z`."""
+    return f"{EPOCH + timedelta(seconds=mtime_ns // 10**9):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def identifier(letter: str, path: str) -> str:

@@ -55,7 +55,7 @@ def rows(
     OSError
         If a companion cannot be read.
     """
-    known = catalogue.set_index("path")
+    known = _Known(catalogue)
     staged = table[table.role == "stage"].sort_values("path", kind="stable")
     folders: dict[str, FolderBundles] = {}
     done: set[str] = set()
@@ -68,7 +68,7 @@ def rows(
             "bundle": getattr(image, "bundle", "") or _joined(folder, stem(name)),
             "group": image.group_id,
             "keeper": image.keeper,
-            "keeper_sha256": known.at[image.keeper, "sha256"] if image.keeper else "",
+            "keeper_sha256": known.sha256(image.keeper) if image.keeper else "",
             "rule": rule,
             "reason": image.reason,
         }
@@ -76,7 +76,7 @@ def rows(
         moving[image.path] = common | {"place": place}
         for member in folders[folder].members(name):
             src = _joined(folder, member)
-            if src in done or (src != image.path and src in known.index):
+            if src in done or (src != image.path and src in known):
                 continue  # another image of this name has a row of its own
             done.add(src)
             yield common | {"src": src, "dst": f"{place}/{src}"} | _identity(known, library, src)
@@ -127,14 +127,29 @@ def _regular_files(folder: Path) -> list[str]:
         return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
 
 
-def _identity(known: pd.DataFrame, library: Path, src: str) -> dict[str, Any]:
-    if src in known.index:
-        row = known.loc[src]
-        return {
-            "size": int(row["bytes"]),
-            "mtime_ns": int(row["mtime_ns"]),
-            "sha256": row["sha256"],
-        }
+class _Known:
+    """The images of a catalogue, found by path."""
+
+    def __init__(self, catalogue: pd.DataFrame) -> None:
+        self.places = pd.Index(catalogue["path"])
+        columns = ("bytes", "mtime_ns", "sha256")
+        self.columns = [catalogue[name].to_numpy() for name in columns]
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.places
+
+    def sha256(self, path: str) -> str:
+        return str(self.columns[2][self.places.get_loc(path)])
+
+    def identity(self, path: str) -> dict[str, Any]:
+        place = self.places.get_loc(path)
+        size, mtime_ns, sha256 = (column[place] for column in self.columns)
+        return {"size": int(size), "mtime_ns": int(mtime_ns), "sha256": sha256}
+
+
+def _identity(known: _Known, library: Path, src: str) -> dict[str, Any]:
+    if src in known:
+        return known.identity(src)
     descriptor = os.open(library / src, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)

@@ -51,6 +51,12 @@ def parse(name: str) -> Name:
     return Name(stamp, problem, found.group(0), float(found.group(1)))
 
 
+def level(stage: str) -> float | None:
+    """Return the number of a stage by its full name: 1.5 of `stage1.5_face_swapped`; None of ""."""
+    found = STAGE.search(stage)
+    return float(found.group(1)) if found else None
+
+
 def _stamp(name: str) -> tuple[datetime | None, str]:
     found = STAMP.search(name)
     if not found:

@@ -113,9 +113,9 @@ def _with_skipped(run: Run) -> pd.DataFrame:
     """
     shown = run.images[IMAGE_COLUMNS]
     skipped = sorted(
-        other["path"]
+        other.path
         for other in run.others
-        if other["reason"] in ("image outside only_folders", "image beyond limit")
+        if other.reason in ("image outside only_folders", "image beyond limit")
     )
     if not skipped:
         return shown

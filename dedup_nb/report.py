@@ -28,6 +28,8 @@ GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
 PICTURE_PX = 160
 
+ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#!"})  # in Markdown
+
 UNITS = {
     "hamming_bits": "bits",
     "gap_s": "s",
@@ -274,9 +276,9 @@ def write_groups(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> Non
             return ""
         return f"{number:.0f}" if number.is_integer() else f"{number:.4f}"
 
-    numbers = [name for name in ("value", "score") if name in columns]
-    rows = (row | {name: value(row[name]) for name in numbers} for row in table.to_dict("records"))
-    tables.write_csv(path, columns, rows)
+    cells = {name: table[name].tolist() for name in columns}
+    cells |= {name: list(map(value, cells[name])) for name in ("value", "score") if name in cells}
+    tables.write_columns(path, cells)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -391,10 +393,7 @@ def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> lis
 
 def markdown_text(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    clean = " ".join(tables.shown(text).split())
-    for mark in "\\`*_[]<>|#!":
-        clean = clean.replace(mark, f"\\{mark}")
-    return clean
+    return " ".join(tables.shown(text).split()).translate(ESCAPED)
 
 
 def utc_stamp(now: datetime | None = None) -> str:

@@ -73,9 +73,7 @@ class Sets(groups.Candidates):
         )
         self.set_of = {row: k for k, each in enumerate(self.sets) for row in each.rows}
         self.decisions = {
-            other["path"]
-            for other in self.run.others
-            if other["reason"].startswith("shared by series")
+            other.path for other in self.run.others if other.reason.startswith("shared by series")
         }
         companions = self.run.catalogue["companions"].to_numpy()
         self.companions = [int(companions[list(each.rows)].sum()) for each in self.sets]

@@ -18,11 +18,15 @@ FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 # what makes a cell need more than itself, in a column that is joined by NUL
 AWKWARD = (",", '"', "\r", "\n", *("\0" + start for start in FORMULA_STARTS))
 
+ROWS = 20_000  # of columns, written at once
+
 csv.field_size_limit(2**31 - 1)  # a cell is never cut
 
 
 def shown(text: str) -> str:
     """Return `text` fit for a screen: bytes that are no UTF-8 become the replacement character."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -71,26 +75,35 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write columns of one length as a new CSV file: as `write_csv`, some times as fast.
 
+    Parameters
+    ----------
+    columns : mapping of str to sequence or ndarray
+        The values by column.
+
     Raises
     ------
     FileExistsError
         If `path` exists; results are never overwritten.
     """
-    cells = [_cells(values) for values in columns.values()]
+    n = max(map(len, columns.values()), default=0)
     with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(csv_line(columns))
-        file.writelines(map("{}\n".format, map(",".join, zip(*cells, strict=True))))
+        for start in range(0, n, ROWS):
+            cells = [_cells(values[start : start + ROWS]) for values in columns.values()]
+            file.writelines(map("{}\n".format, map(",".join, zip(*cells, strict=True))))
 
 
-def _cells(values: Sequence[Any]) -> Sequence[str]:
+def _cells(values: Any) -> list[str]:
     """Return `csv_cell` of each value, looking at a whole column at once where that tells all."""
+    if hasattr(values, "tolist"):
+        values = values.tolist()  # an array's numbers as Python's own
     kinds = set(map(type, values))
     if kinds == {int}:
         return list(map(str, values))
     if kinds == {str}:
         joined = "\0" + "\0".join(values)
         if not any(mark in joined for mark in AWKWARD):
-            return values
+            return list(values)
     return list(map(csv_cell, values))
 
 

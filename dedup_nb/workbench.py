@@ -30,7 +30,6 @@ from dedup_nb import (
     images,
     manifest,
     measures,
-    names,
     parameters,
     phash,
     report,
@@ -40,7 +39,7 @@ from dedup_nb import (
     texts,
     vectors,
 )
-from dedup_nb.catalogue import ImageFile
+from dedup_nb.catalogue import ImageFile, Other
 from dedup_nb.checks import AHEAD, Checks
 from dedup_nb.decisions import Decisions
 from dedup_nb.embeddings import Embedder
@@ -48,6 +47,7 @@ from dedup_nb.views import Foremost, Views, plain_member
 
 pd.set_option("display.max_colwidth", 100)  # paths are read to their end
 
+MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at once
 DEFAULT_KIND = phash.kind("phash", 64)
 # made by the decode for the catalogue, since the finders ask for them by default
 EVERY_DECODE = [DEFAULT_KIND, embeddings.embedder("dct").kind]
@@ -177,6 +177,9 @@ class Run:
     @cached_property
     def scan(self) -> catalogue.Scan:
         """Every file of the roots, from a walk without decoding."""
+        return self._scan()
+
+    def _scan(self) -> catalogue.Scan:
         only = self.values.get("only_folders") or ()
         limit = self.values.get("limit")
         with store.uncollected():
@@ -189,28 +192,37 @@ class Run:
         if path.exists():
             return catalogue.read(path)
         limit = self.values.get("max_pixels") or images.MAX_PIXELS
-        facts = self._measure(self.scan.images, EVERY_DECODE, limit)
-        table = catalogue.table(self.scan.images, facts)
-        tables.write_csv(
-            self.folder / "not_images.csv", catalogue.NOT_IMAGES_COLUMNS, self.scan.others
-        )
+        found = self.__dict__.pop("scan", None) or self._scan()  # it is large, and soon out of date
+        facts = self._measured(found.images, EVERY_DECODE, limit)
+        table = pd.concat([catalogue.table(part, told) for part, told in facts], ignore_index=True)
+        catalogue.write_others(self.folder / "not_images.csv", found.others)
+        del found
         catalogue.write(path, table)
         _write_parquet(self.folder / "catalogue.parquet", table)
         return table
 
-    def _measure(
+    def _measured(
         self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
-    ) -> list[store.Facts]:
-        keys = [store.FileKey(*image.key) for image in files]
-        return measures.measure_files(
-            self.library, keys, self.store, kinds, max_pixels=limit, progress=Ticker("decoded")
-        )
+    ) -> Iterator[tuple[Sequence[ImageFile], list[store.Facts]]]:
+        """Yield some files and what was measured of them, until all are done."""
+        tell = Ticker("decoded")
+
+        def progress(done: int, total: int) -> None:
+            tell(first + done, len(files))
+
+        for first in range(0, max(1, len(files)), MEASURED_AT_ONCE):
+            part = files[first : first + MEASURED_AT_ONCE]
+            keys = [store.FileKey(*image.key) for image in part]
+            facts = measures.measure_files(
+                self.library, keys, self.store, kinds, max_pixels=limit, progress=progress
+            )
+            yield part, facts
 
     @property
-    def others(self) -> list[dict[str, str]]:
+    def others(self) -> list[Other]:
         """Every file of the roots that is no image, with what it is and why."""
         _ = self.catalogue  # makes the list where it is missing
-        return list(tables.read_csv(self.folder / "not_images.csv"))
+        return catalogue.read_others(self.folder / "not_images.csv")
 
     @cached_property
     def facts(self) -> dict[str, store.Facts]:
@@ -221,7 +233,8 @@ class Run:
         """Say in one line what the catalogue holds."""
         table = self.catalogue
         bad = int((table["status"] != "ok").sum())
-        series = len(set(zip(_folders(table), table["series"], strict=True)) - _no_series(table))
+        members = table[table["series"] != ""]
+        series = len(set(zip(_folders(members), members["series"], strict=True)))
         return (
             f"{len(table):,} images in {', '.join(self.roots)} of {self.library}: "
             f"{report.size_text(int(table['bytes'].sum()))}, {series:,} series, "
@@ -322,7 +335,11 @@ class Run:
     def _measure_again(self, kind: measures.Kind) -> None:
         readable = set(self.catalogue["path"][self.catalogue["status"] == "ok"])
         files = [image for image in self.scan.images if image.path in readable]
-        self._measure(files, [kind], float("inf"))
+        self._have_measured(files, kind)
+
+    def _have_measured(self, files: Sequence[ImageFile], kind: measures.Kind) -> None:
+        for _ in self._measured(files, [kind], float("inf")):
+            pass
 
     def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
         """Return pairs of catalogue rows as groups that can be cut at any threshold."""
@@ -367,7 +384,7 @@ class Run:
     def measure_rows(self, rows: Sequence[int], kind: measures.Kind) -> None:
         """Have one kind of measure in the store for some readable images of the catalogue."""
         wanted = {self.catalogue["path"].iat[row] for row in rows}
-        self._measure([f for f in self.scan.images if f.path in wanted], [kind], float("inf"))
+        self._have_measured([f for f in self.scan.images if f.path in wanted], kind)
 
     def _marks(self, decisions: Decisions) -> list[str | None]:
         return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
@@ -376,16 +393,15 @@ class Run:
     def images(self) -> pd.DataFrame:
         """The catalogue with what grouping needs to know of each image; see `groups.Candidates`."""
         table = self.catalogue
-        base = [os.path.basename(path) for path in table["path"]]
-        levels = [names.parse(name).level for name in base]
+        doubts = self._doubts()
         return table.assign(
             folder=pd.Series(_folders(table), dtype=object),
-            stem=pd.Series([formats.stem(name) for name in base], dtype=object),
-            level=pd.Series(levels, dtype="float64"),
+            stem=pd.Series([_stem(path) for path in table["path"]], dtype=object),
+            level=catalogue.levels(table),
             protected=catalogue.protected(
                 table, self.values.get("curated") or [], self.values.get("protect") or []
             ),
-            doubt=pd.Series([self._doubt(digest) for digest in table["sha256"]], dtype=object),
+            doubt=pd.Series([doubts.get(d, "") for d in table["sha256"]], dtype=object),
         )
 
     def exposure(self, digest: str) -> str:
@@ -393,14 +409,17 @@ class Run:
         facts = self.facts.get(digest)
         return (facts.exposure or "") if facts else ""
 
-    def _doubt(self, digest: str) -> str:
-        """Say why a hash of this content is not trusted, or nothing."""
-        facts = self.facts.get(digest)
-        if facts is None or facts.status != "ok":
-            return ""
-        if facts.contrast < images.FLAT_CONTRAST:
-            return "hash not trusted: flat picture"
-        return "only the first picture of several was compared" if facts.animated else ""
+    def _doubts(self) -> dict[str, str]:
+        """Return why the hashes of some contents are not trusted, by sha256."""
+        digests = sorted(set(self.catalogue["sha256"]))
+        found = {}
+        for start in range(0, len(digests), MEASURED_AT_ONCE):
+            for facts in self.store.facts(digests[start : start + MEASURED_AT_ONCE]).values():
+                if facts.status == "ok" and facts.contrast < images.FLAT_CONTRAST:
+                    found[facts.sha256] = "hash not trusted: flat picture"
+                elif facts.status == "ok" and facts.animated:
+                    found[facts.sha256] = "only the first picture of several was compared"
+        return found
 
     # -- look ------------------------------------------------------------------------------------
 
@@ -582,21 +601,22 @@ class Run:
 
     def _in_czkawka_shape(self, table: pd.DataFrame) -> list[list[dict[str, Any]]]:
         """Return the rows of `groups.csv` as the groups of `czkawka.write`."""
-        mtimes = dict(zip(self.catalogue["path"], self.catalogue["mtime_ns"], strict=True))
-        return [
-            [
-                {
-                    "path": str(self.library.resolve() / row["path"]),
-                    "bytes": row["bytes"],
-                    "width": row["width"],
-                    "height": row["height"],
-                    "mtime_ns": mtimes[row["path"]],
-                    "bits": 0 if np.isnan(row["value"]) else row["value"],
-                }
-                for row in part.to_dict("records")
-            ]
-            for _, part in table.groupby("group_id", sort=False)
-        ]
+        library = self.library.resolve()
+        places = pd.Index(self.catalogue["path"]).get_indexer(table["path"])
+        shaped: dict[str, list[dict[str, Any]]] = {}
+        for row, mtime_ns in zip(
+            table.itertuples(), self.catalogue["mtime_ns"].to_numpy()[places].tolist(), strict=True
+        ):
+            entry = {
+                "path": str(library / row.path),
+                "bytes": row.bytes,
+                "width": row.width,
+                "height": row.height,
+                "mtime_ns": mtime_ns,
+                "bits": 0 if np.isnan(row.value) else row.value,
+            }
+            shaped.setdefault(row.group_id, []).append(entry)
+        return list(shaped.values())
 
     def _results_folder(self, changed: Mapping[str, Any]) -> Path:
         """Return the notebook's folder in the run, or a new one in it if that has results."""
@@ -803,11 +823,11 @@ class Ticker:
 
 
 def _folders(table: pd.DataFrame) -> list[str]:
-    return [os.path.dirname(path) for path in table["path"]]
+    return [sys.intern(path.rpartition("/")[0]) for path in table["path"]]
 
 
-def _no_series(table: pd.DataFrame) -> set[tuple[str, str]]:
-    return {(folder, "") for folder in _folders(table)}
+def _stem(path: str) -> str:
+    return formats.stem(os.path.basename(path))
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from dedup_nb import catalogue
 
 
 def others(found):
-    return {row["path"]: (row["what"], row["reason"]) for row in found.others}
+    return {other.path: (other.what, other.reason) for other in found.others}
 
 
 def test_every_file_is_listed_exactly_once(tmp_path):
@@ -100,6 +100,38 @@ def test_the_catalogue_survives_its_csv(tmp_path):
     table, _ = measured(lib, tmp_path / "cache")
     catalogue.write(tmp_path / "c.csv", table)
     pd.testing.assert_frame_equal(catalogue.read(tmp_path / "c.csv"), table, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda text: text[: -len("e\n")], "no true or false; was it cut"),
+        (lambda text: text[: -len(",false\n")], "too few cells in row 2; was it cut"),
+        (lambda text: text.replace("\n", ",x\n").replace(",x\n", "\n", 1), "cannot be read"),
+        (lambda text: text + "one,cell,more," + text.splitlines()[1], "cannot be read"),
+        (lambda text: text.replace("stamp", "stemp"), "cannot be read.*'stamp'"),
+        (lambda text: text.replace(",96,", ",wide,"), "cannot be read"),
+        (lambda text: text + '"open', "cannot be read"),
+        (lambda text: "", "cannot be read"),
+    ],
+)
+def test_a_damaged_catalogue_is_refused(tmp_path, damage, complaint):
+    save(photo(1, 96, 64), tmp_path / "lib/a.png")
+    save(photo(2, 96, 64), tmp_path / "lib/b.png")
+    catalogue.write(tmp_path / "whole.csv", measured(tmp_path / "lib", tmp_path / "cache")[0])
+    (tmp_path / "c.csv").write_text(damage((tmp_path / "whole.csv").read_text()))
+    with pytest.raises(ValueError, match=complaint):
+        catalogue.read(tmp_path / "c.csv")
+
+
+def test_other_files_survive_their_csv_whatever_their_names(tmp_path):
+    names = ("=1+1.txt", "'=x.txt", "new\nline.txt", 'a,b "c".txt', "no\udcff.txt")
+    found = [catalogue.Other(name, "skipped", "neither") for name in names]
+    catalogue.write_others(tmp_path / "some.csv", found)
+    assert catalogue.read_others(tmp_path / "some.csv") == found
+    catalogue.write_others(tmp_path / "none.csv", [])
+    assert (tmp_path / "none.csv").read_text() == "path,what,reason\n"
+    assert catalogue.read_others(tmp_path / "none.csv") == []
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from dedup_nb import names
 )
 def test_a_name_tells_stamp_and_stage(name, stamp, problem, stage, level):
     assert names.parse(name) == (stamp, problem, stage, level)
+    assert names.level(stage) == level
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def test_values_are_written_plainly(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "a,b,c,d,e\n,,true,3,0.25\n"
 
 
-def test_columns_are_written_as_their_rows_are(tmp_path):
+@pytest.mark.parametrize("at_once", [1, 4, 20_000])
+def test_columns_are_written_as_their_rows_are(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(tables, "ROWS", at_once)
     columns = {
         "plain": [f"{k}.png" for k in range(len(NAMES))],
         "awkward": NAMES,
@@ -39,6 +41,8 @@ def test_columns_are_written_as_their_rows_are(tmp_path):
     tables.write_csv(tmp_path / "rows.csv", list(columns), rows)
     tables.write_columns(tmp_path / "columns.csv", columns)
     assert (tmp_path / "columns.csv").read_bytes() == (tmp_path / "rows.csv").read_bytes()
+    with pytest.raises(ValueError):
+        tables.write_columns(tmp_path / "uneven.csv", {"a": [1, 2, 3], "b": [1, 2]})
     with pytest.raises(FileExistsError):
         tables.write_columns(tmp_path / "columns.csv", {})
 

@@ -58,6 +58,16 @@ def test_copies_are_proposed_and_everything_else_is_held_back(tmp_path, library)
     assert candidates(run).set_apart["inside one series"] == 3
 
 
+def test_a_catalogue_made_in_parts_is_the_same(tmp_path, library, monkeypatch):
+    whole = start(tmp_path, library)
+    whole.catalogue  # noqa: B018
+    monkeypatch.setattr(workbench, "MEASURED_AT_ONCE", 2)
+    parts = start(tmp_path, library, run_dir=str(tmp_path / "out/lib/parts"))
+    pd.testing.assert_frame_equal(parts.images, whole.images)
+    for name in ("catalogue.csv", "catalogue.parquet", "not_images.csv"):
+        assert (parts.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
 def test_a_report_changes_nothing_in_the_library(tmp_path, library):
     before = tree(library)
     run = start(tmp_path, library)
