@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import clusters, groups, index, report, tables, tuning
-from dedup_nb.workbench import Run
+from dedup_nb.workbench import Run, WrongInput
 
 SIZES = (2, 3, 4, 5, 8)  # that are compared
-QUICK_N = 5_000  # images up to which clustering takes a second or two
+# images up to which other clusters are found in a second or two
+QUICK_N = {"euclidean": 30_000, "cosine": 30_000, "manhattan": 5_000}
 SINGLES = "singles"
 STAYS = "stays"
 
@@ -31,7 +33,7 @@ class Grouped(groups.ClusterCandidates):
     embedder : str
         Whose vectors are clustered.
     min_samples, metric
-        As `clusters.cluster` takes them.
+        As `clusters.Hierarchy` takes them.
     """
 
     staging = "_clusters"
@@ -56,12 +58,20 @@ class Grouped(groups.ClusterCandidates):
         """Take no marks: they say what is a duplicate, which a cluster is not."""
         super().decide([None] * len(marks))
 
+    @cached_property
+    def hierarchy(self) -> clusters.Hierarchy:
+        """What is found out once for every `min_cluster_size`."""
+        try:
+            return clusters.Hierarchy(self.vectors[:, 0], self.min_samples, self.metric)
+        except ValueError as error:
+            raise WrongInput(str(error)) from None
+
     def labels_of(self, threshold: float) -> NDArray[np.int64]:
         """Return the cluster of each image; images of one name in one folder stay together."""
         size = round(abs(threshold))
         if size not in self._known:
             labels = np.full(len(self.places), -1, np.int64)
-            found = clusters.cluster(self.vectors[:, 0], size, self.min_samples, self.metric)
+            found = self.hierarchy.cut(size)
             labels[self.rows[found >= 0]] = self.rows[found[found >= 0]]
             self._known[size] = self._with_namesakes(labels)
         return self._known[size]
@@ -90,7 +100,7 @@ class Grouped(groups.ClusterCandidates):
     @property
     def is_quick(self) -> bool:
         """Whether another `min_cluster_size` can be tried in a moment."""
-        return len(self.rows) <= QUICK_N
+        return len(self.rows) <= QUICK_N[self.metric]
 
     # -- told ------------------------------------------------------------------------------------
 

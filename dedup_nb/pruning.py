@@ -249,7 +249,7 @@ def _near_images(
         pairs, _ = phash.near_pairs(hashes[keep], PHASH_BITS, rows=hashed[keep])
     elif candidates == "clusters":
         labels = np.full(len(inside), -1, np.int64)
-        labels[rows] = clusters.cluster(vectors[:, 0], TWO_SETS)
+        labels[rows] = clusters.Hierarchy(vectors[:, 0]).cut(TWO_SETS)
         labels[~inside] = -1
         pairs = clusters.pairs_within(labels)
     else:

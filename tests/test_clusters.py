@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn.cluster import HDBSCAN
+from test_spanning import nested
 
 from dedup_nb import clusters
 
@@ -18,28 +20,40 @@ VECTORS = unit(
 
 @pytest.mark.parametrize("metric", clusters.METRICS)
 def test_clusters_are_named_by_their_smallest_member_and_the_rest_is_single(metric):
-    labels = clusters.cluster(VECTORS, metric=metric)
+    labels = clusters.Hierarchy(VECTORS, metric=metric).cut()
     assert labels.tolist() == [0, 1, 0, -1, 1, 0, -1]
 
 
 def test_a_picture_of_one_tone_and_too_few_pictures_make_no_cluster():
-    assert clusters.cluster(np.zeros((5, 3), np.float32)).tolist() == [-1] * 5
-    assert clusters.cluster(VECTORS[:2], min_cluster_size=3).tolist() == [-1, -1]
-    assert clusters.cluster(VECTORS[:0]).tolist() == []
+    assert clusters.Hierarchy(np.zeros((5, 3), np.float32)).cut().tolist() == [-1] * 5
+    assert clusters.Hierarchy(VECTORS[:2]).cut(3).tolist() == [-1, -1]
+    assert clusters.Hierarchy(VECTORS[:0]).cut().tolist() == []
 
 
 def test_more_neighbours_than_pictures_are_no_error():
-    assert len(clusters.cluster(VECTORS, min_samples=1_000)) == len(VECTORS)
+    assert len(clusters.Hierarchy(VECTORS, 1_000).cut()) == len(VECTORS)
 
 
 def test_too_many_pictures_are_refused_with_a_way_out(monkeypatch):
-    monkeypatch.setattr(clusters, "MOST_COSINE", 5)
+    monkeypatch.setattr(clusters, "MOST_MANHATTAN", 5)
     with pytest.raises(ValueError, match=r"6 images are too many.*or metric euclidean"):
-        clusters.cluster(VECTORS, metric="cosine")
-    clusters.cluster(VECTORS)
+        clusters.Hierarchy(VECTORS, metric="manhattan")
+    clusters.Hierarchy(VECTORS)
     monkeypatch.setattr(clusters, "MOST_IMAGES", 5)
     with pytest.raises(ValueError, match=r"at most 5; use only_folders$"):
-        clusters.cluster(VECTORS)
+        clusters.Hierarchy(VECTORS)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("min_cluster_size", [2, 3, 10])
+def test_clusters_are_those_of_scikit_learn_alone(metric, min_cluster_size):
+    vectors = nested(700)
+    alone = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=1, metric=metric, copy=True)
+    expected = alone.fit(vectors.astype(np.float64)).labels_
+    found = clusters.Hierarchy(vectors, metric=metric).cut(min_cluster_size)
+    assert len(set(expected)) > 10
+    assert ((found[:, None] == found) == (expected[:, None] == expected)).all()
+    assert ((found < 0) == (expected < 0)).all()
 
 
 def test_pairs_within_clusters(monkeypatch):

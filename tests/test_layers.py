@@ -28,7 +28,8 @@ ROOMS = {
     "cells": {"index", "store"},
     "sidecars": set(),
     "sets": {"names"},
-    "clusters": set(),
+    "spanning": set(),
+    "clusters": {"spanning"},
     "features": set(),
     "framing": set(),
     "verify": {"features", "framing"},
@@ -102,7 +103,7 @@ def test_staging_knows_no_pixels_and_starts_fast():
 
 def test_numbers_know_no_files():
     rooms = ("groups", "time_window", "index", "sifting", "features", "framing", "verify")
-    rooms += ("sets", "clusters")
+    rooms += ("sets", "spanning", "clusters")
     for module in rooms:
         assert not imports(PACKAGE / f"{module}.py")[1] & {"os", "pathlib", "shutil", "io", "PIL"}
 
