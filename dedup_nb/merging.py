@@ -13,6 +13,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from dedup_nb.decisions import Decisions
 from dedup_nb.workbench import Run, WrongInput
 
 OWN = "80_review"
+LEFT = ("has", "have")
 NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
 UNUSABLE_COLUMNS = ["input", "path", "reason"]
 # what a result says of a pair, the strongest first; all but the last say that it is near
@@ -78,12 +80,13 @@ def find(run: Run, inputs: Sequence[str]) -> list[Path]:
         The run at work.
     inputs : sequence of str
         Run folders (every finder in them), folders of results, or names of notebooks of this run.
-        Empty means the finders of this run, or of the newest run of this profile that has any.
+        Empty means the finders of this run; where it has none, of the newest run of this profile
+        and library that has any. A run that began after this notebook is never taken.
 
     Raises
     ------
     WrongInput
-        One sentence: which of them is none.
+        One sentence: which of them is none, or that the newest run is not finished.
     """
     if not inputs:
         return _newest(run)
@@ -118,13 +121,32 @@ def _of_finder(folder: Path) -> bool:
 
 
 def _newest(run: Run) -> list[Path]:
-    others = sorted(run.folder.parent.glob("*/run.json"), reverse=True)
-    for folder in (run.folder, *(path.parent for path in others)):
+    if results := _results_in(run.folder):
+        return results
+    for folder, content in _before(run):
+        if left := runs.unfinished(content):
+            raise WrongInput(
+                f"the newest run {folder} is not finished: {', '.join(left)} {LEFT[len(left) > 1]} "
+                "to be done; wait for it, go on with it by dedup-nb run --resume, or set inputs"
+            )
         if results := _results_in(folder):
             return results
-    raise WrongInput(
-        f"no finder has left results in {run.folder.parent}; run 10_phash, or set inputs"
-    )
+    raise WrongInput(f"no finder has left results in {run.outputs}; run 10_phash, or set inputs")
+
+
+def _before(run: Run) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the runs of this library that began before this notebook, the newest first."""
+    found = {}
+    for path in {*run.outputs.glob("*/run.json"), *run.folder.parent.glob("*/run.json")}:
+        try:
+            content = runs.read(path.parent)
+            begun = datetime.fromisoformat(content["started"])
+        except ValueError:
+            continue  # it is only just being begun, by another process
+        ours = content["library"] == str(run.library.resolve())
+        if ours and begun < run.begun.replace(microsecond=0) and path.parent != run.folder:
+            found[path.parent] = content
+    return sorted(found.items(), key=lambda each: (each[1]["started"], each[0]), reverse=True)
 
 
 def read(run: Run, folders: Sequence[Path]) -> list[Finding]:
@@ -150,6 +172,11 @@ def read(run: Run, folders: Sequence[Path]) -> list[Finding]:
 
 def _notebook_of(folder: Path) -> str:
     return folder.parent.name if folder.name.startswith("saved-") else folder.name
+
+
+def runs_of(findings: Iterable[Finding]) -> list[Path]:
+    """Return the run folders that findings come from, each once, in their order."""
+    return list(dict.fromkeys(_run_of(finding.folder) for finding in findings))
 
 
 def _run_of(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from dedup_nb import report, tables, tuning
+from dedup_nb import merging, report, runs, tables, tuning
 from dedup_nb.decisions import Decisions
 from dedup_nb.gallery import Changed
 from dedup_nb.merging import Finding, Merged
@@ -20,8 +20,8 @@ ROWS_A_PAGE = 20
 
 
 def describe(findings: Sequence[Finding]) -> str:
-    """Say in one line each what the inputs hold."""
-    lines = []
+    """Say which runs were taken, and in one line each what the inputs hold."""
+    lines = [f"Taken: {runs.told(home)}." for home in merging.runs_of(findings)]
     for finding in findings:
         states = finding.pairs["state"].value_counts()
         lines.append(

@@ -28,7 +28,7 @@ from dedup_nb import (
 from dedup_nb.parameters import Profile
 
 ONLY_WHEN_NAMED = ("80_review", "90_stage", "95_approve")
-DONE, FAILED, SKIPPED, RUNNING = "done", "failed", "skipped", "running"
+DONE, FAILED, SKIPPED, RUNNING, WAITING = "done", "failed", "skipped", "running", "waiting"
 
 
 def needs(notebook: str) -> tuple[str, ...]:
@@ -114,6 +114,20 @@ def newest(outputs: Path) -> Path | None:
     return runs[-1].parent if runs else None
 
 
+def unfinished(content: Mapping[str, Any]) -> list[str]:
+    """Return the notebooks that a `run.json` says are running or waiting for their turn."""
+    states = {name: state.get("status") for name, state in content["notebooks"].items()}
+    return sorted(name for name, state in states.items() if state in (RUNNING, WAITING))
+
+
+def told(folder: Path) -> str:
+    """Say in one line which run a folder holds: its name, when it began, what its notebooks did."""
+    content = read(folder)
+    states = [f"{name} {s.get('status', '')}" for name, s in sorted(content["notebooks"].items())]
+    begun = content["started"].replace("T", " ").replace("+00:00", " UTC")
+    return f"run {folder.name}, begun {begun}: {', '.join(states) or 'nothing noted'}"
+
+
 def note(folder: Path, notebook: str, **state: Any) -> None:
     """Keep what is known of one notebook in `run.json`."""
     content = read(folder)
@@ -196,7 +210,7 @@ def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Pa
     flat = {name: profile.flat(name) for name in left}
     check_weights(Path(content["library"]), content["roots"], flat)
     for name in left:
-        if states.get(name) and (folder / name).exists():
+        if states.get(name, WAITING) != WAITING and (folder / name).exists():
             (folder / name).rename(new_folder(folder, prefix=f"{name}-unfinished-"))
         write_params(folder / name, name, flat[name] | {"profile": str(profile.path)})
     return folder.resolve(), left
@@ -289,6 +303,8 @@ def execute(
         `done`, `failed` or `skipped` for each.
     """
     states: dict[str, str] = {}
+    for name in notebooks:
+        note(folder, name, status=WAITING)
     for number, name in enumerate(notebooks, 1):
         if broken := [need for need in needs(name) if states.get(need) in (FAILED, SKIPPED)]:
             states[name] = SKIPPED

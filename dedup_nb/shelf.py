@@ -23,7 +23,7 @@ class Past:
     started : str
         UTC, ISO.
     states : dict of str -> str
-        Notebook -> `done`, `failed`, `skipped`, `running` or `saved`.
+        Notebook -> `done`, `failed`, `skipped`, `running`, `waiting` or `saved`.
     saved : int
         Results that a person saved from a slider.
     n_bytes : int
@@ -40,7 +40,7 @@ class Past:
     def at_work(self) -> bool:
         """Whether a notebook of it may be running now."""
         young = time.time() - (self.folder / "run.json").stat().st_mtime < AT_WORK_S
-        return young and runs.RUNNING in self.states.values()
+        return young and bool({runs.RUNNING, runs.WAITING} & {*self.states.values()})
 
     def describe(self) -> str:
         """Say in one line what the run is."""

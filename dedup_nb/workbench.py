@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,15 @@ class Run:
         The run folder, shared by the notebooks of a run.
     library : Path
         Folder of the collection; nothing in it is changed by a report.
+    begun : datetime
+        When this notebook began, UTC; its run folder may be older.
     decisions : Decisions
         What a person said, as it stood when the run began; `live_decisions` goes on.
     """
 
     def __init__(self, notebook: str, values: Mapping[str, Any]) -> None:
         self.notebook, self.values = notebook, dict(values)
+        self.begun = datetime.now(UTC)
         self.library = Path(values["library"])
         self.roots: list[str] = list(values.get("roots") or ["."])
         self._check_library()
@@ -123,7 +127,7 @@ class Run:
         runs.begin(self.folder, self.library.resolve(), self.roots, values.get("profile"))
         runs.write_params(self.folder / notebook, notebook, self._params)
         self.store = store.Store(cache_folder)
-        self.live_decisions = Decisions(self._decisions_folder() / "decisions.jsonl")
+        self.live_decisions = Decisions(self.outputs / "decisions.jsonl")
         self.decisions = self._frozen_decisions()
         self.not_embedded: list[str] = []
         self.in_half_precision = 0
@@ -162,7 +166,9 @@ class Run:
             / (self.library.name or "library")
         )
 
-    def _decisions_folder(self) -> Path:
+    @property
+    def outputs(self) -> Path:
+        """The folder of what a person said, and of the runs of this profile, or of this library."""
         parent, own = self.folder.parent, self._own_outputs()
         return parent if parent.name == own.name else own
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import pytest
 from pictures import photo, save, tree, write
 from test_workbench import start
 
-from dedup_nb import groups, merging, staging, tables
+from dedup_nb import groups, merging, reviewing, staging, tables, workbench
 
 NAMES = "abcdefgh"
+LONG_AGO = "2025-07-05T21:52:18+00:00"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def base(tmp_path_factory):
 def run(base, tmp_path):
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
     moved = json.loads((tmp_path / "out/lib/run/run.json").read_text())
-    moved["library"] = str((tmp_path / "lib").resolve())
+    moved |= {"library": str((tmp_path / "lib").resolve()), "started": LONG_AGO}
     (tmp_path / "out/lib/run/run.json").write_text(json.dumps(moved))
     return begin(tmp_path)
 
@@ -213,6 +215,74 @@ def test_without_inputs_the_finders_of_this_run_are_taken_else_the_newest(run, t
     assert merging.find(later, [str(run.folder)]) == merging.find(later, [])
     twice = merging.read(later, [run.folder / "10_phash", run.folder / "10_phash"])
     assert twice[0].name == "run/10_phash"
+
+
+def begun(folder, started, **notebooks):
+    """Say in the `run.json` of a run when it began, and what its notebooks did."""
+    content = json.loads((folder / "run.json").read_text())
+    states = {name.lstrip("n"): {"status": state} for name, state in notebooks.items()}
+    content |= {"started": started, "notebooks": states}
+    (folder / "run.json").write_text(json.dumps(content))
+
+
+def another(run, name, started, **notebooks):
+    """Leave the results of a further run beside one."""
+    folder = run.folder.with_name(name)
+    shutil.copytree(run.folder, folder)
+    begun(folder, started, **notebooks)
+    return folder
+
+
+def test_a_run_that_began_after_the_review_is_never_taken(run, tmp_path):
+    results(run, "10_phash", ["b a stage 3"])
+    later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
+    newer = another(run, "newer", (later.begun + timedelta(minutes=1)).isoformat())
+    assert merging.find(later, []) == [run.folder / "10_phash"]
+    begun(newer, later.begun.isoformat(timespec="seconds"))  # in the same second
+    assert merging.find(later, []) == [run.folder / "10_phash"]
+    begun(newer, (later.begun - timedelta(minutes=1)).isoformat())
+    assert merging.find(later, []) == [newer / "10_phash"]
+
+
+@pytest.mark.parametrize("state", ["running", "waiting"])
+def test_a_newest_run_that_is_not_finished_is_refused(run, tmp_path, state):
+    results(run, "10_phash", ["b a stage 3"])
+    another(run, "newer", "2025-07-06T00:00:00+00:00", n10_phash="done", n30_clip_faiss=state)
+    later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
+    with pytest.raises(merging.WrongInput, match="newer is not finished: 30_clip_faiss has to be"):
+        merging.find(later, [])
+    assert merging.find(later, [str(run.folder)]) == [run.folder / "10_phash"]
+
+
+def test_the_run_of_another_library_is_passed_over(run, tmp_path):
+    results(run, "10_phash", ["b a stage 3"])
+    other = another(run, "newer", "2025-07-06T00:00:00+00:00")
+    text = (other / "run.json").read_text().replace(str(tmp_path / "lib"), "/elsewhere")
+    (other / "run.json").write_text(text)
+    (run.folder.with_name("torn")).mkdir()
+    (run.folder.with_name("torn") / "run.json").write_text("{")
+    later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
+    assert merging.find(later, []) == [run.folder / "10_phash"]
+
+
+def test_results_elsewhere_take_the_newest_run_of_the_library_all_the_same(
+    run, tmp_path, monkeypatch
+):
+    results(run, "10_phash", ["b a stage 3"])
+    monkeypatch.setattr(workbench.Run, "_own_outputs", lambda self: tmp_path / "out/lib")
+    elsewhere = begin(tmp_path, run_dir=str(tmp_path / "elsewhere/again"))
+    assert merging.find(elsewhere, []) == [run.folder / "10_phash"]
+
+
+def test_which_run_was_taken_is_told_first_of_all(run, tmp_path):
+    results(run, "10_phash", ["b a stage 3"])
+    begun(run.folder, LONG_AGO, n10_phash="done", n20_time_window="failed")
+    later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
+    lines = reviewing.describe(merging.read(later, merging.find(later, []))).splitlines()
+    assert lines[0] == (
+        "Taken: run run, begun 2025-07-05 21:52:18 UTC: 10_phash done, 20_time_window failed."
+    )
+    assert lines[1].startswith("10_phash: proposes 1 pairs")
 
 
 @pytest.mark.parametrize("text", ["10_phash", "nowhere"])
