@@ -126,9 +126,9 @@ class Grouped(groups.ClusterCandidates):
 
     def describe(self, rows: Sequence[int]) -> str:
         """Return the name of a cluster in the cut made last, its roots and series."""
-        table = self.images.iloc[list(rows)]
-        roots = ", ".join(sorted(set(table["root"])))
-        series = len(set(table["series"]) - {""})
+        told = [self.record(k) for k in rows]
+        roots = ", ".join(sorted({each["root"] for each in told}))
+        series = len({each["series"] for each in told} - {""})
         label = int(self.labels_of(self.last.threshold)[rows[0]])
         name = self.names(self.last).get(label, "cluster")
         return f"{name} from {roots}" + (f"; {series} series" if series else "")
@@ -191,21 +191,21 @@ class Grouped(groups.ClusterCandidates):
 
     def clusters_table(self, cut: groups.Cut) -> pd.DataFrame:
         """Return one row a cluster, the largest first: images, roots, stages, least cosine."""
-        table = self.table(cut)
-        rows: list[dict[str, Any]] = []
-        for name, part in table.groupby("group_id", sort=False):
-            others = part["value"][part["role"] != "keeper"]
-            rows.append(
-                {
-                    "cluster": name,
-                    "images": len(part),
-                    "roots": ", ".join(sorted(set(part["root"]))),
-                    "stages": ", ".join(sorted(set(part["stage"]) - {""})),
-                    "series": len(set(part["series"]) - {""}),
-                    "least_cosine": float(others.min()),
-                    "best": tables.shown(part["path"].iloc[0]),
-                }
-            )
+        parts: dict[str, list[Any]] = {}
+        for row in self.table(cut).itertuples():
+            parts.setdefault(row.group_id, []).append(row)
+        rows = [
+            {
+                "cluster": name,
+                "images": len(part),
+                "roots": ", ".join(sorted({row.root for row in part})),
+                "stages": ", ".join(sorted({row.stage for row in part} - {""})),
+                "series": len({row.series for row in part} - {""}),
+                "least_cosine": float(np.nanmin([r.value for r in part if r.role != "keeper"])),
+                "best": tables.shown(part[0].path),
+            }
+            for name, part in parts.items()
+        ]
         columns = ["cluster", "images", "roots", "stages", "series", "least_cosine", "best"]
         return pd.DataFrame(rows, columns=columns)
 
