@@ -31,6 +31,7 @@ PACE_FILES, PACE_SECONDS = 8, 0.25  # after so many, or so long, it is told how 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "RAYON_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**25),
@@ -183,6 +184,7 @@ def _serve(link: Connection) -> None:
     """Answer one file after the other until the parent goes away."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
+    Image.preinit()  # else it counted as decoding of the first picture
     link.send(READY)
     while True:
         try:
