@@ -112,7 +112,7 @@ def _digest(path: Path) -> str:
 
 @cache
 def _digest_of(path: Path, *unchanged: int) -> str:
-    """Read a checkpoint once while it stays what it is: a gigabyte takes more than half a second."""
+    """Read a checkpoint once while it stays as it is: a gigabyte takes half a second."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

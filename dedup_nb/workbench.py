@@ -201,9 +201,14 @@ class Run:
     def _measure(
         self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
     ) -> list[store.Facts]:
-        keys = [store.FileKey(*image.key) for image in files]
         return measures.measure_files(
-            self.library, keys, self.store, kinds, max_pixels=limit, progress=Ticker("decoded")
+            self.library,
+            [store.FileKey(*image.key) for image in files],
+            self.store,
+            kinds,
+            digests=[image.sha256 for image in files],
+            max_pixels=limit,
+            progress=Ticker("decoded"),
         )
 
     @property
