@@ -137,11 +137,12 @@ def _embed(
 ) -> None:
     """Embed files and keep the vectors, a batch in a transaction."""
     paths = [os.fsencode(library / file.path) for file in wanted.values()]
+    contents = [(*file[1:], digest) for digest, file in wanted.items()]
     turns = embeddings.ORIENTATIONS[: len(names)]
     done = 0
     progress(done, len(paths))
     # where memory runs short the batch shrinks, so it is asked for each time
-    with closing(_decoded(paths, model.input, model.batch)) as stream:
+    with closing(_decoded(paths, model.input, model.batch, contents)) as stream:
         for batch in stream:
             made = []
             for name, turn, wanting in zip(names, turns, lacking, strict=True):
@@ -154,7 +155,10 @@ def _embed(
 
 
 def _decoded(
-    paths: Sequence[bytes], wanted: images.ModelInput, size: int
+    paths: Sequence[bytes],
+    wanted: images.ModelInput,
+    size: int,
+    contents: Sequence[decoders.Content] = (),
 ) -> Generator[list[Picture], None, None]:
     """Yield pictures in batches, in the order of their paths; decoders work ahead of the model.
 
@@ -172,7 +176,7 @@ def _decoded(
 
     def work() -> None:
         try:
-            with closing(_in_order(paths, wanted)) as stream:
+            with closing(_in_order(paths, wanted, contents)) as stream:
                 batch: list[Picture] = []
                 for picture in stream:
                     batch.append(picture)
@@ -199,12 +203,16 @@ def _decoded(
         worker.join()
 
 
-def _in_order(paths: Sequence[bytes], wanted: images.ModelInput) -> Generator[Picture, None, None]:
+def _in_order(
+    paths: Sequence[bytes],
+    wanted: images.ModelInput,
+    contents: Sequence[decoders.Content],
+) -> Generator[Picture, None, None]:
     """Yield (sha256, raster) in the order of the paths, so that batches are always the same."""
     early: dict[int, images.Measured] = {}
     following = 0
     # how large they may be was asked for the catalogue
-    stream = decoders.measure_all(paths, [wanted], max_pixels=float("inf"))
+    stream = decoders.measure_all(paths, [wanted], contents=contents, max_pixels=float("inf"))
     with closing(stream):
         for position, measured in stream:
             if isinstance(measured, images.Measured):
