@@ -92,7 +92,7 @@ def test_pictures_are_fitted_as_open_clip_fits_them(mode, size, interpolation):
     if mode == "shortest" and size[0] != size[1]:
         interpolation = "bicubic"  # open_clip does not hand it on there
         wanted = wanted._replace(interpolation=interpolation)
-    for picture in (detailed(333, 150), detailed(120, 360)):
+    for picture in (detailed(333, 150), detailed(120, 360), detailed(24, 500)):
         theirs = own(picture).permute(1, 2, 0).numpy() * 255
         ours = np.frombuffer(raster(content(picture), wanted), np.uint8).reshape(*size, 3)
         assert np.abs(ours - theirs).mean() < 1.5
