@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -293,8 +294,8 @@ def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
     scanned = ("path", "root", "bytes", "mtime_ns", "series", "companions", "cropped")
     decoded = ("status", "error", "width", "height", "format", "sha256")
     columns: dict[str, list[Any]] = {
-        **{name: [getattr(image, name) for image in images] for name in scanned},
-        **{name: [getattr(fact, name) for fact in facts] for name in decoded},
+        **{name: list(map(attrgetter(name), images)) for name in scanned},
+        **{name: list(map(attrgetter(name), facts)) for name in decoded},
         "stamp": [i.parsed.stamp.isoformat() if i.parsed.stamp else "" for i in images],
         "stage": [image.parsed.stage for image in images],
     }
