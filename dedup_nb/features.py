@@ -69,14 +69,14 @@ class Alignment:
     ----------
     matrix : ndarray of float64, shape (2, 3)
         Takes x, y of the first to x, y of the second.
-    points : int
-        Features that agree with it.
+    points : ndarray of float64, shape (n, 2)
+        x and y, in the first, of the features that agree with it.
     mirrored : bool
         Whether one is mirrored.
     """
 
     matrix: Floats
-    points: int
+    points: Floats
     mirrored: bool
 
     @property
@@ -157,11 +157,11 @@ def align(a: Features, b: Features) -> Alignment | None:
     if min(len(a.places), len(b.places)) < FEW_POINTS:
         a, b = stretched(a), stretched(b)
     plain = _aligned(a, b, b.descriptors, mirrored=False)
-    if plain and plain.points >= SURE_POINTS:
+    if plain and len(plain.points) >= SURE_POINTS:
         return plain
     turned = _aligned(a, b, b.descriptors[:, MIRRORED], mirrored=True)
     found = [way for way in (plain, turned) if way]
-    return max(found, key=lambda way: way.points) if found else None
+    return max(found, key=lambda way: len(way.points)) if found else None
 
 
 def _aligned(
@@ -186,14 +186,14 @@ def _aligned(
         root = np.sqrt(weights)[:, None]
         matrix = np.linalg.lstsq(ones * root, y * root, rcond=None)[0].T
     off = np.linalg.norm(ones @ matrix.T - y, axis=1)
-    points = int(np.count_nonzero(off < NEAR_PX))
+    points = x[off < NEAR_PX]
     return Alignment(matrix, points, mirrored) if _plausible(matrix, points, mirrored) else None
 
 
-def _plausible(matrix: Floats, points: int, mirrored: bool) -> bool:
+def _plausible(matrix: Floats, points: Floats, mirrored: bool) -> bool:
     long, short = np.linalg.svd(matrix[:, :2], compute_uv=False)
     return bool(
-        points >= LEAST_POINTS
+        len(points) >= LEAST_POINTS
         and 1 / MOST_SCALE < short <= long < MOST_SCALE
         and long / short < MOST_STRETCH
         and (np.linalg.det(matrix[:, :2]) < 0) == mirrored

@@ -20,13 +20,15 @@ import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from dedup_nb import images, tables
 
 GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
 PICTURE_PX = 160
+ROWS_SHOWN = 60  # of a table in a notebook
+LINEAR = 10  # pairs in a histogram's bar up to which it grows evenly, and beyond tenfold a step
 
 UNITS = {
     "hamming_bits": "bits",
@@ -105,7 +107,12 @@ def histogram(
     )
     axes.set(xlabel=f"{what} ({unit})", ylabel=counted)
     axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    if max(counts) > 10 * LINEAR:  # exact copies are many, and the valley is seen all the same
+        axes.set_yscale("symlog", linthresh=LINEAR)
+        axes.set_ylim(0, max(counts) * 1.5)
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return _chart(
         figure, f"Histogram of {len(values)} {counted} by {unit}; the threshold is {mark:g}."
     )
@@ -336,14 +343,40 @@ def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts, such as file names, are safe to show."""
-    return frame.map(_cell)
+class Table:
+    """A table as plain HTML: names are safe to show and whole, numbers lie on the right."""
+
+    def __init__(self, frame: pd.DataFrame, rows: int = ROWS_SHOWN) -> None:
+        self.frame, self.rows = frame, rows
+
+    def _repr_html_(self) -> str:
+        places = enumerate(self.frame.dtypes, 1)
+        numbers = [place for place, kind in places if pd.api.types.is_numeric_dtype(kind)]
+        template = _templates().get_template("table.html")
+        more = len(self.frame) - self.rows
+        return str(
+            template.render(
+                table=table_html(self.frame.head(self.rows)),
+                name="-".join(map(str, numbers)),
+                numbers=numbers,
+                more=f"{more:,} more rows are not shown here." if more > 0 else "",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return repr(self.frame.map(_cell))
+
+
+def changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table of thresholds, its first column, at which anything changes."""
+    told = table.iloc[:, 1:]
+    return table[(told != told.shift()).any(axis=1)].reset_index(drop=True)
 
 
 def table_html(frame: pd.DataFrame) -> str:
-    """Return a table as HTML for a widget; every text in it is escaped."""
-    return str(shown(frame).to_html(index=False, escape=True, border=0))
+    """Return a table as HTML; every text in it is escaped, and none is cut off."""
+    with pd.option_context("display.max_colwidth", None):
+        return str(frame.map(_cell).to_html(index=False, escape=True, border=0))
 
 
 def _cell(cell: Any) -> Any:

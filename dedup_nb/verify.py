@@ -35,6 +35,7 @@ LEAST_CENTRAL = 0.3  # share of the tiles in the middle that agree, where the gr
 EMPTY, EVEN = 1.0, 4.0  # variance of an empty ground, grey levels by which it may differ
 AGREEING_RAMP = (0.5, 0.75)  # share of tiles that agree: no score, full score
 SHADE_RAMP = (0.45, 0.7)  # of the correlation of light and shade, where there is no detail
+FIRM_PARTS, FIRM_RAMP = 4, (0.4, 0.65)  # to a side; of the share of them where features agree
 DETAILED = 0.4  # share of tiles that have detail, below which a picture may be faint
 TURNED, TONED, TINTED, RESIZED = 0.7, 12.0, 6.0, 0.02  # degrees, grey levels, grey levels, share
 PLAIN_ASPECT, PLAIN_SCORE, PLAIN_TILE = 0.12, 0.95, 0.8
@@ -141,7 +142,7 @@ def plain_verdict(
     if found.alike < framing.ALIKE:
         return None  # most that have another framing are told at once
     differs = found.judged()
-    way = Alignment(matrix, 0, False)
+    way = Alignment(matrix, np.zeros((0, 2)), False)
     verdict, moved = _verdict(found, differs, view, way, (1.0, 1.0), "", sizes or own, own)
     plain = differs.worst_tile <= PLAIN_TILE and verdict.score >= PLAIN_SCORE
     return verdict if plain or moved <= STILL else None
@@ -169,6 +170,7 @@ class _View:
     pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     mask: Mask
     shares: tuple[float, float]  # of each picture's own area
+    ways: tuple[Floats, Floats]  # from the canvas to each picture
 
     @classmethod
     def over(cls, a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: Floats) -> _View | None:
@@ -176,7 +178,9 @@ class _View:
         scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
         if scale < 1:  # the canvas is the coarser picture's
             turned = cls.over(b, a, _inverse(matrix))
-            return turned and cls(turned.pixels[::-1], turned.mask, turned.shares[::-1])
+            return turned and cls(
+                turned.pixels[::-1], turned.mask, turned.shares[::-1], turned.ways[::-1]
+            )
         corners = _corners(b) @ _inverse(matrix)[:, :2].T + _inverse(matrix)[:, 2]
         area, polygon = cv2.intersectConvexConvex(
             _corners(a).astype(np.float32), cv2.convexHull(corners.astype(np.float32))[:, 0]
@@ -198,7 +202,23 @@ class _View:
             return None
         pixels = (_warped(a, to_a, size, step), _warped(b, to_b, size, step * scale))
         shares = (area / _area(a), area * scale**2 / _area(b))
-        return cls(pixels, mask, (min(shares[0], 1.0), min(shares[1], 1.0)))
+        return cls(pixels, mask, (min(shares[0], 1.0), min(shares[1], 1.0)), (to_a, to_b))
+
+    def firm(self, points: Floats) -> float:
+        """Return the share of its parts, 4x4 of them, where features of the first one agree.
+
+        The grain of two skies agrees nowhere; a caption that both have, in its own place only.
+        """
+        if len(points) < features.SURE_POINTS:
+            return 0.0
+        to_canvas = _inverse(self.ways[0])
+        places = points @ to_canvas[:, :2].T + to_canvas[:, 2] + 0.5
+        parts = (places * FIRM_PARTS / self.mask.shape[::-1]).astype(int)
+        parts = parts[((parts >= 0) & (parts < FIRM_PARTS)).all(axis=1)]
+        agree = np.zeros((FIRM_PARTS, FIRM_PARTS), bool)
+        agree[parts[:, 1], parts[:, 0]] = True
+        inside = cv2.resize(self.mask.astype(np.float32), agree.shape, interpolation=cv2.INTER_AREA)
+        return float(np.mean(agree[inside >= inside.max() / 2]))
 
 
 def _corners(picture: NDArray[np.uint8]) -> Floats:
@@ -253,10 +273,12 @@ def _verdict(
     faint = found.detailed < DETAILED and found.alike < ALIKE_RAMP[1]  # skies, fog, out of focus
     moved, explained = _motion(found, faint=faint)
     shade, agreeing = _shading(found)
-    agreeing *= max(view.shares)
     alike = _ramp(differs.alike, *ALIKE_RAMP)
     if faint:
-        alike = max(alike, _ramp(shade, *SHADE_RAMP))
+        firm = view.firm(way.points)
+        alike = max(alike, _ramp(shade, *SHADE_RAMP), _ramp(firm, *FIRM_RAMP))
+        agreeing = max(agreeing, firm)
+    agreeing *= max(view.shares)
     score = (
         alike
         * _ramp(agreeing, *AGREEING_RAMP)
@@ -393,15 +415,22 @@ def _unexplained(to: Floats, by: Floats, shift: Floats, where: Mask) -> float:
 
 
 def _is_bare_outside(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> bool:
-    """Tell whether what a picture has beyond the other is a border; `matrix`: inner -> outer."""
+    """Tell whether what a picture has beyond the other is a border; `matrix`: inner -> outer.
+
+    A border changes little along the edge that it lies at, however thin it is; across, where it
+    begins, it changes much.
+    """
     corners = _corners(inner) @ matrix[:, :2].T + matrix[:, 2]
     both = np.zeros(outer.shape[:2], np.uint8)
     cv2.fillConvexPoly(both, np.round(corners).astype(np.int32), 1)
-    slope = framing.slope(
-        [framing.blurred(cv2.cvtColor(outer, cv2.COLOR_RGB2GRAY).astype(np.float32), 0.8)]
-    )
-    outside = cv2.dilate(both, np.ones((7, 7), np.uint8)) == 0
-    inside = cv2.erode(both, np.ones((7, 7), np.uint8)) > 0
+    grey = cv2.cvtColor(outer, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    height, width = outer.shape[:2]
+    across, down = np.arange(width), np.arange(height)[:, None]
+    upright = np.minimum(across, width - 1 - across) < np.minimum(down, height - 1 - down)
+    slopes = [cv2.Sobel(grey, cv2.CV_32F, *along, ksize=1) for along in ((0, 1), (1, 0))]
+    slope = np.abs(np.where(upright, slopes[0], slopes[1]))
+    outside = cv2.dilate(both, np.ones((3, 3), np.uint8)) == 0
+    inside = cv2.erode(both, np.ones((3, 3), np.uint8)) > 0
     if not outside.any() or not inside.any():
         return True
     return float(slope[outside].mean()) < BARE * float(slope[inside].mean())

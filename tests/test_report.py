@@ -1,10 +1,13 @@
 """Reports: readable offline, safe whatever a file is called."""
 
+import io
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from pictures import photo
+from PIL import Image
 
 from dedup_nb import images, report
 
@@ -22,7 +25,6 @@ def group(path):
 
 @pytest.fixture
 def thumbnail():
-    import io
 
     buffer = io.BytesIO()
     photo(1).save(buffer, "PNG")
@@ -116,3 +118,28 @@ def test_json_is_new_and_readable(tmp_path):
     assert json.loads((tmp_path / "s.json").read_text()) == {"a": 1}
     with pytest.raises(FileExistsError):
         report.write_json(tmp_path / "s.json", {})
+
+
+def test_a_table_shows_every_name_whole_and_safe_and_says_what_it_leaves_out():
+    frame = pd.DataFrame({"name": [HOSTILE + "x" * 80] * 5, "bytes": [1.0, 2, 3, 4, None]})
+    table = report.Table(frame, rows=2)
+    html = table._repr_html_()
+    assert "<script>alert" not in html and "x" * 80 in html and "..." not in html
+    assert "3 more rows" in html and "nth-child(2)" in html and "nth-child(1)" not in html
+    assert "nan" not in html.lower() and "NaN" not in repr(table)
+
+
+def test_only_thresholds_at_which_anything_changes_are_listed():
+    table = pd.DataFrame({"threshold": [0, 1, 2, 3], "pairs": [5, 5, 6, 6], "MB": [1, 1, 1, 2]})
+    assert report.changes(table)["threshold"].tolist() == [0, 2, 3]
+    assert report.changes(table[:0]).empty
+
+
+def test_a_histogram_of_very_many_exact_copies_still_shows_the_few():
+    few = report.histogram([0] * 3 + [9], 8, "bits")
+    many = report.histogram([0] * 3000 + [9], 8, "bits")
+    small, tall = (
+        np.asarray(Image.open(io.BytesIO(chart.png)).convert("RGB")) for chart in (few, many)
+    )
+    blue = lambda picture: ((picture == (0x48, 0x78, 0xA8)).all(-1)).any(0).nonzero()[0]  # noqa: E731
+    assert blue(tall)[-1] > 0.8 * tall.shape[1] and blue(small)[-1] > 0.8 * small.shape[1]

@@ -277,3 +277,43 @@ def test_a_caption_is_an_edit_though_moving_what_is_beside_it_would_undo_it():
     bulge = 14 * np.exp(-((np.hypot(x - 250, y - 170) / 90) ** 2))
     moved = cv2.remap(np.asarray(smooth), x + bulge.astype(np.float32), y, cv2.INTER_LINEAR)
     assert not verdict(smooth, Image.fromarray(moved)).same  # a thing that moved
+
+
+def grained(seed, size=(256, 256)):
+    """Return one and the same empty sky, with the grain of another shot for each seed."""
+    grain = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 2.5, size), (0, 0), 0.9)
+    down = np.linspace(-15, 15, size[0])[:, None]
+    pixels = (grain + down)[..., None] + np.array([110, 150, 205])
+    return jpeg(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), 92)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda p: jpeg(p, 85),
+        lambda p: p.crop((12, 12, 244, 244)),
+        lambda p: ImageEnhance.Brightness(p).enhance(1.15),
+        lambda p: ImageOps.mirror(p),
+        lambda p: p.rotate(1, Image.Resampling.BICUBIC, fillcolor=(110, 150, 205)),
+    ],
+)
+def test_an_empty_sky_is_told_by_its_grain(alter):
+    assert verdict(grained(1), alter(grained(1))).same
+
+
+def test_the_next_shot_of_an_empty_sky_has_another_grain():
+    shots = [grained(k) for k in range(6)]
+    shots += [captioned(shot, bar=True) for shot in shots[:3]]
+    for k, shot in enumerate(shots):
+        found = [verdict(shot, other).same for other in shots[:k]]
+        assert found == [k == n + 6 for n in range(k)]  # that under the bar is the same as without
+
+
+@pytest.mark.parametrize("share", [0.012, 0.02, 0.08])
+def test_a_thin_cut_is_no_border_and_a_thin_border_no_cut(share):
+    whole = drawn(1, (500, 340))
+    edge = round(share * 500)
+    cut = whole.crop((edge, edge, 500 - edge, 340 - edge))
+    assert verdict(whole, cut).kinds == ("cropped",) and verdict(whole, cut).crop == "b"
+    framed = jpeg(ImageOps.expand(whole, edge, "black"), 70)
+    assert verdict(whole, framed).kinds == ("bordered",) and not verdict(whole, framed).crop
