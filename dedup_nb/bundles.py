@@ -64,9 +64,14 @@ class FolderBundles:
 
     def members(self, image_name: str) -> list[str]:
         """Return the names that belong to an image, itself first, the others sorted."""
-        found = {*self._by_stem.get(stem(image_name), ())}
-        found.update(self._by_stem.get(image_name, ()), self._by_prefix.get(image_name, ()))
-        found.update(self.names & {image_name, APPLE_DOUBLE + image_name})
+        by_stem, by_prefix = self._by_stem.get, self._by_prefix.get
+        found = {*by_stem(stem(image_name), ()), *by_stem(image_name, ())}
+        found.update(by_prefix(image_name, ()))
+        for name in (image_name, APPLE_DOUBLE + image_name):
+            if name in self.names:
+                found.add(name)
+        if len(found) < 2:
+            return [*found]
         return sorted(found, key=lambda name: (name != image_name, name))
 
     def ambiguous(self, image_name: str) -> list[str]:

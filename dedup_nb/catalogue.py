@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +72,8 @@ class ImageFile:
     series: str = ""
     companions: int = 0
     cropped: bool = False
+    # of a name that says image, if the file was read before and is the same still
+    sha256: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> Key:
@@ -229,15 +232,17 @@ def _images(
 ) -> dict[str, ImageFile]:
     """Return the images among the files of a folder, by name."""
     inside = f"{folder}/" if folder else ""
-    likely = [_key(inside, entry) for entry in files if formats.suffix(entry.name) in SUFFIXES]
-    known = {key[0] for key, digest in zip(likely, digests(likely), strict=True) if digest}
+    keys = {e.name: _key(inside, e) for e in files if formats.suffix(e.name) in SUFFIXES}
+    known = dict(zip(keys, digests(list(keys.values())), strict=True))
     images = {}
     for entry in files:
-        if entry.name.startswith("."):
+        name = entry.name
+        if name.startswith("."):
             continue
-        if inside + entry.name in known or _is_image(entry):
-            key = _key(inside, entry)
-            images[entry.name] = ImageFile(*key, root)
+        digest = known.get(name)
+        if digest or _is_image(entry):
+            key = keys.get(name) or _key(inside, entry)
+            images[name] = ImageFile(*key, root, sha256=digest)
     return images
 
 
@@ -307,7 +312,8 @@ def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
 
     def column(name: str) -> pd.Series[Any]:
         values = facts if name in decoded else images
-        return pd.Series([getattr(value, name) for value in values], dtype=TYPES.get(name, object))
+        found = list(map(attrgetter(name), values))
+        return pd.Series(found, dtype=TYPES.get(name, object))
 
     return pd.DataFrame({name: column(name) for name in COLUMNS})
 

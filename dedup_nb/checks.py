@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from dedup_nb.workbench import Run
 
 FEATURES = "sift 3"  # kind under which features lie in the store; another number is made anew
-VERDICTS = "verdict 6"  # and verdicts
+VERDICTS = "verdict 8"  # and verdicts
 AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
 AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
 BATCH = 256
-LEAST_DETAIL = 0.9  # of the resolution of a crop that its keeper has to have
+LEAST_DETAIL = 0.9  # of the resolution of what has or had a part around it, for its keeper
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, NDArray[np.uint8]]
@@ -183,7 +183,9 @@ class Checks:
 
 
 def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
-    """Say whether a member may go for its keeper: no rule lets a picture go for a crop of it.
+    """Say whether a member may go for its keeper.
+
+    No rule lets a picture go for a crop of it, nor for a copy with a border or a caption around.
 
     Parameters
     ----------
@@ -200,6 +202,11 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     if not verdict.unedited:
         area = f"{verdict.edited_area:.1%} of the area differs"
         return Judgement(False, kinds, score, f"{kinds}: {area}")
+    if verdict.border and verdict.border != member:
+        what = "a caption" if verdict.crop else "a border"
+        return Judgement(False, kinds, score, f"its keeper has {what} around the picture")
+    if verdict.border == member and finer < LEAST_DETAIL:
+        return Judgement(False, kinds, score, "it has more detail than its keeper, in a border")
     if verdict.crop and verdict.crop != member:
         kinds = kinds.replace("cropped", "whole")
         part = f"its keeper shows only {verdict.overlap:.0%} of it"

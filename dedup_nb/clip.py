@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from dedup_nb.images import ModelInput
 
 MODEL, PRETRAINED = "ViT-B-32", "laion2b_s34b_b79k"
-VERSION = 1  # of the preprocessing; vectors of another version are embedded again
+VERSION = 2  # of the preprocessing; vectors of another version are embedded again
 CONFIGURATION = ".json"
 CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 WITHOUT = "or set embedder: dct, which needs no weights"
@@ -102,11 +103,18 @@ class Weights:
 
 def _digest(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+        return _digest_of(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except OSError as error:
         reason = "is not there" if isinstance(error, FileNotFoundError) else error.strerror
         raise ValueError(f"{path} of the model {reason}; {WAYS_OUT}") from error
+
+
+@cache
+def _digest_of(path: Path, *unchanged: int) -> str:
+    """Read a checkpoint once while it stays as it is: a gigabyte takes half a second."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ---------------------------------------------------------------- what is there

@@ -15,6 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from itertools import zip_longest
 from multiprocessing.connection import Connection, wait
 
 from PIL import Image
@@ -31,6 +32,7 @@ PACE_FILES, PACE_SECONDS = 8, 0.25  # after so many, or so long, it is told how 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "RAYON_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**25),
@@ -39,12 +41,14 @@ WORKER_ENVIRONMENT = {
 READY = "ready"  # a worker's greeting; the clock of its first file starts then
 
 Raster = images.Raster
+Content = tuple[int, int, int, str]  # bytes, mtime_ns, ctime_ns, sha256 when it was last read
 
 
 def measure_all(
     paths: Sequence[bytes],
     sizes: Sequence[Raster],
     *,
+    contents: Sequence[Content] = (),
     known: Callable[[str], bool] = lambda sha256: False,
     workers: int | None = None,
     max_pixels: float = images.MAX_PIXELS,
@@ -58,6 +62,8 @@ def measure_all(
         Absolute paths.
     sizes : sequence of (width, height)
         Grey rasters to make of each picture.
+    contents : sequence of Content, optional
+        What each path held before; a file that is the same still is neither digested nor `known`.
     known : callable
         Told the sha256 of a file's content; if it returns True the file is not decoded.
     workers : int, optional
@@ -73,7 +79,7 @@ def measure_all(
     count = min(len(paths), workers or os.cpu_count() or 1)
     job = (tuple(sizes), max_pixels)
     pool: list[_Worker] = []
-    waiting = iter(enumerate(paths))
+    waiting = iter(enumerate(zip_longest(paths, contents)))
     done, spent = 0, 0.0
     try:
         busy: set[_Worker] = set()
@@ -125,18 +131,20 @@ class _Worker:
         self.ready = False
 
     def start(
-        self, numbered: tuple[int, bytes] | None, job: tuple[tuple[Raster, ...], float]
+        self,
+        numbered: tuple[int, tuple[bytes, Content | None]] | None,
+        job: tuple[tuple[Raster, ...], float],
     ) -> bool:
         """Hand over the next file; False when there is none left."""
         if numbered is None:
             return False
-        self.position, path = numbered
+        self.position, file = numbered
         self.started, self.sha256 = time.monotonic(), ""
         try:
-            self.link.send((path, *job))
+            self.link.send((*file, *job))
         except OSError:  # it died between two files
             self._respawn()
-            self.link.send((path, *job))
+            self.link.send((*file, *job))
         return True
 
     def late(self, seconds: float) -> bool:
@@ -183,25 +191,34 @@ def _serve(link: Connection) -> None:
     """Answer one file after the other until the parent goes away."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
+    Image.preinit()  # else it counted as decoding of the first picture
     link.send(READY)
     while True:
         try:
-            path, sizes, max_pixels = link.recv()
+            path, content, sizes, max_pixels = link.recv()
         except EOFError:
             return
         try:
             data = images.read_file(path)
+            same = content is not None and _unchanged(path, content)
         except ValueError as error:
             link.send(images.Measured("too_large", str(error)))
             continue
         except OSError as error:
             link.send(images.Measured("unreadable", f"cannot be read: {error.strerror or error}"))
             continue
-        digest = images.sha256(data)
-        link.send(digest)
-        if link.recv():
+        digest = content[-1] if same else images.sha256(data)
+        if not same:
+            link.send(digest)
+        if same or link.recv():
             name = os.fsdecode(os.path.basename(path))
             link.send(images.measure(data, name, sizes, max_pixels, digest))
+
+
+def _unchanged(path: bytes, content: Content) -> bool:
+    """Tell whether a file that was just read is the one that was read before."""
+    status = os.lstat(path)
+    return content[:-1] == (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 if __name__ == "__main__":

@@ -244,7 +244,7 @@ class Difference:
                 fitted = [_weighed(planes, w) for w in weights.T]  # its colours were changed
         off = cv2.magnitude(to.chroma[0] - fitted[0], to.chroma[1] - fitted[1])
         doubt = np.maximum(a.clipped, b.clipped)  # clipping distorts colours
-        self.chroma_left = off * np.sqrt(1 - 0.7 * doubt)
+        self.chroma_left = off * np.sqrt(1 - 0.85 * doubt)
         self.chroma_slope = slope(fitted)
 
     def _rms(self, plane: Floats) -> Floats:

@@ -38,6 +38,7 @@ def measure_files(
     store: Store,
     kinds: Sequence[Kind],
     *,
+    digests: Sequence[str | None] | None = None,
     workers: int | None = None,
     max_pixels: float = images.MAX_PIXELS,
     progress: Progress = lambda done, total: None,
@@ -54,6 +55,8 @@ def measure_files(
         Where facts, thumbnails and `kinds` of measures are found and kept.
     kinds : sequence of Kind
         Measures that every readable picture shall have in the store afterwards.
+    digests : sequence of (str or None), optional
+        What `Store.digests` said of files of which it was asked before; it is asked of the others.
     workers : int, optional
         Decoder processes, one a core by default.
     max_pixels : float
@@ -67,7 +70,7 @@ def measure_files(
         In the order of `files`; `sha256` is empty where a file could not be read at all.
     """
     with uncollected():
-        digests = store.digests(files)
+        digests = _known(store, files, digests or [None] * len(files))
         complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
     todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
     results: dict[int, Facts] = {}
@@ -94,6 +97,13 @@ def measure_files(
     ]
 
 
+def _known(
+    store: Store, files: Sequence[FileKey], digests: Sequence[str | None]
+) -> list[str | None]:
+    others = iter(store.digests(file for file, d in zip(files, digests, strict=True) if d is None))
+    return [next(others) if digest is None else digest for digest in digests]
+
+
 class _Complete:
     """Which contents need no decoding: facts and all kinds of measures are in the store."""
 
@@ -107,8 +117,7 @@ class _Complete:
         for digest, fact in self.facts.items():
             self.known[digest] = fact.status != "ok" or fact.exposure is not None
         for kind in kinds:
-            have = store.ids(kind.name, readable)
-            self.known.update((digest, False) for digest in readable if digest not in have)
+            self.known.update(dict.fromkeys(store.lacking(kind.name, readable), False))
 
     def __contains__(self, digest: object) -> bool:
         key = str(digest)
@@ -118,7 +127,7 @@ class _Complete:
                 facts.status != "ok"
                 or (
                     facts.exposure is not None
-                    and all(self.store.ids(kind.name, [key]) for kind in self.kinds)
+                    and not any(self.store.lacking(kind.name, [key]) for kind in self.kinds)
                 )
             )
         return self.known[key]

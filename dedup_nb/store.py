@@ -17,6 +17,7 @@ import contextlib
 import gc
 import hashlib
 import itertools
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -178,6 +179,15 @@ class Store:
         """Return the number that each content's measure of one kind has, by sha256."""
         query = "select sha256, id from measure where kind=? and sha256 in ({})"
         return dict(self._select(query, sha256s, kind))
+
+    def lacking(self, kind: str, sha256s: Iterable[str]) -> set[str]:
+        """Return those contents that have no measure of one kind."""
+        query = (
+            "select asked.value from json_each(?) asked where not exists "
+            "(select 1 from measure where kind=? and sha256=asked.value)"
+        )
+        asked = json.dumps(sorted(set(sha256s)))  # neighbours in the tree lie on one page
+        return {row[0] for row in self.db.execute(query, (asked, kind))}
 
     def thumbnail(self, sha256: str) -> bytes | None:
         """Return the JPEG thumbnail of a content, or None."""

@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-QUOTED = re.compile(r'[,"\r\n]')  # a bare CR would end the row for most readers
+QUOTED_SIGNS = ',"\r\n'  # a bare CR would end the row for most readers
+QUOTED = re.compile(f"[{QUOTED_SIGNS}]")
 FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
-# what makes a cell need more than itself, in a column that is joined by NUL
-AWKWARD = (",", '"', "\r", "\n", *("\0" + start for start in FORMULA_STARTS))
 
 ROWS = 20_000  # of columns, written at once
 
@@ -101,8 +100,9 @@ def _cells(values: Any) -> list[str]:
     if kinds == {int}:
         return list(map(str, values))
     if kinds == {str}:
-        joined = "\0" + "\0".join(values)
-        if not any(mark in joined for mark in AWKWARD):
+        joined = "".join(values)
+        firsts = {value[:1] for value in values}
+        if firsts.isdisjoint(FORMULA_STARTS) and not any(sign in joined for sign in QUOTED_SIGNS):
             return list(values)
     return list(map(csv_cell, values))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,17 +82,18 @@ def by_model(
     """
     weights = chosen.weights or clip.Weights()
     names = kinds(weights, invariance)
-    have = [store.ids(name, sha256s) for name in names]
-    new = dict.fromkeys(d for d in sha256s if any(d not in part for part in have))
+    lacking = [store.lacking(name, sha256s) for name in names]
+    new = dict.fromkeys(d for d in sha256s if any(d in part for part in lacking))
     if new:
         model = clip.Model(weights)
         say(model.says)
         wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
-        _embed(library, wanted, store, model, names, have, progress())
-        have = [store.ids(name, sha256s) for name in names]
-    there = np.array([all(d in part for part in have) for d in sha256s], bool)
+        _embed(library, wanted, store, model, names, lacking, progress())
+        lacking = [store.lacking(name, new) for name in names]
+    left = set().union(*lacking)
+    there = np.array([d not in left for d in sha256s], bool)
     readable = [d for d, here in zip(sha256s, there, strict=True) if here]
-    embedded = sum(all(d in part for part in have) for d in new)
+    embedded = len(new) - len(left)
     arrays, in_half = zip(*(_kept(store, name, readable) for name in names), strict=True)
     return Vectors(np.stack(arrays, axis=1), there, embedded, sum(in_half))
 
@@ -115,9 +116,7 @@ def complete(
     if len(known) < len(sha256s):
         return False
     readable = [d for d, facts in store.facts(known).items() if facts.status == "ok"]
-    return all(
-        len(store.ids(name, readable)) == len(readable) for name in kinds(weights, invariance)
-    )
+    return not any(store.lacking(name, readable) for name in kinds(weights, invariance))
 
 
 def kinds(weights: clip.Weights, invariance: str) -> list[str]:
@@ -133,20 +132,21 @@ def _embed(
     store: Store,
     model: clip.Model,
     names: Sequence[str],
-    have: Sequence[Mapping[str, int]],
+    lacking: Sequence[Set[str]],
     progress: measures.Progress,
 ) -> None:
     """Embed files and keep the vectors, a batch in a transaction."""
     paths = [os.fsencode(library / file.path) for file in wanted.values()]
+    contents = [(*file[1:], digest) for digest, file in wanted.items()]
     turns = embeddings.ORIENTATIONS[: len(names)]
     done = 0
     progress(done, len(paths))
     # where memory runs short the batch shrinks, so it is asked for each time
-    with closing(_decoded(paths, model.input, model.batch)) as stream:
+    with closing(_decoded(paths, model.input, model.batch, contents)) as stream:
         for batch in stream:
             made = []
-            for name, turn, known in zip(names, turns, have, strict=True):
-                part = [picture for picture in batch if picture[0] not in known]
+            for name, turn, wanting in zip(names, turns, lacking, strict=True):
+                part = [picture for picture in batch if picture[0] in wanting]
                 vectors = model.encode([raster for _, raster in part], turn) if part else []
                 made += [(name, d, value) for (d, _), value in zip(part, vectors, strict=True)]
             store.put([], measures=made)
@@ -155,7 +155,10 @@ def _embed(
 
 
 def _decoded(
-    paths: Sequence[bytes], wanted: images.ModelInput, size: int
+    paths: Sequence[bytes],
+    wanted: images.ModelInput,
+    size: int,
+    contents: Sequence[decoders.Content] = (),
 ) -> Generator[list[Picture], None, None]:
     """Yield pictures in batches, in the order of their paths; decoders work ahead of the model.
 
@@ -173,7 +176,7 @@ def _decoded(
 
     def work() -> None:
         try:
-            with closing(_in_order(paths, wanted)) as stream:
+            with closing(_in_order(paths, wanted, contents)) as stream:
                 batch: list[Picture] = []
                 for picture in stream:
                     batch.append(picture)
@@ -200,12 +203,16 @@ def _decoded(
         worker.join()
 
 
-def _in_order(paths: Sequence[bytes], wanted: images.ModelInput) -> Generator[Picture, None, None]:
+def _in_order(
+    paths: Sequence[bytes],
+    wanted: images.ModelInput,
+    contents: Sequence[decoders.Content],
+) -> Generator[Picture, None, None]:
     """Yield (sha256, raster) in the order of the paths, so that batches are always the same."""
     early: dict[int, images.Measured] = {}
     following = 0
     # how large they may be was asked for the catalogue
-    stream = decoders.measure_all(paths, [wanted], max_pixels=float("inf"))
+    stream = decoders.measure_all(paths, [wanted], contents=contents, max_pixels=float("inf"))
     with closing(stream):
         for position, measured in stream:
             if isinstance(measured, images.Measured):

@@ -6,7 +6,7 @@ and what both show is judged tile by tile: `framing`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -25,6 +25,11 @@ MOTION_RAMP = (2.2, 0.7)  # pixels that nine tenths of the detail moved at most
 INSIDE_RAMP = (0.6, 0.92)  # of the detail of the smaller picture that the other has
 WHOLE = 0.97  # of a picture's area: what lacks less is not cropped
 BARE = 0.15  # of the slopes in the picture: what has less around it is a border
+BORDER_TONE, BORDER_STEP = 8, 16  # grey levels: what is one tone, what is plainly another
+BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of a border, bare or written on, that is one tone
+BORDER_EDGE = 0.5  # share of its inner edge at which the picture is plainly of another tone
+BORDER_EDGE_PX = 9
+NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
 MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
 STILL = 0.25  # pixels that are no motion
 SHADE_PX = 64  # long side at which light and shade is compared
@@ -56,6 +61,9 @@ class Verdict:
         `resized`, or only `re-encoded`; empty where they are two pictures.
     crop : str
         `a` or `b`: the one that shows only a part of the other; empty for neither.
+    border : str
+        `a` or `b`: the one that plainly has a border, or a bar with a caption, which the other has
+        not; empty for neither.
     overlap : float
         Share of the larger picture that both show.
     edited_area, largest_edit, worst_tile, where
@@ -68,6 +76,7 @@ class Verdict:
     score: float
     kinds: tuple[str, ...] = ()
     crop: str = ""
+    border: str = ""
     overlap: float = 0.0
     edited_area: float = 0.0
     largest_edit: float = 0.0
@@ -111,15 +120,18 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
     if view is None:
         return Verdict(0.0)
     inside = (_share_inside(a, b, way.matrix), _share_inside(b, a, _inverse(way.matrix)))
-    crop = ""
+    crop = border = ""
     if min(view.shares) < WHOLE:  # the one of which less is shared has a border, or is whole
         if view.shares[1] < view.shares[0]:
-            crop = "" if _is_bare_outside(b.pixels, a.pixels, way.matrix) else "a"
+            sides, around = "ab", _around(b.pixels, a.pixels, way.matrix)
         else:
-            crop = "" if _is_bare_outside(a.pixels, b.pixels, _inverse(way.matrix)) else "b"
+            sides, around = "ba", _around(a.pixels, b.pixels, _inverse(way.matrix))
+        crop = sides[0] if around in (PICTURE, WRITTEN) else ""
+        border = sides[1] if around in (BORDER, WRITTEN) else ""
     own = (a.size, b.size)
     found = framing.Difference(*view.pixels, view.mask)
-    return _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)[0]
+    verdict, _ = _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)
+    return replace(verdict, border=border)
 
 
 def plain_verdict(
@@ -414,11 +426,18 @@ def _unexplained(to: Floats, by: Floats, shift: Floats, where: Mask) -> float:
     return float(((to - moved)[where] ** 2).sum())
 
 
-def _is_bare_outside(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> bool:
-    """Tell whether what a picture has beyond the other is a border; `matrix`: inner -> outer.
+def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> str:
+    """Tell what a picture has beyond the other: more of the picture, a border, one with a caption.
 
     A border changes little along the edge that it lies at, however thin it is; across, where it
-    begins, it changes much.
+    begins, it changes much. A sky that was cut off is as bare, but goes on inside: it is picture.
+
+    Parameters
+    ----------
+    outer, inner : ndarray of uint8, shape (height, width, 3)
+        The one that shows more, and the other.
+    matrix : ndarray of float64, shape (2, 3)
+        From the inner one to the outer one.
     """
     corners = _corners(inner) @ matrix[:, :2].T + matrix[:, 2]
     both = np.zeros(outer.shape[:2], np.uint8)
@@ -432,5 +451,15 @@ def _is_bare_outside(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix:
     outside = cv2.dilate(both, np.ones((3, 3), np.uint8)) == 0
     inside = cv2.erode(both, np.ones((3, 3), np.uint8)) > 0
     if not outside.any() or not inside.any():
-        return True
-    return float(slope[outside].mean()) < BARE * float(slope[inside].mean())
+        return NOTHING
+    bare = float(slope[outside].mean()) < BARE * float(slope[inside].mean())
+    tone = np.median(outer[outside], axis=0)
+    off = np.abs(outer - tone).max(axis=2)
+    reach = np.ones((BORDER_EDGE_PX, BORDER_EDGE_PX), np.uint8)
+    edge = inside & (cv2.dilate(outside.astype(np.uint8), reach) > 0)
+    clear = cv2.dilate(both, np.ones((5, 5), np.uint8)) == 0  # of the blended line
+    even = float(np.mean(off[clear if clear.any() else outside] <= BORDER_TONE))
+    stepped = edge.any() and float(np.mean(off[edge] > BORDER_STEP)) >= BORDER_EDGE
+    if not stepped or even < (BORDER_EVEN if bare else BORDER_WRITTEN):
+        return PICTURE
+    return BORDER if bare else WRITTEN

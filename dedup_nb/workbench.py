@@ -218,9 +218,14 @@ class Run:
 
         for first in range(0, max(1, len(files)), MEASURED_AT_ONCE):
             part = files[first : first + MEASURED_AT_ONCE]
-            keys = [store.FileKey(*image.key) for image in part]
             facts = measures.measure_files(
-                self.library, keys, self.store, kinds, max_pixels=limit, progress=progress
+                self.library,
+                [store.FileKey(*image.key) for image in part],
+                self.store,
+                kinds,
+                digests=[image.sha256 for image in part],
+                max_pixels=limit,
+                progress=progress,
             )
             yield part, facts
 

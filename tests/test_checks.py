@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pictures import save
 from PIL import ImageFilter, ImageOps
-from test_verify import drawn, edited, jpeg
+from test_verify import captioned, drawn, edited, jpeg
 
 from dedup_nb import checks, groups, phash, verify, workbench
 from dedup_nb.verify import Verdict
@@ -69,6 +69,21 @@ def test_a_crop_goes_for_its_whole_but_never_the_other_way_round(tmp_path):
     rows = rows_of(other, candidates)  # though the crop comes first by keeper_order
     assert rows["a crop.png"] == ("stage", "b whole.png", "cropped")
     assert rows["b whole.png"][0] == "keeper"
+
+
+def test_a_framed_or_captioned_copy_never_outranks_the_picture_for_its_larger_size(tmp_path):
+    whole = drawn(2, (480, 320))
+    files = {
+        "captioned.png": captioned(whole, bar=True),
+        "framed.jpg": ImageOps.expand(whole, 12, "black"),
+        "plain.png": whole,
+        "smaller.png": whole.resize((300, 200)),
+    }
+    rows = rows_of(*run_of(tmp_path, files, keeper_order=["largest"]))
+    assert rows["plain.png"][0] == "keeper"
+    assert rows["framed.jpg"] == ("stage", "plain.png", "bordered")
+    assert rows["smaller.png"] == ("stage", "plain.png", "resized")
+    assert rows["captioned.png"][0] == "review"  # what is written there would be lost
 
 
 def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, monkeypatch):
@@ -142,6 +157,11 @@ def test_with_verify_off_the_measure_alone_decides(tmp_path):
         (Verdict(1.0, ("cropped",), crop="a", overlap=0.6), True),
         (Verdict(1.0, ("cropped",), crop="b", overlap=0.6), False),  # the keeper is the crop
         (Verdict(1.0, ("cropped",), crop="a", overlap=0.6, scale=0.5), False),  # it has more detail
+        (Verdict(1.0, ("bordered",), border="a", overlap=0.8), True),
+        (Verdict(1.0, ("bordered",), border="b", overlap=0.8), False),  # the keeper has a frame
+        (Verdict(1.0, ("bordered",), border="a", overlap=0.8, scale=0.5), False),
+        (Verdict(1.0, ("cropped",), crop="a", border="b", overlap=0.8), False),  # or a caption
+        (Verdict(1.0, ("cropped",), crop="b", border="a", overlap=0.8), False),
     ],
 )
 def test_what_may_go_for_its_keeper(verdict, accepted):

@@ -56,6 +56,8 @@ CONTENTS = {
     "small": content(photo(1, 40, 30)),
     "wide": content(detailed(900, 300)),
     "tall, grey": content(detailed(301, 777).convert("L")),
+    "large PNG": content(detailed(1344, 896)),
+    "large PNG of odd sides": content(detailed(1345, 899)),
     "large JPEG": content(detailed(1500, 1000), "JPEG", quality=90),
     "JPEG on its side": content(
         detailed(1500, 1000), "JPEG", exif=(lambda e: (e.__setitem__(0x0112, 6), e)[1])(Image.Exif())
@@ -90,7 +92,7 @@ def test_pictures_are_fitted_as_open_clip_fits_them(mode, size, interpolation):
     if mode == "shortest" and size[0] != size[1]:
         interpolation = "bicubic"  # open_clip does not hand it on there
         wanted = wanted._replace(interpolation=interpolation)
-    for picture in (detailed(333, 150), detailed(120, 360)):
+    for picture in (detailed(333, 150), detailed(120, 360), detailed(24, 500)):
         theirs = own(picture).permute(1, 2, 0).numpy() * 255
         ours = np.frombuffer(raster(content(picture), wanted), np.uint8).reshape(*size, 3)
         assert np.abs(ours - theirs).mean() < 1.5
@@ -102,8 +104,9 @@ def test_a_picture_of_one_line_is_shown_without_being_blown_up():
     assert len(shown) == 64 * 64 * 3 and shown[0] > 250 and shown[1] == 0
 
 
-def test_transparency_lies_over_white_as_everywhere(model):
-    layers = photo(3).convert("RGBA")
+@pytest.mark.parametrize("size", [(120, 90), (1344, 896)])
+def test_transparency_lies_over_white_as_everywhere(model, size):
+    layers = photo(3, *size).convert("RGBA")
     layers.putalpha(Image.linear_gradient("L").resize(layers.size))
     white = Image.new("RGBA", layers.size, "white")
     shown = Image.alpha_composite(white, layers).convert("RGB")

@@ -27,6 +27,17 @@ def test_known_content_is_not_decoded(tmp_path):
     assert results([path], known=lambda sha256: True) == {0: images.sha256(path.read_bytes())}
 
 
+def test_a_file_is_digested_again_unless_it_is_the_same_still(tmp_path):
+    path = save(photo(1), tmp_path / "a.png")
+    status = path.stat()
+    told = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, "told before")
+    (same,) = results([path], contents=[told], known=lambda sha256: True).values()
+    assert (same.status, same.sha256) == ("ok", "told before")
+    path.write_bytes(path.read_bytes())  # another inode time
+    (other,) = results([path], contents=[told]).values()
+    assert (other.status, other.sha256) == ("ok", images.sha256(path.read_bytes()))
+
+
 @pytest.mark.parametrize(
     ("action", "reason"),
     [

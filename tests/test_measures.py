@@ -98,3 +98,30 @@ def test_two_stores_on_one_file_do_not_disturb_each_other(tmp_path):
     first.put([], [facts], [], [("phash64-v1", "a" * 64, b"12345678")])
     assert second.facts(["a" * 64]) == {"a" * 64: facts}
     assert second.measures("phash64-v1", ["a" * 64]) == {"a" * 64: b"12345678"}
+
+
+def test_the_store_tells_which_contents_lack_a_kind_of_measure(tmp_path):
+    kept = store.Store(tmp_path)
+    kept.put([], measures=[("dct-v1", "a" * 64, b"1"), ("mix-v1", "b" * 64, b"2")])
+    asked = ["b" * 64, "a" * 64, "c" * 64, "c" * 64]
+    assert kept.lacking("dct-v1", asked) == {"b" * 64, "c" * 64}
+    assert kept.lacking("dct-v1", ["a" * 64]) == kept.lacking("dct-v1", []) == set()
+
+
+def test_what_a_scan_was_told_of_files_is_not_asked_again(tmp_path, monkeypatch):
+    lib = tmp_path / "lib"
+    for seed, name in enumerate(("a.png", "b.png", "picture.dat")):
+        save(photo(seed), lib / name, format="PNG")
+    table, kept = measured(lib, tmp_path / "cache")
+    found = catalogue.scan(lib, ["."], digests=kept.digests).images
+    assert [i.sha256 for i in found] == [*table.sha256[:2], None]  # only likely names are looked up
+    asked, real = [], kept.digests
+
+    def noted(keys):
+        asked.extend(keys)
+        return real(asked)
+
+    monkeypatch.setattr(kept, "digests", noted)
+    keys = [store.FileKey(*i.key) for i in found]
+    facts = measures.measure_files(lib, keys, kept, [], digests=[i.sha256 for i in found])
+    assert [f.sha256 for f in facts] == list(table.sha256) and asked == keys[2:]

@@ -313,7 +313,18 @@ def test_the_next_shot_of_an_empty_sky_has_another_grain():
 def test_a_thin_cut_is_no_border_and_a_thin_border_no_cut(share):
     whole = drawn(1, (500, 340))
     edge = round(share * 500)
-    cut = whole.crop((edge, edge, 500 - edge, 340 - edge))
-    assert verdict(whole, cut).kinds == ("cropped",) and verdict(whole, cut).crop == "b"
-    framed = jpeg(ImageOps.expand(whole, edge, "black"), 70)
-    assert verdict(whole, framed).kinds == ("bordered",) and not verdict(whole, framed).crop
+    cut = verdict(whole, whole.crop((edge, edge, 500 - edge, 340 - edge)))
+    assert (cut.kinds, cut.crop, cut.border) == (("cropped",), "b", "")
+    framed = verdict(whole, jpeg(ImageOps.expand(whole, 2 * edge, "black"), 70))
+    assert (framed.kinds, framed.crop, framed.border) == (("bordered",), "", "b")
+
+
+def test_a_caption_bar_is_no_part_of_the_picture_and_a_plain_sky_is():
+    whole = drawn(1, (500, 340))
+    below = verdict(whole, captioned(whole, bar=True))
+    assert (below.crop, below.border) == ("a", "b")
+    pixels = np.asarray(whole).copy()
+    pixels[:120] = (140, 170, 210)
+    outdoors = Image.fromarray(pixels)
+    cut = verdict(outdoors, outdoors.crop((0, 60, 500, 340)))
+    assert (cut.crop, cut.border) == ("b", "")
