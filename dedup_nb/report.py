@@ -396,6 +396,7 @@ def write_markdown(
     notes: Sequence[str] = (),
     frames: Mapping[str, pd.DataFrame] | None = None,
     groups: Sequence[View] = (),
+    order: str = "",
 ) -> None:
     """Write the report as Markdown: what the HTML says, without pictures."""
     lines = [f"# {title}", "", markdown_text(lead), ""]
@@ -404,7 +405,7 @@ def write_markdown(
     for name, frame in (frames or {}).items():
         lines += [f"## {name}", "", *_markdown_rows(list(frame.columns), frame.values.tolist()), ""]
     if groups:
-        lines += ["## Groups", ""]
+        lines += ["## Groups", "", *([order, ""] if order else [])]
     for group in groups:
         lines += [f"### {markdown_text(group['title'])}", ""]
         rows = [

@@ -722,7 +722,7 @@ class Run:
             "most_in": freed["folder"][0] if len(freed) else "",
         }
         report.write_json(folder / "summary.json", summary)
-        views = self.views(candidates, cut)
+        best = Foremost(self.views(candidates, cut))
         lines = [*notes, *self._notes(candidates)]
         text: dict[str, Any] = {
             "title": f"{self.notebook}: {candidates.what}",
@@ -732,17 +732,11 @@ class Run:
             "frames": {"Freed by folder": freed, "Not readable, never staged": self.unreadable}
             | self._series_frame(candidates, cut.threshold)
             | {_titled(name, frame): frame[:200] for name, frame in further.items()},
+            "groups": best,
+            "order": best.order,
         }
-        report.write_markdown(folder / "report.md", **text, groups=views)
-        best = Foremost(views)
-        report.write_html(
-            folder,
-            **text,
-            charts=charts,
-            groups=best,
-            thumbnail=self.thumbnail,
-            order=best.order,
-        )
+        report.write_markdown(folder / "report.md", **text)
+        report.write_html(folder, **text, charts=charts, thumbnail=self.thumbnail)
 
     def _notes(self, candidates: groups.Candidates) -> list[str]:
         apart = [f"{count:,} {why}" for why, count in candidates.set_apart.items() if count]

@@ -143,3 +143,10 @@ def test_a_histogram_of_very_many_exact_copies_still_shows_the_few():
     )
     blue = lambda picture: ((picture == (0x48, 0x78, 0xA8)).all(-1)).any(0).nonzero()[0]  # noqa: E731
     assert blue(tall)[-1] > 0.8 * tall.shape[1] and blue(small)[-1] > 0.8 * small.shape[1]
+
+
+def test_markdown_says_in_which_order_the_groups_come_and_what_is_left_out(tmp_path):
+    text = {"title": "t", "lead": "", "facts": []}
+    order = "The groups that free most come first. 3 smaller groups are in groups.csv alone."
+    report.write_markdown(tmp_path / "r.md", **text, groups=[group("a")], order=order)
+    assert f"## Groups\n\n{order}\n\n### a" in (tmp_path / "r.md").read_text()
