@@ -238,8 +238,9 @@ def chart(made: groups.Candidates, min_cluster_size: float) -> report.Chart:
     labels = made.labels_of(min_cluster_size)
     sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
     return report.histogram(
-        list(sizes), min_cluster_size - 1, "images", what="cluster", counted="clusters"
-    )
+        list(sizes), min_cluster_size - 1, "images", what="cluster", counted="clusters",
+        label=f"from min_cluster_size {min_cluster_size:g} on",
+    )  # fmt: skip
 
 
 def tune(made: Grouped, *, interactive: bool = True) -> tuning.Tuner | None:

@@ -75,6 +75,7 @@ def histogram(
     bins: Sequence[float] | None = None,
     what: str = "distance",
     counted: str = "pairs",
+    label: str = "",
 ) -> Chart:
     """Draw how many pairs lie at each value, with the threshold drawn on it.
 
@@ -90,7 +91,10 @@ def histogram(
         Edges; one bin for each whole number by default.
     what, counted : str
         Name of the measure, and of what is counted, for the axes.
+    label : str, optional
+        What stands at the threshold; "threshold 8, inclusive" by default.
     """
+    label = label or f"threshold {mark:g}, inclusive"
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.subplots()
     top = max([*values, mark, 1]) if len(values) else max(mark, 1)
@@ -100,7 +104,7 @@ def histogram(
     edge = mark + 0.5 if bins is None else mark
     axes.axvline(edge, color="#c04a00", linestyle="--")
     axes.annotate(
-        f" threshold {mark:g}, inclusive ",
+        f" {label} ",
         (edge, 0.97),
         xycoords=("data", "axes fraction"),
         va="top",
@@ -111,13 +115,12 @@ def histogram(
     axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
     if max(counts) > 10 * LINEAR:  # exact copies are many, and the valley is seen all the same
         axes.set_yscale("symlog", linthresh=LINEAR)
-        axes.set_ylim(0, max(counts) * 1.5)
+        axes.set_ylim(0, max(counts) * 3)
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     else:
+        axes.set_ylim(0, max(1, *counts) * 1.2)  # room for the label
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return _chart(
-        figure, f"Histogram of {len(values)} {counted} by {unit}; the threshold is {mark:g}."
-    )
+    return _chart(figure, f"Histogram of {len(values)} {counted} by {unit}; {label}.")
 
 
 def similarities(values: Sequence[float], mark: float, counted: str = "pairs") -> Chart:
