@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb import catalogue, formats, groups, parameters, report, runs, tables
+from dedup_nb import catalogue, formats, groups, parameters, report, runs, tables, verify
 from dedup_nb.decisions import Decisions
 from dedup_nb.workbench import Run, WrongInput
 
@@ -57,6 +57,9 @@ class Finding:
         Columns `i, j` (`i < j`), `value`, `state` (of `STATES`) and `reason`; a pair once.
     protected, keepers : set of int
         Rows that it never stages, and that it keeps.
+    one_way : set of (member, keeper)
+        Rows of which the first shows a part of the second, or the same in a frame: what it
+        proposes must not be turned round.
     unusable : list of (path, reason)
         Images that take no part, as they are not what they were.
     """
@@ -67,6 +70,7 @@ class Finding:
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     protected: set[int] = field(default_factory=set)
     keepers: set[int] = field(default_factory=set)
+    one_way: set[tuple[int, int]] = field(default_factory=set)
     units: list[Unit] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)
 
@@ -310,6 +314,8 @@ class _Reader:
                 continue
             state = "review" if row.path in self.broken else row.role
             reason = "its set is not whole any more" if row.path in self.broken else row.reason
+            if state == "stage" and verify.is_one_way(getattr(row, "kind", "")):
+                self.finding.one_way.add((k, keeper))
             found.append((min(k, keeper), max(k, keeper), row.value, state, reason))
         return _frame(found)
 
@@ -417,6 +423,9 @@ class Merged(groups.Candidates):
         limits = self._limits(self.pairs) if self.same_stage_only else open_end
         sure = np.isin(i * self.n + j, proposed.to_numpy(np.int64))
         of_sure = groups.Stars(self.n, i[sure], j[sure], distances[sure], self.ranks, limits[sure])
+        self._one_way = set().union(*(f.one_way for f in self.findings))
+        if self._one_way:
+            of_sure.refuse(*np.array([(keeper, k) for k, keeper in sorted(self._one_way)]).T)
         of_all = groups.Stars(self.n, i, j, distances, self.ranks, limits)
         self.stars: Any = _ThenNear(self.ranks, of_sure, of_all)
         # looked up for many at once: pairs are sorted, as `groupby` gave them
@@ -493,7 +502,7 @@ class Merged(groups.Candidates):
         return n if tuple(rows[:n]) in self._families and len(rows) > n else None
 
     def _unsure(self, cut: groups.Cut) -> Indices:
-        """Return the images to be staged whose pair with their keeper no input proposed."""
+        """Return the images to be staged that no input proposed beside their keeper."""
         staged = np.flatnonzero(cut.roles == groups.STAGE)
         keepers = cut.keepers[staged]
         keys, distances, limits = self._sure
@@ -504,7 +513,10 @@ class Merged(groups.Candidates):
         at, threshold = at[there], self.sign * cut.threshold
         within = (distances[at] <= threshold) & (threshold < limits[at])
         found[there] = (keys[at] == wanted[there]) & within
-        return staged[~found]
+        ends = zip(keepers.tolist(), staged.tolist(), strict=True)
+        turned = np.array([pair in self._one_way for pair in ends], bool)
+        unsure: Indices = staged[~found | turned]
+        return unsure
 
     def _hold_back(self, cut: groups.Cut) -> None:
         cut.roles[self._unsure(cut)] = groups.REVIEW

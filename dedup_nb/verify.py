@@ -29,6 +29,7 @@ BORDER_TONE, BORDER_STEP = 8, 16  # grey levels: what is one tone, what is plain
 BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of a border, bare or written on, that is one tone
 BORDER_EDGE = 0.5  # share of its inner edge at which the picture is plainly of another tone
 BORDER_EDGE_PX = 9
+ONE_WAY = ("cropped", "bordered")
 NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
 MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
 STILL = 0.25  # pixels that are no motion
@@ -101,6 +102,11 @@ class Verdict:
         left, top, right, bottom = self.where
         from_edge = min(left, top, 1 - right, 1 - bottom)
         return from_edge <= MARK_MARGIN and self.edited_area <= MARK
+
+
+def is_one_way(kinds: str) -> bool:
+    """Tell whether kinds, in words, say that one may go for the other and not the other for it."""
+    return any(word in kinds for word in ONE_WAY)
 
 
 def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = None) -> Verdict:

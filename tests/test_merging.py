@@ -40,7 +40,7 @@ def begin(folder, **more):
     return start(folder, folder / "lib", "80_review", roots=["."], **more)
 
 
-def results(run, notebook, rows, pairs=(), threshold=8, measure="hamming_bits", own=0):
+def results(run, notebook, rows, pairs=(), threshold=8, measure="hamming_bits", own=0, kind=""):
     """Leave results as a finder would: rows are "member keeper role value [reason]"."""
     folder = run.folder / notebook
     folder.mkdir()
@@ -51,8 +51,9 @@ def results(run, notebook, rows, pairs=(), threshold=8, measure="hamming_bits", 
         kept[keeper] = common | {"path": f"{keeper}.png", "role": "keeper", "value": own}
         kept[keeper]["reason"] = groups.BEST
         more = {"role": role, "value": value, "reason": reason[0] if reason else measure}
-        table.append(common | {"path": f"{member}.png"} | more)
-    tables.write_csv(folder / "groups.csv", groups.COLUMNS, [*kept.values(), *table])
+        table.append(common | {"path": f"{member}.png", "kind": kind} | more)
+    columns = [*groups.COLUMNS, *groups.FURTHER_COLUMNS]
+    tables.write_csv(folder / "groups.csv", columns, [*kept.values(), *table])
     (folder / "summary.json").write_text(json.dumps({"threshold": threshold}))
     order = [NAMES.index(x) for pair in pairs for x in pair[:2]]
     ends = np.array(order, np.int64).reshape(-1, 2)
@@ -114,6 +115,24 @@ def test_at_two_inputs_only_what_both_hold_near_is_proposed(run):
     results(run, "10_phash", ["b a stage 3", "c a stage 5"])
     results(run, "30_clip_faiss", ["b a stage 0.9"], measure="cosine", own=1)
     assert roles(merged(run), 2) == {"a": "keeper a", "b": "stage a"}
+
+
+@pytest.mark.parametrize("kind", ["cropped", "bordered, resized", "re-encoded"])
+def test_a_crop_or_a_framed_copy_is_never_kept_for_what_it_was_proposed_beside(run, kind):
+    results(run, "10_phash", ["a b stage 3"], kind=kind)  # though a has more pixels
+    results(run, "30_clip_faiss", ["c a stage 0.9"], measure="cosine", own=1)
+    made = merged(run)
+    if kind == "re-encoded":
+        assert roles(made) == {"a": "keeper a", "b": "stage a", "c": "stage a"}
+        return
+    assert roles(made) == {"a": "keeper a", "c": "stage a", "b": "review a"}
+    mark(made, run, c="keep", a="stage")
+    assert roles(made)["b"] != "stage a"
+
+
+def test_a_framed_copy_goes_for_the_picture_whichever_has_more_pixels(run):
+    results(run, "10_phash", ["a b stage 3", "c b stage 3"], kind="bordered")
+    assert roles(merged(run)) == {"b": "keeper b", "a": "stage b", "c": "stage b"}
 
 
 @pytest.mark.parametrize("seed", range(30))
