@@ -25,7 +25,7 @@ MOTION_RAMP = (2.2, 0.7)  # pixels that nine tenths of the detail moved at most
 INSIDE_RAMP = (0.6, 0.92)  # of the detail of the smaller picture that the other has
 WHOLE = 0.97  # of a picture's area: what lacks less is not cropped
 BARE = 0.15  # of the slopes in the picture: what has less around it is a border
-BORDER_TONE, BORDER_STEP = 8, 16  # grey levels: what is one tone, what is plainly another
+BORDER_TONE, THIN_TONE, BORDER_STEP = 8, 12, 16  # grey levels: one tone; plainly another
 BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of a border, bare or written on, that is one tone
 BORDER_EDGE = 0.5  # share of its inner edge at which the picture is plainly of another tone
 BORDER_EDGE_PX = 9
@@ -463,9 +463,12 @@ def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) 
     off = np.abs(outer - tone).max(axis=2)
     reach = np.ones((BORDER_EDGE_PX, BORDER_EDGE_PX), np.uint8)
     edge = inside & (cv2.dilate(outside.astype(np.uint8), reach) > 0)
+    if not (edge.any() and float(np.mean(off[edge] > BORDER_STEP)) >= BORDER_EDGE):
+        return PICTURE
     clear = cv2.dilate(both, np.ones((5, 5), np.uint8)) == 0  # of the blended line
-    even = float(np.mean(off[clear if clear.any() else outside] <= BORDER_TONE))
-    stepped = edge.any() and float(np.mean(off[edge] > BORDER_STEP)) >= BORDER_EDGE
-    if not stepped or even < (BORDER_EVEN if bare else BORDER_WRITTEN):
+    if not clear.any():  # a line or two: nothing is written there
+        return BORDER if float(np.mean(off[outside] <= THIN_TONE)) >= BORDER_EVEN else PICTURE
+    even = float(np.mean(off[clear] <= BORDER_TONE))
+    if even < (BORDER_EVEN if bare else BORDER_WRITTEN):
         return PICTURE
     return BORDER if bare else WRITTEN
