@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dedup_nb.workbench import Run
 
 FEATURES = "sift 3"  # kind under which features lie in the store; another number is made anew
-VERDICTS = "verdict 9"  # and verdicts
+VERDICTS = "verdict 11"  # and verdicts
 AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
 AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
 BATCH = 256

@@ -180,6 +180,7 @@ class Stars:
         self.neighbours, self.distances = others[by_row], both[by_row]
         self.limits = np.concatenate([limits, limits])[by_row]
         self.refused = np.zeros(len(ends), np.bool_)  # a pair never counts in this direction
+        self.yields = np.zeros(len(ends), np.bool_)  # the keeper would rather be the member
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
@@ -192,7 +193,8 @@ class Stars:
         """Return each image's keeper and its distance to it, at a threshold (inclusive).
 
         The best image of all that are left becomes a keeper, its direct neighbours join it, and so
-        on: nobody is ever grouped by way of a third image. Refused pairs do not count.
+        on: nobody is ever grouped by way of a third image. Refused pairs do not count; an image
+        that would yield to another has its turn after all others, if nobody took it by then.
 
         Returns
         -------
@@ -203,7 +205,7 @@ class Stars:
         """
         keepers: Indices = np.full(self.n, -1, np.int64)
         distances = np.full(self.n, np.nan)
-        _stars(*self._rows, self.refused, threshold, keepers, distances)
+        _stars(*self._rows, self.refused, self.yields, threshold, keepers, distances)
         return keepers, distances
 
     @property
@@ -215,13 +217,27 @@ class Stars:
     ) -> None:
         """Let images that are in no group only because pairs were refused join, in place."""
         nothing = np.zeros_like(self.refused)
-        _stars(*self._rows, nothing, threshold, keepers, distances)
+        _stars(*self._rows, nothing, nothing, threshold, keepers, distances)
 
-    def refuse(self, members: Indices, keepers: Indices) -> None:
-        """Never again let a member join a keeper; the other way round it still may."""
-        for member, keeper in zip(members.tolist(), keepers.tolist(), strict=True):
+    def refuse(
+        self, members: Indices, keepers: Indices, yielding: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Never again let a member join a keeper; the other way round it still may.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int, shape (n,)
+        yielding : ndarray of bool, shape (n,), optional
+            Which keepers go for the member, so that they wait for it to have its turn.
+        """
+        yields = np.zeros(len(members), bool) if yielding is None else yielding
+        for member, keeper, goes in zip(
+            members.tolist(), keepers.tolist(), yields.tolist(), strict=True
+        ):
             row = slice(self.starts[keeper], self.starts[keeper + 1])
-            self.refused[row] |= self.neighbours[row] == member
+            at = self.neighbours[row] == member
+            self.refused[row] |= at
+            self.yields[row] |= at & goes
 
     def components(self, threshold: float) -> Indices:
         """Return the connected component of each image, named by its smallest member."""
@@ -242,20 +258,33 @@ class Stars:
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _stars(  # type: ignore[no-untyped-def]
-    order, starts, neighbours, distances, limits, refused, threshold, keepers, to_keeper
+    order, starts, neighbours, distances, limits, refused, yields, threshold, keepers, to_keeper
 ):
-    for best in order:
-        if keepers[best] >= 0 and keepers[best] != best:
-            continue
-        for at in range(starts[best], starts[best + 1]):
-            if distances[at] > threshold:
-                break
-            member = neighbours[at]
-            if keepers[member] < 0 and threshold < limits[at] and not refused[at]:
-                keepers[member] = best
-                to_keeper[member] = distances[at]
-                keepers[best] = best
-                to_keeper[best] = 0.0
+    deferred = np.zeros(len(order), np.bool_)
+    some_yield = yields.any()
+    for again in (False, True):
+        for place in range(len(order)):
+            best = order[place]
+            if deferred[place] != again or (keepers[best] >= 0 and keepers[best] != best):
+                continue
+            if some_yield and not again:
+                for at in range(starts[best], starts[best + 1]):
+                    if distances[at] > threshold:
+                        break
+                    if yields[at] and threshold < limits[at] and keepers[neighbours[at]] < 0:
+                        deferred[place] = True
+                        break
+                if deferred[place]:
+                    continue
+            for at in range(starts[best], starts[best + 1]):
+                if distances[at] > threshold:
+                    break
+                member = neighbours[at]
+                if keepers[member] < 0 and threshold < limits[at] and not refused[at]:
+                    keepers[member] = best
+                    to_keeper[member] = distances[at]
+                    keepers[best] = best
+                    to_keeper[best] = 0.0
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -576,7 +605,11 @@ class Candidates:
             refused = members[self.checks.refused(members, keepers[members])]
             if not len(refused):
                 return keepers, distances
-            stars.refuse(refused, keepers[refused])
+            ends = zip(keepers[refused].tolist(), refused.tolist(), strict=True)
+            turned = (not self.protected[k] and self.checks.judgement(k, m) for k, m in ends)
+            stars.refuse(
+                refused, keepers[refused], np.array([bool(t and t.accepted) for t in turned], bool)
+            )
 
     def judgement(self, cut: Cut, k: int) -> Judgement | None:
         """Return what the pixels of an image and its keeper told, where that is known."""

@@ -425,7 +425,8 @@ class Merged(groups.Candidates):
         of_sure = groups.Stars(self.n, i[sure], j[sure], distances[sure], self.ranks, limits[sure])
         self._one_way = set().union(*(f.one_way for f in self.findings))
         if self._one_way:
-            of_sure.refuse(*np.array([(keeper, k) for k, keeper in sorted(self._one_way)]).T)
+            parts, wholes = np.array(sorted(self._one_way)).T
+            of_sure.refuse(wholes, parts, ~self.protected[parts])
         of_all = groups.Stars(self.n, i, j, distances, self.ranks, limits)
         self.stars: Any = _ThenNear(self.ranks, of_sure, of_all)
         # looked up for many at once: pairs are sorted, as `groupby` gave them

@@ -168,6 +168,17 @@ def test_what_may_go_for_its_keeper(verdict, accepted):
     assert checks.judge(verdict, member_first=True).accepted == accepted
 
 
+def plain_images(n):
+    names = [f"{k:02}" for k in range(n)]
+    return pd.DataFrame(
+        {
+            "path": names, "sha256": names, "root": ".", "stage": "", "level": np.nan, "series": "",
+            "folder": "", "stem": names, "width": 1, "height": 1, "bytes": 1, "mtime_ns": 0,
+            "protected": False, "cropped": False, "doubt": "",
+        }
+    )  # fmt: skip
+
+
 class Told:
     """Checks that know which (member, keeper) are no copies."""
 
@@ -184,14 +195,7 @@ class Told:
 
 
 def test_a_refused_member_finds_its_own_twin_or_waits_with_the_nearest():
-    names = ["a", "b", "c", "d"]
-    images = pd.DataFrame(
-        {
-            "path": names, "sha256": names, "root": ".", "stage": "", "level": np.nan, "series": "",
-            "folder": "", "stem": names, "width": 1, "height": 1, "bytes": 1, "mtime_ns": 0,
-            "protected": False, "cropped": False, "doubt": "",
-        }
-    )  # fmt: skip
+    images = plain_images(4)
     pairs = pd.DataFrame({"i": [0, 0, 1, 0], "j": [1, 2, 2, 3], "hamming_bits": [1, 1, 0, 2]})
     candidates = groups.Candidates(
         images, pairs, keeper_order=["path"], checks=Told((1, 0), (2, 0), (3, 0))
@@ -200,3 +204,42 @@ def test_a_refused_member_finds_its_own_twin_or_waits_with_the_nearest():
     assert [groups.ROLES[role] for role in cut.roles] == ["keeper", "keeper", "stage", "review"]
     assert cut.keepers.tolist() == [0, 1, 1, 0]
     assert candidates.reason(cut, 3) == "another picture"
+
+
+class OneWay(Told):
+    """Checks that refuse a pair in one direction alone."""
+
+    def __init__(self, *refused):
+        self.refusals = {*refused}
+
+
+def test_a_keeper_that_would_go_for_its_member_lets_it_come_first():
+    pairs = pd.DataFrame({"i": [0, 0, 1], "j": [1, 2, 3], "hamming_bits": [1, 1, 1]})
+    framed = groups.Candidates(
+        plain_images(4), pairs, keeper_order=["path"], checks=OneWay((1, 0))
+    )  # 0 has more pixels, for it is 1 in a frame; 2 is near 0 alone
+    cut = framed.cut(8)
+    assert cut.keepers.tolist() == [1, 1, -1, 1]  # nobody joins a group by way of a third
+    assert [groups.ROLES[role] for role in cut.roles] == ["stage", "keeper", "", "stage"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_a_slider_was_before_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    i, j = np.triu_indices(14, 1)
+    some = rng.random(len(i)) < 0.3
+    pairs = pd.DataFrame({"i": i[some], "j": j[some]})
+    pairs["hamming_bits"] = rng.integers(0, 12, len(pairs))
+    ends = [(a, b) for a, b in pairs[["i", "j"]].to_numpy().tolist()]
+    refused = [(a, b) if rng.random() < 0.7 else (b, a) for a, b in ends if rng.random() < 0.5]
+
+    def made():
+        return groups.Candidates(
+            plain_images(14), pairs, keeper_order=["path"], checks=OneWay(*refused)
+        )
+
+    moved = made()
+    for threshold in (12, 3, 7, 12, 5):
+        cut, fresh = moved.cut(threshold), made().cut(threshold)
+        assert cut.keepers.tolist() == fresh.keepers.tolist()
+        assert cut.roles.tolist() == fresh.roles.tolist()
