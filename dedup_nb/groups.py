@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dedup_nb.unions import unite
+
 COLUMNS = [
     "group_id",
     "path",
@@ -184,10 +186,10 @@ class Stars:
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
-        nearest = np.lexsort((j, i, distances))
-        self.forest = _spanning_forest(
-            n, i[nearest].astype(np.int64), j[nearest].astype(np.int64), distances[nearest]
-        )
+        nearest = np.lexsort((j, i, distances))  # all that components depend on joins them first
+        near_i, near_j = i[nearest].astype(np.int64), j[nearest].astype(np.int64)
+        _, needed = unite(n, near_i, near_j)
+        self.forest = near_i[needed], near_j[needed], distances[nearest][needed]
 
     def cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
         """Return each image's keeper and its distance to it, at a threshold (inclusive).
@@ -243,8 +245,8 @@ class Stars:
         """Return the connected component of each image, named by its smallest member."""
         i, j, distances = self.forest
         within = int(np.searchsorted(distances, threshold, side="right"))
-        roots: Indices = _components(self.n, i[:within], j[:within])
-        return roots
+        names: Indices = unite(self.n, i[:within], j[:within])[0]
+        return names
 
     def between(self, a: int, b: int, threshold: float) -> float | None:
         """Return the distance of two images if they are a pair within the threshold."""
@@ -285,39 +287,6 @@ def _stars(  # type: ignore[no-untyped-def]
                     to_keeper[member] = distances[at]
                     keepers[best] = best
                     to_keeper[best] = 0.0
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _find(parents, x):  # type: ignore[no-untyped-def]
-    while parents[x] != x:
-        parents[x] = parents[parents[x]]  # halve the path as we climb
-        x = parents[x]
-    return x
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _spanning_forest(n, i, j, distances):  # type: ignore[no-untyped-def]
-    """Keep the pairs that join two components, nearest first: all that components depend on."""
-    parents = np.arange(n)
-    kept = np.zeros(len(i), np.bool_)
-    for at in range(len(i)):
-        a, b = _find(parents, i[at]), _find(parents, j[at])
-        if a != b:
-            parents[max(a, b)] = min(a, b)
-            kept[at] = True
-    return i[kept], j[kept], distances[kept]
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _components(n, i, j):  # type: ignore[no-untyped-def]
-    parents = np.arange(n)
-    for at in range(len(i)):
-        a, b = _find(parents, i[at]), _find(parents, j[at])
-        if a != b:
-            parents[max(a, b)] = min(a, b)
-    for x in range(n):
-        parents[x] = _find(parents, x)
-    return parents
 
 
 class Parts(Sequence[Indices]):

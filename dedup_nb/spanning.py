@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup_nb.unions import unite
+
 Vectors = NDArray[np.float32]
 Indices = NDArray[np.int64]
 Distances = NDArray[np.float64]
@@ -122,10 +124,9 @@ class _Search:
         low, high = np.minimum(firsts, seconds), np.maximum(firsts, seconds)
         order = np.lexsort((high, low, lengths))
         low, high, lengths = low[order], high[order], lengths[order]
-        parents = np.arange(len(self.sizes))
-        needed = np.zeros(len(order), np.bool_)
-        _unite(parents, self.components[low], self.components[high], needed)
-        _, named = np.unique(parents, return_inverse=True)
+        ends = self.components[low], self.components[high]
+        names, needed = unite(len(self.sizes), *ends)
+        _, named = np.unique(names, return_inverse=True)
         self.components = named[self.components]
         self.sizes = np.bincount(self.components)
         return low[needed], high[needed], lengths[needed]
@@ -199,22 +200,3 @@ def _look_further(  # type: ignore[no-untyped-def]
                     if _before(exact, i, j, length, i, best):
                         best, length = j, exact
         further[i], further_lengths[i] = best, length
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _root(parents, x):  # type: ignore[no-untyped-def]
-    while parents[x] != x:
-        parents[x] = parents[parents[x]]  # halve the path as we climb
-        x = parents[x]
-    return x
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _unite(parents, firsts, seconds, needed):  # type: ignore[no-untyped-def]
-    for at in range(len(firsts)):
-        a, b = _root(parents, firsts[at]), _root(parents, seconds[at])
-        if a != b:
-            parents[max(a, b)] = min(a, b)
-            needed[at] = True
-    for x in range(len(parents)):
-        parents[x] = _root(parents, x)
