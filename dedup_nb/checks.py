@@ -31,7 +31,7 @@ VERDICTS = "verdict 11"  # and verdicts
 AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
 AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
 BATCH = 256
-LEAST_DETAIL = 0.9  # of the resolution of what has or had a part around it, for its keeper
+LEAST_DETAIL = 0.9  # of the resolution of a crop, or a framed copy, that its keeper has to have
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, NDArray[np.uint8]]
