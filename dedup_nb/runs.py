@@ -56,7 +56,9 @@ def new_folder(parent: Path, now: datetime | None = None, prefix: str = "") -> P
     raise ValueError(f"{parent} has 10,000 runs of one second; tidy it up")
 
 
-def refuse_inside(folder: Path, library: Path, what: str) -> None:
+def refuse_inside(
+    folder: Path, library: Path, what: str, remedy: str = "choose another place"
+) -> None:
     """Refuse to write into the library.
 
     Raises
@@ -67,7 +69,7 @@ def refuse_inside(folder: Path, library: Path, what: str) -> None:
     if folder.resolve().is_relative_to(library.resolve()):
         raise ValueError(
             f"{what} {folder} lies inside the library {library}, in which nothing is written; "
-            "choose another place"
+            f"{remedy}"
         )
 
 

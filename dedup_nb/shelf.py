@@ -61,8 +61,17 @@ def past(outputs: Path, profile: str | None = None) -> list[Past]:
     profile : str, optional
         Only the runs of this profile.
     """
-    found = [_past(path.parent) for path in outputs.glob(f"{profile or '*'}/*/run.json")]
+    folders = [path.parent for path in outputs.glob(f"{profile or '*'}/*/run.json")]
+    found = [_past(folder) for folder in folders if _is_ours(folder)]
     return sorted(found, key=lambda run: (run.started, run.folder.name))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether a folder is a run: a `run.json` of another program in it proves nothing."""
+    content = runs.read(folder)
+    if not {"tool", "started", "library", "notebooks"} <= content.keys():
+        return False
+    return not folder.resolve().is_relative_to(Path(content["library"]).resolve())
 
 
 def _past(folder: Path) -> Past:

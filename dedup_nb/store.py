@@ -71,6 +71,11 @@ def default_folder(library: Path) -> Path:
     return platformdirs.user_cache_path("dedup_nb") / f"{tag}-{library.name[:40]}"
 
 
+def is_there(folder: Path) -> bool:
+    """Tell whether a folder holds a cache of any version."""
+    return any(folder.glob("store-*.sqlite"))
+
+
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Make very many records that hold no cycles: the collector of cycles does not look at them.

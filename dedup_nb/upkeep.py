@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from dedup_nb import cells, clip, embeddings, images, report, staging
-from dedup_nb.store import Store
+from dedup_nb import clip, embeddings, images, report, runs, staging
+from dedup_nb.store import Store, is_there
+
+STORES = re.compile(r"store-\d+\.sqlite(-wal|-shm|-journal)?")
+CELLS = re.compile(r"cells-[0-9a-f]{16}\.faiss")
+SQLITE = b"SQLite format 3\0"  # how a file of SQLite begins
 
 
 @dataclass
@@ -46,9 +51,15 @@ def look(library: Path, folder: Path, *, verify: bool = False, prune: bool = Fal
         Look at every value; those that are damaged are dropped with `prune`.
     prune : bool
         Drop contents that no file of the library has any more, staged ones included, and what
-        other versions left.
+        other versions left. Only files that the cache itself wrote are ever deleted.
+
+    Raises
+    ------
+    ValueError
+        If the cache folder lies inside the library, in which nothing is written.
     """
-    if not folder.is_dir():
+    runs.refuse_inside(folder, library, "the cache folder")
+    if not is_there(folder):
         return Told([f"there is no cache at {folder}"])
     store = Store(folder)
     told = Told()
@@ -124,9 +135,10 @@ def _prune(library: Path, store: Store, told: Told) -> None:
     known = {digest for _, digest in store.files()}
     strangers = {digest for _, digest, _ in store.values()} - known
     store.forget(gone | strangers, lost_paths)
-    old = [path for path in store.path.parent.iterdir() if _is_of_old(path, store)]
+    beside = sorted(store.path.parent.iterdir())
+    old = [path for path in beside if _is_of_old(path, store)]
     if gone or strangers:  # what FAISS learnt would hold on to their vectors
-        old += store.path.parent.glob(cells.PATTERN)
+        old += [path for path in beside if CELLS.fullmatch(path.name)]
     for path in old:
         path.unlink(missing_ok=True)
     store.shrink()
@@ -137,7 +149,14 @@ def _prune(library: Path, store: Store, told: Told) -> None:
 
 
 def _is_of_old(path: Path, store: Store) -> bool:
-    return path.name.startswith("store-") and not path.name.startswith(store.path.name)
+    """Tell whether a file is the store of another version, by its whole name and its content."""
+    if not STORES.fullmatch(path.name) or path.name.startswith(store.path.name):
+        return False
+    main = path.with_name(path.name.partition(".sqlite")[0] + ".sqlite")
+    try:
+        return images.read_file(os.fsencode(main), len(SQLITE), cut=True) == SQLITE
+    except OSError:
+        return False
 
 
 def _of_no_file(library: Path, store: Store) -> tuple[set[str], list[str]]:

@@ -125,6 +125,7 @@ class Run:
         runs.refuse_inside(cache_folder, self.library, "cache_dir")
         self.folder = self._run_folder()
         runs.begin(self.folder, self.library.resolve(), self.roots, values.get("profile"))
+        runs.refuse_inside(self.outputs, self.library, "the folder of decisions")
         runs.write_params(self.folder / notebook, notebook, self._params)
         self.store = store.Store(cache_folder)
         self.live_decisions = Decisions(self.outputs / "decisions.jsonl")
@@ -788,13 +789,16 @@ def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str
     Raises
     ------
     ValueError
-        If it is no folder.
+        If it is not a folder, or if the cache folder lies inside it.
     """
     catalogue.check_roots(folder, ["."])
+    cache = store.default_folder(folder.resolve())
+    if use_cache:
+        runs.refuse_inside(cache, folder, "the cache folder", "add --no-cache")
     found = catalogue.scan(folder, ["."]).images
     keys = [store.FileKey(*image.key) for image in found]
     with tempfile.TemporaryDirectory() as scratch:
-        kept = store.Store(store.default_folder(folder.resolve()) if use_cache else Path(scratch))
+        kept = store.Store(cache if use_cache else Path(scratch))
         facts = measures.measure_files(folder, keys, kept, [DEFAULT_KIND])
         hashes = kept.measures(DEFAULT_KIND.name, [fact.sha256 for fact in facts])
         kept.close()

@@ -244,8 +244,8 @@ def test_pruning_drops_what_no_file_has_and_keeps_what_only_moved(tmp_path, libr
     staged = library / "_review_dupes/batch/mojo1/plain.png"
     staged.parent.mkdir(parents=True)
     (library / "mojo1/plain.png").rename(staged)
-    (tmp_path / "cache/store-1.sqlite").write_bytes(b"of an older version")
-    (tmp_path / "cache/cells-0.faiss").write_bytes(b"learnt before")
+    (tmp_path / "cache/store-1.sqlite").write_bytes(b"SQLite format 3\0")  # of an older version
+    (tmp_path / "cache" / f"cells-{'0' * 16}.faiss").write_bytes(b"learnt before")
     before = tree(library)
     status, out, _ = cache(capfd, tmp_path, "--prune")
     assert status == 0 and "pruned 1 contents" in out
@@ -273,3 +273,50 @@ def test_vectors_that_are_none_are_damaged():
     )
     dct = embeddings.embedder("dct").kind.name
     assert upkeep._wrong(dct, bytes(480), 480) == ""  # a picture of one tone
+
+
+def test_a_cache_inside_the_library_is_refused_and_no_picture_is_deleted(tmp_path, capfd):
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    before = {}
+    for name in ("store-front.jpg", "store-1.sqlite", "cells-me.faiss", "below/store-2.sqlite"):
+        (folder / name).write_bytes(b"the only copy")
+        before[name] = b"the only copy"
+    for cache_dir in (folder, folder / "below"):
+        for flags in ([], ["--verify"], ["--prune"]):
+            args = ["cache", "--library", str(folder), "--cache-dir", str(cache_dir), *flags]
+            assert cli.main(args) == 2
+            assert "lies inside the library" in capfd.readouterr().err
+    after = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_pruning_deletes_nothing_but_what_the_cache_wrote(tmp_path, library, capfd):
+    start(tmp_path, library, NOTEBOOK).embeddings("dct")
+    folder = tmp_path / "cache"
+    others = ("store-front.jpg", "store-9.sqlite.txt", "store-7.sqlite", "cells-me.faiss")
+    for name in others:
+        (folder / name).write_bytes(b"the only copy")
+    (folder / "store-1.sqlite").write_bytes(b"SQLite format 3\0")  # of an earlier version
+    assert cache(capfd, tmp_path, "--prune")[0] == 0
+    left = {path.name for path in folder.iterdir()}
+    assert set(others) <= left and "store-1.sqlite" not in left
+
+
+def test_a_folder_without_a_cache_is_left_as_it_is(tmp_path, library, capfd):
+    other = tmp_path / "documents"
+    other.mkdir()
+    args = ["cache", "--library", str(library), "--cache-dir", str(other), "--prune"]
+    assert cli.main(args) == 0
+    assert "there is no cache" in capfd.readouterr().out
+    assert not list(other.iterdir())
+
+
+def test_hash_keeps_nothing_inside_the_folder_that_it_hashes(tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setattr(store, "default_folder", lambda library: folder / ".cache" / "dedup_nb")
+    assert cli.main(["hash", str(folder)]) == 2
+    assert "add --no-cache" in capfd.readouterr().err
+    assert not list(folder.iterdir())
+    assert cli.main(["hash", str(folder), "--no-cache"]) == 0

@@ -16,7 +16,8 @@ def outputs(tmp_path):
         for stamp in stamps:
             folder = tmp_path / "outputs" / profile / stamp
             (folder / "10_phash" / "saved-1").mkdir(parents=True)
-            content = {"started": stamp, "notebooks": {"10_phash": {"status": "done"}}}
+            content = {"tool": "0.1.0", "library": str(tmp_path / "pictures"), "started": stamp}
+            content["notebooks"] = {"10_phash": {"status": "done"}}
             (folder / "run.json").write_text(json.dumps(content))
     (tmp_path / "outputs/mine/decisions.jsonl").write_text("{}\n")
     return tmp_path / "outputs"
@@ -72,3 +73,16 @@ def test_a_new_folder_holds_a_profile_that_is_valid_and_never_overwritten(tmp_pa
     assert cli.main(["init", str(tmp_path / "here")]) == 2
     assert "will not overwrite" in capsys.readouterr().err
     assert profile.read_text() == "library: .\n"
+
+
+def test_folders_of_pictures_are_never_taken_for_runs(tmp_path, trash):
+    library = tmp_path / "pictures"
+    for name, content in (
+        ("a", {"started": "now", "notebooks": {}}),  # of another program
+        ("b", {"tool": "0.1.0", "started": "now", "library": str(library), "notebooks": {}}),
+    ):
+        (library / "day" / name).mkdir(parents=True)
+        (library / "day" / name / "run.json").write_text(json.dumps(content))
+    assert shelf.past(library) == []
+    assert cli.main(["runs", "--keep", "0", "--out", str(library)]) == 0
+    assert not list(trash.iterdir())
