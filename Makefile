@@ -21,12 +21,13 @@ test-all: venv ## everything, the exhaustive tests too
 lab: venv ## JupyterLab on the notebooks, filled in from params/demo.yaml (PROFILE=params/mine.yaml)
 	$(BIN)/dedup-nb lab $(or $(PROFILE),params/demo.yaml)
 
-check: venv ## ruff, types, stripped notebooks, parameter files
+check: venv ## ruff, types, layers, stripped notebooks, parameter files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(STRIP) --verify $(NOTEBOOKS)
-	$(BIN)/python -m dedup_nb.parameters params/*.yaml
+	$(BIN)/python -m dedup_nb.session.parameters params/*.yaml
 
 strip: venv ## clear outputs before a commit; the pre-commit hook does the same
 	$(STRIP) $(NOTEBOOKS)

@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from dedup_nb import catalogue, clip, decoders, embeddings, measures, store, vectors
+from dedup_nb.finders import clip, embeddings, vectors
+from dedup_nb.library import catalogue
+from dedup_nb.pictures import decoders, measures, store
 
 ROUNDS = 3
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}

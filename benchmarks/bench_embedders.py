@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from dedup_nb import embeddings, images, phash
+from dedup_nb.finders import embeddings, phash
+from dedup_nb.pictures import images
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 

@@ -19,7 +19,7 @@ os.environ["GOMP_SPINCOUNT"] = "0"
 
 import numpy as np
 
-from dedup_nb import index
+from dedup_nb.finders import index
 
 N, WIDTH, FLOOR, BLOCK, HALF_STEP = 30_000, 512, 0.92, 1024, 0.5e-4
 NEIGHBOURS, ASKED = 10, 2_000

@@ -16,7 +16,9 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from dedup_nb import catalogue, measures, phash, store
+from dedup_nb.finders import phash
+from dedup_nb.library import catalogue
+from dedup_nb.pictures import measures, store
 
 N_PICTURES, N_COPIES = 40, 6  # a copy differs by a byte after its end, so nothing is known of it
 N_HASHES = 100_000

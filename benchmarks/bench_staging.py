@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb import staging
-from dedup_nb.tables import write_csv
+from dedup_nb.library.tables import write_csv
 
 SUFFIXES = (".png", ".yaml", ".caption")
 BUNDLES_A_FOLDER = 1000

@@ -22,7 +22,9 @@ import numpy as np
 from bench_clip import checkpoint
 from PIL import Image
 
-from dedup_nb import clip, store, workbench
+from dedup_nb.finders import clip
+from dedup_nb.pictures import store
+from dedup_nb.session import workbench
 
 SIDE, SHARE = 96, 0.01
 READ, WIDTH = 300_000, 512

@@ -38,7 +38,9 @@ from bench_embedders import (
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from threadpoolctl import threadpool_limits
 
-from dedup_nb import embeddings, features, images, phash, verify
+from dedup_nb.compare import verify
+from dedup_nb.finders import embeddings, phash
+from dedup_nb.pictures import features, images
 
 LOOSE = {"pHash": 48 / 64, "dct": None, "mix": 0.4}  # similarity from which on pairs are proposed
 

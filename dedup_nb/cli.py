@@ -62,15 +62,15 @@ def _add_run(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from dedup_nb import parameters, runs
+    from dedup_nb.session import execute, parameters, preflight, runs
 
-    names = runs.choose(args.only)
+    names = preflight.choose(args.only)
     profile = parameters.load(args.profile)
     if args.resume:
-        folder, names = runs.resume(args.resume, profile, names)
+        folder, names = preflight.resume(args.resume, profile, names)
     else:
-        folder = runs.prepare(profile, names, args.out)
-    states = runs.execute(folder, names)
+        folder = preflight.prepare(profile, names, args.out)
+    states = execute.execute(folder, names)
     print(f"read {folder / 'index.html'}")
     print(folder)
     return DONE if all(state == runs.DONE for state in states.values()) else FAILED
@@ -88,14 +88,14 @@ def _add_lab(commands: Commands) -> None:
 
 
 def _lab(args: argparse.Namespace) -> int:
-    from dedup_nb import parameters, runs
+    from dedup_nb.session import execute, notebooks, parameters
 
     if args.profile is None:
-        folder = parameters.notebooks_folder()
+        folder = notebooks.notebooks_folder()
     else:
-        folder = runs.for_lab(parameters.load(args.profile), args.out)
+        folder = execute.for_lab(parameters.load(args.profile), args.out)
     print(folder, flush=True)
-    runs.open_lab(folder, args.passed_on)
+    execute.open_lab(folder, args.passed_on)
     return DONE
 
 
@@ -105,7 +105,7 @@ def _add_demo(commands: Commands) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from dedup_nb.tour import tour
+    from dedup_nb.demo.tour import tour
 
     return tour(lambda line: print(line, flush=True))
 
@@ -119,9 +119,9 @@ def _add_init(commands: Commands) -> None:
 def _init(args: argparse.Namespace) -> int:
     from shlex import quote
 
-    from dedup_nb import shelf
+    from dedup_nb.session import history
 
-    profile = shelf.new_workspace(args.folder)
+    profile = history.new_workspace(args.folder)
     print(f"set library in {profile}, then:")
     print(f"  dedup-nb run {quote(str(profile))}")
     return DONE
@@ -147,17 +147,17 @@ def _count(text: str) -> int:
 
 
 def _runs(args: argparse.Namespace) -> int:
-    from dedup_nb import runs, shelf
+    from dedup_nb.session import history, runs
 
     where = runs.outputs_folder(args.profile.resolve()) if args.profile else Path("outputs")
     outputs = args.out or where
     if not outputs.is_dir():
         raise ValueError(f"there are no runs: {outputs} is no folder; name a PROFILE or --out DIR")
-    found = shelf.past(outputs, args.profile.stem if args.profile else None)
+    found = history.past(outputs, args.profile.stem if args.profile else None)
     if args.keep is None:
         _tell([run.describe() for run in found] or [f"no runs in {outputs}"])
         return DONE
-    gone = [run.describe() for run in shelf.let_go(found, args.keep)]
+    gone = [run.describe() for run in history.let_go(found, args.keep)]
     _tell([*gone, f"{len(gone)} runs went to the trash, {len(found) - len(gone)} stay"])
     return DONE
 
@@ -170,8 +170,8 @@ def _add_hash(commands: Commands) -> None:
 
 
 def _hash(args: argparse.Namespace) -> int:
-    from dedup_nb import tables
-    from dedup_nb.workbench import folder_hashes
+    from dedup_nb.library import tables
+    from dedup_nb.steps.phash import folder_hashes
 
     out = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     out.write(tables.csv_line(["path", "phash"]))
@@ -218,8 +218,8 @@ def _add_collection(command: argparse.ArgumentParser) -> None:
 
 
 def _similar(args: argparse.Namespace) -> int:
-    from dedup_nb import tables
-    from dedup_nb.likeness import similar
+    from dedup_nb.library import tables
+    from dedup_nb.steps.clip_faiss.likeness import similar
 
     values = _collection(args)
     named = ("embedder", "model", "pretrained", "device", "invariance")
@@ -237,14 +237,14 @@ def _similar(args: argparse.Namespace) -> int:
 
 def _collection(args: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of `30_clip_faiss` for the collection that was named, or ran last."""
-    from dedup_nb import parameters, runs
+    from dedup_nb.session import notebooks, parameters, runs
 
     if args.library:
         values: dict[str, Any] = {"library": str(args.library)}
     elif args.profile:
         values = parameters.load(args.profile).flat("30_clip_faiss")
     else:
-        folders = dict.fromkeys([Path.cwd(), parameters.notebooks_folder().parent])
+        folders = dict.fromkeys([Path.cwd(), notebooks.notebooks_folder().parent])
         found = [run for folder in folders if (run := runs.newest(folder / "outputs"))]
         if not found:
             raise ValueError("there is no run yet to tell which library; name it with --library")
@@ -276,12 +276,13 @@ def _add_cache(commands: Commands) -> None:
 
 
 def _cache(args: argparse.Namespace) -> int:
-    from dedup_nb import store, upkeep
+    from dedup_nb.pictures import store
+    from dedup_nb.session import cache
 
     values = _collection(args)
     library = Path(values["library"])
     folder = values.get("cache_dir") or store.default_folder(library.resolve())
-    told = upkeep.look(library, Path(folder), verify=args.verify, prune=args.prune)
+    told = cache.look(library, Path(folder), verify=args.verify, prune=args.prune)
     _tell(told.lines, told.problems)
     return REFUSED if told.problems else DONE
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dedup_nb import catalogue, measures, phash, store
+from dedup_nb.finders import phash
+from dedup_nb.library import catalogue
+from dedup_nb.pictures import measures, store
 
 
 def photo(seed, width=192, height=128):

@@ -6,9 +6,10 @@ import numpy as np
 from pictures import save, write
 from PIL import Image
 
-from dedup_nb import pruning, setgroups, tables
 from dedup_nb.demo import copies, pictures
 from dedup_nb.demo.pictures import Scene
+from dedup_nb.library import tables
+from dedup_nb.steps.set_pruning import pruning, setgroups
 
 STAGES = {1: "stage1_generated", 1.5: "stage1.5_face_swapped", 2: "stage2_upscaled", 3: "stage3_enhanced"}  # fmt: skip
 SIZE = (176, 128)

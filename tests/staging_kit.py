@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb import cli, staging
+from dedup_nb.library.tables import write_csv
 from dedup_nb.staging import safefs
-from dedup_nb.tables import write_csv
 
 Tree = dict[str, Any]
 MTIME_NS = 1_751_710_000_123_456_789  # files are older than anything a test does

@@ -5,8 +5,8 @@ from browser import Lab
 from pictures import make_library, photo, save, write
 from test_browser_phash import set_slider
 
-from dedup_nb import parameters, runs
 from dedup_nb.demo import peer
+from dedup_nb.session import execute, parameters
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ def lab(tmp_path_factory):
         b"library: ../lib\n20_time_window:\n  seconds: 4\n"
         b"50_czkawka:\n  results: [../czkawka.json]\n",
     )
-    with Lab(runs.for_lab(parameters.load(profile)), height=1000) as lab:
+    with Lab(execute.for_lab(parameters.load(profile)), height=1000) as lab:
         yield lab
 
 

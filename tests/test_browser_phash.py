@@ -6,7 +6,7 @@ import pytest
 from browser import Lab
 from pictures import make_library, photo, save, write
 
-from dedup_nb import parameters, runs
+from dedup_nb.session import execute, parameters
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ def opened(tmp_path_factory):
     profile = write(
         folder / "params/mine.yaml", b"library: ../lib\n# kept\n10_phash:\n  max_distance: 4\n"
     )
-    run = runs.for_lab(parameters.load(profile))
+    run = execute.for_lab(parameters.load(profile))
     with Lab(run, height=1000) as lab:
         lab.open("10_phash.ipynb")
         lab.run_all()
@@ -74,7 +74,9 @@ def test_a_mark_by_keyboard_is_in_decisions_at_once(opened):
         ("mark", "keep", "10_phash")
     ]
     marked = lines[0]["path"]
-    role = lab.kernel(f"print(dict(zip(candidates.paths, tuner.cut.roles.tolist()))[{marked!r}])")
+    role = lab.kernel(
+        f"print(dict(zip(candidates.images.paths, tuner.cut.roles.tolist()))[{marked!r}])"
+    )
     assert role.strip() == "4"  # protected: the plan obeys at once
 
 

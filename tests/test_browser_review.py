@@ -9,7 +9,8 @@ from pictures import make_library, photo, save, write
 from test_browser_gallery import CLIPPED, LIBRARY, contrast, focused, press, said, titles
 from test_browser_phash import set_slider
 
-from dedup_nb import parameters, runs, tables
+from dedup_nb.library import tables
+from dedup_nb.session import execute, parameters, preflight
 
 pytestmark = pytest.mark.browser
 
@@ -31,9 +32,9 @@ def opened(tmp_path_factory):
     profile = write(folder / "params/mine.yaml", b"library: ../lib\n")
     loaded = parameters.load(profile)
     names = ["10_phash", "20_time_window"]
-    states = runs.execute(runs.prepare(loaded, names), names, lambda line: None)
+    states = execute.execute(preflight.prepare(loaded, names), names, lambda line: None)
     assert set(states.values()) == {"done"}
-    run = runs.for_lab(loaded)
+    run = execute.for_lab(loaded)
     with Lab(run, height=1000) as lab:
         yield lab, run
 

@@ -7,7 +7,7 @@ from setlibrary import make_sets
 from test_browser_finders import open_and_run
 from test_browser_phash import set_slider
 
-from dedup_nb import parameters, runs
+from dedup_nb.session import execute, parameters
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     make_sets(folder / "lib")
     profile = write(folder / "params/mine.yaml", b"library: ../lib\n")
-    with Lab(runs.for_lab(parameters.load(profile)), height=1000) as lab:
+    with Lab(execute.for_lab(parameters.load(profile)), height=1000) as lab:
         yield lab
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dedup_nb.bundles import FolderBundles, bundle_members
+from dedup_nb.library.bundles import FolderBundles, bundle_members
 
 
 @pytest.mark.parametrize(

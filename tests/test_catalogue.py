@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pictures import make_library, measured, photo, save, tree, write
 
-from dedup_nb import catalogue
+from dedup_nb.library import catalogue
 
 
 def others(found):

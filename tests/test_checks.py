@@ -10,8 +10,12 @@ from pictures import save
 from PIL import ImageFilter, ImageOps
 from test_verify import captioned, drawn, edited, jpeg
 
-from dedup_nb import checks, groups, phash, verify, workbench
-from dedup_nb.verify import Verdict
+from dedup_nb import groups
+from dedup_nb.compare import verdicts, verify
+from dedup_nb.compare.verify import Verdict
+from dedup_nb.finders import phash
+from dedup_nb.groups import rules
+from dedup_nb.session import workbench
 
 
 def run_of(tmp_path, files, **values):
@@ -33,7 +37,7 @@ def run_of(tmp_path, files, **values):
 
 
 def rows_of(run, candidates, threshold=30):
-    with run.checks.without_limit():
+    with run.verdicts.without_limit():
         table = candidates.table(candidates.cut(threshold))
     return {
         row["path"]: (row["role"], row["keeper"], row["kind"]) for row in table.to_dict("records")
@@ -90,10 +94,10 @@ def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, 
     whole = drawn(3)
     files = {"a.png": whole, "b.png": jpeg(whole, 70), "c.png": whole.filter(ImageFilter.BLUR)}
     run, candidates = run_of(tmp_path, files)
-    with run.checks.at_most(0):
+    with run.verdicts.at_most(0):
         table = candidates.table(candidates.cut(30))
     assert set(table["role"]) == {"keeper", "review"}
-    assert set(table["reason"][table["role"] == "review"]) == {groups.NOT_CHECKED}
+    assert set(table["reason"][table["role"] == "review"]) == {rules.NOT_CHECKED}
     first = rows_of(run, candidates)
     assert [role for role, _, _ in first.values()].count("stage") == 2
     monkeypatch.setattr(verify, "plain_verdict", None)  # whoever compares again fails
@@ -115,17 +119,17 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, 
     }
     found = []
     for threads in (1, 8):
-        monkeypatch.setattr(checks.os, "cpu_count", lambda threads=threads: threads)
-        monkeypatch.setattr(checks, "BATCH", 20 if threads > 1 else 3)
+        monkeypatch.setattr(verdicts.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(verdicts, "BATCH", 20 if threads > 1 else 3)
         request.addfinalizer(lambda: cv2.setNumThreads(1))
         cv2.setNumThreads(threads)
         values = {"cache_dir": str(tmp_path / f"cache {threads}")}
         run, _ = run_of(tmp_path, files, run_dir=str(tmp_path / f"run {threads}"), **values)
-        pairs = set(itertools.combinations(sorted(run.checks.digests), 2))
-        with run.checks.without_limit():
-            run.checks._know(pairs)
-        assert run.checks.verdicts.keys() == pairs
-        found.append(run.checks.verdicts)
+        pairs = set(itertools.combinations(sorted(run.verdicts.digests), 2))
+        with run.verdicts.without_limit():
+            run.verdicts._know(pairs)
+        assert run.verdicts.verdicts.keys() == pairs
+        found.append(run.verdicts.verdicts)
     assert found[0] == found[1]
     assert sum(verdict.same for verdict in found[0].values()) > 6
 
@@ -142,7 +146,7 @@ def test_an_exact_copy_needs_no_look(tmp_path, monkeypatch):
 def test_with_verify_off_the_measure_alone_decides(tmp_path):
     files = {"a.png": drawn(1), "edited.png": edited(drawn(1), 0.06, "swapped")}
     run, candidates = run_of(tmp_path, files, verify=False)
-    assert run.checks is None
+    assert run.verdicts is None
     assert "stage" in set(candidates.table(candidates.cut(30))["role"])
 
 
@@ -165,7 +169,7 @@ def test_with_verify_off_the_measure_alone_decides(tmp_path):
     ],
 )
 def test_what_may_go_for_its_keeper(verdict, accepted):
-    assert checks.judge(verdict, member_first=True).accepted == accepted
+    assert verdicts.judge(verdict, member_first=True).accepted == accepted
 
 
 def plain_images(n):

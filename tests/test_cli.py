@@ -12,6 +12,7 @@ from pictures import make_library, tree
 from PIL import Image
 
 from dedup_nb import cli
+from dedup_nb.session import execute, notebooks
 
 
 def run(*arguments):
@@ -64,13 +65,12 @@ def test_help_names_every_command():
 
 
 def test_lab_passes_its_own_options_on(monkeypatch, tmp_path):
-    from dedup_nb import parameters, runs
 
     seen = []
-    monkeypatch.setattr(runs.os, "execv", lambda program, command: seen.append(command))
+    monkeypatch.setattr(execute.os, "execv", lambda program, command: seen.append(command))
     assert cli.main(["lab", "--no-browser", "--port=9999"]) == 0
     assert {"--no-browser", "--port=9999"} <= set(seen[0])
-    assert f"--ServerApp.root_dir={parameters.notebooks_folder()}" in seen[0]
+    assert f"--ServerApp.root_dir={notebooks.notebooks_folder()}" in seen[0]
 
 
 def test_the_command_says_its_version_at_once():

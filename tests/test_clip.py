@@ -13,7 +13,8 @@ import tiny_clip
 from pictures import photo
 from PIL import Image, ImageOps
 
-from dedup_nb import clip, embeddings, images
+from dedup_nb.finders import clip, embeddings
+from dedup_nb.pictures import images
 
 UPRIGHT = embeddings.ORIENTATIONS[0]
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.cluster import HDBSCAN
 from test_spanning import nested
 
-from dedup_nb import clusters
+from dedup_nb.finders import clusters
 
 
 def unit(*rows):

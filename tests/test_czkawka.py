@@ -7,8 +7,10 @@ import pytest
 from pictures import make_library, photo, save
 from test_workbench import start
 
-from dedup_nb import claims, czkawka, tables
 from dedup_nb.demo import peer
+from dedup_nb.finders import czkawka
+from dedup_nb.library import tables
+from dedup_nb.steps.czkawka import claims
 
 A, B, C = "/p/a.png", "/p/b.jpg", "/p/c d.png"
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from dedup_nb.decisions import Decisions
+from dedup_nb.groups.decisions import Decisions
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 

@@ -6,7 +6,8 @@ import signal
 import pytest
 from pictures import photo, save, write
 
-from dedup_nb import decoders, images
+from dedup_nb.library import files
+from dedup_nb.pictures import decoders, images
 
 SIZES = ((32, 32),)
 
@@ -24,7 +25,7 @@ def test_results_equal_those_of_one_process(tmp_path):
 
 def test_known_content_is_not_decoded(tmp_path):
     path = save(photo(1), tmp_path / "a.png")
-    assert results([path], known=lambda sha256: True) == {0: images.sha256(path.read_bytes())}
+    assert results([path], known=lambda sha256: True) == {0: files.sha256(path.read_bytes())}
 
 
 def test_a_file_is_digested_again_unless_it_is_the_same_still(tmp_path):
@@ -35,7 +36,7 @@ def test_a_file_is_digested_again_unless_it_is_the_same_still(tmp_path):
     assert (same.status, same.sha256) == ("ok", "told before")
     path.write_bytes(path.read_bytes())  # another inode time
     (other,) = results([path], contents=[told]).values()
-    assert (other.status, other.sha256) == ("ok", images.sha256(path.read_bytes()))
+    assert (other.status, other.sha256) == ("ok", files.sha256(path.read_bytes()))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_a_file_is_digested_again_unless_it_is_the_same_still(tmp_path):
 )
 def test_a_file_that_breaks_its_decoder_costs_only_itself(tmp_path, monkeypatch, action, reason):
     """A decoder made to break on one file; the others are measured by its successor."""
-    breaker = "import os, sys\nfrom dedup_nb import decoders, images\n"
+    breaker = "import os, sys\nfrom dedup_nb.pictures import decoders, images\n"
     breaker += "from multiprocessing.connection import Connection\nwhole = images._fill\n"
     breaker += "def fill(measured, data, sizes, limit):\n"
     breaker += f"    if len(data) < 400: {action}\n    whole(measured, data, sizes, limit)\n"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from dedup_nb import demo, names
+from dedup_nb import demo
+from dedup_nb.library import names
 
 SMALL: dict[str, Any] = {"scale": 0.25, "share": 0.2}
 

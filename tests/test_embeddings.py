@@ -7,7 +7,8 @@ import pytest
 from pictures import measured, photo, save
 from PIL import Image, ImageEnhance, ImageOps
 
-from dedup_nb import embeddings, images, phash
+from dedup_nb.finders import embeddings, phash
+from dedup_nb.pictures import images
 
 NAMES = list(embeddings.EMBEDDERS)
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from pictures import photo
 
-from dedup_nb import formats
+from dedup_nb.library import formats
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])

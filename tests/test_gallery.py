@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from dedup_nb.decisions import Decisions
-from dedup_nb.gallery import (
+from dedup_nb.groups.decisions import Decisions
+from dedup_nb.widgets.gallery import (
     KEPT_BYTES,
     PAGE_GROUPS,
     PAGE_MEMBERS,
@@ -462,7 +462,7 @@ def test_a_file_of_decisions_with_a_bad_line_is_named_in_the_gallery(tmp_path):
 def test_what_the_browser_loads_needs_no_network():
     from pathlib import Path
 
-    import dedup_nb.gallery as module
+    import dedup_nb.widgets.gallery as module
 
     folder = Path(module.__file__).parent
     text = (folder / "gallery.js").read_text() + (folder / "gallery.css").read_text()
@@ -577,7 +577,7 @@ def test_a_group_stays_in_sight_while_it_is_decided_on_though_only_unreviewed_ar
 def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made():
     import numpy as np
 
-    from dedup_nb.sifting import Facets
+    from dedup_nb.report.sifting import Facets
 
     class Faceted(Lazy):
         @property
@@ -630,7 +630,7 @@ def test_facts_that_cannot_be_read_are_said_so():
 
 
 def test_pairs_that_joined_are_named_and_pictured():
-    from dedup_nb.gallery import Changed
+    from dedup_nb.widgets.gallery import Changed
 
     gallery, browser = open_gallery([group("a")], tells_changes=True)
     pair = (("x/\udce9.png", "d1"), ("y.png", "d2"), 8.0)

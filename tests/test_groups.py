@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dedup_nb import groups
+from dedup_nb.groups.clusters import ClusterCandidates
 
 
 def images(*rows, **common):
@@ -243,7 +244,7 @@ def test_totals_count_what_would_move():
 def test_no_pairs_make_no_groups():
     candidates = groups.Candidates(plain("ab"), pairs())
     assert candidates.cut(8).groups == []
-    assert list(candidates.table(candidates.cut(8)).columns[:15]) == groups.COLUMNS
+    assert list(candidates.table(candidates.cut(8)).columns[:-1]) == groups.NAMES
 
 
 def test_every_staged_image_is_directly_near_a_keeper_that_stays():
@@ -271,14 +272,15 @@ def test_every_staged_image_is_directly_near_a_keeper_that_stays():
 def clustered(n, labels, confirmed, **rules):
     """Clusters of images on a line, of which some pairs are confirmed."""
 
-    class Made(groups.ClusterCandidates):
-        def confirmed(self, threshold, labels):
-            return self.stars_of(confirmed).cut(threshold)[0]
-
     table = images(*[(f"{k:02}.jpg", {}) for k in range(n)])
     none = pairs(measure="gap_s").astype({"i": int, "j": int})
     apart = lambda a, b: np.abs(a - b).astype(float)  # noqa: E731
-    return Made(table, none, lambda threshold: np.array(labels), apart, **rules)
+    made = ClusterCandidates(
+        table, none, lambda threshold: np.array(labels), apart,
+        lambda threshold, labels: stars.cut(threshold)[0], **rules,
+    )  # fmt: skip
+    stars = made.stars_of(confirmed)
+    return made
 
 
 def test_a_cluster_waits_for_a_person_but_for_what_is_confirmed():

@@ -168,9 +168,9 @@ def scratch_copy(folder: Path) -> None:
 
 
 def room_of(project: Path, file: str) -> Path:
-    """Return a room of staging, or one that it shares with the catalogue."""
+    """Return a module of staging, or one of the library below it."""
     own = project / "dedup_nb" / "staging" / file
-    return own if own.exists() else project / "dedup_nb" / file
+    return own if own.exists() else project / "dedup_nb" / "library" / file
 
 
 def test_every_guard_stands_where_the_list_says() -> None:

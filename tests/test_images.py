@@ -8,7 +8,9 @@ import pytest
 from pictures import photo
 from PIL import Image, ImageOps
 
-from dedup_nb import images, phash
+from dedup_nb.finders import phash
+from dedup_nb.library import files
+from dedup_nb.pictures import images
 
 SIZES = [(32, 32)]
 
@@ -143,7 +145,7 @@ def test_links_and_pipes_are_never_read(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     for name in ("link.png", "pipe.png"):
         with pytest.raises(OSError):
-            images.read_file(os.fsencode(tmp_path / name))
+            files.read_file(os.fsencode(tmp_path / name))
 
 
 def test_a_png_of_one_line_or_column_is_read_as_what_it_is():

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dedup_nb import index
+from dedup_nb.finders import index
 
 
 def clustered(n, d, seed=0, spread=0.3):

@@ -11,7 +11,11 @@ from pictures import make_library, photo, save, tree
 from test_index import clustered
 from test_workbench import start
 
-from dedup_nb import cells, cli, embeddings, index, likeness, store, upkeep
+from dedup_nb import cli
+from dedup_nb.finders import cells, embeddings, index
+from dedup_nb.pictures import store
+from dedup_nb.session import cache as cache_of_library
+from dedup_nb.steps.clip_faiss import likeness
 
 NOTEBOOK = "30_clip_faiss"
 
@@ -266,13 +270,17 @@ def test_nothing_is_pruned_while_the_disk_is_away(tmp_path, library, capfd):
 
 def test_vectors_that_are_none_are_damaged():
     vector = np.ones(4, "<f4") / 2
-    assert upkeep._wrong("clip-v1 a b", b"f" + vector.tobytes(), 17) == ""
-    assert upkeep._wrong("clip-v1 a b", b"f" + (3 * vector).tobytes(), 17) == "a vector of length 3"
+    assert cache_of_library._wrong("clip-v1 a b", b"f" + vector.tobytes(), 17) == ""
     assert (
-        upkeep._wrong("clip-v1 a b", b"?" + vector.tobytes(), 17) == "not the numbers of a vector"
+        cache_of_library._wrong("clip-v1 a b", b"f" + (3 * vector).tobytes(), 17)
+        == "a vector of length 3"
+    )
+    assert (
+        cache_of_library._wrong("clip-v1 a b", b"?" + vector.tobytes(), 17)
+        == "not the numbers of a vector"
     )
     dct = embeddings.embedder("dct").kind.name
-    assert upkeep._wrong(dct, bytes(480), 480) == ""  # a picture of one tone
+    assert cache_of_library._wrong(dct, bytes(480), 480) == ""  # a picture of one tone
 
 
 def test_a_cache_inside_the_library_is_refused_and_no_picture_is_deleted(tmp_path, capfd):

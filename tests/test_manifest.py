@@ -6,7 +6,7 @@ import json
 import pandas as pd
 from pictures import measured, photo, save, write
 
-from dedup_nb import manifest
+from dedup_nb.groups import manifest
 
 
 def row(path, role, keeper):

@@ -5,7 +5,9 @@ import os
 import pytest
 from pictures import measured, photo, save, write
 
-from dedup_nb import catalogue, decoders, measures, phash, store
+from dedup_nb.finders import phash
+from dedup_nb.library import catalogue
+from dedup_nb.pictures import decoders, measures, store
 
 
 @pytest.fixture

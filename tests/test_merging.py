@@ -10,7 +10,10 @@ import pytest
 from pictures import photo, save, tree, write
 from test_workbench import start
 
-from dedup_nb import groups, merging, reviewing, staging, tables, workbench
+from dedup_nb import groups, staging
+from dedup_nb.library import tables
+from dedup_nb.session import workbench
+from dedup_nb.steps.review import merging, reviewing
 
 NAMES = "abcdefgh"
 LONG_AGO = "2025-07-05T21:52:18+00:00"
@@ -52,7 +55,7 @@ def results(run, notebook, rows, pairs=(), threshold=8, measure="hamming_bits", 
         kept[keeper]["reason"] = groups.BEST
         more = {"role": role, "value": value, "reason": reason[0] if reason else measure}
         table.append(common | {"path": f"{member}.png", "kind": kind} | more)
-    columns = [*groups.COLUMNS, *groups.FURTHER_COLUMNS]
+    columns = groups.NAMES
     tables.write_csv(folder / "groups.csv", columns, [*kept.values(), *table])
     (folder / "summary.json").write_text(json.dumps({"threshold": threshold}))
     order = [NAMES.index(x) for pair in pairs for x in pair[:2]]
@@ -97,11 +100,11 @@ def test_a_pair_that_no_finder_proposed_is_left_to_a_person(run):
 
 
 def mark(made, run, **marks):
-    run.live_decisions.marks_for(made.paths, made.digests)
+    run.live_decisions.marks_for(made.images.paths, made.images.digests)
     for name, said in marks.items():
-        row = made.paths.index(f"{name}.png")
-        run.live_decisions.mark(made.paths[row], made.digests[row], said)
-    made.decide(run._marks(run.live_decisions), run.live_decisions.answers())
+        row = made.images.paths.index(f"{name}.png")
+        run.live_decisions.mark(made.images.paths[row], made.images.digests[row], said)
+    made.decide(run.marks(run.live_decisions), run.live_decisions.answers())
 
 
 def test_a_person_may_keep_another_one_where_both_were_near(run):
@@ -181,14 +184,14 @@ def test_inputs_are_shown_to_agree_and_to_disagree(run):
     shares = made.shares.set_index("input")
     assert shares["proposes"].to_dict() == {"10_phash": 2, "20_time_window": 0, "30_clip_faiss": 1}
     assert shares["it alone"].to_dict() == {"10_phash": 1, "20_time_window": 0, "30_clip_faiss": 1}
-    reason = made.reason(cut, made.paths.index("b.png"))
+    reason = made.reason(cut, made.images.paths.index("b.png"))
     assert reason == "2 of 3: 10_phash 3 bits, 20_time_window 4 s (for review), not 30_clip_faiss"
 
 
 def test_only_what_a_person_reviewed_is_planned(run):
     results(run, "10_phash", ["b a stage 3", "d c stage 2", "f e stage 2", "g e stage 2"])
     made = merged(run)
-    digest = dict(zip(made.paths, made.digests, strict=True))
+    digest = dict(zip(made.images.paths, made.images.digests, strict=True))
     run.live_decisions.review([(p, digest[p]) for p in ("a.png", "b.png")])
     mark(made, run, f="stage")
     plan = made.planned("reviewed", run.live_decisions)
@@ -205,7 +208,7 @@ def test_only_what_a_person_reviewed_is_planned(run):
 def test_an_accepted_group_that_somebody_joined_is_asked_again(run):
     results(run, "10_phash", ["b a stage 3"])
     made = merged(run)
-    digest = dict(zip(made.paths, made.digests, strict=True))
+    digest = dict(zip(made.images.paths, made.images.digests, strict=True))
     run.live_decisions.review([(p, digest[p]) for p in ("a.png", "b.png")])
     results(run, "30_clip_faiss", ["c a stage 0.9"], measure="cosine", own=1)
     for inputs, staged in ((["10_phash"], {"b"}), (["10_phash", "30_clip_faiss"], set())):

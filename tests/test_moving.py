@@ -6,7 +6,10 @@ import pytest
 from pictures import make_library, tree
 from staging_kit import killed_at
 
-from dedup_nb import moving, phash, staging, workbench
+from dedup_nb import staging
+from dedup_nb.finders import phash
+from dedup_nb.session import workbench
+from dedup_nb.steps.stage import moving
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from dedup_nb import names
+from dedup_nb.library import names
 
 
 @pytest.mark.parametrize(

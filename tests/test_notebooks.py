@@ -11,9 +11,10 @@ from commands import dedup_nb
 from nbclient import NotebookClient
 from pictures import make_library, tree
 
-from dedup_nb import parameters, runs, tables
+from dedup_nb.library import tables
+from dedup_nb.session import execute, notebooks, parameters, preflight, runs
 
-NAMES = parameters.notebook_names()
+NAMES = notebooks.notebook_names()
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def world(tmp_path_factory):
 
 
 def sources(name):
-    notebook = nbformat.read(parameters.notebooks_folder() / f"{name}.ipynb", as_version=4)
+    notebook = nbformat.read(notebooks.notebooks_folder() / f"{name}.ipynb", as_version=4)
     return notebook, [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
@@ -68,13 +69,13 @@ def test_headless_results_are_where_they_belong(world):
 
 def test_lab_headless_and_papermill_give_the_same_bytes(world):
     folder, profile, run = world
-    lab = runs.for_lab(parameters.load(profile))
+    lab = execute.for_lab(parameters.load(profile))
     notebook = nbformat.read(lab / "10_phash.ipynb", as_version=4)
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(lab)}}
     ).execute()
     papermill.execute_notebook(
-        parameters.notebooks_folder() / "10_phash.ipynb",
+        notebooks.notebooks_folder() / "10_phash.ipynb",
         folder / "out.ipynb",
         parameters=yaml.safe_load((run / "10_phash/params.yaml").read_text())
         | {"run_dir": str(folder / "again")},
@@ -103,7 +104,7 @@ def test_staging_by_notebook_moves_only_when_told(world, tmp_path):
     before = tree(library)
     values = {"library": str(library), "roots": ["mojo1", "selected"], "cache_dir": str(folder / "cache"),
               "manifest": str(run / "10_phash/manifest.csv"), "interactive": False}  # fmt: skip
-    notebook = parameters.notebooks_folder() / "90_stage.ipynb"
+    notebook = notebooks.notebooks_folder() / "90_stage.ipynb"
     options = {"kernel_name": "python3", "progress_bar": False}
     papermill.execute_notebook(
         notebook, tmp_path / "a.ipynb", values | {"run_dir": str(tmp_path / "a")}, **options
@@ -133,9 +134,9 @@ def test_a_wrong_parameter_given_to_papermill_stops_the_notebook(world, tmp_path
         "max_distanse": 3,
         "run_dir": str(tmp_path / "r"),
     }
-    with pytest.raises(papermill.PapermillExecutionError, match="max_distanse is no parameter"):
+    with pytest.raises(papermill.PapermillExecutionError, match="max_distanse is not a parameter"):
         papermill.execute_notebook(
-            parameters.notebooks_folder() / "10_phash.ipynb",
+            notebooks.notebooks_folder() / "10_phash.ipynb",
             tmp_path / "o.ipynb",
             values,
             kernel_name="python3",
@@ -146,16 +147,16 @@ def test_a_wrong_parameter_given_to_papermill_stops_the_notebook(world, tmp_path
 def test_a_failed_notebook_stops_those_that_need_it_and_is_shown(world, tmp_path, monkeypatch):
     _, profile, _ = world
     loaded = parameters.load(profile)
-    run = runs.prepare(loaded, ["00_catalogue", "10_phash"], tmp_path)
-    monkeypatch.setattr(runs, "_execute_one", lambda folder, name: "ValueError: broke")
-    states = runs.execute(run, ["00_catalogue", "10_phash"], lambda line: None)
+    run = preflight.prepare(loaded, ["00_catalogue", "10_phash"], tmp_path)
+    monkeypatch.setattr(execute, "_execute_one", lambda folder, name: "ValueError: broke")
+    states = execute.execute(run, ["00_catalogue", "10_phash"], lambda line: None)
     assert states == {"00_catalogue": "failed", "10_phash": "skipped"}
     assert "ValueError: broke" in (run / "index.html").read_text()
 
 
 def test_a_run_is_resumed_with_what_is_not_done(world):
     _, profile, run = world
-    again, left = runs.resume(run, parameters.load(profile), ["00_catalogue", "10_phash"])
+    again, left = preflight.resume(run, parameters.load(profile), ["00_catalogue", "10_phash"])
     assert (again, left) == (run.resolve(), [])
 
 

@@ -15,17 +15,11 @@ from commands import dedup_nb
 from pictures import make_library, tree
 from test_workbench import start
 
-from dedup_nb import (
-    clip,
-    embeddings,
-    index,
-    likeness,
-    parameters,
-    runs,
-    tables,
-    tuning,
-    workbench,
-)
+from dedup_nb.finders import clip, embeddings, index
+from dedup_nb.library import tables
+from dedup_nb.session import notebooks, preflight, workbench
+from dedup_nb.steps.clip_faiss import likeness
+from dedup_nb.widgets import tuning
 
 NOTEBOOK = "30_clip_faiss"
 
@@ -83,7 +77,7 @@ def test_papermill_alone_gives_the_same_bytes(world):
     folder, _, run = world
     values = yaml.safe_load((run / NOTEBOOK / "params.yaml").read_text())
     papermill.execute_notebook(
-        parameters.notebooks_folder() / f"{NOTEBOOK}.ipynb",
+        notebooks.notebooks_folder() / f"{NOTEBOOK}.ipynb",
         folder / "out.ipynb",
         values | {"run_dir": str(folder / "again")},
         kernel_name="python3",
@@ -228,9 +222,9 @@ def test_no_weights_are_asked_for_where_every_vector_is_there(world, tmp_path, m
     values = {"clip": {"cache_dir": str(tmp_path / "cache"), "embedder": "clip"}}
     named = (folder / "lib", ["mojo1", "selected"], {NOTEBOOK: values["clip"]})
     with pytest.raises(ValueError, match="no weights here"):
-        runs.check_weights(*named)
+        preflight.check_weights(*named)
     run.store.put([], measures=[(key, digest, vector) for digest in readable])
-    runs.check_weights(*named)
+    preflight.check_weights(*named)
     again = start(tmp_path, folder / "lib", NOTEBOOK, embedder="clip")
     assert len(again.embeddings("clip")[0]) == len(readable)
 
@@ -242,7 +236,8 @@ def refuse(weights):
 def test_dct_needs_no_torch(world):
     folder, _, _ = world
     code = (
-        "import sys; from dedup_nb import likeness, parameters, runs, tuning, workbench\n"
+        "import sys; from dedup_nb.session import execute, workbench\n"
+        "from dedup_nb.steps.clip_faiss import likeness\n"
         f"run = workbench.start({NOTEBOOK!r}, dict(library={str(folder / 'lib')!r}, "
         f"cache_dir={str(folder / 'cache')!r}, run_dir={str(folder / 'light')!r}))\n"
         "likeness.Search(run, 'dct').nearest(3)\n"

@@ -10,8 +10,13 @@ from commands import dedup_nb
 from pictures import make_library, photo, save, tree
 from test_workbench import start
 
-from dedup_nb import bursts, catalogue, flagging, parameters, staging, tables, tuning
+from dedup_nb import staging
 from dedup_nb.demo import peer
+from dedup_nb.library import catalogue, tables
+from dedup_nb.session import notebooks
+from dedup_nb.steps.catalogue import flagging
+from dedup_nb.steps.time_window import bursts
+from dedup_nb.widgets import tuning
 
 BURST = [f"20250801_1000{second:02}_stage1_generated.png" for second in (0, 4, 8)]
 
@@ -57,7 +62,7 @@ def test_papermill_alone_gives_the_same_bytes(world, notebook):
     folder, _, run = world
     values = yaml.safe_load((run / notebook / "params.yaml").read_text())
     papermill.execute_notebook(
-        parameters.notebooks_folder() / f"{notebook}.ipynb",
+        notebooks.notebooks_folder() / f"{notebook}.ipynb",
         folder / "out.ipynb",
         values | {"run_dir": str(folder / f"again {notebook}")},
         kernel_name="python3",

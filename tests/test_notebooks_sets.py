@@ -12,7 +12,11 @@ from pictures import save, tree, write
 from setlibrary import drawn, make_sets
 from test_workbench import start
 
-from dedup_nb import grouping, moving, parameters, runs, staging, tables
+from dedup_nb import staging
+from dedup_nb.library import tables
+from dedup_nb.session import notebooks, parameters, runs
+from dedup_nb.steps.clusters import grouping
+from dedup_nb.steps.stage import moving
 
 NOTEBOOKS = ("40_set_pruning", "60_clusters")
 
@@ -62,7 +66,7 @@ def test_papermill_alone_gives_the_same_bytes(world, notebook):
     folder, _, run = world
     values = yaml.safe_load((run / notebook / "params.yaml").read_text())
     papermill.execute_notebook(
-        parameters.notebooks_folder() / f"{notebook}.ipynb",
+        notebooks.notebooks_folder() / f"{notebook}.ipynb",
         folder / "out.ipynb",
         values | {"run_dir": str(folder / f"again {notebook}")},
         kernel_name="python3",

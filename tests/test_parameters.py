@@ -2,7 +2,8 @@
 
 import pytest
 
-from dedup_nb import groups, parameters
+from dedup_nb import groups
+from dedup_nb.session import notebooks, parameters
 
 
 def profile(tmp_path, text):
@@ -58,7 +59,7 @@ def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path, text, complaint):
 
 
 def test_the_words_of_keeper_order_are_those_that_groups_know():
-    assert parameters.WORDS["keeper_order"] == groups.KEEPER_WORDS
+    assert parameters.WORDS["keeper_order"] == tuple(groups.KEEPER_WORDS)
 
 
 def test_a_missing_profile_is_named(tmp_path):
@@ -94,7 +95,7 @@ def test_writing_makes_the_section_where_there_is_none(tmp_path):
     assert path.read_text() == "library: .  # here\n10_phash:\n  max_distance: 5\n"
 
 
-@pytest.mark.parametrize("name", parameters.notebook_names())
+@pytest.mark.parametrize("name", notebooks.notebook_names())
 def test_every_parameter_has_type_help_and_a_default_that_passes(name):
     known = parameters.of_notebook(name)
     parameters.check(name, {key: p.default for key, p in known.items()}, "defaults")
@@ -105,8 +106,8 @@ def test_every_parameter_has_type_help_and_a_default_that_passes(name):
 def test_papermill_reads_the_same_help(capsys):
     from papermill.inspection import inspect_notebook
 
-    for name in parameters.notebook_names():
-        theirs = inspect_notebook(parameters.notebooks_folder() / f"{name}.ipynb")
+    for name in notebooks.notebook_names():
+        theirs = inspect_notebook(notebooks.notebooks_folder() / f"{name}.ipynb")
         ours = parameters.of_notebook(name)
         assert set(theirs) == set(ours)
         assert {key: entry["help"] for key, entry in theirs.items()} == {
@@ -116,7 +117,7 @@ def test_papermill_reads_the_same_help(capsys):
 
 @pytest.mark.parametrize("shipped", ["demo.yaml", "example.yaml"])
 def test_the_profiles_that_ship_are_valid(shipped):
-    parameters.load(parameters.notebooks_folder().parent / "params" / shipped)
+    parameters.load(notebooks.notebooks_folder().parent / "params" / shipped)
 
 
 def test_a_misspelt_variable_is_noticed_where_papermill_only_warns():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from dedup_nb import phash
+from dedup_nb.finders import phash
 
 
 def photo(seed, width=96, height=96):

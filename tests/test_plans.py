@@ -96,7 +96,7 @@ def test_columns_that_are_not_known_are_ignored(library: Path) -> None:
     path = library.with_name("more.csv")
     columns = ("note", *plans.MANIFEST_COLUMNS[:-1], "more")
     line = kit.row(library, "b", "b.png", "photos/keep.png", note="=1+1", more="x")
-    from dedup_nb.tables import write_csv
+    from dedup_nb.library.tables import write_csv
 
     write_csv(path, columns, [line])
     assert staging.stage(staging.read_manifest(path), library).status == 0

@@ -15,7 +15,8 @@ from setlibrary import (
 )
 from test_workbench import start
 
-from dedup_nb import pruning, report, setgroups, staging
+from dedup_nb import report, staging
+from dedup_nb.steps.set_pruning import pruning, setgroups
 
 KEPT, LOSSY, THIRD = "20250705_100100", "20250705_100200", "20250705_100300"
 
@@ -213,8 +214,8 @@ def test_a_run_that_goes_on_outside_only_folders_is_no_set(tmp_path):
 
 
 def mark(made, series_id, what):
-    marks = [None] * len(made.paths)
-    row = next(k for k, s in enumerate(made.images["series"]) if s == series_id)
+    marks = [None] * len(made.images.paths)
+    row = next(k for k, s in enumerate(made.images.table["series"]) if s == series_id)
     marks[row + 1] = what  # any member
     made.decide(marks)
 
@@ -233,7 +234,7 @@ def test_a_mark_on_any_member_counts_for_its_set(begun):
 
 def test_if_all_are_marked_for_staging_one_stays(begun):
     made = compared(begun())
-    made.decide(["stage"] * len(made.paths))
+    made.decide(["stage"] * len(made.images.paths))
     found = roles(made)
     assert [found[s] for s in (KEPT, LOSSY, THIRD)].count("keeper") == 1
     assert (
@@ -244,7 +245,9 @@ def test_if_all_are_marked_for_staging_one_stays(begun):
 def test_sets_that_a_person_called_different_are_not_proposed_again(begun):
     made = compared(begun())
     rows = made.cut(0.85).groups[0]
-    made.decide([None] * len(made.paths), [frozenset(made.digests[k] for k in rows.tolist())])
+    made.decide(
+        [None] * len(made.images.paths), [frozenset(made.images.digests[k] for k in rows.tolist())]
+    )
     assert KEPT not in roles(made) and made.cut(0.85).totals["images"] == 0
 
 

@@ -9,7 +9,10 @@ import pytest
 from pictures import photo
 from PIL import Image
 
-from dedup_nb import images, report
+from dedup_nb import report
+from dedup_nb.library import files
+from dedup_nb.pictures import images
+from dedup_nb.report import pages
 
 HOSTILE = "<script>alert(1)</script>\"'&.png"
 
@@ -35,7 +38,7 @@ def thumbnail():
 def write(folder, groups, thumbnail, **more):
     text = {"title": "t", "lead": HOSTILE, "facts": [("groups", "1")], "notes": [HOSTILE]}
     frames = {"Freed": pd.DataFrame({"folder": [HOSTILE], "MB": [1.5]})}
-    report.write_html(folder, **text, frames=frames, groups=groups, thumbnail=thumbnail, **more)
+    pages.write_html(folder, **text, frames=frames, groups=groups, thumbnail=thumbnail, **more)
     return (folder / "report.html").read_text()
 
 
@@ -55,7 +58,7 @@ def test_hostile_names_are_text_in_html_and_markdown(tmp_path, thumbnail):
     assert "&lt;script&gt;alert(1)" in html
     sheet = report.Sheet([group(HOSTILE)], thumbnail)._repr_html_()
     assert "<script>alert" not in sheet
-    report.write_markdown(
+    pages.write_markdown(
         tmp_path / "r.md", title="t", lead=HOSTILE, facts=[], groups=[group("a|b\n# c.png")]
     )
     text = (tmp_path / "r.md").read_text()
@@ -68,7 +71,7 @@ def test_names_that_are_no_text_are_shown_with_a_replacement(tmp_path, thumbnail
 
 
 def test_many_groups_are_paged(tmp_path, thumbnail, monkeypatch):
-    monkeypatch.setattr(report, "GROUPS_A_PAGE", 2)
+    monkeypatch.setattr(pages, "GROUPS_A_PAGE", 2)
     write(tmp_path, [group(f"{k}.png") for k in range(5)], thumbnail)
     assert sorted(p.name for p in tmp_path.glob("*.html")) == [
         "report-2.html",
@@ -109,15 +112,15 @@ def test_a_chart_shows_in_a_notebook_and_says_what_it_is_without_pictures():
 
 def test_groups_csv_writes_whole_values_plainly(tmp_path):
     table = pd.DataFrame({"path": ["a", "b", "c"], "value": [3.0, 0.92134, float("nan")]})
-    report.write_groups(tmp_path / "g.csv", table, ["path", "value"])
+    pages.write_groups(tmp_path / "g.csv", table, ["path", "value"])
     assert (tmp_path / "g.csv").read_text() == "path,value\na,3\nb,0.9213\nc,\n"
 
 
 def test_json_is_new_and_readable(tmp_path):
-    report.write_json(tmp_path / "s.json", {"a": 1})
+    files.write_json(tmp_path / "s.json", {"a": 1})
     assert json.loads((tmp_path / "s.json").read_text()) == {"a": 1}
     with pytest.raises(FileExistsError):
-        report.write_json(tmp_path / "s.json", {})
+        files.write_json(tmp_path / "s.json", {})
 
 
 def test_a_table_shows_every_name_whole_and_safe_and_says_what_it_leaves_out():
@@ -148,5 +151,5 @@ def test_a_histogram_of_very_many_exact_copies_still_shows_the_few():
 def test_markdown_says_in_which_order_the_groups_come_and_what_is_left_out(tmp_path):
     text = {"title": "t", "lead": "", "facts": []}
     order = "The groups that free most come first. 3 smaller groups are in groups.csv alone."
-    report.write_markdown(tmp_path / "r.md", **text, groups=[group("a")], order=order)
+    pages.write_markdown(tmp_path / "r.md", **text, groups=[group("a")], order=order)
     assert f"## Groups\n\n{order}\n\n### a" in (tmp_path / "r.md").read_text()

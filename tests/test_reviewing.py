@@ -10,7 +10,9 @@ from commands import dedup_nb
 from pictures import make_library, tree
 from test_workbench import candidates, start
 
-from dedup_nb import merging, parameters, reviewing, runs, tables
+from dedup_nb.library import tables
+from dedup_nb.session import notebooks, preflight
+from dedup_nb.steps.review import merging, reviewing
 
 PLAIN = ["mojo1/plain small.png", "mojo1/plain.png"]
 
@@ -37,7 +39,9 @@ def world(tmp_path_factory):
 
 
 def test_it_never_runs_unless_it_is_named():
-    assert "80_review" not in runs.choose() and runs.choose(["80_review"]) == ["80_review"]
+    assert "80_review" not in preflight.choose() and preflight.choose(["80_review"]) == [
+        "80_review"
+    ]
 
 
 def test_a_headless_review_leaves_a_plan_that_is_staged_and_restored(world):
@@ -70,7 +74,7 @@ def test_lab_headless_and_papermill_give_the_same_bytes(world):
     folder, _, run = world
     values = yaml.safe_load((run / "80_review/params.yaml").read_text())
     values |= {"inputs": [str(run / "10_phash"), str(run / "20_time_window")]}
-    notebook = parameters.notebooks_folder() / "80_review.ipynb"
+    notebook = notebooks.notebooks_folder() / "80_review.ipynb"
     for interactive in (False, True):
         out = folder / f"again {interactive}"
         more = {"run_dir": str(out), "interactive": interactive}

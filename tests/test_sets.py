@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dedup_nb import names, sets
-from dedup_nb.sets import DIFFERENT, REVIEW, SAME, Match
+from dedup_nb.finders import sets
+from dedup_nb.finders.sets import DIFFERENT, REVIEW, SAME, Match
+from dedup_nb.library import names
 
 STAGES = ("stage1_generated", "stage2_upscaled", "stage3_enhanced")
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dedup_nb import cli, parameters, shelf
+from dedup_nb import cli
+from dedup_nb.session import history, parameters
 
 STAMPS = ("20250701T000000Z", "20250702T000000Z", "20250703T000000Z")
 
@@ -55,7 +56,7 @@ def test_a_run_at_work_stays(outputs, trash):
     path = outputs / "mine" / STAMPS[0] / "run.json"
     content = {"started": STAMPS[0], "notebooks": {"10_phash": {"status": "running"}}}
     path.write_text(json.dumps(content))
-    gone = [run.folder.name for run in shelf.let_go(shelf.past(outputs, "mine"), 0)]
+    gone = [run.folder.name for run in history.let_go(history.past(outputs, "mine"), 0)]
     assert gone == [STAMPS[2], STAMPS[1]]
 
 
@@ -83,6 +84,6 @@ def test_folders_of_pictures_are_never_taken_for_runs(tmp_path, trash):
     ):
         (library / "day" / name).mkdir(parents=True)
         (library / "day" / name / "run.json").write_text(json.dumps(content))
-    assert shelf.past(library) == []
+    assert history.past(library) == []
     assert cli.main(["runs", "--keep", "0", "--out", str(library)]) == 0
     assert not list(trash.iterdir())

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from dedup_nb import sidecars
-from dedup_nb.sidecars import DIFFERS, INCONCLUSIVE, SAME, Told
+from dedup_nb.library import sidecars
+from dedup_nb.library.sidecars import DIFFERS, INCONCLUSIVE, SAME, Told
 
 
 def png(**texts):

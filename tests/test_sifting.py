@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dedup_nb.sifting import Facets, Sieve, Sifted, facets_of
+from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
 
 
 def member(root, stage, n_bytes, value, role="stage", time="1", digest="d"):

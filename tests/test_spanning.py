@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
-from dedup_nb import spanning
+from dedup_nb.finders import spanning
 
 
 def nested(n, d=16, seed=0):

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from dedup_nb import tables
+from dedup_nb.library import tables
 
 NAMES = ["plain.png", "a,b.png", 'quo"te.png', "new\nline.png", "cr\rname.png", "=1+1.png", "-x.png",
          "@a.png", "'quoted.png", "'=x", "\tt.png", " lead.png", "gr\u00fc\u00dfe.png", "bad\udcffbyte.png", ""]  # fmt: skip

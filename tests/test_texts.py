@@ -7,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from dedup_nb import texts
+from dedup_nb.library import texts
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

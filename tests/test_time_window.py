@@ -10,8 +10,11 @@ from pictures import photo, save
 from PIL import Image
 from test_workbench import start
 
-from dedup_nb import bursts, images, names, tables, time_window
-from dedup_nb.time_window import Windows
+from dedup_nb.finders import time_window
+from dedup_nb.finders.time_window import Windows
+from dedup_nb.library import names, tables
+from dedup_nb.pictures import images
+from dedup_nb.steps.time_window import bursts
 
 
 def clusters(seconds, times, mode="chain", classes=None, brackets=None):
@@ -240,7 +243,11 @@ def test_with_confirm_distance_only_what_looks_alike_is_proposed(tmp_path, libra
         A: ("keeper", A, 0.0), B: ("stage", A, 4.0), C: ("review", A, 9.0),
     }  # fmt: skip
     cut = made.cut(5)
-    reasons = {made.paths[k]: made.reason(cut, k) for k in range(len(made.paths)) if cut.roles[k]}
+    reasons = {
+        made.images.paths[k]: made.reason(cut, k)
+        for k in range(len(made.images.paths))
+        if cut.roles[k]
+    }
     assert reasons[B].startswith("gap_s 4, hamming_bits ")
     assert reasons[C] == "gap_s 9, hamming_bits above 4"
 
@@ -248,7 +255,7 @@ def test_with_confirm_distance_only_what_looks_alike_is_proposed(tmp_path, libra
 def test_a_person_can_stage_from_a_cluster_as_long_as_one_stays(tmp_path, library):
     run = start(tmp_path, library, "20_time_window")
     made = bursts.Bursts(run, bursts.Stamps(run))
-    marks = ["stage" if path in (A, B, C) else None for path in made.paths]
+    marks = ["stage" if path in (A, B, C) else None for path in made.images.paths]
     made.decide(marks)
     assert sorted(role for role, _, _ in roles(made, 5).values()) == ["keeper", "stage", "stage"]
 

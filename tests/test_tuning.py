@@ -3,7 +3,9 @@
 import pytest
 from pictures import make_library, write
 
-from dedup_nb import parameters, phash, tuning, workbench
+from dedup_nb.finders import phash
+from dedup_nb.session import parameters, workbench
+from dedup_nb.widgets import tuning
 
 
 @pytest.fixture

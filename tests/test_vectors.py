@@ -15,7 +15,8 @@ import tiny_clip
 from pictures import photo, save, write
 from test_workbench import start
 
-from dedup_nb import clip, decoders, images, index, store, vectors
+from dedup_nb.finders import clip, index, vectors
+from dedup_nb.pictures import decoders, images, store
 
 NOTEBOOK = "30_clip_faiss"
 
@@ -125,7 +126,8 @@ def test_a_run_that_breaks_off_keeps_its_batches(tmp_path, library, weights, emb
 
 KILLED = """
 import json, sys, time
-from dedup_nb import clip, workbench
+from dedup_nb.finders import clip
+from dedup_nb.session import workbench
 
 make, encode, batches = clip.Model.__init__, clip.Model.encode, []
 
@@ -226,7 +228,7 @@ def test_a_picture_that_cannot_be_decoded_now_is_listed_and_stops_nothing(
     run = start(tmp_path, library, NOTEBOOK, embedder="clip", **weights[0])
     array, rows = run.embeddings("clip")
     assert len(array) == len(rows) == 5
-    assert run.not_embedded == ["mojo1/3.png"]
+    assert run.fingerprints.not_embedded == ["mojo1/3.png"]
     candidates = run.candidates(index.near_pairs(array, 0.9, rows=rows)[0], similarity=True)
     folder = run.save(candidates, 0.92, name="min_cosine")
     assert "1 images could not be embedded" in (folder / "report.md").read_text()

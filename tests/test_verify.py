@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from dedup_nb import features, framing, verify
+from dedup_nb.compare import framing, verify
+from dedup_nb.pictures import features
 
 
 def drawn(seed, size=(300, 200)):

@@ -6,7 +6,11 @@ import pandas as pd
 import pytest
 from pictures import make_library, photo, save, tree
 
-from dedup_nb import catalogue, phash, tables, workbench
+from dedup_nb.finders import phash
+from dedup_nb.library import catalogue, tables
+from dedup_nb.session import run as session_run
+from dedup_nb.session import workbench
+from dedup_nb.steps.phash import folder_hashes
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def test_copies_are_proposed_and_everything_else_is_held_back(tmp_path, library)
 def test_a_catalogue_made_in_parts_is_the_same(tmp_path, library, monkeypatch):
     whole = start(tmp_path, library)
     whole.catalogue  # noqa: B018
-    monkeypatch.setattr(workbench, "MEASURED_AT_ONCE", 2)
+    monkeypatch.setattr(session_run, "MEASURED_AT_ONCE", 2)
     parts = start(tmp_path, library, run_dir=str(tmp_path / "out/lib/parts"))
     pd.testing.assert_frame_equal(parts.images, whole.images)
     for name in ("catalogue.csv", "catalogue.parquet", "not_images.csv"):
@@ -189,7 +193,7 @@ def test_another_hash_is_computed_for_a_catalogue_that_is_there(tmp_path, librar
         ({"prefer": ["nope"]}, "prefer names nope, which is not among roots"),
         (
             {"max_distanse": 3},
-            "max_distanse is no parameter of 10_phash; did you mean max_distance",
+            "max_distanse is not a parameter of 10_phash; did you mean max_distance",
         ),
         ({"keeper_order": ["sharpest"]}, "sets keeper_order to sharpest"),
     ],
@@ -221,7 +225,7 @@ def test_hashes_of_a_folder_are_those_of_imagehash(tmp_path, library):
 
     rows = {
         path: (digits, error)
-        for path, digits, error in workbench.folder_hashes(library / "mojo1", use_cache=False)
+        for path, digits, error in folder_hashes(library / "mojo1", use_cache=False)
     }
     assert rows["plain.png"] == (str(imagehash.phash(Image.open(library / "mojo1/plain.png"))), "")
     assert rows["broken.png"][0] == "" and rows["broken.png"][1]

@@ -20,7 +20,7 @@ def make(folder, name="tiny", seed=0):
     import torch
     from safetensors.torch import save_file
 
-    from dedup_nb import clip
+    from dedup_nb.finders import clip
 
     folder.mkdir(parents=True, exist_ok=True)
     configuration, checkpoint = folder / f"{name}.json", folder / f"{name}.safetensors"

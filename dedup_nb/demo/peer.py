@@ -13,7 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from dedup_nb import czkawka, formats
+from dedup_nb.finders import czkawka
+from dedup_nb.library import files, formats
 
 
 def is_there() -> bool:
@@ -42,7 +43,7 @@ def write_results(file: Path, folders: Sequence[Path], max_difference: int) -> i
     groups.sort(key=lambda members: str(members[0]["path"]))
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
-    czkawka.write(fresh, groups)
+    files.write_json(fresh, czkawka.shaped(groups), indent=1)
     fresh.replace(file)  # whoever reads it meanwhile reads a whole one
     return len(groups)
 

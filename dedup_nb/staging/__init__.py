@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dedup_nb.bundles import FolderBundles, bundle_members
+from dedup_nb.library.bundles import FolderBundles, bundle_members
+from dedup_nb.library.layout import PRIVATE, STAGING
 from dedup_nb.staging import safefs
 from dedup_nb.staging.approval import (
     Approved,
@@ -32,7 +33,7 @@ from dedup_nb.staging.journal import Reserve
 from dedup_nb.staging.ledger import OPEN, Batch, Intent, Ledger, State, read_ledger
 from dedup_nb.staging.library import Library, clean_roots, describe_holder, holder_of, locked
 from dedup_nb.staging.library import unlock as remove_lock_file
-from dedup_nb.staging.plans import MANIFEST_COLUMNS, PRIVATE, STAGING, Plan, plan_of, read_manifest
+from dedup_nb.staging.plans import MANIFEST_COLUMNS, Plan, plan_of, read_manifest
 from dedup_nb.staging.recovery import Recovered, need_finished, recover_ledger
 from dedup_nb.staging.refusals import (
     REFUSED,

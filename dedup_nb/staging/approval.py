@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from dedup_nb.library.layout import CLUSTERS
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.examine import Examiner
 from dedup_nb.staging.homing import Found, Place, survey
 from dedup_nb.staging.journal import Journal, Reserve
 from dedup_nb.staging.ledger import Batch, Intent, KeeperSeen, Ledger, StagedFile, State
 from dedup_nb.staging.library import Library
-from dedup_nb.staging.plans import CLUSTERS, Plan
+from dedup_nb.staging.plans import Plan
 from dedup_nb.staging.recovery import end_record, remove_made_folders
 from dedup_nb.staging.refusals import REFUSED, WRONG_INPUT, Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import Folders, Parts, Seen, Spot, Stop
-from dedup_nb.tables import shown
 
 WAIT = timedelta(hours=24)  # between staging and permanent deletion
 TOKEN_DIGITS = 12

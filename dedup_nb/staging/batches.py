@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dedup_nb import __version__
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.examine import Examiner, Ready
 from dedup_nb.staging.homing import Conflict, Place, drop_temporaries, send_home, survey, sync
@@ -19,7 +20,6 @@ from dedup_nb.staging.plans import Plan, Row
 from dedup_nb.staging.recovery import end_record, remove_empty
 from dedup_nb.staging.refusals import Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
-from dedup_nb.tables import shown
 
 GROUP_BUNDLES = 64  # intents in one sync, at most
 GROUP_S = 0.5  # a bundle does not wait longer than this between its check and its move

@@ -9,16 +9,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dedup_nb.bundles import FolderBundles, folded, is_apple_double
-from dedup_nb.formats import IMAGE_SUFFIXES, image_format, stem, suffix
-from dedup_nb.names import find_series, parse, series_id
+from dedup_nb.library.bundles import FolderBundles, folded, is_apple_double
+from dedup_nb.library.formats import IMAGE_SUFFIXES, image_format, stem, suffix
+from dedup_nb.library.names import find_series, parse, series_id
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.ledger import KeeperSeen, Ledger
 from dedup_nb.staging.library import Library, inside
 from dedup_nb.staging.plans import Plan, PlannedBundle, Row, rounded_mtime
 from dedup_nb.staging.refusals import Refused, by_errno
 from dedup_nb.staging.safefs import Folders, Parts, Seen, Spot, Stop, split_path
-from dedup_nb.tables import shown
 
 RACY_NS = 2_000_000_000  # a file changed this recently is read again: its clock may be too coarse
 FOLDERS_KEPT = 256

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dedup_nb import __version__
-from dedup_nb.bundles import folded
-from dedup_nb.formats import stem, suffix
+from dedup_nb.library.bundles import folded
+from dedup_nb.library.formats import stem, suffix
+from dedup_nb.library.layout import OURS
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.journal import Journal, Reserve
 from dedup_nb.staging.library import Library, clean_roots, new_batch_id, utc_now
-from dedup_nb.staging.plans import OURS
 from dedup_nb.staging.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import Parts, Spot
-from dedup_nb.tables import shown
 
 MARKER = ".cropped"
 

@@ -7,13 +7,13 @@ import stat
 from enum import Enum, auto
 from typing import NamedTuple
 
+from dedup_nb.library.layout import STAGING
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.ledger import Intent, StagedFile
 from dedup_nb.staging.library import Library
-from dedup_nb.staging.plans import STAGING
 from dedup_nb.staging.refusals import Refused
 from dedup_nb.staging.safefs import CopyTerms, Folders, Parts, Seen, Spot
-from dedup_nb.tables import shown
 
 
 class Place(Enum):

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from dedup_nb.library.layout import CLUSTERS, OURS, STAGING
 from dedup_nb.staging import journal, safefs
 from dedup_nb.staging.journal import Contents, Record
 from dedup_nb.staging.library import Library
-from dedup_nb.staging.plans import CLUSTERS, OURS, STAGING
 from dedup_nb.staging.refusals import Refused
 from dedup_nb.staging.safefs import Parts, Spot, split_path
 

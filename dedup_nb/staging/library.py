@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dedup_nb.library.layout import OURS, PRIVATE
 from dedup_nb.staging import safefs
-from dedup_nb.staging.plans import OURS, PRIVATE
 from dedup_nb.staging.refusals import WRONG_INPUT, Locked, Refused, StagingError
 from dedup_nb.staging.safefs import Parts, Spot
 

@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dedup_nb.bundles import folded
+from dedup_nb.library.bundles import folded
+from dedup_nb.library.layout import CLUSTERS, OURS, STAGING
+from dedup_nb.library.tables import read_csv, shown
 from dedup_nb.staging.refusals import WRONG_INPUT, Refused, StagingError
 from dedup_nb.staging.safefs import Parts, split_path
-from dedup_nb.tables import read_csv, shown
-
-REVIEW_DUPES, DELETE_REVIEW, CLUSTERS = "_review_dupes", "delete_review", "_clusters"
-STAGING = (REVIEW_DUPES, DELETE_REVIEW, CLUSTERS)
-PRIVATE = ".dedup_nb"
-OURS = frozenset({*STAGING, PRIVATE})
 
 # One row for each file, paths relative to the library; `covers` is optional.
 MANIFEST_COLUMNS = (

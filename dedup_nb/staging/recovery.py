@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from dedup_nb.library.layout import STAGING
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.homing import (
     Conflict,
@@ -20,10 +22,8 @@ from dedup_nb.staging.homing import (
 from dedup_nb.staging.journal import Journal, Record, Reserve
 from dedup_nb.staging.ledger import OPEN, Batch, Intent, Ledger, State
 from dedup_nb.staging.library import Library, utc_now
-from dedup_nb.staging.plans import STAGING
 from dedup_nb.staging.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import Folders, Parts, Spot
-from dedup_nb.tables import shown
 
 
 @dataclass

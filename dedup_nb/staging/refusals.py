@@ -6,7 +6,7 @@ import errno
 import os
 from typing import NamedTuple
 
-from dedup_nb.tables import shown
+from dedup_nb.library.tables import shown
 
 WRONG_INPUT, REFUSED, LOCKED = 2, 3, 4  # exit statuses
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from dedup_nb.library.layout import PRIVATE
 from dedup_nb.staging.refusals import WRONG_INPUT, StagingError
 
 
@@ -56,7 +57,7 @@ def library_above(folder: str | Path) -> str:
     """
     start = Path(folder).resolve()
     for above in (start, *start.parents):
-        if (above / ".dedup_nb").is_dir():
+        if (above / PRIVATE).is_dir():
             return str(above)
     raise StagingError(
         f"no folder above {folder} is a library yet; name it with --library", WRONG_INPUT

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from dedup_nb.formats import HEAD_BYTES
+from dedup_nb.library.formats import HEAD_BYTES
+from dedup_nb.library.tables import shown
 from dedup_nb.staging.refusals import Refused
-from dedup_nb.tables import shown
 
 CHUNK_BYTES = 1 << 20
 NAME_BYTES = 255  # longest name that common file systems store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dedup_nb.library.tables import shown
 from dedup_nb.staging import BatchStatus, Result, Status
 from dedup_nb.staging.approval import Approved
 from dedup_nb.staging.flags import Flagged
@@ -11,7 +12,6 @@ from dedup_nb.staging.plans import Plan
 from dedup_nb.staging.recovery import Recovered
 from dedup_nb.staging.refusals import Refusal
 from dedup_nb.staging.restoring import Restored
-from dedup_nb.tables import shown
 
 REFUSALS_SHOWN = 50
 

@@ -1,0 +1,1 @@
+"""Two pictures -> are they the same? Verdicts are remembered by content."""

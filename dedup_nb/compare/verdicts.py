@@ -1,0 +1,243 @@
+"""Proposed pairs -> verdicts on their pixels, each made once and remembered by content.
+
+The joint between `groups`, which asks, `verify`, which judges, and the store. All is told by the
+thumbnails that are there: no file is read again. Features are made where two framings differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from dedup_nb.compare import verify
+from dedup_nb.compare.verify import Verdict
+from dedup_nb.groups.checks import Judgement
+from dedup_nb.pictures import features, images
+from dedup_nb.pictures.store import Store
+
+FEATURES = "sift 3"  # kind under which features lie in the store; another number is made anew
+VERDICTS = "verdict 11"  # and verdicts
+AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
+AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
+BATCH = 256
+LEAST_DETAIL = 0.9  # of the resolution of a crop, or a framed copy, that its keeper has to have
+
+Pair = tuple[str, str]  # two sha256, the smaller first
+Thumbnails = dict[str, NDArray[np.uint8]]
+
+
+class Verdicts:
+    """Compares the pixels of pairs of images; what `groups.Checks` asks for.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Columns `sha256, width, height`: what the images are.
+    store : Store
+        Keeps features and verdicts, and has the thumbnails.
+    """
+
+    def __init__(self, catalogue: pd.DataFrame, store: Store) -> None:
+        self.store = store
+        self.digests: list[str] = list(catalogue["sha256"])
+        sizes = catalogue[["width", "height"]].to_numpy(np.int64)
+        self.sizes = {d: (int(w), int(h)) for d, (w, h) in zip(self.digests, sizes, strict=True)}
+        self.verdicts: dict[Pair, Verdict] = {}
+        self.failed: set[Pair] = set()
+        self.left: float = AT_ONCE
+        self.waiting = 0
+
+    # -- what groups ask -------------------------------------------------------------------------
+
+    def refused(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which pairs are known to be no copies; as many as may be are compared now."""
+        rows = list(zip(members.tolist(), keepers.tolist(), strict=True))
+        self._know({self._pair(*pair) for pair in rows})
+        told = [self.judgement(*pair) for pair in rows]
+        return np.array([one is not None and not one.accepted for one in told], bool)
+
+    def judgement(self, member: int, keeper: int) -> Judgement | None:
+        """Return what is known of a member and its keeper, or None."""
+        pair = self._pair(member, keeper)
+        if pair[0] == pair[1]:
+            return Judgement(True, "exact copy", 1.0)
+        verdict = self.verdicts.get(pair)
+        if verdict is None:
+            return None
+        return judge(verdict, member_first=pair[0] == self.digests[member])
+
+    def describe(self) -> str:
+        """Say what was compared, and what was found."""
+        same = [verdict for verdict in self.verdicts.values() if verdict.same]
+        edited = sum(not verdict.unedited for verdict in same)
+        text = (
+            f"{len(self.verdicts):,} pairs verified by their pixels: {len(same) - edited:,} show "
+            f"the same picture, {edited:,} one with a local edit, "
+            f"{len(self.verdicts) - len(same):,} two pictures"
+        )
+        if self.waiting:
+            text += "; looser thresholds have more: they wait for review until they are saved"
+        return text
+
+    @contextmanager
+    def at_most(self, pairs: float) -> Iterator[None]:
+        """Compare no more pairs than that inside; the others stay unknown."""
+        before, self.left, self.waiting = self.left, pairs, 0
+        try:
+            yield
+        finally:
+            self.left = before
+
+    def without_limit(self) -> Any:
+        """Compare whatever is asked inside."""
+        return self.at_most(float("inf"))
+
+    # -- how it becomes known --------------------------------------------------------------------
+
+    def _pair(self, a: int, b: int) -> Pair:
+        first, second = sorted((self.digests[a], self.digests[b]))
+        return first, second
+
+    def _know(self, pairs: set[Pair]) -> None:
+        known = self.verdicts.keys() | self.failed
+        unknown = sorted(pair for pair in pairs - known if pair[0] != pair[1])
+        if not unknown:
+            return
+        stored = self.store.measures(VERDICTS, map(" ".join, unknown))
+        self.verdicts |= {
+            pair: _unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
+        }
+        unknown = [pair for pair in unknown if pair not in self.verdicts]
+        if len(unknown) > self.left:
+            self.waiting += len(unknown)
+            return
+        if self.left != AT_ONCE:  # a budget, not the few that a slider may have each time
+            self.left -= len(unknown)
+        if unknown:
+            self._compare(unknown)
+
+    def _compare(self, pairs: Sequence[Pair]) -> None:
+        told = _Progress(len(pairs))
+        # a thread a pair: BLAS's own threads would double the time over products this small
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(pairs), BATCH):
+                part = pairs[start : start + BATCH]
+                small = self._thumbnails(part, pool)
+                able = [pair for pair in part if pair[0] in small and pair[1] in small]
+                self._keep(self._at_first_sight(able, small, pool))
+                rest = [pair for pair in able if pair not in self.verdicts]
+                self._keep(self._by_features(rest, small, pool))
+                told(start + len(part))
+        self.failed |= set(pairs) - self.verdicts.keys()  # a thumbnail that was dropped meanwhile
+
+    def _keep(self, verdicts: Mapping[Pair, Verdict]) -> None:
+        self.verdicts |= verdicts
+        self.store.put(
+            [], measures=[(VERDICTS, " ".join(p), _packed(v)) for p, v in verdicts.items()]
+        )
+
+    def _thumbnails(self, pairs: Sequence[Pair], pool: ThreadPoolExecutor) -> Thumbnails:
+        wanted = {digest: self.store.thumbnail(digest) for digest in _digests(pairs)}
+        there = {digest: jpeg for digest, jpeg in wanted.items() if jpeg}
+        return dict(zip(there, pool.map(images.pixels, there.values()), strict=True))
+
+    def _at_first_sight(
+        self, pairs: Sequence[Pair], small: Thumbnails, pool: ThreadPoolExecutor
+    ) -> dict[Pair, Verdict]:
+        """Return the verdicts on those pairs that plainly have one framing."""
+
+        def look(pair: Pair) -> Verdict | None:
+            return verify.plain_verdict(small[pair[0]], small[pair[1]], self._sizes(pair))
+
+        found = zip(pairs, pool.map(look, pairs), strict=True)
+        return {pair: verdict for pair, verdict in found if verdict}
+
+    def _by_features(
+        self, pairs: Sequence[Pair], small: Thumbnails, pool: ThreadPoolExecutor
+    ) -> dict[Pair, Verdict]:
+        """Return the verdicts on pairs by their features, which are made where they are missing."""
+        wanted = _digests(pairs)
+        kept = self.store.measures(FEATURES, wanted)
+        missing = [digest for digest in wanted if digest not in kept]
+        pictures = [small[digest] for digest in missing]
+        made = dict(zip(missing, pool.map(features.extract, pictures), strict=True))
+        self.store.put([], measures=[(FEATURES, d, value) for d, value in made.items()])
+        every = {d: features.unpack(value, small[d]) for d, value in (kept | made).items()}
+
+        def look(pair: Pair) -> Verdict:
+            return verify.same_picture(every[pair[0]], every[pair[1]], self._sizes(pair))
+
+        return dict(zip(pairs, pool.map(look, pairs), strict=True))
+
+    def _sizes(self, pair: Pair) -> tuple[verify.Size, verify.Size]:
+        return self.sizes[pair[0]], self.sizes[pair[1]]
+
+
+def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
+    """Say whether a member may go for its keeper.
+
+    No rule lets a picture go for a crop of it, nor for a copy with a border or a caption around.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        On both.
+    member_first : bool
+        Whether the member is the verdict's `a`.
+    """
+    member = "a" if member_first else "b"
+    finer = verdict.scale if member_first else 1 / max(verdict.scale, 1e-6)
+    kinds, score = ", ".join(verdict.kinds), verdict.score
+    if not verdict.same:
+        return Judgement(False, "", score, f"another picture by its pixels, score {score:.2f}")
+    if not verdict.unedited:
+        area = f"{verdict.edited_area:.1%} of the area differs"
+        return Judgement(False, kinds, score, f"{kinds}: {area}")
+    if verdict.border and verdict.border != member:
+        what = "a caption" if verdict.crop else "a border"
+        return Judgement(False, kinds, score, f"its keeper has {what} around the picture")
+    if verdict.border == member and finer < LEAST_DETAIL:
+        return Judgement(False, kinds, score, "it has more detail than its keeper, in a border")
+    if verdict.crop and verdict.crop != member:
+        kinds = kinds.replace("cropped", "whole")
+        part = f"its keeper shows only {verdict.overlap:.0%} of it"
+        return Judgement(False, kinds, score, f"derived the other way round: {part}")
+    if verdict.crop and finer < LEAST_DETAIL:
+        return Judgement(False, kinds, score, "a crop that has more detail than its keeper")
+    return Judgement(True, kinds, score)
+
+
+def _digests(pairs: Sequence[Pair]) -> list[str]:
+    return sorted({digest for pair in pairs for digest in pair})
+
+
+def _packed(verdict: Verdict) -> bytes:
+    return json.dumps(asdict(verdict)).encode()
+
+
+def _unpacked(data: bytes) -> Verdict:
+    values = json.loads(data)
+    return Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
+
+
+class _Progress:
+    """Plain lines, a few seconds apart."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.told = total, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self.told > 3:
+            self.told = time.monotonic()
+            print(f"verified {done:,} of {self.total:,} pairs", flush=True)

@@ -1,0 +1,475 @@
+"""Two pictures -> are they the same one, how, and where they differ.
+
+Pixels in, a verdict out: no file is known here. One picture is laid over the other by its features,
+and what both show is judged tile by tile: `framing`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup_nb.compare import framing
+from dedup_nb.compare.framing import Box, Floats, Framing, Mask
+from dedup_nb.pictures import features
+from dedup_nb.pictures.features import Alignment, Features
+
+SAME = 0.85  # score from which on two pictures are the same one
+MARK, MARK_MARGIN = 0.02, 0.06  # shares: how large a watermark is, how far from an edge it lies
+LEAST_OVERLAP_PX = 256  # pixels of the canvas that both have to show
+ALIKE_RAMP = (0.4, 0.8)  # of the detail's correlation: no score, full score
+MOTION_RAMP = (2.2, 0.7)  # pixels that nine tenths of the detail moved at most
+INSIDE_RAMP = (0.6, 0.92)  # of the detail of the smaller picture that the other has
+WHOLE = 0.97  # of a picture's area: what lacks less is not cropped
+BARE = 0.15  # of the slopes in the picture: what has less around it is a border
+BORDER_TONE, THIN_TONE, BORDER_STEP = 8, 12, 16  # grey levels: one tone; plainly another
+BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of a border, bare or written on, that is one tone
+BORDER_EDGE = 0.5  # share of its inner edge at which the picture is plainly of another tone
+BORDER_EDGE_PX = 9
+ONE_WAY = ("cropped", "bordered")
+NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
+MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
+STILL = 0.25  # pixels that are no motion
+SHADE_PX = 64  # long side at which light and shade is compared
+SHADE_BAND = 0.6, 3.0  # pixels of it: finer is noise, coarser is light and tone
+NO_SHADE = 0.07  # variance that noise alone brings there
+SHADED = 0.5  # correlation from which on a tile agrees
+LEAST_CENTRAL = 0.3  # share of the tiles in the middle that agree, where the ground may be empty
+EMPTY, EVEN = 1.0, 4.0  # variance of an empty ground, grey levels by which it may differ
+AGREEING_RAMP = (0.5, 0.75)  # share of tiles that agree: no score, full score
+SHADE_RAMP = (0.45, 0.7)  # of the correlation of light and shade, where there is no detail
+FIRM_PARTS, FIRM_RAMP = 4, (0.4, 0.65)  # to a side; of the share of them where features agree
+DETAILED = 0.4  # share of tiles that have detail, below which a picture may be faint
+TURNED, TONED, TINTED, RESIZED = 0.7, 12.0, 6.0, 0.02  # degrees, grey levels, grey levels, share
+PLAIN_ASPECT, PLAIN_SCORE, PLAIN_TILE = 0.12, 0.95, 0.8
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether two pictures are the same one, and what was done to it.
+
+    Attributes
+    ----------
+    score : float
+        0 to 1; from `SAME` on they are the same picture.
+    kinds : tuple of str
+        What was done: `mirrored`, `rotated`, `cropped`, `bordered`, `edited`, `recoloured`,
+        `resized`, or only `re-encoded`; empty where they are two pictures.
+    crop : str
+        `a` or `b`: the one that shows only a part of the other; empty for neither.
+    border : str
+        `a` or `b`: the one that plainly has a border, or a bar with a caption, which the other has
+        not; empty for neither.
+    overlap : float
+        Share of the larger picture that both show.
+    edited_area, largest_edit, worst_tile, where
+        See `Framing`; of what both show.
+    scale, rotation : float
+        How much longer the second one's pixels are counted than the first one's, and the degrees
+        by which it is turned.
+    """
+
+    score: float
+    kinds: tuple[str, ...] = ()
+    crop: str = ""
+    border: str = ""
+    overlap: float = 0.0
+    edited_area: float = 0.0
+    largest_edit: float = 0.0
+    worst_tile: float = 0.0
+    where: Box = ()
+    scale: float = 1.0
+    rotation: float = 0.0
+
+    @property
+    def same(self) -> bool:
+        """Whether both are the same picture, edited perhaps."""
+        return self.score >= SAME
+
+    @property
+    def unedited(self) -> bool:
+        """Whether no more than a small mark was put on it, near an edge: a watermark, a date.
+
+        A small edit elsewhere may be what the picture is about: a smile, closed eyes.
+        """
+        if not self.edited_area:
+            return True
+        left, top, right, bottom = self.where
+        from_edge = min(left, top, 1 - right, 1 - bottom)
+        return from_edge <= MARK_MARGIN and self.edited_area <= MARK
+
+
+def is_one_way(kinds: str) -> bool:
+    """Tell whether kinds, in words, say that one may go for the other and not the other for it."""
+    return any(word in kinds for word in ONE_WAY)
+
+
+def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = None) -> Verdict:
+    """Lay one picture over the other, and judge what both show.
+
+    Parameters
+    ----------
+    a, b : Features
+        See `features.unpack`.
+    sizes : (width, height) of both, optional
+        Of the files, in pixels; of the features by default.
+    """
+    way = features.align(a, b)
+    if way is None:
+        return Verdict(0.0)
+    view = _View.over(a.pixels, b.pixels, way.matrix)
+    if view is None:
+        return Verdict(0.0)
+    inside = (_share_inside(a, b, way.matrix), _share_inside(b, a, _inverse(way.matrix)))
+    crop = border = ""
+    if min(view.shares) < WHOLE:  # the one of which less is shared has a border, or is whole
+        if view.shares[1] < view.shares[0]:
+            sides, around = "ab", _around(b.pixels, a.pixels, way.matrix)
+        else:
+            sides, around = "ba", _around(a.pixels, b.pixels, _inverse(way.matrix))
+        crop = sides[0] if around in (PICTURE, WRITTEN) else ""
+        border = sides[1] if around in (BORDER, WRITTEN) else ""
+    own = (a.size, b.size)
+    found = framing.Difference(*view.pixels, view.mask)
+    verdict, _ = _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)
+    return replace(verdict, border=border)
+
+
+def plain_verdict(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], sizes: tuple[Size, Size] | None = None
+) -> Verdict | None:
+    """Return the verdict on two small RGB pictures if they plainly have one framing, else None.
+
+    They agree but for local edits, and nothing moved; no feature is needed.
+    """
+    own = ((a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
+    matrix = np.array([[own[1][0] / own[0][0], 0, 0], [0, own[1][1] / own[0][1], 0]], np.float64)
+    matrix[:, 2] = (np.diag(matrix[:, :2]) - 1) / 2  # pixels are counted from their middles
+    aspects = [width / height for width, height in sizes or own]
+    if abs(np.log(aspects[0] / aspects[1])) > PLAIN_ASPECT:
+        return None
+    view = _View.over(a, b, matrix)
+    if view is None:
+        return None
+    found = framing.Difference(*view.pixels, view.mask)
+    if found.alike < framing.ALIKE:
+        return None  # most that have another framing are told at once
+    differs = found.judged()
+    way = Alignment(matrix, np.zeros((0, 2)), False)
+    verdict, moved = _verdict(found, differs, view, way, (1.0, 1.0), "", sizes or own, own)
+    plain = differs.worst_tile <= PLAIN_TILE and verdict.score >= PLAIN_SCORE
+    return verdict if plain or moved <= STILL else None
+
+
+def _inverse(matrix: Floats) -> Floats:
+    inverse: Floats = cv2.invertAffineTransform(matrix)
+    return inverse
+
+
+def _share_inside(one: Features, other: Features, matrix: Floats) -> float:
+    """Return the share of one picture's features that lie inside the other."""
+    if not len(one.places):
+        return 1.0
+    x, y = matrix[:, :2] @ one.places.T + matrix[:, 2:]
+    width, height = other.size
+    inside = (x >= -1) & (y >= -1) & (x <= width) & (y <= height)
+    return float(np.count_nonzero(inside) / len(inside))
+
+
+@dataclass(frozen=True)
+class _View:
+    """What two pictures both show, on one canvas, at the resolution of the coarser one."""
+
+    pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    mask: Mask
+    shares: tuple[float, float]  # of each picture's own area
+    ways: tuple[Floats, Floats]  # from the canvas to each picture
+
+    @classmethod
+    def over(cls, a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: Floats) -> _View | None:
+        """Warp both to a canvas; None where they share too little."""
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        if scale < 1:  # the canvas is the coarser picture's
+            turned = cls.over(b, a, _inverse(matrix))
+            return turned and cls(
+                turned.pixels[::-1], turned.mask, turned.shares[::-1], turned.ways[::-1]
+            )
+        corners = _corners(b) @ _inverse(matrix)[:, :2].T + _inverse(matrix)[:, 2]
+        area, polygon = cv2.intersectConvexConvex(
+            _corners(a).astype(np.float32), cv2.convexHull(corners.astype(np.float32))[:, 0]
+        )
+        if area < LEAST_OVERLAP_PX:
+            return None
+        low, high = polygon.reshape(-1, 2).min(0), polygon.reshape(-1, 2).max(0)
+        extent = high - low
+        step = max(1.0, float(extent.max()) / framing.CANVAS_PX)
+        size = (max(round(extent[0] / step), 16), max(round(extent[1] / step), 16))
+        steps = extent / size
+        if step == 1:  # whole pixels of the coarser picture stay as they are
+            low, steps = np.round(low + 0.5) - 0.5, np.ones(2)
+        to_a = np.array([[steps[0], 0, 0], [0, steps[1], 0]], np.float64)
+        to_a[:, 2] = low + steps / 2
+        to_b = np.column_stack([matrix[:, :2] @ to_a[:, :2], matrix @ [*to_a[:, 2], 1]])
+        mask = _inside(to_a, size, a) & _inside(to_b, size, b)
+        if np.count_nonzero(mask) < LEAST_OVERLAP_PX:
+            return None
+        pixels = (_warped(a, to_a, size, step), _warped(b, to_b, size, step * scale))
+        shares = (area / _area(a), area * scale**2 / _area(b))
+        return cls(pixels, mask, (min(shares[0], 1.0), min(shares[1], 1.0)), (to_a, to_b))
+
+    def firm(self, points: Floats) -> float:
+        """Return the share of its parts, 4x4 of them, where features of the first one agree.
+
+        The grain of two skies agrees nowhere; a caption that both have, in its own place only.
+        """
+        if len(points) < features.SURE_POINTS:
+            return 0.0
+        to_canvas = _inverse(self.ways[0])
+        places = points @ to_canvas[:, :2].T + to_canvas[:, 2] + 0.5
+        parts = (places * FIRM_PARTS / self.mask.shape[::-1]).astype(int)
+        parts = parts[((parts >= 0) & (parts < FIRM_PARTS)).all(axis=1)]
+        agree = np.zeros((FIRM_PARTS, FIRM_PARTS), bool)
+        agree[parts[:, 1], parts[:, 0]] = True
+        inside = cv2.resize(self.mask.astype(np.float32), agree.shape, interpolation=cv2.INTER_AREA)
+        return float(np.mean(agree[inside >= inside.max() / 2]))
+
+
+def _corners(picture: NDArray[np.uint8]) -> Floats:
+    """Return the outer corners, in coordinates whose whole numbers are the pixels' middles."""
+    height, width = picture.shape[:2]
+    right, bottom = width - 0.5, height - 0.5
+    return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+
+
+def _area(picture: NDArray[np.uint8]) -> float:
+    return float(picture.shape[0] * picture.shape[1])
+
+
+def _inside(matrix: Floats, size: Size, picture: NDArray[np.uint8]) -> Mask:
+    """Return where a canvas shows a picture, its very edge left out."""
+    x, y = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)[:, None]
+    matrix = matrix.astype(np.float32)
+    u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
+    v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
+    edge = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    height, width = picture.shape[:2]
+    inside: Mask = (u >= edge) & (v >= edge) & (u <= width - 1 - edge) & (v <= height - 1 - edge)
+    return inside
+
+
+def _warped(
+    picture: NDArray[np.uint8], matrix: Floats, size: Size, step: float
+) -> NDArray[np.uint8]:
+    """Return a picture on the canvas; `step` is how many of its pixels one of the canvas spans."""
+    if size == picture.shape[1::-1] and np.allclose(matrix, np.eye(2, 3)):
+        return picture
+    if step > 1.05:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.35 * float(np.sqrt(step**2 - 1)))
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    warped: NDArray[np.uint8] = cv2.warpAffine(
+        picture, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE
+    )
+    return warped
+
+
+def _verdict(
+    found: framing.Difference,
+    differs: Framing,
+    view: _View,
+    way: Alignment,
+    inside: tuple[float, float],
+    crop: str,
+    sizes: tuple[Size, Size],
+    own: tuple[Size, Size],
+) -> tuple[Verdict, float]:
+    """Return the verdict, and how many pixels of the canvas the detail moved."""
+    faint = found.detailed < DETAILED and found.alike < ALIKE_RAMP[1]  # skies, fog, out of focus
+    moved, explained = _motion(found, faint=faint)
+    shade, agreeing = _shading(found)
+    alike = _ramp(differs.alike, *ALIKE_RAMP)
+    if faint:
+        firm = view.firm(way.points)
+        alike = max(alike, _ramp(shade, *SHADE_RAMP), _ramp(firm, *FIRM_RAMP))
+        agreeing = max(agreeing, firm)
+    agreeing *= max(view.shares)
+    score = (
+        alike
+        * _ramp(agreeing, *AGREEING_RAMP)
+        * _ramp(moved, *MOTION_RAMP)
+        * _ramp(explained, *MOVED_RAMP)
+        * _ramp(max(inside), *INSIDE_RAMP)
+    )
+    zooms = [real[0] / small[0] for real, small in zip(sizes, own, strict=True)]
+    scale = way.scale * zooms[1] / zooms[0]
+    kinds = _kinds(view, way, differs, crop, scale)
+    verdict = Verdict(
+        score=round(score, 4),
+        kinds=kinds if score >= SAME else (),
+        crop=crop,
+        overlap=round(min(view.shares), 4),
+        edited_area=differs.edited_area,
+        largest_edit=differs.largest_edit,
+        worst_tile=differs.worst_tile,
+        where=differs.where,
+        scale=round(scale, 4),
+        rotation=round(way.turn, 1),
+    )
+    return verdict, moved
+
+
+def _kinds(
+    view: _View, way: Alignment, differs: Framing, crop: str, scale: float
+) -> tuple[str, ...]:
+    happened = {
+        "mirrored": way.mirrored,
+        "rotated": abs(way.turn) > TURNED,
+        "cropped": bool(crop),
+        "bordered": not crop and min(view.shares) < WHOLE,
+        "edited": differs.worst_tile > 1 and differs.edited_area > 0,
+        "recoloured": differs.toned > TONED or differs.tinted > TINTED,
+        "resized": abs(scale - 1) > RESIZED,
+    }
+    return tuple(kind for kind, did in happened.items() if did) or ("re-encoded",)
+
+
+def _ramp(value: float, none: float, full: float) -> float:
+    return float(np.clip((value - none) / (full - none), 0, 1))
+
+
+def _shading(found: framing.Difference) -> tuple[float, float]:
+    """Return how alike light and shade is, coarser than noise, and on how much of the picture.
+
+    A caption bar, a frame or a logo that two pictures share has all the detail that a sky has
+    not, and agrees fully: what is the same picture agrees nearly everywhere. Only what lies in
+    the middle may have an empty ground around it.
+
+    Returns
+    -------
+    alike : float
+        Correlation of the median tile, -1 to 1.
+    agreeing : float
+        Share of tiles that correlate.
+    """
+    height, width = found.mask.shape
+    step = max(max(height, width) / SHADE_PX, 1.0)
+    size = (max(round(width / step), 4), max(round(height / step), 4))
+
+    def small(plane: Floats) -> Floats:
+        reduced: Floats = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        return reduced
+
+    mask = small(found.mask.astype(np.float32)) > 0.5
+    tiles = framing.Tiles(mask if mask.any() else ~mask)
+    planes = [small(canvas.luma) for canvas in (found.a, found.b)]
+    fine, coarse = SHADE_BAND
+    x, y = (framing.blurred(plane, fine) - framing.blurred(plane, coarse) for plane in planes)
+    of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) + NO_SHADE for plane in (x, y))
+    correlation = tiles.means(x * y) / np.sqrt(of_x * of_y)
+    agreeing, alike = correlation >= SHADED, float(np.median(correlation))
+    if np.mean(agreeing) < 1 and np.mean(agreeing[tiles.central()]) >= LEAST_CENTRAL:
+        apart = [planes[0] - planes[1]]
+        apart += [small(p - q) for p, q in zip(found.a.chroma, found.b.chroma, strict=True)]
+        even = np.max([np.abs(tiles.means(plane)) for plane in apart], axis=0) <= EVEN
+        agreeing = agreeing[~even | (np.maximum(of_x, of_y) > EMPTY) | agreeing]
+    return alike, float(np.mean(agreeing))
+
+
+def _motion(found: framing.Difference, *, faint: bool) -> tuple[float, float]:
+    """Return how far detail moved where both agree, and how much of an edit motion explains.
+
+    The frames of a burst agree but for small motions everywhere, or but for what moved; a copy
+    does not move at all, and what was edited into it came from nowhere near. That a caption can
+    be undone by moving what is beside it over it says nothing: it must come about so, too.
+
+    Returns
+    -------
+    moved : float
+        Pixels that nine tenths of the detail moved at most, or half of a faint picture.
+    explained : float
+        Share of the difference in the edited part that moving pixels brings about, and undoes.
+    """
+    edited = found.edited
+    if not edited.any() and not faint and found.step <= STILL:
+        return found.step, 0.0  # what is left is too little for anything to have moved
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    x, y = (
+        np.clip(plane * found.mask, 0, 255).astype(np.uint8) for plane in (found.luma, found.fitted)
+    )
+    shift = flow.calc(x, y, None)
+    if faint:
+        far = _drift(found, flow)
+    else:
+        agreeing = (found.mask & ~edited).astype(np.uint8)
+        detail = found.slope * cv2.erode(agreeing, np.ones((9, 9), np.uint8))
+        detail, moved = detail[::2, ::2], np.linalg.norm(shift[::2, ::2], axis=-1)
+        far = framing.quantile(moved[detail > 2], detail[detail > 2], 0.9)
+    if not edited.any():
+        return far, 0.0
+    left = [
+        _unexplained(found.luma, found.fitted, shift, edited),
+        _unexplained(found.fitted, found.luma, flow.calc(y, x, None), edited),
+    ]
+    return far, 1 - max(left) / max(float((found.left[edited] ** 2).sum()), 1e-6)
+
+
+def _drift(found: framing.Difference, flow: Any) -> float:
+    """Return how far half of a faint picture moved, in pixels: the clouds in a sky."""
+    x, y = (features.stretch(canvas.luma) for canvas in (found.a, found.b))
+    moved = np.linalg.norm(flow.calc(x, y, None), axis=-1)
+    mask = cv2.resize(found.mask.astype(np.uint8), x.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return float(np.median(moved[mask > 0]) * found.mask.shape[1] / x.shape[1])
+
+
+def _unexplained(to: Floats, by: Floats, shift: Floats, where: Mask) -> float:
+    """Return the squares that are left there of a plane once another is moved over it."""
+    x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in where.shape[::-1]))
+    moved = cv2.remap(by, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR)
+    return float(((to - moved)[where] ** 2).sum())
+
+
+def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> str:
+    """Tell what a picture has beyond the other: more of the picture, a border, one with a caption.
+
+    A border changes little along the edge that it lies at, however thin it is; across, where it
+    begins, it changes much. A sky that was cut off is as bare, but goes on inside: it is picture.
+
+    Parameters
+    ----------
+    outer, inner : ndarray of uint8, shape (height, width, 3)
+        The one that shows more, and the other.
+    matrix : ndarray of float64, shape (2, 3)
+        From the inner one to the outer one.
+    """
+    corners = _corners(inner) @ matrix[:, :2].T + matrix[:, 2]
+    both = np.zeros(outer.shape[:2], np.uint8)
+    cv2.fillConvexPoly(both, np.round(corners).astype(np.int32), 1)
+    grey = cv2.cvtColor(outer, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    height, width = outer.shape[:2]
+    across, down = np.arange(width), np.arange(height)[:, None]
+    upright = np.minimum(across, width - 1 - across) < np.minimum(down, height - 1 - down)
+    slopes = [cv2.Sobel(grey, cv2.CV_32F, *along, ksize=1) for along in ((0, 1), (1, 0))]
+    slope = np.abs(np.where(upright, slopes[0], slopes[1]))
+    outside = cv2.dilate(both, np.ones((3, 3), np.uint8)) == 0
+    inside = cv2.erode(both, np.ones((3, 3), np.uint8)) > 0
+    if not outside.any() or not inside.any():
+        return NOTHING
+    bare = float(slope[outside].mean()) < BARE * float(slope[inside].mean())
+    tone = np.median(outer[outside], axis=0)
+    off = np.abs(outer - tone).max(axis=2)
+    reach = np.ones((BORDER_EDGE_PX, BORDER_EDGE_PX), np.uint8)
+    edge = inside & (cv2.dilate(outside.astype(np.uint8), reach) > 0)
+    if not (edge.any() and float(np.mean(off[edge] > BORDER_STEP)) >= BORDER_EDGE):
+        return PICTURE
+    clear = cv2.dilate(both, np.ones((5, 5), np.uint8)) == 0  # of the blended line
+    if not clear.any():  # a line or two: nothing is written there
+        return BORDER if float(np.mean(off[outside] <= THIN_TONE)) >= BORDER_EVEN else PICTURE
+    even = float(np.mean(off[clear] <= BORDER_TONE))
+    if even < (BORDER_EVEN if bare else BORDER_WRITTEN):
+        return PICTURE
+    return BORDER if bare else WRITTEN

@@ -1,0 +1,1 @@
+"""Fingerprints and names -> pairs; each finder is ignorant of the others."""

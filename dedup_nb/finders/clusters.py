@@ -1,0 +1,114 @@
+"""Vectors -> HDBSCAN clusters (Campello, Moulavi and Sander, 2013), by scikit-learn.
+
+Numbers in, numbers out. A cluster is no group of near-duplicates: it may chain, and nothing in it
+is proposed for staging. scikit-learn cuts the tree that `spanning` finds; its own search for it
+takes seven to twenty times as long.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.cluster import HDBSCAN
+
+from dedup_nb.finders import spanning
+
+METRICS = ("euclidean", "cosine", "manhattan")
+MOST_IMAGES = 300_000  # time grows with the square of their number
+MOST_MANHATTAN = 50_000  # of which there is no matrix product
+MOST_PAIRS = 20_000_000
+LEAST_LENGTH = 1e-12  # of an edge: a sparse graph has none of length 0
+
+
+class Hierarchy:
+    """What HDBSCAN finds out about vectors before it is told how large a cluster is.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, d)
+        Of unit length; a vector of zeros, which a picture of one tone has, joins no cluster.
+    min_samples : int
+        Neighbours that make a place dense: larger leaves more singles.
+    metric : str
+        One of `METRICS`. On unit vectors the first two order distances alike.
+
+    Raises
+    ------
+    ValueError
+        If there are more images, or more neighbours, than memory or time allow.
+    """
+
+    def __init__(
+        self, embeddings: NDArray[np.float32], min_samples: int = 1, metric: str = "euclidean"
+    ) -> None:
+        self.n, self.metric = len(embeddings), metric
+        self.some = np.flatnonzero(np.square(embeddings).sum(axis=1) > 0.5)
+        self.vectors = embeddings[self.some]
+        self.min_samples = max(1, min(min_samples, len(self.some)))
+        most = MOST_MANHATTAN if metric == "manhattan" else MOST_IMAGES
+        if len(self.some) > most:
+            raise ValueError(
+                f"{len(self.some):,} images are too many to be clustered by metric {metric}, "
+                f"which takes at most {most:,}; use only_folders"
+                + (", or metric euclidean" if metric == "manhattan" else "")
+            )
+        self.graph = None
+        if metric != "manhattan" and len(self.some) > 1:
+            self.graph = self._graph(spanning.spanning_tree(self.vectors, self.min_samples))
+
+    def _graph(self, tree: spanning.Tree) -> csr_array:
+        """Return the tree as the sparse distances that scikit-learn takes."""
+        lengths = np.square(tree.lengths) / 2 if self.metric == "cosine" else tree.lengths
+        lengths = np.maximum(lengths, LEAST_LENGTH)
+        ends = np.concatenate([tree.i, tree.j]), np.concatenate([tree.j, tree.i])
+        return csr_array((np.tile(lengths, 2), ends), shape=(len(self.some),) * 2)
+
+    def cut(self, min_cluster_size: int = 2) -> NDArray[np.int64]:
+        """Return the cluster of each vector, named by its smallest member; -1 for a single.
+
+        Parameters
+        ----------
+        min_cluster_size : int
+            Images that make a cluster, at least.
+        """
+        labels: NDArray[np.int64] = np.full(self.n, -1, np.int64)
+        if len(self.some) < max(2, min_cluster_size):
+            return labels
+        given = {"min_cluster_size": min_cluster_size, "copy": True}
+        if self.graph is not None:  # its lengths know of min_samples
+            found = HDBSCAN(metric="precomputed", min_samples=1, **given).fit(self.graph)
+        else:
+            found = HDBSCAN(metric=self.metric, min_samples=self.min_samples, **given)
+            found.fit(self.vectors.astype(np.float64))
+        inside = found.labels_ >= 0
+        _, first, index = np.unique(found.labels_[inside], return_index=True, return_inverse=True)
+        members = self.some[inside]
+        labels[members] = members[first][index]
+        return labels
+
+
+def pairs_within(labels: NDArray[np.int64]) -> pd.DataFrame:
+    """Return all pairs `i < j` of one cluster.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `MOST_PAIRS`.
+    """
+    inside = np.flatnonzero(labels >= 0)
+    order = inside[np.argsort(labels[inside], kind="stable")]
+    parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(order) else []
+    count = sum(len(part) * (len(part) - 1) // 2 for part in parts)
+    if count > MOST_PAIRS:
+        largest = max(len(part) for part in parts)
+        raise ValueError(
+            f"the clusters hold {count:,} pairs, the largest has {largest:,} images; "
+            "use candidates: embedding"
+        )
+    places = [np.triu_indices(len(part), 1) for part in parts]
+    none = [np.zeros(0, np.int64)]
+    i = np.concatenate(none + [p[a] for p, (a, _) in zip(parts, places, strict=True)])
+    j = np.concatenate(none + [p[b] for p, (_, b) in zip(parts, places, strict=True)])
+    return pd.DataFrame({"i": i, "j": j}).sort_values(["i", "j"], ignore_index=True)

@@ -1,0 +1,326 @@
+"""Pixels -> unit vectors that lie near each other where pictures look alike.
+
+`dct` is strict: low frequencies of the picture inside its borders. `mix` adds the directions of
+edges and the colours, and proposes more loosely. Both need no weights and are made of signed parts
+that a mirror or a quarter turn only moves about, so all eight orientations follow from one stored
+vector. `clip` is a model of open_clip (see `clip`); each orientation is embedded by itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from dedup_nb.finders import clip
+from dedup_nb.pictures.images import CHROMA_PX, LUMA_PX, TRIMMED_CHROMA, TRIMMED_LUMA, Raster
+from dedup_nb.pictures.measures import Kind, Rasters
+
+Vector = NDArray[np.float64]
+Moves = tuple[NDArray[np.int64], NDArray[np.float32]]  # places to take from, signs
+
+INVARIANCES = {"none": 1, "mirror": 2, "rotate": 8}  # how many of the eight orientations count
+# transposed?, then columns reversed?, then rows reversed?
+ORIENTATIONS = [(t, x, y) for t in (False, True) for y in (False, True) for x in (False, True)]
+
+DIRECTIONS = 8  # of edges, a full turn
+WINDOWS = 6  # to a side
+WINDOW_SIGMA_PX = LUMA_PX / WINDOWS * 1.25
+CHROMA_SIDE = 4  # low frequencies of Cb and Cr, to a side
+COLOURLESS = 0.02  # keeps the colours of a grey picture from being noise
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A kind of vector with a scale of its own.
+
+    Attributes
+    ----------
+    name : str
+        As the parameter `embedder` calls it.
+    min_cosine : float
+        Where its near-duplicates begin, unless a person says otherwise.
+    floor : float
+        Loosest cosine similarity of pairs that are kept, so that the slider has room.
+    says : str
+        What it is, for screens and reports.
+    weights : clip.Weights, optional
+        The model behind it, where it needs one.
+    """
+
+    name: str
+    min_cosine: float
+    floor: float
+    says: str
+    weights: clip.Weights | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """How it is made from a picture, for `measures.measure_files`; without weights only."""
+        parts = _parts(self.name)
+
+        def encode(pictures: Sequence[Rasters]) -> list[bytes]:
+            return [parts.vector(picture).astype(np.float32).tobytes() for picture in pictures]
+
+        return Kind(f"{self.name}-v1", parts.needs, encode)
+
+    def thresholds(self, min_cosine: float | None, floor: float | None) -> tuple[float, float]:
+        """Return (min_cosine, floor), its own where they are not given; see `Embedder`.
+
+        Raises
+        ------
+        ValueError
+            If `floor` lies above `min_cosine`.
+        """
+        near = self.min_cosine if min_cosine is None else min_cosine
+        loose = min(self.floor, near) if floor is None else floor
+        if loose > near:
+            raise ValueError(
+                f"floor {loose:g} lies above min_cosine {near:g}; lower floor, down to which pairs "
+                "are computed"
+            )
+        return near, loose
+
+
+EMBEDDERS = {
+    "dct": Embedder(
+        "dct", 0.85, 0.5, "low frequencies inside the borders; strict, needs no weights"
+    ),
+    "mix": Embedder(
+        "mix", 0.9, 0.6, "low frequencies, edges and colours; a loose proposer, needs no weights"
+    ),
+}
+
+
+# Generated pictures of one style lie at .7 to .85; only near-duplicates are nearer than that.
+CLIP = Embedder("clip", 0.92, 0.85, "what a vision model sees")
+NAMES = (*EMBEDDERS, CLIP.name)
+
+
+def embedder(
+    name: str,
+    model: str = clip.MODEL,
+    pretrained: str = clip.PRETRAINED,
+    device: str = "auto",
+) -> Embedder:
+    """Return an embedder by its name; the other parameters are of `clip` alone.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    if name == CLIP.name:
+        weights = clip.Weights(model, pretrained, device)
+        return replace(CLIP, says=f"{weights.says}; {CLIP.says}", weights=weights)
+    if name not in EMBEDDERS:
+        raise ValueError(f"embedder {name} is not known; choose one of {', '.join(NAMES)}")
+    return EMBEDDERS[name]
+
+
+def steps(bound: float) -> list[float]:
+    """Return thresholds to be compared, from a bound up to 1, about twenty."""
+    step = max(0.005, round((1 - bound) / 20, 2))
+    count = int((1 - bound) / step + 1e-9)
+    return [round(1 - n * step, 4) for n in range(count, -1, -1)]
+
+
+def orientations(invariance: str) -> list[tuple[bool, bool, bool]]:
+    """Return the orientations that count, the upright one first; see `ORIENTATIONS`.
+
+    Raises
+    ------
+    ValueError
+        If the word is unknown.
+    """
+    if invariance not in INVARIANCES:
+        raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")
+    return ORIENTATIONS[: INVARIANCES[invariance]]
+
+
+def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.float32]:
+    """Return stored vectors as an array of the orientations that count.
+
+    Parameters
+    ----------
+    name : str
+        The embedder that made them, `dct` or `mix`.
+    stored : sequence of bytes
+        Values of its `Kind`.
+    invariance : str
+        `none`, `mirror` or `rotate`: one, two or eight orientations.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_orientations, d)
+        Of unit length; all zero for a picture of one tone, which is near nothing.
+
+    Raises
+    ------
+    ValueError
+        If `invariance` is unknown, or the vectors were made by another embedder.
+    """
+    turns = _turns(name)[: len(orientations(invariance))]
+    d = len(turns[0][0])
+    if any(len(value) != 4 * d for value in stored):
+        raise ValueError(f"these vectors are not of {name}, which has {d} numbers; embed again")
+    upright = np.frombuffer(b"".join(stored), np.float32).reshape(len(stored), d)
+    turned = np.empty((len(stored), len(turns), d), np.float32)
+    for k, (places, signs) in enumerate(turns):
+        np.multiply(upright[:, places], signs, out=turned[:, k])
+    return turned
+
+
+@cache
+def _turns(name: str) -> list[Moves]:
+    """Return for each orientation which number comes to each place, and with which sign."""
+    parts = _parts(name)
+    return [parts.turned(*orientation) for orientation in ORIENTATIONS]
+
+
+class _Part(ABC):
+    """One kind of numbers told by a picture, and what an orientation does to them."""
+
+    needs: tuple[Raster, ...] = (TRIMMED_LUMA,)
+
+    @abstractmethod
+    def vector(self, picture: Rasters) -> Vector:
+        """Return the numbers of a picture, of unit length."""
+
+    @abstractmethod
+    def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
+        """Return which number comes to each place when a picture is turned, with its sign."""
+
+
+def _parts(name: str) -> _Part:
+    return _Mix() if name == "mix" else _Dct()
+
+
+def _unit(values: Vector) -> Vector:
+    length = float(np.sqrt(np.square(values).sum()))
+    return values / length if length > 1e-9 else np.zeros_like(values)
+
+
+def _frequencies(
+    u: NDArray[np.int64], v: NDArray[np.int64], transposed: bool, columns: bool, rows: bool
+) -> Moves:
+    """Return what an orientation does to DCT coefficients: which comes here, with which sign."""
+    index = {pair: place for place, pair in enumerate(zip(u.tolist(), v.tolist(), strict=True))}
+    pairs = zip(v.tolist(), u.tolist(), strict=True) if transposed else index
+    signs = np.where(columns, (-1.0) ** v, 1.0) * np.where(rows, (-1.0) ** u, 1.0)
+    return np.array([index[pair] for pair in pairs]), signs.astype(np.float32)
+
+
+class _Dct(_Part):
+    """Low frequencies of the luma inside the borders, by their distance from the constant."""
+
+    def __init__(self, radius: float = 12) -> None:
+        side = int(np.ceil(radius))
+        u, v = np.mgrid[:side, :side]
+        distance = np.hypot(u, v)
+        self.u, self.v = (axis[(distance > 0) & (distance < radius)] for axis in (u, v))
+        self.weights = np.hypot(self.u, self.v) ** 0.7
+
+    def vector(self, picture: Rasters) -> Vector:
+        spectrum = scipy.fft.dctn(_luma(picture), norm="ortho")
+        weighted = spectrum[self.u, self.v] * self.weights
+        return _unit(np.sign(weighted) * np.abs(weighted) ** 0.6)
+
+    def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
+        return _frequencies(self.u, self.v, transposed, columns, rows)
+
+
+class _Edges(_Part):
+    """Directions of edges in 6x6 soft windows: signed luma gradients, eight soft directions."""
+
+    def vector(self, picture: Rasters) -> Vector:
+        down, across = np.gradient(_luma(picture))
+        size = np.hypot(across, down)
+        along = self.axes[:, :1, None] * across + self.axes[:, 1:, None] * down
+        soft = np.exp(4 * (along / np.maximum(size, 1e-9) - 1))  # the cosine to each direction
+        binned = soft * (np.sqrt(size) / soft.sum(axis=0))
+        cells = self.windows @ binned @ self.windows.T  # (direction, window row, window column)
+        root = np.sqrt(_unit(cells.ravel()))
+        return _unit(root - root.mean())
+
+    @cached_property
+    def axes(self) -> Vector:
+        angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    @cached_property
+    def windows(self) -> Vector:
+        centres = (np.arange(WINDOWS) + 0.5) * LUMA_PX / WINDOWS - 0.5
+        away = np.arange(LUMA_PX) - centres[:, None]
+        return np.exp(-0.5 * (away / WINDOW_SIGMA_PX) ** 2)
+
+    def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
+        places = np.arange(DIRECTIONS * WINDOWS**2).reshape(DIRECTIONS, WINDOWS, WINDOWS)
+        turn = np.arange(DIRECTIONS)
+        if transposed:  # across and down change places: an angle a becomes a quarter less a
+            places = places[(DIRECTIONS // 4 - turn) % DIRECTIONS].swapaxes(1, 2)
+        if columns:  # a half turn less a
+            places = places[(DIRECTIONS // 2 - turn) % DIRECTIONS][:, :, ::-1]
+        if rows:
+            places = places[-turn % DIRECTIONS][:, ::-1]
+        flat = places.ravel()
+        return flat, np.ones(len(flat), np.float32)
+
+
+class _Colours(_Part):
+    """Low frequencies of Cb and Cr, and a constant that outweighs them in grey pictures."""
+
+    def __init__(self) -> None:
+        u, v = np.mgrid[:CHROMA_SIDE, :CHROMA_SIDE]
+        self.u, self.v = u.ravel(), v.ravel()
+        self.weights = np.maximum(np.hypot(self.u, self.v), 1.0) ** 0.5
+
+    def vector(self, picture: Rasters) -> Vector:
+        planes = np.frombuffer(picture[TRIMMED_CHROMA], np.uint8).reshape(2, CHROMA_PX, CHROMA_PX)
+        low = [
+            scipy.fft.dctn(plane / 255 - 128 / 255, norm="ortho")[self.u, self.v] * self.weights
+            for plane in planes
+        ]
+        return _unit(np.concatenate([*low, [COLOURLESS * CHROMA_PX]]))
+
+    def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
+        places, signs = _frequencies(self.u, self.v, transposed, columns, rows)
+        n = len(places)
+        every = np.concatenate([places, places + n, [2 * n]])
+        return every, np.concatenate([signs, signs, [1.0]]).astype(np.float32)
+
+
+class _Mix(_Part):
+    """`dct` to a wider radius, edges and colours, joined with weights .45, .45 and .1."""
+
+    needs = (TRIMMED_LUMA, TRIMMED_CHROMA)
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[_Part, float]] = [
+            (_Dct(16), 0.45),
+            (_Edges(), 0.45),
+            (_Colours(), 0.1),
+        ]
+
+    def vector(self, picture: Rasters) -> Vector:
+        if np.ptp(_luma(picture)) == 0:  # one tone: colour alone would match what shows nothing
+            return np.zeros(sum(len(part.turned(False, False, False)[0]) for part, _ in self.parts))
+        return _unit(
+            np.concatenate([np.sqrt(weight) * part.vector(picture) for part, weight in self.parts])
+        )
+
+    def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
+        turned = [part.turned(transposed, columns, rows) for part, _ in self.parts]
+        starts = np.cumsum([0, *(len(places) for places, _ in turned)])
+        places = [places + start for (places, _), start in zip(turned, starts, strict=False)]
+        return np.concatenate(places), np.concatenate([signs for _, signs in turned])
+
+
+def _luma(picture: Rasters) -> Vector:
+    raster = np.frombuffer(picture[TRIMMED_LUMA], np.uint8)
+    return raster.reshape(LUMA_PX, LUMA_PX).astype(np.float64)

@@ -1,0 +1,370 @@
+"""Pixels -> perceptual hashes -> pairs within a Hamming distance.
+
+The hashes are those of the `imagehash` library, bit for bit, computed in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import imagehash
+import numba
+import numpy as np
+import pandas as pd
+import scipy.fftpack
+from numpy.typing import NDArray
+from PIL import Image
+
+from dedup_nb.pictures.measures import Kind, Rasters
+
+Size = tuple[int, int]
+Hashes = NDArray[np.uint8]
+
+HASHES = ("phash", "dhash", "whash", "ahash")
+HASH_BITS = (64, 256)
+INVARIANCES = {"none": 1, "mirror": 2, "rotate": 8}  # how many of the eight orientations count
+MAX_PAIRS = 20_000_000
+BAND_BITS = 16
+IN_VECTORS = 30  # times as many compared as looked up, of hashes of one word; measured
+BLOCK_ROWS, BLOCK_COLUMNS, RUN = (
+    64,
+    4096,
+    256,
+)  # of hashes of one word compared at a time  # hashes are looked up by pieces of this many bits
+
+
+def kind(name: str, hash_bits: int) -> Kind:
+    """Return how one hash is made from a picture, for `measures.measure_files`.
+
+    What is kept of a picture is its hash in all eight orientations: as it is, mirrored, then the
+    quarter turns and mirrored quarter turns.
+
+    Parameters
+    ----------
+    name : str
+        `phash`, `dhash`, `whash` or `ahash`.
+    hash_bits : int
+        64 or 256.
+
+    Raises
+    ------
+    ValueError
+        If there is no such hash.
+    """
+    if name not in HASHES or hash_bits not in HASH_BITS:
+        raise ValueError(
+            f"hash {name} with {hash_bits} bits is not known; choose one of {', '.join(HASHES)} "
+            f"with 64 or 256 bits"
+        )
+    side = 8 if hash_bits == 64 else 16
+    sizes = _raster_sizes(name, side)  # upright, and turned by a quarter
+
+    def encode(pictures: Sequence[Rasters]) -> list[bytes]:
+        columns = [
+            hash_rasters(name, _oriented(pictures, sizes[quarter % 2], mirror, quarter))
+            for quarter in range(4)
+            for mirror in (False, True)
+        ]
+        return [row.tobytes() for row in np.stack(columns, axis=1)]
+
+    return Kind(f"{name}{hash_bits}-v1", tuple(dict.fromkeys(sizes)), encode)
+
+
+def _raster_sizes(name: str, side: int) -> tuple[Size, Size]:
+    if name == "dhash":  # compares neighbours in a row, so one column more
+        return (side + 1, side), (side, side + 1)
+    across = {"phash": 4 * side, "whash": 8 * side, "ahash": side}[name]
+    return (across, across), (across, across)
+
+
+def _oriented(
+    pictures: Sequence[Rasters], size: Size, mirror: bool, quarter: int
+) -> NDArray[np.uint8]:
+    width, height = size
+    stack = np.frombuffer(b"".join(p[size] for p in pictures), np.uint8)
+    stack = np.rot90(stack.reshape(len(pictures), height, width), quarter, axes=(1, 2))
+    return stack[:, :, ::-1] if mirror else stack
+
+
+def hash_rasters(name: str, rasters: NDArray[np.uint8]) -> Hashes:
+    """Hash grey pictures that already have the size which the hash works on.
+
+    Parameters
+    ----------
+    name : str
+        `phash`, `dhash`, `whash` or `ahash`.
+    rasters : ndarray of uint8, shape (n, height, width)
+        For `phash` 32x32 (64 bits) or 64x64 (256 bits).
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, n_bytes)
+        Eight bits packed to the byte, rows of the hash first: `imagehash`'s own order.
+    """
+    if name == "phash":
+        bits = _dct_bits(rasters)
+    elif name == "dhash":
+        bits = rasters[:, :, 1:] > rasters[:, :, :-1]
+    elif name == "ahash":
+        bits = rasters > rasters.astype(np.float64).mean(axis=(1, 2), keepdims=True)
+    else:
+        bits = np.stack([_wavelet_bits(raster) for raster in rasters])
+    return np.packbits(bits.reshape(len(rasters), -1), axis=1)
+
+
+def _dct_bits(rasters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    side = rasters.shape[1] // 4
+    spectrum = scipy.fftpack.dct(scipy.fftpack.dct(rasters.astype(np.float64), axis=1), axis=2)
+    low = spectrum[:, :side, :side]
+    bits: NDArray[np.bool_] = low > np.median(low, axis=(1, 2), keepdims=True)
+    return bits
+
+
+def _wavelet_bits(raster: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    side = len(raster) // 8
+    picture = Image.fromarray(np.ascontiguousarray(raster))
+    bits: NDArray[np.bool_] = imagehash.whash(picture, hash_size=side, image_scale=len(raster)).hash
+    return bits
+
+
+def hex_digits(hash_bytes: NDArray[np.uint8]) -> str:
+    """Return one hash as `imagehash` writes it."""
+    return hash_bytes.tobytes().hex()
+
+
+def unpack(stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.uint8]:
+    """Return stored hashes as an array of the orientations that count.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, n_orientations, n_bytes)
+        One orientation for `none`, two for `mirror`, eight for `rotate`.
+    """
+    if invariance not in INVARIANCES:
+        raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")
+    if not stored:
+        return np.zeros((0, INVARIANCES[invariance], 8), np.uint8)
+    every = np.frombuffer(b"".join(stored), np.uint8).reshape(len(stored), 8, -1)
+    return every[:, : INVARIANCES[invariance]]
+
+
+def near_pairs(
+    hashes: NDArray[np.uint8],
+    ceiling: int,
+    max_pairs: int = MAX_PAIRS,
+    rows: NDArray[np.int64] | None = None,
+) -> tuple[pd.DataFrame, int]:
+    """Find all pairs whose hashes differ in at most `ceiling` bits; exact.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, n_bytes) or (n, n_orientations, n_bytes)
+        With orientations, a pair's distance is the least over those of the second picture.
+    ceiling : int
+        Loosest Hamming distance kept, in bits, inclusive.
+    max_pairs : int
+        Where more pairs than this lie within `ceiling`, a tighter bound is used.
+    rows : ndarray of int64, shape (n,), optional
+        Ascending numbers to name the hashes by, such as catalogue rows; their places by default.
+
+    Returns
+    -------
+    pairs : DataFrame
+        Columns `i < j` (`rows`) and `hamming_bits`, sorted by i, then j.
+    bound : int
+        The distance up to which the pairs are complete: `ceiling`, or less where `max_pairs`
+        stopped it. -1 if even equal hashes are more than `max_pairs`; there are no pairs then.
+    """
+    if hashes.ndim == 2:
+        hashes = hashes[:, None, :]
+    words = np.ascontiguousarray(hashes).view(np.uint64)  # (n, n_orientations, n_words)
+    joins = [_Join(words[:, 0], words[:, turn], ceiling) for turn in range(words.shape[1])]
+    within = np.cumsum(sum(join.histogram for join in joins))
+    bound = int(np.searchsorted(within, max_pairs, side="right")) - 1 if len(within) else ceiling
+    bound = min(bound, ceiling)
+    pairs = pd.concat([join.pairs(bound) for join in joins], ignore_index=True)
+    if len(joins) > 1:
+        pairs = pairs.groupby(["i", "j"], sort=True, as_index=False)["hamming_bits"].min()
+    if rows is not None:
+        pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
+    return pairs, bound
+
+
+class _Join:
+    """All pairs i < j with `left[i]` near `right[j]`: counted first, then collected."""
+
+    def __init__(self, left: NDArray[np.uint64], right: NDArray[np.uint64], ceiling: int) -> None:
+        self.left, self.right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+        self.lookup = _Lookup(self.right, ceiling)
+        none = np.zeros(0, np.int64)
+        self.counts = np.zeros((len(left), ceiling + 1), np.uint32)  # by row and distance
+        self._scan(self.counts, none, none.astype(np.int32), none.astype(np.int16), ceiling)
+        self.histogram = self.counts.sum(axis=0, dtype=np.int64)
+
+    def pairs(self, bound: int) -> pd.DataFrame:
+        per_row = self.counts[:, : bound + 1].sum(axis=1, dtype=np.int64)
+        starts = np.concatenate([[0], np.cumsum(per_row)])
+        second, bits = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int16)
+        if bound >= 0:
+            self._scan(self.counts, starts, second, bits, bound)
+        first = np.repeat(np.arange(len(per_row), dtype=np.int32), per_row)
+        return pd.DataFrame({"i": first, "j": second, "hamming_bits": bits})
+
+    def _scan(
+        self,
+        counts: NDArray[np.uint32],
+        starts: NDArray[np.int64],
+        second: NDArray[np.int32],
+        bits: NDArray[np.int16],
+        bound: int,
+    ) -> None:
+        found = (counts, starts, second, bits, bound)
+        if self.lookup.worthwhile:
+            _scan_lookup(self.left, self.right, *self.lookup.tables, *found)
+        elif self.left.shape[1] == 1:
+            _scan_all_64(self.left[:, 0].copy(), self.right[:, 0].copy(), *found)
+        else:
+            _scan_all(self.left, self.right, *found)
+
+
+class _Lookup:
+    """Hashes by their 16-bit bands, and how far around a band one has to look.
+
+    Two hashes within r bits agree in some band b to within its radius, if the radii plus one sum
+    to more than r (the general pigeonhole principle, Qin et al., SIGMOD 2018).
+    """
+
+    def __init__(self, right: NDArray[np.uint64], ceiling: int) -> None:
+        n = len(right)
+        bands = right.view(np.uint16)  # (n, n_bands)
+        n_bands = bands.shape[1]
+        spare = ceiling - n_bands + 1  # what the radii have to sum to; below 0 a band is skipped
+        radii = np.array([(spare + n_bands - 1 - b) // n_bands for b in range(n_bands)])
+        radii = np.clip(radii, -1, BAND_BITS).astype(np.int64)
+        weights = np.bitwise_count(np.arange(1 << BAND_BITS, dtype=np.uint16))
+        masks = np.argsort(weights, kind="stable").astype(np.uint16)
+        reach = np.concatenate([[0], np.cumsum(np.bincount(weights))])  # masks by radius + 1
+        probes = int(reach[radii + 1].sum())
+        compared = n / 2 / (IN_VECTORS if right.shape[1] == 1 else 1)  # in words, one by one
+        self.worthwhile = probes * (6 + 4 * n / (1 << BAND_BITS)) < compared
+        order = np.zeros((0, 0), np.int32)
+        first = np.zeros((0, 0), np.int64)
+        if self.worthwhile:
+            order = np.stack([np.argsort(band, kind="stable") for band in bands.T]).astype(np.int32)
+            sizes = [np.bincount(band, minlength=1 << BAND_BITS) for band in bands.T]
+            first = np.stack([np.concatenate([[0], np.cumsum(size)]) for size in sizes])
+        self.tables = (order, first, masks, reach, radii)
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _ones(x):  # type: ignore[no-untyped-def]
+    """Count the ones of a 64-bit word; compiled to the processor's own instruction."""
+    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _distance(a, b):  # type: ignore[no-untyped-def]
+    total = 0
+    for word in range(len(a)):
+        total += _ones(a[word] ^ b[word])
+    return total
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _note(i, j, distance, place, collect, counts, second, bits):  # type: ignore[no-untyped-def]
+    """Write a pair to its place, or only count it; return the next place."""
+    if collect:
+        second[place] = j
+        bits[place] = distance
+        return place + 1
+    counts[i, distance] += 1
+    return place
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _scan_all(left, right, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
+    """Compare each with each; without `starts` only count by row and distance."""
+    n = len(left)
+    collect = len(starts) > 0
+    for i in numba.prange(n):
+        place = starts[i] if collect else 0
+        for j in range(i + 1, n):
+            distance = _distance(left[i], right[j])
+            if distance <= bound:
+                place = _note(i, j, distance, place, collect, counts, second, bits)
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _scan_all_64(left, right, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
+    """As `_scan_all` for hashes of one word: a run of them is passed over if its least is far."""
+    n = len(left)
+    collect = len(starts) > 0
+    for block in numba.prange((n + BLOCK_ROWS - 1) // BLOCK_ROWS):
+        top = block * BLOCK_ROWS
+        bottom = min(n, top + BLOCK_ROWS)
+        places = np.zeros(BLOCK_ROWS, np.int64)
+        if collect:
+            places[: bottom - top] = starts[top:bottom]
+        for column in range(top - top % BLOCK_COLUMNS, n, BLOCK_COLUMNS):  # stays in the cache
+            edge = min(n, column + BLOCK_COLUMNS)
+            for i in range(top, bottom):
+                mine = left[i]
+                for begin in range(max(i + 1, column), edge, RUN):
+                    end = min(edge, begin + RUN)
+                    if _least(mine, right[begin:end]) > bound:
+                        continue
+                    for j in range(begin, end):
+                        distance = _ones(mine ^ right[j])
+                        if distance <= bound:
+                            places[i - top] = _note(
+                                i, j, distance, places[i - top], collect, counts, second, bits
+                            )
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _least(mine, others):  # type: ignore[no-untyped-def]
+    """Return the least distance to some hashes; written so that it compiles to vectors."""
+    least = np.int64(64)
+    for k in range(len(others)):
+        least = min(least, _ones(mine ^ others[k]))
+    return least
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _scan_lookup(  # type: ignore[no-untyped-def]
+    left, right, order, first, masks, reach, radii, counts, starts, second, bits, bound
+):
+    """As `_scan_all`, by bands; a pair is taken in the first band that finds it."""
+    n_bands = len(radii)
+    collect = len(starts) > 0
+    for i in numba.prange(len(left)):
+        place = starts[i] if collect else 0
+        for band in range(n_bands):
+            word, shift = band // 4, np.uint64(16 * (band % 4))
+            mine = np.int64((left[i, word] >> shift) & np.uint64(0xFFFF))
+            for probe in range(reach[radii[band] + 1]):
+                other = mine ^ np.int64(masks[probe])
+                for at in range(first[band, other], first[band, other + 1]):
+                    j = order[band, at]
+                    if j <= i or _seen(left[i], right[j], band, radii):
+                        continue
+                    distance = _distance(left[i], right[j])
+                    if distance <= bound:
+                        place = _note(i, j, distance, place, collect, counts, second, bits)
+        if collect:
+            by_row = np.argsort(second[starts[i] : place])
+            second[starts[i] : place] = second[starts[i] : place][by_row]
+            bits[starts[i] : place] = bits[starts[i] : place][by_row]
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _seen(a, b, band, radii):  # type: ignore[no-untyped-def]
+    for earlier in range(band):
+        word, shift = earlier // 4, np.uint64(16 * (earlier % 4))
+        differing = ((a[word] ^ b[word]) >> shift) & np.uint64(0xFFFF)
+        if _ones(differing) <= radii[earlier]:
+            return True
+    return False

@@ -1,0 +1,202 @@
+"""Vectors -> the minimum spanning tree of their mutual reachability distances, which HDBSCAN cuts.
+
+Numbers in, numbers out. Borůvka's algorithm (1926), exact: what leaves a component first is known
+from the nearest neighbours of its members, or is looked for among all vectors where they do not
+tell. Time grows with the square of their number, but by matrix products; memory with the number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import faiss
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup_nb.groups.unions import unite
+
+Vectors = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Distances = NDArray[np.float64]
+
+NEIGHBOURS = 16  # of each vector that are looked up, at least
+MOST_LISTED = 100_000_000  # neighbours of all vectors together
+MARGIN = 4e-6  # of a squared distance by float32 products
+BLOCK_VALUES = 16_000_000  # of a matrix product at once
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The edges of a spanning tree of n vectors, n - 1 of them, and their lengths."""
+
+    i: Indices
+    j: Indices
+    lengths: Distances
+
+
+def spanning_tree(vectors: Vectors, min_samples: int = 1) -> Tree:
+    """Return the minimum spanning tree by mutual reachability (Campello et al., 2013).
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+        About of unit length; n is at least 2.
+    min_samples : int
+        Two vectors are as far apart as their Euclidean distance, or as the distance of either to
+        its nearest `min_samples`, itself among them, where that is more.
+
+    Raises
+    ------
+    ValueError
+        If `min_samples` is too large for so many vectors.
+    """
+    n = len(vectors)
+    vectors = np.ascontiguousarray(vectors)
+    depth = min(n, max(NEIGHBOURS, min_samples) + 1)
+    if n * depth > MOST_LISTED:
+        raise ValueError(
+            f"min_samples {min_samples} is too large for {n:,} images; "
+            f"at most {MOST_LISTED // n - 1} can be had"
+        )
+    search = _Search(vectors, min(min_samples, n), depth)
+    edges: list[tuple[Indices, Indices, Distances]] = []
+    while (count := len(search.sizes)) > 1:
+        firsts, seconds, lengths, sure = search.ways_out()
+        if not sure.any():
+            search.look_further(lengths)
+            continue
+        edges.append(search.join(firsts[sure], seconds[sure], lengths[sure]))
+        assert len(search.sizes) < count
+    return Tree(*(np.concatenate(part) for part in zip(*edges, strict=True)))
+
+
+class _Search:
+    """Components that grow, and what is known of the way out of each."""
+
+    def __init__(self, vectors: Vectors, min_samples: int, depth: int) -> None:
+        self.vectors, n = vectors, len(vectors)
+        self.neighbours = _nearest(vectors, depth)
+        lengths = np.empty(self.neighbours.shape)
+        _measure(vectors, self.neighbours, lengths)
+        ordered = np.sort(lengths, axis=1)
+        self.cores = ordered[:, min_samples - 1].copy()
+        # whoever is not listed is no nearer than the last who is
+        seen = np.sqrt(np.maximum(np.square(ordered[:, -1]) - MARGIN, 0.0))
+        self.bounds = np.full(n, np.inf) if depth == n else np.maximum(seen, self.cores)
+        np.maximum(lengths, self.cores[:, None], out=lengths)
+        self.lengths = np.maximum(lengths, self.cores[self.neighbours], out=lengths)
+        self.further = np.arange(n)  # the nearest in another component, where that was looked for
+        self.further_lengths = np.full(n, np.inf)
+        self.components = np.arange(n)
+        self.sizes = np.ones(n, np.int64)
+
+    def ways_out(self) -> tuple[Indices, Indices, Distances, NDArray[np.bool_]]:
+        """Return the shortest known edge out of each component, and whether there is no shorter."""
+        count = len(self.sizes)
+        firsts, seconds = np.full(count, -1), np.full(count, -1)
+        lengths, bounds = np.full(count, np.inf), np.full(count, np.inf)
+        further = (self.further, self.further_lengths)
+        _ways_out(
+            self.components, self.neighbours, self.lengths, *further, firsts, seconds, lengths
+        )
+        np.minimum.at(bounds, self.components, self.bounds)
+        return firsts, seconds, lengths, lengths <= bounds
+
+    def look_further(self, lengths: Distances) -> None:
+        """Look among all vectors for the way out of every component but the largest."""
+        largest = int(np.argmax(self.sizes))
+        unsure = (self.bounds < lengths[self.components]) & (self.components != largest)
+        places = np.flatnonzero(unsure)
+        squares = np.einsum("nd,nd->n", self.vectors, self.vectors)
+        step = max(1, BLOCK_VALUES // len(self.vectors))
+        for start in range(0, len(places), step):
+            some = places[start : start + step]
+            products = self.vectors[some] @ self.vectors.T
+            known = (self.vectors, squares, self.cores, self.components)
+            _look_further(products, some, *known, self.further, self.further_lengths)
+        self.bounds[places] = self.further_lengths[places]
+
+    def join(
+        self, firsts: Indices, seconds: Indices, lengths: Distances
+    ) -> tuple[Indices, Indices, Distances]:
+        """Join components by edges, the shortest first; return those that were needed."""
+        low, high = np.minimum(firsts, seconds), np.maximum(firsts, seconds)
+        order = np.lexsort((high, low, lengths))
+        low, high, lengths = low[order], high[order], lengths[order]
+        ends = self.components[low], self.components[high]
+        names, needed = unite(len(self.sizes), *ends)
+        _, named = np.unique(names, return_inverse=True)
+        self.components = named[self.components]
+        self.sizes = np.bincount(self.components)
+        return low[needed], high[needed], lengths[needed]
+
+
+def _nearest(vectors: Vectors, depth: int) -> Indices:
+    """Return the places of the nearest of each vector, itself among them or its equals."""
+    flat = faiss.IndexFlatL2(vectors.shape[1])
+    flat.add(vectors)
+    places: Indices = flat.search(vectors, depth)[1]
+    return places
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _distance(a, b):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for place in range(len(a)):
+        total += (np.float64(a[place]) - np.float64(b[place])) ** 2
+    return np.sqrt(total)
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _measure(vectors, neighbours, lengths):  # type: ignore[no-untyped-def]
+    for i in numba.prange(len(neighbours)):
+        for at in range(neighbours.shape[1]):
+            lengths[i, at] = _distance(vectors[i], vectors[neighbours[i, at]])
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _before(length, i, j, other, k, m):  # type: ignore[no-untyped-def]
+    """Tell whether an edge is shorter than another; equal ones are ordered by their ends."""
+    if length != other:
+        return length < other
+    return (min(i, j), max(i, j)) < (min(k, m), max(k, m))
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _ways_out(  # type: ignore[no-untyped-def]
+    components, neighbours, lengths, further, further_lengths, firsts, seconds, shortest
+):
+    for i in range(len(components)):
+        own = components[i]
+        for at in range(neighbours.shape[1] + 1):
+            listed = at < neighbours.shape[1]
+            j = neighbours[i, at] if listed else further[i]
+            length = lengths[i, at] if listed else further_lengths[i]
+            if components[j] != own and _before(
+                length, i, j, shortest[own], firsts[own], seconds[own]
+            ):
+                firsts[own], seconds[own], shortest[own] = i, j, length
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _look_further(  # type: ignore[no-untyped-def]
+    products, places, vectors, squares, cores, components, further, further_lengths
+):
+    for row in numba.prange(len(places)):
+        i = places[row]
+        own, core = components[i], cores[i]
+        least = np.inf
+        for j in range(len(vectors)):
+            if components[j] != own:
+                about = squares[i] + squares[j] - 2 * products[row, j]
+                least = min(least, max(about, core * core, cores[j] * cores[j]))
+        best, length = i, np.inf
+        for j in range(len(vectors)):
+            if components[j] != own:
+                about = squares[i] + squares[j] - 2 * products[row, j]
+                if max(about, core * core, cores[j] * cores[j]) <= least + 2 * MARGIN:
+                    exact = max(_distance(vectors[i], vectors[j]), core, cores[j])
+                    if _before(exact, i, j, length, i, best):
+                        best, length = j, exact
+        further[i], further_lengths[i] = best, length

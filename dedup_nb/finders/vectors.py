@@ -1,0 +1,225 @@
+"""Images of a library -> their vectors by any embedder; only content that is new is embedded.
+
+Vectors are found in the store by content and by the embedder's whole name (model and tag, or the
+digest of the checkpoint, and a version), so those of another are never taken for them.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Generator, Sequence, Set
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup_nb.finders import clip, embeddings
+from dedup_nb.finders.embeddings import Embedder
+from dedup_nb.pictures import decoders, images, measures
+from dedup_nb.pictures.store import FileKey, Store
+
+AHEAD = 2  # batches that are decoded while one is embedded
+
+Picture = tuple[str, bytes]  # sha256, raster
+
+
+@dataclass
+class Vectors:
+    """The vectors of some contents.
+
+    Attributes
+    ----------
+    array : ndarray of float32, shape (n, n_orientations, d)
+    there : ndarray of bool, shape (m,)
+        Which of the contents asked for have one: n of m.
+    embedded : int
+        Contents that were embedded now.
+    in_half_precision : int
+        Vectors made on a GPU.
+    """
+
+    array: NDArray[np.float32]
+    there: NDArray[np.bool_]
+    embedded: int = 0
+    in_half_precision: int = 0
+
+
+def by_model(
+    library: Path,
+    files: Sequence[FileKey],
+    sha256s: Sequence[str],
+    store: Store,
+    chosen: Embedder,
+    invariance: str = "none",
+    *,
+    progress: Callable[[], measures.Progress] = lambda: lambda done, total: None,
+    say: Callable[[str], None] = print,
+) -> Vectors:
+    """Return the vectors of files by an embedder with weights, embedding what is new.
+
+    Parameters
+    ----------
+    library, files, sha256s
+        Files that can be read, relative to the folder, and their contents.
+    store : Store
+        Where vectors are found and kept.
+    chosen : Embedder
+        See `embeddings.embedder`.
+    invariance : str
+        Turned pictures are embedded too: `mirror` once more, `rotate` seven times.
+    progress : callable
+        Called when the model is ready; what it returns is called with (done, total).
+    say : callable
+        Told which model runs where, if one is needed.
+
+    Raises
+    ------
+    ValueError
+        One sentence, if the weights cannot be had.
+    """
+    weights = chosen.weights or clip.Weights()
+    names = kinds(weights, invariance)
+    lacking = [store.lacking(name, sha256s) for name in names]
+    new = dict.fromkeys(d for d in sha256s if any(d in part for part in lacking))
+    if new:
+        model = clip.Model(weights)
+        say(model.says)
+        wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
+        _embed(library, wanted, store, model, names, lacking, progress())
+        lacking = [store.lacking(name, new) for name in names]
+    left = set().union(*lacking)
+    there = np.array([d not in left for d in sha256s], bool)
+    readable = [d for d, here in zip(sha256s, there, strict=True) if here]
+    embedded = len(new) - len(left)
+    arrays, in_half = zip(*(_kept(store, name, readable) for name in names), strict=True)
+    return Vectors(np.stack(arrays, axis=1), there, embedded, sum(in_half))
+
+
+def _kept(store: Store, name: str, sha256s: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+    """Return the vectors of one orientation, and how many of them are in half precision."""
+    found = store.measures(name, sha256s)
+    stored = [found[digest] for digest in sha256s]
+    return clip.unpack(stored), clip.in_half_precision(stored)
+
+
+def complete(
+    store: Store, sha256s: Sequence[str | None], weights: clip.Weights, invariance: str
+) -> bool:
+    """Tell whether every content that can be read has its vectors, so that no weights are needed.
+
+    A content that is not known yet is None.
+    """
+    known = [digest for digest in sha256s if digest]
+    if len(known) < len(sha256s):
+        return False
+    readable = [d for d, facts in store.facts(known).items() if facts.status == "ok"]
+    return not any(store.lacking(name, readable) for name in kinds(weights, invariance))
+
+
+def kinds(weights: clip.Weights, invariance: str) -> list[str]:
+    """Return under which names the vectors of each orientation are kept."""
+    turns = range(len(embeddings.orientations(invariance)))
+    key = weights.key
+    return [f"{key} turned {turn}" if turn else key for turn in turns]
+
+
+def _embed(
+    library: Path,
+    wanted: dict[str, FileKey],
+    store: Store,
+    model: clip.Model,
+    names: Sequence[str],
+    lacking: Sequence[Set[str]],
+    progress: measures.Progress,
+) -> None:
+    """Embed files and keep the vectors, a batch in a transaction."""
+    paths = [os.fsencode(library / file.path) for file in wanted.values()]
+    contents = [(*file[1:], digest) for digest, file in wanted.items()]
+    turns = embeddings.ORIENTATIONS[: len(names)]
+    done = 0
+    progress(done, len(paths))
+    # where memory runs short the batch shrinks, so it is asked for each time
+    with closing(_decoded(paths, model.input, model.batch, contents)) as stream:
+        for batch in stream:
+            made = []
+            for name, turn, wanting in zip(names, turns, lacking, strict=True):
+                part = [picture for picture in batch if picture[0] in wanting]
+                vectors = model.encode([raster for _, raster in part], turn) if part else []
+                made += [(name, d, value) for (d, _), value in zip(part, vectors, strict=True)]
+            store.put([], measures=made)
+            done += len(batch)
+            progress(done, len(paths))
+
+
+def _decoded(
+    paths: Sequence[bytes],
+    wanted: images.ModelInput,
+    size: int,
+    contents: Sequence[decoders.Content] = (),
+) -> Generator[list[Picture], None, None]:
+    """Yield pictures in batches, in the order of their paths; decoders work ahead of the model.
+
+    A picture that cannot be decoded now, or that is another one by now, is left out.
+    """
+    ahead: queue.Queue[list[Picture] | BaseException | None] = queue.Queue(AHEAD)
+    gone = threading.Event()
+
+    def hand_over(item: list[Picture] | BaseException | None) -> None:
+        while not gone.is_set():
+            try:
+                return ahead.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            with closing(_in_order(paths, wanted, contents)) as stream:
+                batch: list[Picture] = []
+                for picture in stream:
+                    batch.append(picture)
+                    if len(batch) == size:
+                        hand_over(batch)
+                        batch = []
+                    if gone.is_set():
+                        return
+                if batch:
+                    hand_over(batch)
+            hand_over(None)
+        except BaseException as error:  # is raised again where it is waited for
+            hand_over(error)
+
+    worker = threading.Thread(target=work, name="decoded ahead", daemon=True)
+    worker.start()
+    try:
+        while (item := ahead.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        gone.set()
+        worker.join()
+
+
+def _in_order(
+    paths: Sequence[bytes],
+    wanted: images.ModelInput,
+    contents: Sequence[decoders.Content],
+) -> Generator[Picture, None, None]:
+    """Yield (sha256, raster) in the order of the paths, so that batches are always the same."""
+    early: dict[int, images.Measured] = {}
+    following = 0
+    # how large they may be was asked for the catalogue
+    stream = decoders.measure_all(paths, [wanted], contents=contents, max_pixels=float("inf"))
+    with closing(stream):
+        for position, measured in stream:
+            if isinstance(measured, images.Measured):
+                early[position] = measured
+            while following in early:
+                one = early.pop(following)
+                following += 1
+                if one.status == "ok":
+                    yield one.sha256, one.rasters[wanted]

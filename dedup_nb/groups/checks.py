@@ -1,0 +1,81 @@
+"""What groups ask of whoever compares pixels, and stars that obey the answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup_nb.groups.images import Images
+from dedup_nb.groups.roles import Indices
+from dedup_nb.groups.stars import Assignment, Stars
+
+
+class Judgement(NamedTuple):
+    """What comparing the pixels of a member and its keeper showed."""
+
+    accepted: bool  # the member may be staged for this keeper
+    kind: str  # what was done to the picture, in words
+    score: float  # 0 to 1, how surely they are the same
+    reason: str = ""  # why it is not accepted
+
+
+class Checks(Protocol):
+    """Compares pixels; groups ask for each member that would be staged."""
+
+    def refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which pairs are known to be no copies; what is not known yet may be found out."""
+
+    def judgement(self, member: int, keeper: int) -> Judgement | None:
+        """Return what is known of a pair, or None."""
+
+
+class Checked:
+    """Stars of which no member is left that the checks refuse; a `Grouping`.
+
+    Refused members join a star nevertheless, so that they are shown, and wait for review.
+
+    Parameters
+    ----------
+    stars : Stars
+        The pairs; what is refused is noted in them.
+    images : Images
+        Which images need no look at their pixels, since no rule ever stages them.
+    checks : Checks or None
+        None accepts every pair.
+    """
+
+    def __init__(self, stars: Stars, images: Images, checks: Checks | None) -> None:
+        self.stars, self.images, self.checks = stars, images, checks
+        self.components, self.between = stars.components, stars.between
+        self.may_propose = stars.may_propose
+
+    def assign(self, threshold: float) -> Assignment:
+        """Return each image's keeper at a threshold (inclusive)."""
+        keepers, distances = self.accepted(threshold)
+        if self.checks is not None:
+            self.stars.join_refused(threshold, keepers, distances)
+        return Assignment(keepers, distances)
+
+    def accepted(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
+        """Cut the stars again until the checks refuse none of their members; see `Stars.cut`."""
+        images = self.images
+        while True:
+            keepers, distances = self.stars.cut(threshold)
+            if self.checks is None:
+                return keepers, distances
+            joined = (keepers >= 0) & (keepers != np.arange(len(keepers))) & images.needs_check
+            members = np.flatnonzero(joined)
+            members = members[~images.doubted[keepers[members]]]
+            refused = members[self.checks.refused(members, keepers[members])]
+            if not len(refused):
+                return keepers, distances
+            self._refuse(refused, keepers[refused], self.checks)
+
+    def _refuse(self, members: Indices, keepers: Indices, checks: Checks) -> None:
+        """Note refused pairs; a keeper that may itself go for its member waits for it."""
+        ends = zip(keepers.tolist(), members.tolist(), strict=True)
+        turned = (not self.images.protected[k] and checks.judgement(k, m) for k, m in ends)
+        yielding = np.array([bool(judged and judged.accepted) for judged in turned], bool)
+        self.stars.refuse(members, keepers, yielding)

@@ -1,0 +1,134 @@
+"""Clusters, inside which some pairs are confirmed -> groups to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb.groups.candidates import Candidates
+from dedup_nb.groups.cut import Cut
+from dedup_nb.groups.roles import REVIEW, Indices
+from dedup_nb.groups.rules import proposed_pairs_only
+from dedup_nb.groups.stars import Assignment
+
+Labels = Callable[[float], Indices]  # distance -> the cluster of each image, -1 for none
+Between = Callable[[Indices, Indices], NDArray[np.float64]]  # distances, pair by pair
+Confirmed = Callable[[float, Indices], Indices]  # distance and labels -> keepers, -1 for none
+
+
+def nothing_confirmed(threshold: float, labels: Indices) -> Indices:
+    """Confirm no pair: everything in a cluster is shown, and nothing is proposed."""
+    return np.full(len(labels), -1, np.int64)
+
+
+class Clusters:
+    """Groups that are no stars: whole clusters, inside which some pairs are confirmed.
+
+    Confirmed pairs make stars; an image in none of them joins the best star of the cluster, or its
+    best image where it has none, and waits for review.
+
+    Parameters
+    ----------
+    ranks : ndarray of int, shape (n,)
+        Keeper order, 0 first.
+    labels : callable
+        Threshold -> the cluster of each image, named by its smallest member; -1 for none.
+    between : callable
+        Two arrays of images -> how far apart they are, pair by pair; smaller is nearer.
+    confirmed : callable
+        Threshold and labels -> the keeper of each image among confirmed pairs, -1 for none.
+    """
+
+    def __init__(
+        self,
+        ranks: Indices,
+        labels: Labels,
+        between: Between,
+        confirmed: Confirmed = nothing_confirmed,
+    ) -> None:
+        self.ranks, self.labels, self._between = ranks, labels, between
+        self._confirmed = confirmed
+        self._last: tuple[float, Indices] | None = None
+
+    def assign(self, threshold: float) -> Assignment:
+        """Return each image's keeper; those that are not confirmed with it are only shown."""
+        self._last = None  # checks may know more by now
+        labels = self.labels(threshold)
+        confirmed = self.confirmed(threshold)
+        keepers = confirmed.copy()
+        inside = np.flatnonzero(labels >= 0)
+        best = np.full(len(labels), -1, np.int64)
+        is_centre = keepers[inside] == inside
+        worst_first = inside[np.lexsort((-self.ranks[inside], is_centre))]
+        best[labels[worst_first]] = worst_first  # the last one written is the best
+        left = inside[keepers[inside] < 0]
+        keepers[left] = best[labels[left]]
+        distances = np.full(len(labels), np.nan)
+        distances[inside] = self._between(inside, keepers[inside])
+        return Assignment(keepers, distances, sure=confirmed == keepers)
+
+    def confirmed(self, threshold: float) -> Indices:
+        """Return each image's keeper among confirmed pairs of its cluster, -1 where none is."""
+        if self._last is None or self._last[0] != threshold:
+            self._last = threshold, self._confirmed(threshold, self.labels(threshold))
+        return self._last[1]
+
+    def components(self, threshold: float) -> Indices:
+        """Return the cluster of each image; itself outside clusters."""
+        labels = self.labels(threshold)
+        alone: Indices = np.arange(len(labels))
+        return np.where(labels < 0, alone, labels)
+
+    def between(self, a: int, b: int, threshold: float) -> float | None:
+        """Return the distance of two images if they are of one cluster."""
+        labels = self.labels(threshold)
+        if labels[a] < 0 or labels[a] != labels[b]:
+            return None
+        return float(self._between(np.array([a]), np.array([b]))[0])
+
+    def may_propose(
+        self, members: Indices, keepers: Indices, threshold: float
+    ) -> NDArray[np.bool_]:
+        """Return which members are confirmed with their keepers."""
+        return np.asarray(self.confirmed(threshold)[members] == keepers, np.bool_)
+
+
+class ClusterCandidates(Candidates):
+    """Candidates whose groups are clusters: `review`, but for what pairs inside them confirm.
+
+    Parameters
+    ----------
+    images, pairs
+        As `Candidates` takes them; the pairs are shown and counted.
+    labels, between, confirmed
+        As `Clusters` takes them.
+    """
+
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        pairs: pd.DataFrame,
+        labels: Labels,
+        between: Between,
+        confirmed: Confirmed = nothing_confirmed,
+        **rules: Any,
+    ) -> None:
+        super().__init__(images, pairs, **rules)
+        self.clusters = Clusters(self.images.ranks, labels, between, confirmed)
+        self.grouping = self.clusters
+        why = "not confirmed with the image that a person keeps"
+        self.rules.append(proposed_pairs_only(self.clusters, why))
+
+    def urgency(self, cut: Cut) -> NDArray[np.int64]:
+        """Return how many images of each cluster wait for review: those with most come first."""
+        waiting = cut.stars[cut.roles == REVIEW]
+        return np.bincount(waiting, minlength=len(cut.stars)).astype(np.int64)
+
+    def is_confirmed(self, cut: Cut, k: int) -> bool:
+        """Tell whether an image and its keeper are a confirmed pair."""
+        keeper = int(cut.keepers[k])
+        return keeper != k and int(self.clusters.confirmed(cut.distance)[k]) == keeper

@@ -1,0 +1,144 @@
+"""What the rules need to know of each image: a column each, and what a person said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb.groups.keepers import KEEPER_ORDER, KEEPER_WORDS, keeper_rank
+
+BEST = "best by keeper_order"  # why an image is kept
+
+EPOCH = datetime(1970, 1, 1)
+SHOWN = ["root", "stage", "series", "width", "height", "bytes", "sha256", "mtime_ns"]
+
+
+class Images:
+    """The images of a run as the rules see them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row an image, sorted by path. Columns `path, sha256, root, stage, level, series, folder,
+        stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and `doubt` (why
+        this one needs a person's look, or "").
+    keeper_order, prefer
+        See `keepers.keeper_rank`.
+
+    Attributes
+    ----------
+    ranks : ndarray of int64
+        The order in which images are kept, 0 first. One whose measure is not trusted never becomes
+        the keeper of one whose measure is.
+    paths, digests, doubts : list of str
+    sizes : ndarray of int64
+        Bytes.
+    protected, cropped, doubted, needs_check : ndarray of bool
+        `needs_check`: its pixels are compared before it is proposed.
+    levels : ndarray of float64
+        Number of the stage, nan where there is none.
+    marks : list of "keep", "stage" or None
+        What a person said of each image.
+    answers : list of sets of sha256
+        What a person said is not a duplicate of each other.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        keeper_order: Sequence[str] = KEEPER_ORDER,
+        prefer: Sequence[str] = (),
+    ) -> None:
+        self.table, self.keeper_order, self.prefer = table, keeper_order, prefer
+        self.paths: list[str] = table["path"].tolist()
+        self.digests: list[str] = table["sha256"].tolist()
+        self.sizes = table["bytes"].to_numpy(np.int64)
+        self.protected = table["protected"].to_numpy(bool)
+        self.cropped = table["cropped"].to_numpy(bool)
+        self.doubts: list[str] = table["doubt"].tolist()
+        self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
+        self.needs_check = ~(self.doubted | self.protected)
+        self.ranks = np.empty(len(table), np.int64)
+        by_order = keeper_rank(table, keeper_order, prefer)
+        self.ranks[np.lexsort((by_order, self.doubted & ~self.protected))] = np.arange(len(table))
+        self.levels = _levels(table)
+        self.stems = table.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
+        counts = np.bincount(self.stems, minlength=1)
+        self.shared_stem = np.flatnonzero(counts[self.stems] > 1)
+        self.decide([None] * len(table))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def decide(self, marks: Sequence[str | None], answers: Sequence[frozenset[str]] = ()) -> None:
+        """Take what a person has said by now; the next cut obeys it."""
+        self.marks = list(marks)
+        self.marked = [k for k, mark in enumerate(self.marks) if mark]
+        self.answers = [digests for digests in answers if digests]
+        mentioned = frozenset[str]().union(*self.answers)
+        self.mentioned = (
+            [k for k, d in enumerate(self.digests) if d in mentioned] if answers else []
+        )
+
+    def why_kept(self, rows: Sequence[int]) -> str:
+        """Say in what the first of these images is better than the next best of them."""
+        if len(rows) < 2:
+            return BEST
+        keeper, rival = rows[0], min(rows[1:], key=lambda k: self.ranks[k])
+        if self.doubted[rival] and not self.doubted[keeper]:
+            return f"{BEST}: its measure is trusted"
+        for better, keys in self._kept_by:
+            if any(key[keeper] != key[rival] for key in keys):
+                return f"{BEST}: {better}"
+        return BEST
+
+    @cached_property
+    def _kept_by(self) -> list[tuple[str, list[NDArray[Any]]]]:
+        words = [KEEPER_WORDS[name] for name in (*self.keeper_order, "path")]
+        return [
+            (word.better, [key.to_numpy() for key in word.keys(self.table, self.prefer)])
+            for word in words
+        ]
+
+    @cached_property
+    def row_of_id(self) -> dict[str, int]:
+        """The image that gives a group its name, by that name."""
+        return {identifier("g", path): k for k, path in enumerate(self.paths)}
+
+    def record(self, k: int) -> Mapping[str, Any]:
+        """Return what the catalogue says of an image that groups show."""
+        values: dict[str, Any] = {name: column.item(k) for name, column in self._shown.items()}
+        return values | {"mtime": utc_time(values.pop("mtime_ns"))}
+
+    @cached_property
+    def _shown(self) -> dict[str, NDArray[Any]]:
+        return {name: self.table[name].to_numpy() for name in SHOWN}
+
+
+def _levels(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the stage numbers; an exact copy without a stage in its name has its twin's."""
+    levels: NDArray[np.float64] = table["level"].to_numpy(np.float64).copy()
+    known = table[~np.isnan(levels) & (table["sha256"] != "")]
+    of_digest = known.groupby("sha256")["level"].agg(["min", "max"])
+    one = of_digest["min"][of_digest["min"] == of_digest["max"]]
+    nameless = np.isnan(levels)
+    levels[nameless] = table["sha256"][nameless].map(one).to_numpy(np.float64)
+    return levels
+
+
+def utc_time(mtime_ns: int) -> str:
+    """Return a time of change as UTC text, to the second: `2025-07-05T21:52:18Z`."""
+    return f"{EPOCH + timedelta(seconds=mtime_ns // 10**9):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def identifier(letter: str, path: str) -> str:
+    """Return a short name of a group or component that depends only on a path."""
+    digest = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{letter}-{digest[:10]}"

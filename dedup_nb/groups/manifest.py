@@ -1,0 +1,160 @@
+"""Groups -> manifest rows: every file that would move, with its size, time and digest.
+
+Only reads. The manifest is the plan of record; `staging` compares it with the disk and moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dedup_nb.library import layout
+from dedup_nb.library.bundles import FolderBundles
+from dedup_nb.library.formats import IMAGE_SUFFIXES, stem, suffix
+from dedup_nb.library.names import find_series, parse, series_id
+
+COLUMNS = (
+    "bundle src dst size mtime_ns sha256 group keeper keeper_sha256 rule reason covers"
+).split()
+
+
+def rows(
+    table: pd.DataFrame,
+    catalogue: pd.DataFrame,
+    library: Path,
+    rule: str,
+    staging: str = layout.REVIEW_DUPES,
+) -> Iterator[dict[str, Any]]:
+    """Yield the files that staging a table of groups would move, sorted by path.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `groups.csv`; only those of role `stage` are taken, with their companions. A column
+        `bundle` names what moves together, such as a whole set; the sidecars of a series, such as
+        `<series id>.decision`, then move as well where all its images do. A column `place` names
+        the folder below `staging`. A row without a keeper needs none.
+    catalogue : DataFrame
+        Tells sizes, times and digests of the images.
+    library : Path
+        Folder that paths are relative to.
+    rule : str
+        What proposed them, for a person to read: `10_phash max_distance=8`.
+    staging : str
+        Staging folder, the first part of `dst`.
+
+    Raises
+    ------
+    OSError
+        If a companion cannot be read.
+    """
+    known = _Known(catalogue)
+    staged = table[table.role == "stage"].sort_values("path", kind="stable")
+    folders: dict[str, FolderBundles] = {}
+    done: set[str] = set()
+    moving: dict[str, dict[str, Any]] = {}
+    for image in staged.itertuples():
+        folder, _, name = image.path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = FolderBundles(_regular_files(library / folder))
+        common = {
+            "bundle": getattr(image, "bundle", "") or _joined(folder, stem(name)),
+            "group": image.group_id,
+            "keeper": image.keeper,
+            "keeper_sha256": known.sha256(image.keeper) if image.keeper else "",
+            "rule": rule,
+            "reason": image.reason,
+        }
+        place = _joined(staging, getattr(image, "place", ""))
+        moving[image.path] = common | {"place": place}
+        for member in folders[folder].members(name):
+            src = _joined(folder, member)
+            if src in done or (src != image.path and src in known):
+                continue  # another image of this name has a row of its own
+            done.add(src)
+            yield common | {"src": src, "dst": f"{place}/{src}"} | _identity(known, library, src)
+    if "bundle" in table:
+        for folder, names in folders.items():
+            for row in _shared_sidecars(folder, names, moving):
+                if row["src"] not in done:
+                    yield row | _identity(known, library, row["src"])
+
+
+def _joined(*parts: str) -> str:
+    return "/".join(part for part in parts if part)
+
+
+def _shared_sidecars(
+    folder: str, names: FolderBundles, moving: Mapping[str, Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the sidecars of those series of a folder of which every image moves.
+
+    They move in the bundle of the series; where its images are several bundles, in one of their
+    own, which goes last.
+    """
+    sidecars = defaultdict(list)
+    for name in sorted(names.names):
+        if suffix(name) not in IMAGE_SUFFIXES:
+            sidecars[stem(name)].append(name)
+    images = sorted(name for name in names.names if suffix(name) in IMAGE_SUFFIXES)
+    for run in find_series(images):
+        covered = [_joined(folder, images[k]) for k in run]
+        stamp = parse(images[run[0]]).stamp
+        if stamp is None or not all(path in moving for path in covered):
+            continue
+        first = moving[covered[0]]
+        alone = len({moving[path]["bundle"] for path in covered}) > 1
+        for name in sidecars[series_id(stamp)]:
+            src = _joined(folder, name)
+            yield {
+                **first,
+                "bundle": src if alone else first["bundle"],
+                "src": src,
+                "dst": f"{first['place']}/{src}",
+                "covers": json.dumps(covered),
+            }
+
+
+def _regular_files(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+
+
+class _Known:
+    """The images of a catalogue, found by path."""
+
+    def __init__(self, catalogue: pd.DataFrame) -> None:
+        self.places = pd.Index(catalogue["path"])
+        columns = ("bytes", "mtime_ns", "sha256")
+        self.columns = [catalogue[name].to_numpy() for name in columns]
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.places
+
+    def sha256(self, path: str) -> str:
+        return str(self.columns[2][self.places.get_loc(path)])
+
+    def identity(self, path: str) -> dict[str, Any]:
+        place = self.places.get_loc(path)
+        size, mtime_ns, sha256 = (column[place] for column in self.columns)
+        return {"size": int(size), "mtime_ns": int(mtime_ns), "sha256": sha256}
+
+
+def _identity(known: _Known, library: Path, src: str) -> dict[str, Any]:
+    if src in known:
+        return known.identity(src)
+    descriptor = os.open(library / src, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{src} is no regular file any more; run the report again")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}

@@ -1,0 +1,169 @@
+"""The rules that hold images back: an ordered list of functions that only make roles more careful.
+
+A rule looks at a cut and the images, and turns `stage` into `review` or `protected`; it can never
+do the opposite, which `apply` checks. A finder appends rules of its own to the standard list; it
+overrides none. To add a rule for all finders, write a function and add a `Rule` to `standard`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dedup_nb.groups.checks import Checks
+from dedup_nb.groups.cut import Cut
+from dedup_nb.groups.images import Images
+from dedup_nb.groups.roles import PROTECTED, STAGE, loosened
+from dedup_nb.groups.stars import Grouping
+
+NOT_CHECKED = "not verified yet"
+GUARDED = "in a curated root or protected"
+CROPPED = "cropped, its keeper is not"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule that holds images back.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique.
+    help : str
+        What it holds back, in one sentence.
+    apply : callable
+        Takes a cut and the images, holds back what it must (see `Cut.hold`) and returns the cut.
+    chains : bool
+        Whether what it holds back depends on what else is held back, so that it must be asked
+        again after the other rules.
+    """
+
+    name: str
+    help: str
+    apply: Callable[[Cut, Images], Cut]
+    chains: bool = False
+
+
+class LooseRule(RuntimeError):
+    """A rule that would stage an image that was held back; a fault of the program, not of input."""
+
+
+def apply(rules: Sequence[Rule], cut: Cut, images: Images) -> Cut:
+    """Apply rules in their order, and those that chain again until nothing changes.
+
+    Raises
+    ------
+    LooseRule
+        If a rule makes a role less careful.
+    """
+    for rule in rules:
+        cut = _applied(rule, cut, images)
+    chaining = [rule for rule in rules if rule.chains]
+    staged = None
+    while chaining and staged != (left := int(np.count_nonzero(cut.roles == STAGE))):
+        staged = left
+        for rule in chaining:
+            cut = _applied(rule, cut, images)
+    return cut
+
+
+def _applied(rule: Rule, cut: Cut, images: Images) -> Cut:
+    before = cut.roles.copy()
+    cut = rule.apply(cut, images)
+    if len(loose := loosened(before, cut.roles)):
+        raise LooseRule(
+            f"the rule {rule.name} would stage {images.paths[loose[0]]}, which was held back; "
+            "nothing was written; please report this"
+        )
+    return cut
+
+
+def standard(checks: Checks | None = None) -> list[Rule]:
+    """Return the rules of every finder, in their order."""
+    by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
+    return [PROTECT, DOUBT, KEEP_CROPPED, *by_pixels, ONE_NAME]
+
+
+def _protect(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged(by_rule=True)
+    cut.hold(staged[images.protected[staged]], role=PROTECTED)
+    return cut
+
+
+def _doubt(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged(by_rule=True)
+    cut.hold(staged[images.doubted[staged] | images.doubted[cut.keepers[staged]]])
+    return cut
+
+
+def _keep_cropped(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged(by_rule=True)
+    cut.hold(staged[images.cropped[staged] & ~images.cropped[cut.keepers[staged]]])
+    return cut
+
+
+def _one_name(cut: Cut, images: Images) -> Cut:
+    by_stem: dict[int, list[int]] = {}
+    for k in images.shared_stem.tolist():
+        by_stem.setdefault(int(images.stems[k]), []).append(k)
+    for members in by_stem.values():
+        if all(cut.roles[k] == STAGE for k in members):
+            continue
+        for k in members:
+            if cut.roles[k] == STAGE:
+                other = next(m for m in members if m != k)
+                cut.hold([k], f"shares its name with {images.paths[other]}, which stays")
+    return cut
+
+
+PROTECT = Rule(
+    "protect", "images in a curated root or matched by protect are never staged", _protect
+)
+DOUBT = Rule("doubt", "images whose measure is not trusted wait for review", _doubt)
+KEEP_CROPPED = Rule(
+    "cropped", "a cropped image is never staged for one that is not cropped", _keep_cropped
+)
+ONE_NAME = Rule(
+    "one_name",
+    "images of one name in one folder move together or not at all",
+    _one_name,
+    chains=True,
+)
+
+
+def confirmed_by_pixels(checks: Checks) -> Rule:
+    """Return the rule that holds back what comparing the pixels does not confirm, or not yet."""
+
+    def hold(cut: Cut, images: Images) -> Cut:
+        staged = cut.staged(by_rule=True)
+        checks.refused(staged, cut.keepers[staged])
+        for k in staged.tolist():
+            judged = checks.judgement(k, int(cut.keepers[k]))
+            if judged is None or not judged.accepted:
+                cut.hold([k], judged.reason if judged else NOT_CHECKED)
+        return cut
+
+    return Rule("pixels", "images wait for review until their pixels confirm the pair", hold)
+
+
+def proposed_pairs_only(grouping: Grouping, reason: str) -> Rule:
+    """Return the rule that stages an image only for a keeper that it was proposed for.
+
+    A person may keep another image than the rules chose; the others are then not staged for it
+    unless the finder proposes that pair too.
+    """
+
+    def hold(cut: Cut, images: Images) -> Cut:
+        staged = cut.staged(by_rule=True)
+        sure = grouping.may_propose(staged, cut.keepers[staged], cut.distance)
+        cut.hold(staged[~sure], reason)
+        return cut
+
+    return Rule("proposed_pairs", "an image is staged only for a keeper it was proposed for", hold)
+
+
+def described(rules: Iterable[Rule]) -> list[tuple[str, str]]:
+    """Return (name, help) of rules, for reports and documentation."""
+    return [(rule.name, rule.help) for rule in rules]

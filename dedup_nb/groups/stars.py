@@ -1,0 +1,237 @@
+"""Pairs -> stars: each image joins a keeper that it is directly near to, at any threshold.
+
+`Grouping` is what `Candidates` asks of whatever makes groups; `Stars` makes them of the pairs of
+one measure. Thresholds are distances here: a similarity comes with its sign turned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup_nb.groups.cut import Parts
+from dedup_nb.groups.roles import Indices
+from dedup_nb.groups.unions import unite
+
+Distances = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Assignment:
+    """Which keeper each image joins at a threshold, before any rule holds anything back.
+
+    Attributes
+    ----------
+    keepers : ndarray of int64
+        The keeper of each image, itself for a keeper, -1 for an image in no group.
+    distances : ndarray of float64
+        Distance to the keeper; 0 for keepers, nan where it is not known.
+    sure : ndarray of bool, optional
+        Images that may be proposed for their keeper; the others are only shown beside it, for
+        review. All of them by default.
+    stars : ndarray of int64, optional
+        What tells the groups apart, where that is not the keeper.
+    reasons : dict of int -> str
+        Why an image has its place, where that needs saying.
+    parts : Parts, optional
+        The groups, where they are not simply the stars.
+    detail : Any
+        What else the finder knows of these groups.
+    """
+
+    keepers: Indices
+    distances: Distances
+    sure: Mask | None = None
+    stars: Indices | None = None
+    reasons: dict[int, str] = field(default_factory=dict)
+    parts: Parts | None = None
+    detail: Any = None
+
+
+class Grouping(Protocol):
+    """What makes groups: asked for keepers at a threshold, and for what holds a group together."""
+
+    def assign(self, threshold: float) -> Assignment:
+        """Return the keeper of each image at a threshold (inclusive)."""
+
+    def components(self, threshold: float) -> Indices:
+        """Return the connected component of each image, named by its smallest member."""
+
+    def between(self, a: int, b: int, threshold: float) -> float | None:
+        """Return the distance of two images if they are near enough to be in one group."""
+
+    def may_propose(self, members: Indices, keepers: Indices, threshold: float) -> Mask:
+        """Return which pairs may be proposed by rule: direct neighbours within the threshold."""
+
+
+class Stars:
+    """The pairs of one measure, prepared once, cut into stars at any threshold at once.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    i, j : ndarray of int, shape (n_pairs,)
+        The pairs.
+    distances : ndarray of float, shape (n_pairs,)
+        Smaller is nearer; give a similarity with its sign turned.
+    ranks : ndarray of int, shape (n,)
+        Keeper order, 0 first.
+    limits : ndarray of float, shape (n_pairs,), optional
+        A pair counts only while the threshold is below its limit; infinity by default.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        i: Indices,
+        j: Indices,
+        distances: NDArray[np.float64],
+        ranks: Indices,
+        limits: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.n = n
+        if limits is None:
+            limits = np.full(len(i), np.inf)
+        ends = np.concatenate([i, j]).astype(np.int64)
+        others = np.concatenate([j, i]).astype(np.int64)
+        both = np.concatenate([distances, distances]).astype(np.float64)
+        by_row = np.lexsort((ranks[others], both, ends))
+        self.neighbours, self.distances = others[by_row], both[by_row]
+        self.limits = np.concatenate([limits, limits])[by_row]
+        self.refused = np.zeros(len(ends), np.bool_)  # a pair never counts in this direction
+        self.yields = np.zeros(len(ends), np.bool_)  # the keeper would rather be the member
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
+        connected = np.flatnonzero(np.diff(self.starts))
+        self.order = connected[np.argsort(ranks[connected])]
+        nearest = np.lexsort((j, i, distances))  # all that components depend on joins them first
+        near_i, near_j = i[nearest].astype(np.int64), j[nearest].astype(np.int64)
+        _, needed = unite(n, near_i, near_j)
+        self.forest = near_i[needed], near_j[needed], distances[nearest][needed]
+
+    def assign(self, threshold: float) -> Assignment:
+        """Return each image's keeper; see `cut`."""
+        return Assignment(*self.cut(threshold))
+
+    def cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
+        """Return each image's keeper and its distance to it, at a threshold (inclusive).
+
+        The best image of all that are left becomes a keeper, its direct neighbours join it, and so
+        on: nobody is ever grouped by way of a third image. Refused pairs do not count; an image
+        that would yield to another has its turn after all others, if nobody took it by then.
+
+        Returns
+        -------
+        keepers : ndarray of int64, shape (n,)
+            The keeper of each image, itself for a keeper, -1 for an image in no group.
+        distances : ndarray of float64, shape (n,)
+            Distance to the keeper; 0 for keepers, nan outside groups.
+        """
+        keepers: Indices = np.full(self.n, -1, np.int64)
+        distances = np.full(self.n, np.nan)
+        _stars(*self._rows, self.refused, self.yields, threshold, keepers, distances)
+        return keepers, distances
+
+    @property
+    def _rows(self) -> tuple[NDArray[Any], ...]:
+        return self.order, self.starts, self.neighbours, self.distances, self.limits
+
+    def join_refused(
+        self, threshold: float, keepers: Indices, distances: NDArray[np.float64]
+    ) -> None:
+        """Let images that are in no group only because pairs were refused join, in place."""
+        nothing = np.zeros_like(self.refused)
+        _stars(*self._rows, nothing, nothing, threshold, keepers, distances)
+
+    def refuse(
+        self, members: Indices, keepers: Indices, yielding: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Never again let a member join a keeper; the other way round it still may.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int, shape (n,)
+        yielding : ndarray of bool, shape (n,), optional
+            Which keepers go for the member, so that they wait for it to have its turn.
+        """
+        yields = np.zeros(len(members), bool) if yielding is None else yielding
+        for member, keeper, goes in zip(
+            members.tolist(), keepers.tolist(), yields.tolist(), strict=True
+        ):
+            row = slice(self.starts[keeper], self.starts[keeper + 1])
+            at = self.neighbours[row] == member
+            self.refused[row] |= at
+            self.yields[row] |= at & goes
+
+    def components(self, threshold: float) -> Indices:
+        """Return the connected component of each image, named by its smallest member."""
+        i, j, distances = self.forest
+        within = int(np.searchsorted(distances, threshold, side="right"))
+        names: Indices = unite(self.n, i[:within], j[:within])[0]
+        return names
+
+    def between(self, a: int, b: int, threshold: float) -> float | None:
+        """Return the distance of two images if they are a pair within the threshold."""
+        row = slice(self.starts[a], self.starts[a + 1])
+        at = np.flatnonzero(self.neighbours[row] == b)
+        if not len(at):
+            return None
+        distance = float(self.distances[row][at[0]])
+        return distance if distance <= threshold < self.limits[row][at[0]] else None
+
+    def may_propose(self, members: Indices, keepers: Indices, threshold: float) -> Mask:
+        """Return which members are direct neighbours of their keepers within the threshold."""
+        near = np.zeros(len(members), np.bool_)
+        _, *rows = self._rows
+        _are_near(*rows, self.refused, threshold, members, keepers, near)
+        return near
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _stars(  # type: ignore[no-untyped-def]
+    order, starts, neighbours, distances, limits, refused, yields, threshold, keepers, to_keeper
+):
+    deferred = np.zeros(len(order), np.bool_)
+    some_yield = yields.any()
+    for again in (False, True):
+        for place in range(len(order)):
+            best = order[place]
+            if deferred[place] != again or (keepers[best] >= 0 and keepers[best] != best):
+                continue
+            if some_yield and not again:
+                for at in range(starts[best], starts[best + 1]):
+                    if distances[at] > threshold:
+                        break
+                    if yields[at] and threshold < limits[at] and keepers[neighbours[at]] < 0:
+                        deferred[place] = True
+                        break
+                if deferred[place]:
+                    continue
+            for at in range(starts[best], starts[best + 1]):
+                if distances[at] > threshold:
+                    break
+                member = neighbours[at]
+                if keepers[member] < 0 and threshold < limits[at] and not refused[at]:
+                    keepers[member] = best
+                    to_keeper[member] = distances[at]
+                    keepers[best] = best
+                    to_keeper[best] = 0.0
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _are_near(  # type: ignore[no-untyped-def]
+    starts, neighbours, distances, limits, refused, threshold, members, keepers, near
+):
+    for k in range(len(members)):
+        keeper = keepers[k]
+        for at in range(starts[keeper], starts[keeper + 1]):
+            if distances[at] > threshold:
+                break
+            if neighbours[at] == members[k]:
+                near[k] = threshold < limits[at] and not refused[at]
+                break

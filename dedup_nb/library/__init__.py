@@ -1,0 +1,1 @@
+"""What lies in a library: file formats, names, companions, texts, the catalogue; no pixels."""

@@ -1,0 +1,520 @@
+"""Library and roots -> one row an image, and one row for every other file.
+
+Scanning reads names and first bytes only; `build` adds what decoding tells. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dedup_nb.library import formats, layout, names, tables
+from dedup_nb.library.bundles import FolderBundles
+
+# pandas keeps text in Arrow by default, which refuses names that are no UTF-8
+pd.set_option("mode.string_storage", "python")
+
+COLUMNS = [
+    "path",
+    "root",
+    "status",
+    "error",
+    "bytes",
+    "mtime_ns",
+    "width",
+    "height",
+    "format",
+    "sha256",
+    "stamp",
+    "stage",
+    "series",
+    "companions",
+    "cropped",
+]
+NOT_IMAGES_COLUMNS = ["path", "what", "reason"]
+NAMES_COLUMNS = ["name", "count", "paths", "identical"]
+NUMBERS = ("bytes", "mtime_ns", "width", "height", "companions")
+TYPES = {**dict.fromkeys(NUMBERS, "int64"), "cropped": "bool"}  # of columns that are no text
+
+SUFFIXES = formats.IMAGE_SUFFIXES | formats.RAW_SUFFIXES
+
+Key = tuple[str, int, int, int]  # path, bytes, mtime_ns, ctime_ns: a file that was not changed
+# the sha256 of files that were read before and are the same still, None of others
+Digests = Callable[[Sequence[Key]], Sequence[str | None]]
+
+
+@dataclass(slots=True)
+class ImageFile:
+    """An image found by scanning, before it is decoded; paths are relative to the library."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    root: str
+    stamp: str = ""  # ISO, as its name tells
+    stage: str = ""
+    series: str = ""
+    companions: int = 0
+    cropped: bool = False
+    # of a name that says image, if the file was read before and is the same still
+    sha256: str | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> Key:
+        return self.path, self.bytes, self.mtime_ns, self.ctime_ns
+
+
+class Other(NamedTuple):
+    """A file that is no image, as `not_images.csv` lists it."""
+
+    path: str
+    what: str  # companion, orphan_companion or skipped
+    reason: str
+
+
+@dataclass
+class Scan:
+    """What lies in the roots: every file once, in `images` or in `others`."""
+
+    images: list[ImageFile] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
+
+    def put_aside(self, path: str, what: str, reason: str) -> None:
+        """List a file that is no image: `companion`, `orphan_companion` or `skipped`."""
+        self.others.append(Other(path, what, reason))
+
+
+def check_roots(library: Path, roots: Sequence[str]) -> None:
+    """Refuse a library or roots that do not exist, lie outside, or lie inside one another.
+
+    Raises
+    ------
+    ValueError
+        Naming what was found and what to do.
+    """
+    if not library.is_dir():
+        raise ValueError(f"library {library} is not a folder; set library to your collection")
+    if not roots:
+        raise ValueError("roots is empty; name at least one image folder, or . for the library")
+    for root in roots:
+        parts = Path(root).parts
+        if Path(root).is_absolute() or ".." in parts:
+            raise ValueError(f"root {root} must lie inside the library {library}")
+        if any(part in layout.OURS for part in parts):
+            raise ValueError(f"root {root} lies in a staging folder, which is never scanned")
+        if not (library / root).is_dir():
+            raise ValueError(f"root {root} is not a folder of {library}; correct roots")
+    clean = sorted(Path(root).parts for root in roots)
+    for first, second in itertools.pairwise(clean):
+        if second[: len(first)] == first:
+            raise ValueError(
+                f"roots {'/'.join(first) or '.'} and {'/'.join(second) or '.'} overlap; keep one"
+            )
+
+
+def scan(
+    library: Path,
+    roots: Sequence[str],
+    only_folders: Sequence[str] = (),
+    limit: int | None = None,
+    digests: Digests = lambda keys: [None] * len(keys),
+) -> Scan:
+    """List every file below the roots without decoding any.
+
+    Parameters
+    ----------
+    library : Path
+        Folder of the collection.
+    roots : sequence of str
+        Image folders inside it.
+    only_folders : sequence of str
+        Start small: only images in these folders and below; empty means all.
+    limit : int, optional
+        Start small: at most this many images, first in the order of paths.
+    digests : callable
+        `Store.digests`: files that it knows as images are not opened to look at their first bytes.
+
+    Returns
+    -------
+    Scan
+        Sorted by path. Links, hidden and staging folders are not followed, and listed.
+    """
+    found = Scan()
+    for root in roots:
+        for folder, files in _walk(library, str(Path(root)), found):
+            _scan_folder(root, folder, files, digests, found)
+    found.images.sort(key=lambda image: image.path)
+    if only_folders:
+        inside = tuple(f"{Path(folder)}/" if folder != "." else "" for folder in only_folders)
+        _keep(found, [i.path.startswith(inside) for i in found.images], "outside only_folders")
+    if limit is not None:
+        _keep(found, [k < limit for k in range(len(found.images))], "beyond limit")
+    found.others.sort(key=lambda other: other.path)
+    return found
+
+
+def _keep(found: Scan, keep: Sequence[bool], reason: str) -> None:
+    for image, wanted in zip(found.images, keep, strict=True):
+        if not wanted:
+            found.put_aside(image.path, "skipped", f"image {reason}")
+    found.images = [image for image, wanted in zip(found.images, keep, strict=True) if wanted]
+
+
+def _walk(library: Path, root: str, found: Scan) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Yield (folder, regular files) below a root; lists what is not followed."""
+    folders = ["" if root == "." else root]
+    while folders:
+        folder = folders.pop()
+        files = []
+        try:
+            with os.scandir(library / folder) as entries:
+                listing = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
+            continue
+        for entry in listing:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_symlink():
+                found.put_aside(path, "skipped", "symbolic link, not followed")
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name in layout.OURS:
+                    found.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
+                elif entry.name.startswith("."):
+                    found.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
+                else:
+                    folders.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                files.append(entry)
+            else:
+                found.put_aside(path, "skipped", "not a regular file")
+        yield folder, files
+
+
+def _scan_folder(
+    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests, found: Scan
+) -> None:
+    images = _images(root, folder, files, digests)
+    bundles = FolderBundles([entry.name for entry in files])
+    series = _read_names(images)
+    owners: dict[str, str] = {}
+    for name, image in images.items():
+        members = [member for member in bundles.members(name) if member not in images]
+        owners.update(dict.fromkeys(members, name))
+        image.series = series.get(name, "")
+        image.companions = len(members)
+        image.cropped = any(formats.suffix(member) == ".cropped" for member in members)
+    found.images += images.values()
+    covered = set(series.values())
+    for entry in files:
+        if entry.name not in images:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            found.put_aside(path, *_what(entry.name, owners, covered))
+
+
+def _images(
+    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests
+) -> dict[str, ImageFile]:
+    """Return the images among the files of a folder, by name."""
+    inside = f"{folder}/" if folder else ""
+    keys = {e.name: _key(inside, e) for e in files if formats.suffix(e.name) in SUFFIXES}
+    known = dict(zip(keys, digests(list(keys.values())), strict=True))
+    images = {}
+    for entry in files:
+        name = entry.name
+        if name.startswith("."):
+            continue
+        digest = known.get(name)
+        if digest or _is_image(entry):
+            key = keys.get(name) or _key(inside, entry)
+            images[name] = ImageFile(*key, root, sha256=digest)
+    return images
+
+
+def _key(inside: str, entry: os.DirEntry[str]) -> Key:
+    status = entry.stat(follow_symlinks=False)
+    return inside + entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, str]:
+    if name in owners:
+        return "companion", f"of {owners[name]}"
+    if formats.stem(name) in series:
+        return "companion", f"shared by series {formats.stem(name)}"
+    if name.startswith("."):
+        return "skipped", "hidden file"
+    if formats.suffix(name) in formats.SIDECAR_SUFFIXES:
+        return "orphan_companion", "no image of this name in its folder"
+    return "skipped", "neither an image nor a companion of one"
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # no permission: the name is all there is to go by
+        return formats.suffix(entry.name) in SUFFIXES
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        head = os.read(descriptor, formats.HEAD_BYTES) if regular else b""
+    except OSError:
+        head = b""
+    finally:
+        os.close(descriptor)
+    return formats.image_format(entry.name, head) is not None
+
+
+def _read_names(images: Mapping[str, ImageFile]) -> dict[str, str]:
+    """Note stamp and stage of the images of a folder; return the series of each member, by name."""
+    inside = list(images)
+    parsed = [names.parse(name) for name in inside]
+    for image, told in zip(images.values(), parsed, strict=True):
+        image.stamp = told.stamp.isoformat() if told.stamp else ""
+        image.stage = sys.intern(told.stage)
+    of: dict[str, str] = {}
+    for run in names.find_series(inside, parsed):
+        stamp = parsed[run[0]].stamp
+        assert stamp is not None  # a member of a series has a stamp
+        of |= dict.fromkeys([inside[place] for place in run], names.series_id(stamp))
+    return of
+
+
+def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
+    """Join what scanning and decoding told to the catalogue, one row an image.
+
+    Parameters
+    ----------
+    images : sequence of ImageFile
+        As scanned, sorted by path.
+    facts : sequence of store.Facts
+        In the same order.
+
+    Returns
+    -------
+    DataFrame
+        With `COLUMNS`; text columns hold Python strings, so that every file name survives.
+    """
+    decoded = {"status", "error", "width", "height", "format", "sha256"}
+
+    def column(name: str) -> pd.Series[Any]:
+        values = facts if name in decoded else images
+        found = list(map(attrgetter(name), values))
+        return pd.Series(found, dtype=TYPES.get(name, object))
+
+    return pd.DataFrame({name: column(name) for name in COLUMNS})
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return a `catalogue.csv` as a table.
+
+    Raises
+    ------
+    ValueError
+        If it lacks a column, or was cut or edited.
+    """
+    table = _read(path, COLUMNS, dict.fromkeys(NUMBERS, "int64"))
+    if not table["cropped"].isin(["true", "false"]).all():
+        raise ValueError(f"{path} has cells in cropped that are no true or false; was it cut?")
+    return table.assign(cropped=table["cropped"] == "true")
+
+
+def write(path: Path, catalogue: pd.DataFrame) -> None:
+    """Write a catalogue as a new `catalogue.csv`."""
+    tables.write_columns(path, {column: catalogue[column].to_numpy() for column in COLUMNS})
+
+
+def read_others(path: Path) -> list[Other]:
+    """Return the rows of a `not_images.csv`; raises as `read` does."""
+    columns = _read(path, NOT_IMAGES_COLUMNS, {})
+    return list(map(Other._make, zip(*(columns[name] for name in columns), strict=True)))
+
+
+def write_others(path: Path, others: Sequence[Other]) -> None:
+    """Write a new `not_images.csv`."""
+    columns = zip(*others, strict=True) if others else [()] * len(NOT_IMAGES_COLUMNS)
+    tables.write_columns(path, dict(zip(NOT_IMAGES_COLUMNS, columns, strict=True)))
+
+
+def _read(path: Path, columns: Sequence[str], types: Mapping[str, str]) -> pd.DataFrame:
+    """Return some columns of a CSV file, of which the last is never empty, guards undone.
+
+    As `tables.read_csv` reads them, in a quarter of the time; equal texts that are near each other
+    are one object.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table: pd.DataFrame = pd.read_csv(
+                path,
+                index_col=False,
+                dtype={name: types.get(name, object) for name in columns},
+                na_filter=False,
+                encoding="utf-8-sig",
+                encoding_errors="surrogateescape",
+            )[list(columns)]
+    except (ValueError, KeyError, pd.errors.ParserWarning) as error:
+        raise ValueError(f"{path} cannot be read: {error}; was it cut or edited?") from error
+    if short := np.flatnonzero(table[columns[-1]] == "").tolist():
+        raise ValueError(f"{path} has too few cells in row {short[0] + 1}; was it cut or edited?")
+    for name in columns:
+        if name not in types and any(cell[:1] == "'" for cell in table[name]):
+            table[name] = pd.Series(list(map(tables.unguard, table[name])), dtype=object)
+    return table
+
+
+def repeated_names(
+    catalogue: pd.DataFrame, extensions: Sequence[str] = (), compare: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return file names that occur more than once, or in both of two folders.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        The catalogue.
+    extensions : sequence of str
+        Only these, without regard to case, with or without a dot; empty means all images.
+    compare : two folders, optional
+        Relative to the library: only names that occur below both.
+
+    Returns
+    -------
+    list of dict
+        With `NAMES_COLUMNS`; `identical` tells whether all copies have the same content.
+    """
+    wanted = {f".{extension.lower().lstrip('.')}" for extension in extensions}
+    places: dict[str, list[int]] = defaultdict(list)
+    paths, digests = list(catalogue.path), list(catalogue.sha256)
+    for row, path in enumerate(paths):
+        name = os.path.basename(path)
+        if not wanted or formats.suffix(name) in wanted:
+            places[name].append(row)
+    found = []
+    for name in sorted(places):
+        rows = places[name]
+        if compare:
+            sides = [[r for r in rows if _below(paths[r], folder)] for folder in compare]
+            if not all(sides):
+                continue
+            rows = sorted(set().union(*sides))
+        if len(rows) > 1:
+            same = len({digests[r] for r in rows}) == 1 and bool(digests[rows[0]])
+            listed = "\n".join(paths[r] for r in rows)
+            found.append({"name": name, "count": len(rows), "paths": listed, "identical": same})
+    return found
+
+
+def _below(path: str, folder: str) -> bool:
+    return folder in ("", ".") or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def protected(
+    catalogue: pd.DataFrame, curated: Sequence[str], protect: Sequence[str]
+) -> pd.Series[bool]:
+    """Tell which images lie in a curated root or folder, or match a `protect` glob."""
+
+    def is_protected(path: str) -> bool:
+        return any(_below(path, folder) for folder in curated) or any(
+            fnmatchcase(path, glob) or fnmatchcase(os.path.basename(path), glob) for glob in protect
+        )
+
+    if not curated and not protect:
+        return pd.Series(np.zeros(len(catalogue), bool))
+    return pd.Series([is_protected(path) for path in catalogue.path], dtype=bool)
+
+
+def levels(catalogue: pd.DataFrame) -> pd.Series[float]:
+    """Return the number of the stage of each image; NaN where its name tells none."""
+    of = {stage: names.level(stage) for stage in catalogue["stage"].unique()}
+    return catalogue["stage"].map(of).astype("float64")
+
+
+def sizes_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return images, megabytes and unreadable files by root, stage or other columns."""
+    keys = [catalogue[column].replace("", "(none)") for column in columns]
+    grouped = catalogue.assign(bad=catalogue.status != "ok").groupby(keys, sort=True)
+    result: pd.DataFrame = grouped.agg(
+        images=("path", "size"), megabytes=("bytes", "sum"), unreadable=("bad", "sum")
+    )
+    result["megabytes"] = (result["megabytes"] / 1e6).round(1)
+    return result
+
+
+def companions_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return how many images have companions, and how many a `.cropped`, by root or others."""
+    keys = [catalogue[column].replace("", "(none)") for column in columns]
+    marked = catalogue.assign(alone=catalogue.companions == 0)
+    result: pd.DataFrame = marked.groupby(keys, sort=True).agg(
+        images=("path", "size"),
+        companions=("companions", "sum"),
+        without_companions=("alone", "sum"),
+        cropped=("cropped", "sum"),
+    )
+    return result.rename(columns={"without_companions": "images without companions"})
+
+
+def series_table(catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a series: folder, id, images, stages in order, seconds from first to last."""
+    members = catalogue[catalogue.series != ""]
+    members = members.assign(
+        folder=[os.path.dirname(path) for path in members.path],
+        level=levels(members),
+    ).sort_values(["folder", "series", "level", "path"])
+    stamps = pd.to_datetime(members.stamp)
+    grouped = members.assign(time=stamps).groupby(["folder", "series"], sort=True)
+    result: pd.DataFrame = grouped.agg(
+        images=("path", "size"),
+        stages=("stage", " > ".join),
+        first=("time", "min"),
+        last=("time", "max"),
+    ).reset_index()
+    spans = result.pop("last") - result.pop("first")
+    return result.assign(span_s=spans.dt.total_seconds().astype("int64"))
+
+
+def line_ups(series: pd.DataFrame) -> pd.DataFrame:
+    """Return how many series have each line-up of stages, the most frequent first."""
+    counted = series.groupby("stages", sort=True)["images"].agg(["size", "sum"]).reset_index()
+    counted.columns = pd.Index(["stages", "series", "images"])
+    return counted.sort_values(["series", "stages"], ascending=[False, True], ignore_index=True)
+
+
+def others_by(others: Sequence[Other]) -> pd.DataFrame:
+    """Return how many files are companions, orphans or skipped, by suffix or reason."""
+    frame = pd.DataFrame(
+        {
+            "what": [other.what for other in others],
+            "kind": [_kind(other) for other in others],
+            "example": [other.path for other in others],
+        },
+        dtype=object,
+    )
+    counted = frame.groupby(["what", "kind"], sort=True)["example"].agg(["size", "first"])
+    counted["first"] = [tables.shown(path) for path in counted["first"]]
+    return counted.rename(columns={"size": "files", "first": "example"}).reset_index()
+
+
+def _kind(other: Other) -> str:
+    if other.what == "skipped":
+        return other.reason
+    ending = formats.suffix(os.path.basename(other.path)) or "(no suffix)"
+    return f"{ending}, shared by a series" if other.reason.startswith("shared") else ending
+
+
+def shown_names(repeated: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return repeated names as a table that is safe to show."""
+    frame = pd.DataFrame(repeated, columns=NAMES_COLUMNS)
+    for column in ("name", "paths"):
+        frame[column] = [tables.shown(text).replace("\n", " | ") for text in frame[column]]
+    return frame

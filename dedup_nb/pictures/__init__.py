@@ -1,0 +1,1 @@
+"""Files -> pixels, fingerprints and features, made in watched processes and kept in the store."""

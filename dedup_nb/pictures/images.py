@@ -1,0 +1,515 @@
+"""Strangers' files -> pixels, safely and fast.
+
+One read and one decode give everything a report needs: digest, size, small grey rasters for the
+perceptual hashes, contrast, and a thumbnail. `decoders` runs this in watched processes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import kornia_rs.io
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+
+from dedup_nb.library import formats
+from dedup_nb.library.files import sha256
+
+MAX_PIXELS = 300_000_000
+SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # what is left of a picture after the cheap reduction
+THUMBNAIL_PX = 256
+ORIENTATION_TAG = 0x0112
+EXPOSURE_IFD = 0x8769
+TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
+PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
+# four times as bright; what JPEG alone brings stays black
+DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
+FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
+
+TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
+LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
+UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
+MOST_TRIMMED = 0.4  # of a side, from either end
+
+MODEL_GAP = 2.0  # a picture is reduced cheaply to this many times what a model is shown
+
+Size = tuple[int, int]  # width, height in pixels
+
+
+class ModelInput(NamedTuple):
+    """What a vision model is shown: RGB, upright, of its own size, fitted as it was trained.
+
+    Attributes
+    ----------
+    height, width : int
+        In pixels.
+    resize_mode : str
+        `shortest` cuts off what is too long, `longest` fills up what is missing with `fill`,
+        `squash` stretches.
+    interpolation : str
+        `bicubic` or `bilinear`.
+    fill : int
+        Grey level of what is filled up.
+    """
+
+    height: int
+    width: int
+    resize_mode: str = "shortest"
+    interpolation: str = "bicubic"
+    fill: int = 0
+
+
+Raster = (
+    Size | str | ModelInput
+)  # a grey picture of a size, one of the three above, a model's input
+
+
+@dataclass
+class Measured:
+    """What one file turned out to be.
+
+    Attributes
+    ----------
+    status : str
+        `ok`, `unreadable` or `too_large`; `error` says why it is not `ok`.
+    size : int
+        Bytes of the file.
+    width, height : int
+        Size as shown, after EXIF orientation, in pixels; 0 if unknown.
+    animated : bool
+        An animation or a multi-page file: only its first picture was looked at.
+    contrast : float
+        Standard deviation of the 32x32 grey picture, 0 to 127.5.
+    rasters : dict of (width, height) -> bytes
+        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA` and
+        `TRIMMED_CHROMA`.
+    exposure : str
+        What EXIF tells of the exposure; see `exposure`.
+    thumbnail : bytes
+        JPEG, at most `THUMBNAIL_PX` on its long side.
+    """
+
+    status: str
+    error: str = ""
+    sha256: str = ""
+    size: int = 0
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    animated: bool = False
+    contrast: float = 0.0
+    exposure: str = ""
+    rasters: dict[Raster, bytes] = field(default_factory=dict)
+    thumbnail: bytes = b""
+
+
+def measure(
+    data: bytes,
+    name: str,
+    sizes: Sequence[Raster],
+    max_pixels: float = MAX_PIXELS,
+    digest: str | None = None,
+) -> Measured:
+    """Decode one picture and return what reports need of it; a bad file never raises.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    name : str
+        Its name; only camera raw files are told by it.
+    sizes : sequence of (width, height)
+        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or one `ModelInput` alone, with
+        which neither contrast nor thumbnail are made.
+    max_pixels : float
+        Pictures with more pixels are refused before they are decoded.
+    digest : str, optional
+        The sha256 of `data`, where it is known.
+    """
+    found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
+    measured = Measured("unreadable", sha256=digest or sha256(data), size=len(data), format=found)
+    if found not in formats.DECODABLE:
+        measured.error = _undecodable(found, data)
+        return measured
+    wanted = sizes[0] if sizes else None
+    try:
+        if isinstance(wanted, ModelInput):
+            _fill_for_model(measured, data, wanted, max_pixels)
+        else:
+            _fill(measured, data, sizes, max_pixels)
+    except Exception as error:  # decoders raise far more than OSError on malformed files
+        measured.status = "unreadable"
+        measured.error = _why(error, found)
+    return measured
+
+
+def _why(error: Exception, found: str) -> str:
+    """Say why a file cannot be decoded, in the same words each time."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"damaged {found}: its header cannot be read"
+    if isinstance(error, MemoryError):
+        return "more memory is needed to decode it than a decoder may take"
+    said = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # an address differs from run to run
+    return f"damaged {found}: {said or type(error).__name__}"[:300]
+
+
+def _undecodable(found: str, data: bytes) -> str:
+    if not data:
+        return "the file is empty"
+    if found == "unknown":
+        return "the content is no image format that is known here"
+    if found == "RAW":
+        return "camera raw files are listed, not compared"
+    return f"{found} is recognised but not decoded here"
+
+
+def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: float) -> None:
+    opened = _opened(measured, data, max_pixels)
+    if opened is None:
+        return
+    width, height = opened.size
+    has_exif = _may_have_exif(opened, data)
+    turn = ImageOps.exif_transpose if has_exif else None
+    measured.exposure = exposure(opened) if has_exif else ""
+    small = _reduced(opened, data)
+    if turn is not None:
+        small = turn(small)
+        if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
+            measured.width, measured.height = height, width
+    small = _flattened(small)
+    measured.animated = _animated(opened)
+    grey = small.convert("L")
+    measured.rasters = {
+        size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size[:2])
+        for size in sizes
+    }
+    measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
+    measured.thumbnail = _thumbnail(small)
+    measured.status = "ok"
+
+
+def _opened(measured: Measured, data: bytes, max_pixels: float) -> Image.Image | None:
+    """Return a picture whose header was read, None if it has too many pixels."""
+    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+    width, height = opened.size
+    measured.width, measured.height = width, height
+    if width * height <= max_pixels:
+        return opened
+    measured.status = "too_large"
+    measured.error = f"{width}x{height} pixels; max_pixels allows {max_pixels:,.0f}"
+    return None
+
+
+def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: float) -> None:
+    """Make the one raster that a vision model is shown, from no more pixels than it needs."""
+    opened = _opened(measured, data, limit)
+    if opened is None:
+        return
+    has_exif = _may_have_exif(opened, data)
+    scale = MODEL_GAP * max(wanted.height, wanted.width) / min(opened.size)
+    if scale < 1 and opened.format in ("JPEG", "MPO"):
+        opened.draft(opened.mode, (int(opened.width * scale) + 1, int(opened.height * scale) + 1))
+    whole = (measured.width, measured.height)
+    pixels = _pixels(opened, data, max(1, int(1 / scale)))
+    if has_exif:
+        pixels = ImageOps.exif_transpose(pixels)
+        if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
+            whole = whole[::-1]
+    upright = _flattened(pixels)
+    if upright.mode != "RGB":  # where it is, `convert` would copy it
+        upright = upright.convert("RGB")
+    measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
+    measured.status = "ok"
+
+
+def _fitted(picture: Image.Image, whole: Size, wanted: ModelInput) -> Image.Image:
+    """Fit a picture of `whole` pixels, reduced or not, as open_clip's own transform does."""
+    size = _resized(whole, wanted)
+    method = Image.Resampling[wanted.interpolation.upper()]
+    left = round((size[0] - wanted.width) / 2)
+    top = round((size[1] - wanted.height) / 2)
+    if left >= 0 and top >= 0:  # what is cut off is not made
+        box = (
+            left * picture.width / size[0],
+            top * picture.height / size[1],
+            (left + wanted.width) * picture.width / size[0],
+            (top + wanted.height) * picture.height / size[1],
+        )
+        return picture.resize((wanted.width, wanted.height), method, box, MODEL_GAP)
+    resized = picture.resize(size, method, reducing_gap=MODEL_GAP)
+    sheet = Image.new("RGB", (wanted.width, wanted.height), (wanted.fill,) * 3)
+    # as open_clip pads: what is odd goes to the right and below
+    sheet.paste(resized, ((wanted.width - size[0]) // 2, (wanted.height - size[1]) // 2))
+    return sheet
+
+
+def _resized(whole: Size, wanted: ModelInput) -> Size:
+    """Return what a picture is resized to before it is cut or filled up."""
+    width, height = whole
+    if wanted.resize_mode == "squash":
+        return wanted.width, wanted.height
+    ratios = height / wanted.height, width / wanted.width
+    if wanted.resize_mode == "shortest" and wanted.height == wanted.width:
+        side, long = wanted.width, int(wanted.width * max(whole) / min(whole))
+        return (side, long) if width <= height else (long, side)
+    ratio = max(ratios) if wanted.resize_mode == "longest" else min(ratios)
+    return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+
+def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
+    # `getexif` of a PNG decodes the whole picture to look for a late chunk: ask the bytes first
+    return opened.format != "PNG" or "exif" in opened.info or _png_has_exif(data)
+
+
+def _png_has_exif(data: bytes) -> bool:
+    """Look at the heads of a PNG's chunks: a tenth of what looking through its bytes takes."""
+    at = 8
+    while at + 8 <= len(data):
+        if data[at + 4 : at + 8] == b"eXIf":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return False
+
+
+def exposure(opened: Image.Image) -> str:
+    """Return when and how a picture was taken, as EXIF tells it, or nothing.
+
+    Three parts, `2025:07:20 15:13:14.25|2|-2`: DateTimeOriginal with SubSecTimeOriginal,
+    ExposureMode (2 is an automatic bracket) and ExposureBiasValue in steps; a part that is
+    missing is empty.
+    """
+    try:
+        tags = opened.getexif().get_ifd(EXPOSURE_IFD)
+        taken = _exif_text(tags.get(TAKEN))
+        if taken and (part := _exif_text(tags.get(SUB_SECOND))):
+            taken = f"{taken}.{part}"
+        mode, bias = tags.get(EXPOSURE_MODE), tags.get(BIAS)
+        parts = [taken, *("" if v is None else f"{float(v):g}" for v in (mode, bias))]
+    except Exception:  # malformed EXIF makes no picture unreadable
+        return ""
+    return "|".join(parts) if any(parts) else ""
+
+
+def _exif_text(value: Any) -> str:
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.replace("\0", "").strip()[:40]
+
+
+def _reduced(
+    opened: Image.Image, data: bytes, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
+) -> Image.Image:
+    """Decode to a small picture by the cheapest exact-enough way: scaled JPEG decode, box filter.
+
+    The short side stays >= `short_px` and the long side >= `long_px` where the picture has them.
+    EXIF stays with the result.
+    """
+    short, long = sorted(opened.size)
+    scale = max(short_px / short, long_px / long, 1e-9)
+    if scale < 1 and opened.format in ("JPEG", "MPO"):
+        wanted = (int(opened.width * scale) or 1, int(opened.height * scale) or 1)
+        opened.draft(opened.mode, wanted)
+    pixels = _pixels(opened, data)
+    short, long = sorted(pixels.size)
+    factor = int(min(short / short_px, long / long_px))
+    small = pixels.reduce(factor) if factor > 1 else pixels
+    small.info.setdefault("exif", pixels.info["exif"])
+    return small
+
+
+def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
+    """Decode to 8 bits a channel, by the fast way where there is one.
+
+    A picture of which only every `factor`-th pixel is needed may come smaller by it.
+    """
+    array = _decoded_png(opened, data) if opened.format == "PNG" else None
+    if array is None:
+        opened.load()
+        pixels = _eight_bit(opened)
+    else:
+        pixels = Image.fromarray(_averaged(array, factor))
+    pixels.info.setdefault("exif", opened.info.get("exif", b""))
+    return pixels
+
+
+def _averaged(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Average squares of pixels, five times as fast as Pillow; as it is where none may be left.
+
+    Colours below transparency must not be mixed with those that are seen.
+    """
+    height, width = array.shape[:2]
+    if factor == 1 or height % factor or width % factor or array.shape[2:] == (4,):
+        return array
+    import cv2  # by those alone who need it: a decoder of thumbnails begins without
+
+    size = (width // factor, height // factor)
+    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA))
+
+
+def _decoded_png(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+    """Decode a plain 8-bit PNG 2.4 times as fast as Pillow; None where Pillow has to do it."""
+    if opened.mode not in PNG_FAST or "transparency" in opened.info or _png_has_exif(data):
+        return None
+    if getattr(opened, "is_animated", False):
+        return None
+    shape = (opened.height, opened.width)
+    try:
+        pixels = kornia_rs.io.decode_image_png_u8(data, shape, PNG_FAST[opened.mode])
+    except Exception:  # not 8 bits a channel, or malformed: Pillow judges it
+        return None
+    array = np.asarray(pixels)
+    return array[..., 0] if array.shape[-1] == 1 else array
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Bring any mode to 8 bits a channel; deep greys are scaled, for `convert` would clip them."""
+    if picture.mode.startswith("I;16"):
+        deep = np.asarray(picture).astype(np.uint16)
+        return Image.fromarray((deep >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+        low, high = float(values.min()), float(values.max())
+        if picture.mode == "I" and low >= 0 and high < 2**16:
+            low, high = 0.0, 65535.0  # a 16-bit picture in a 32-bit mode keeps its brightness
+        spread = (high - low) or 1.0
+        return Image.fromarray(((values - low) / spread * 255).round().astype(np.uint8))
+    if picture.mode in ("RGB", "L", "RGBA", "LA") and "transparency" not in picture.info:
+        return picture
+    translucent = "A" in picture.getbands() or "a" in picture.getbands()
+    return picture.convert("RGBA" if translucent or "transparency" in picture.info else "RGB")
+
+
+def _flattened(picture: Image.Image) -> Image.Image:
+    """Return what a viewer shows: transparent pictures over white, grey or RGB."""
+    if picture.mode in ("RGB", "L"):
+        return picture
+    layers = picture.convert("RGBA")
+    white = Image.new("RGBA", layers.size, "white")
+    return Image.alpha_composite(white, layers).convert("RGB")
+
+
+def _animated(opened: Image.Image) -> bool:
+    if opened.format == "MPO":  # a camera's JPEG with a preview or a gain map behind it
+        return False
+    try:
+        return bool(getattr(opened, "is_animated", False))
+    except Exception:  # what follows the first frame is malformed, so it was not compared either
+        return True
+
+
+def _raster(grey: Image.Image, size: Size) -> bytes:
+    return grey.resize(size, Image.Resampling.LANCZOS).tobytes()
+
+
+def _trimmed(picture: Image.Image, grey: Image.Image, what: str) -> bytes:
+    """Return the picture without uniform borders: its luma, or its Cb and Cr."""
+    box = content_box(np.asarray(grey))
+    if what == TRIMMED_LUMA:
+        return grey.resize((LUMA_PX, LUMA_PX), Image.Resampling.LANCZOS, box).tobytes()
+    planes = picture.convert("RGB").convert("YCbCr").split()[1:]
+    size = (CHROMA_PX, CHROMA_PX)
+    return b"".join(p.resize(size, Image.Resampling.BOX, box).tobytes() for p in planes)
+
+
+def content_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return where a grey picture lies inside its uniform borders: left, top, right, bottom.
+
+    A border is made of whole lines of one tone, at most `MOST_TRIMMED` of the side; the line in
+    which border and picture are blended goes with it. A flat picture is all picture.
+    """
+    height, width = grey.shape
+    top, bottom = _border(grey), _border(grey[::-1])
+    left, right = _border(grey.T), _border(grey.T[::-1])
+    if float(np.ptp(grey)) <= UNIFORM_SPREAD:
+        return 0, 0, width, height
+    return left, top, width - right, height - bottom
+
+
+def _border(grey: NDArray[np.uint8]) -> int:
+    """Count the lines at the start of a picture that have the one tone of the first."""
+    lines = grey[: int(MOST_TRIMMED * len(grey))].astype(np.int16)
+    if not len(lines):
+        return 0
+    tone = int(np.median(lines[0]))
+    uniform = np.abs(lines - tone).max(axis=1) <= UNIFORM_SPREAD // 2
+    count = len(lines) if uniform.all() else int(np.argmin(uniform))
+    return min(count + 1, len(lines)) if count else 0
+
+
+def _contrast(raster: bytes) -> float:
+    return round(float(np.frombuffer(raster, np.uint8).std()), 3)
+
+
+def _thumbnail(picture: Image.Image) -> bytes:
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    small.convert("RGB").save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
+
+
+def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
+    """Return a thumbnail made smaller for a report: JPEG, `long_side_px` at most."""
+    picture: Any = Image.open(io.BytesIO(thumbnail), formats=["JPEG"])
+    picture.thumbnail((long_side_px, long_side_px), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def pixels(jpeg: bytes) -> NDArray[np.uint8]:
+    """Return one of our own thumbnails as an RGB picture, shape (height, width, 3)."""
+    picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
+    return np.asarray(picture)
+
+
+def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Return how far tone and colours of two whole RGB pictures are apart, in grey levels.
+
+    The mean difference of the channel that differs most, at a size at which detail is gone.
+    """
+    size = (32, 32)
+    small = [
+        np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX), np.float64)
+        for picture in (one, other)
+    ]
+    return float(np.abs(small[0] - small[1]).mean(axis=(0, 1)).max())
+
+
+def difference(one: bytes, other: bytes) -> bytes:
+    """Return where two thumbnails differ as a JPEG: black where they agree, four times as bright.
+
+    The second is brought to the size of the first.
+    """
+    first = Image.open(io.BytesIO(one), formats=["JPEG"]).convert("RGB")
+    second = Image.open(io.BytesIO(other), formats=["JPEG"]).convert("RGB").resize(first.size)
+    apart = ImageChops.difference(first, second).convert("L").point(DIFFERENCE_TONES)
+    buffer = io.BytesIO()
+    apart.save(buffer, "JPEG", quality=70)
+    return buffer.getvalue()
+
+
+def for_screen(data: bytes, long_side_px: int = 1600) -> bytes:
+    """Return a picture as a JPEG that browsers show upright, at most `long_side_px` wide or high.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be decoded.
+    """
+    try:
+        picture = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ValueError(f"{picture.width}x{picture.height} pixels are too many to show")
+        picture.draft(picture.mode, (long_side_px, long_side_px))
+        upright = _flattened(_eight_bit(ImageOps.exif_transpose(picture)))
+    except Exception as error:
+        raise ValueError(f"cannot be shown: {error}") from error
+    upright.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    upright.convert("RGB").save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()

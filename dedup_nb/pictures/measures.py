@@ -1,0 +1,188 @@
+"""Files -> facts and measures, taken from the store where the content is known.
+
+The one place where the decoders and the store meet: whatever a report needs of a file comes from
+one read and one decode, and is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dedup_nb.pictures import decoders, images
+from dedup_nb.pictures.store import Facts, FileKey, Store, uncollected
+
+BATCH = 64  # pictures whose results are kept in one transaction
+
+Rasters = dict[images.Raster, bytes]  # of one picture
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of measure: its name in the store, what it needs, and how it is made.
+
+    `encode` takes the rasters of many pictures and returns the bytes to keep, one each.
+    """
+
+    name: str
+    sizes: tuple[images.Raster, ...]
+    encode: Callable[[Sequence[Rasters]], list[bytes]]
+
+
+def measure_files(
+    library: Path,
+    files: Sequence[FileKey],
+    store: Store,
+    kinds: Sequence[Kind],
+    *,
+    digests: Sequence[str | None] | None = None,
+    workers: int | None = None,
+    max_pixels: float = images.MAX_PIXELS,
+    progress: Progress = lambda done, total: None,
+) -> list[Facts]:
+    """Return the facts of each file, having read only those whose content is not known.
+
+    Parameters
+    ----------
+    library : Path
+        Folder that the files' paths are relative to.
+    files : sequence of FileKey
+        Image files.
+    store : Store
+        Where facts, thumbnails and `kinds` of measures are found and kept.
+    kinds : sequence of Kind
+        Measures that every readable picture shall have in the store afterwards.
+    digests : sequence of (str or None), optional
+        What `Store.digests` said of files of which it was asked before; it is asked of the others.
+    workers : int, optional
+        Decoder processes, one a core by default.
+    max_pixels : float
+        Pictures with more pixels are `too_large`.
+    progress : callable
+        Called with (done, total).
+
+    Returns
+    -------
+    list of Facts
+        In the order of `files`; `sha256` is empty where a file could not be read at all.
+    """
+    with uncollected():
+        digests = _known(store, files, digests or [None] * len(files))
+        complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
+    todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
+    results: dict[int, Facts] = {}
+    sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
+    paths = [os.fsencode(library / files[k].path) for k in todo]
+    batch: list[tuple[int, images.Measured | str]] = []
+    done = len(files) - len(todo)
+    progress(done, len(files))
+    stream = decoders.measure_all(
+        paths, sizes, known=complete.__contains__, workers=workers, max_pixels=max_pixels
+    )
+    for position, measured in stream:
+        batch.append((todo[position], measured))
+        done += 1
+        if len(batch) == BATCH:
+            results |= _keep(batch, files, store, kinds, complete)
+            progress(done, len(files))
+            batch = []
+    results |= _keep(batch, files, store, kinds, complete)
+    progress(done, len(files))
+    return [
+        _limited(results[k] if k in results else complete.facts[digests[k] or ""], max_pixels)
+        for k in range(len(files))
+    ]
+
+
+def _known(
+    store: Store, files: Sequence[FileKey], digests: Sequence[str | None]
+) -> list[str | None]:
+    others = iter(store.digests(file for file, d in zip(files, digests, strict=True) if d is None))
+    return [next(others) if digest is None else digest for digest in digests]
+
+
+class _Complete:
+    """Which contents need no decoding: facts and all kinds of measures are in the store."""
+
+    def __init__(
+        self, store: Store, digests: Sequence[str], kinds: Sequence[Kind], max_pixels: float
+    ) -> None:
+        self.store, self.kinds = store, kinds
+        self.known: dict[str, bool] = dict.fromkeys(digests, False)
+        self.facts = store.facts(digests)
+        readable = [digest for digest, fact in self.facts.items() if fact.status == "ok"]
+        for digest, fact in self.facts.items():
+            self.known[digest] = fact.status != "ok" or fact.exposure is not None
+        for kind in kinds:
+            self.known.update(dict.fromkeys(store.lacking(kind.name, readable), False))
+
+    def __contains__(self, digest: object) -> bool:
+        key = str(digest)
+        if key not in self.known:
+            facts = self.store.facts([key]).get(key)
+            self.known[key] = facts is not None and (
+                facts.status != "ok"
+                or (
+                    facts.exposure is not None
+                    and not any(self.store.lacking(kind.name, [key]) for kind in self.kinds)
+                )
+            )
+        return self.known[key]
+
+
+def _keep(
+    batch: Sequence[tuple[int, images.Measured | str]],
+    files: Sequence[FileKey],
+    store: Store,
+    kinds: Sequence[Kind],
+    complete: _Complete,
+) -> dict[int, Facts]:
+    fresh = [(k, result) for k, result in batch if isinstance(result, images.Measured)]
+    facts = {k: _facts(result) for k, result in fresh}
+    good = [(facts[k].sha256, result) for k, result in fresh if result.status == "ok"]
+    rasters = [result.rasters for _, result in good]
+    made = [
+        (kind.name, sha256, value)
+        for kind in kinds
+        for (sha256, _), value in zip(good, kind.encode(rasters) if good else [], strict=True)
+    ]
+    seen = [(files[k], result) for k, result in batch if isinstance(result, str)]
+    # what a limit or a crash decided is not kept: another run may have another limit
+    lasting = [k for k, result in fresh if facts[k].sha256 and _lasting(result)]
+    store.put(
+        seen + [(files[k], facts[k].sha256) for k in lasting],
+        [facts[k] for k in lasting],
+        [(sha256, result.thumbnail) for sha256, result in good],
+        made,
+    )
+    complete.known |= {facts[k].sha256: True for k in lasting}
+    found = store.facts(sha256 for _, sha256 in seen)
+    return facts | {k: found[sha256] for k, sha256 in batch if isinstance(sha256, str)}
+
+
+def _lasting(result: images.Measured) -> bool:
+    return result.status == "ok" or (result.status == "unreadable" and bool(result.format))
+
+
+def _facts(result: images.Measured) -> Facts:
+    return Facts(
+        result.sha256,
+        result.status,
+        result.error,
+        result.format,
+        result.width,
+        result.height,
+        result.animated,
+        result.contrast,
+        result.exposure,
+    )
+
+
+def _limited(facts: Facts, max_pixels: float) -> Facts:
+    if facts.status == "ok" and facts.width * facts.height > max_pixels:
+        error = f"{facts.width}x{facts.height} pixels; max_pixels allows {max_pixels:,.0f}"
+        return facts._replace(status="too_large", error=error)
+    return facts

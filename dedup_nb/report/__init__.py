@@ -1,0 +1,20 @@
+"""Results -> charts, tables and pages with pictures, to be read offline."""
+
+from dedup_nb.report.charts import Chart, curve, histogram, similarities
+from dedup_nb.report.sheets import Sheet, Table, changes, freed_by, table_html
+from dedup_nb.report.units import size_text, value_text, with_unit
+
+__all__ = [
+    "Chart",
+    "Sheet",
+    "Table",
+    "changes",
+    "curve",
+    "freed_by",
+    "histogram",
+    "similarities",
+    "size_text",
+    "table_html",
+    "value_text",
+    "with_unit",
+]

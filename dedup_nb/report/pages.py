@@ -1,0 +1,149 @@
+"""Results -> CSV, Markdown and HTML with pictures, to be read offline.
+
+Whatever is written here is new; nothing is overwritten. HTML is escaped by its templates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dedup_nb.library import tables
+from dedup_nb.report.charts import Chart
+from dedup_nb.report.sheets import Thumbnail, View, cell_text, templates, with_pictures
+from dedup_nb.report.units import size_text, value_text
+
+GROUPS_A_PAGE = 100
+GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
+
+ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#!"})  # in Markdown
+
+
+def write_groups(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Write `groups.csv`; whole values without a fraction, others with four places."""
+
+    def value(number: float) -> str:
+        if math.isnan(number):
+            return ""
+        return f"{number:.0f}" if number.is_integer() else f"{number:.4f}"
+
+    cells = {name: table[name].tolist() for name in columns}
+    cells |= {name: list(map(value, cells[name])) for name in ("value", "score") if name in cells}
+    tables.write_columns(path, cells)
+
+
+def write_html(
+    folder: Path,
+    *,
+    title: str,
+    lead: str,
+    facts: Sequence[tuple[str, Any]],
+    notes: Sequence[str] = (),
+    charts: Sequence[Chart] = (),
+    frames: Mapping[str, pd.DataFrame] | None = None,
+    groups: Sequence[View] = (),
+    thumbnail: Thumbnail = lambda path: None,
+    order: str = "",
+) -> Path:
+    """Write `report.html` (and `report-2.html` and so on) with pictures inside.
+
+    Returns
+    -------
+    Path
+        The first page.
+    """
+    template = templates().get_template("report.html")
+    pages = max(1, math.ceil(len(groups) / GROUPS_A_PAGE))
+    for page in range(1, pages + 1):
+        part = groups[(page - 1) * GROUPS_A_PAGE : page * GROUPS_A_PAGE]
+        text = template.render(
+            title=title,
+            lead=tables.shown(lead),
+            facts=facts,
+            notes=[tables.shown(note) for note in notes],
+            charts=charts,
+            tables=[_table(name, frame) for name, frame in (frames or {}).items()],
+            groups=[with_pictures(group, thumbnail) for group in part],
+            order=order,
+            page=page,
+            pages=pages if groups else 0,
+        )
+        name = "report.html" if page == 1 else f"report-{page}.html"
+        with open(folder / name, "x", encoding="utf-8") as file:
+            file.write(text)
+    return folder / "report.html"
+
+
+def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "title": title,
+        "columns": list(frame.columns),
+        "rows": [[cell_text(cell) for cell in row] for row in frame.itertuples(index=False)],
+    }
+
+
+def write_markdown(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    facts: Sequence[tuple[str, Any]],
+    notes: Sequence[str] = (),
+    frames: Mapping[str, pd.DataFrame] | None = None,
+    groups: Sequence[View] = (),
+    order: str = "",
+) -> None:
+    """Write the report as Markdown: what the HTML says, without pictures."""
+    lines = [f"# {title}", "", markdown_text(lead), ""]
+    lines += [f"- {name}: {value}" for name, value in facts]
+    lines += ["", *[f"> {markdown_text(note)}" for note in notes], ""]
+    for name, frame in (frames or {}).items():
+        lines += [f"## {name}", "", *_markdown_rows(list(frame.columns), frame.values.tolist()), ""]
+    if groups:
+        lines += ["## Groups", "", *([order, ""] if order else [])]
+    for group in groups:
+        lines += [f"### {markdown_text(group['title'])}", ""]
+        rows = [
+            [m["role"], m["path"], value_text(m), size_text(m["bytes"]), m["reason"]]
+            for m in group["members"]
+            if m
+        ]
+        lines += [*_markdown_rows(["role", "path", "to keeper", "size", "why"], rows), ""]
+    with open(path, "x", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+
+
+def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return head + [
+        f"| {' | '.join(markdown_text(str(cell_text(cell))) for cell in row)} |" for row in rows
+    ]
+
+
+def markdown_text(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    return " ".join(tables.shown(text).split()).translate(ESCAPED)
+
+
+def write_index(
+    path: Path,
+    *,
+    title: str,
+    lead: str,
+    notebooks: Sequence[Mapping[str, Any]],
+    wins: Sequence[Mapping[str, Any]],
+    next_steps: Sequence[str],
+) -> None:
+    """Write `index.html`: which notebooks ran, and where the biggest wins are."""
+    text = (
+        templates()
+        .get_template("index.html")
+        .render(
+            title=title, lead=tables.shown(lead), notebooks=notebooks, wins=wins, next=next_steps
+        )
+    )
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,103 @@
+"""A catalogue and what was found -> pictures to be looked at: groups for a `Sheet`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dedup_nb import groups
+from dedup_nb.report.units import with_unit
+
+
+def plain_member(row: Any) -> dict[str, Any]:
+    """Return an image of the catalogue as sheets show it, in no group."""
+    return {
+        "path": row.path,
+        "role": "",
+        "value": None,
+        "measure": "",
+        "reason": "",
+        "badges": [row.stage.partition("_")[0]] if row.stage else [],
+        "width": row.width,
+        "height": row.height,
+        "bytes": row.bytes,
+    }
+
+
+def plain_members(catalogue: pd.DataFrame, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Return images of the catalogue as sheets show them, in no group."""
+    return [plain_member(row) for row in catalogue.iloc[list(rows)].itertuples()]
+
+
+def of_roots(catalogue: pd.DataFrame, each: int = 8) -> list[dict[str, Any]]:
+    """Return the first images of each root as a group to be shown in a sheet."""
+    shown = []
+    for root, part in catalogue.groupby("root", sort=False):
+        first = part[part["status"] == "ok"].head(each)
+        members = [plain_member(row) for row in first.itertuples()]
+        shown.append({"title": f"first of {len(part):,} in {root}", "members": members})
+    return shown
+
+
+def nearest_threshold(
+    catalogue: pd.DataFrame, candidates: groups.Candidates, threshold: float, count: int = 12
+) -> list[dict[str, Any]]:
+    """Return the pairs whose measure is nearest to a threshold, to be shown in a sheet."""
+    pairs = candidates.pairs
+    away = np.abs(pairs[candidates.measure].to_numpy(np.float64) - threshold)
+    chosen = pairs.iloc[np.argsort(away, kind="stable")[:count]]
+    shown = chosen.sort_values([candidates.measure, "i", "j"])
+    return [
+        {
+            "title": with_unit(value, candidates.measure),
+            "members": plain_members(catalogue, [int(i), int(j)]),
+        }
+        for i, j, value in shown.itertuples(index=False, name=None)
+    ]
+
+
+def neighbours(
+    catalogue: pd.DataFrame, nearest: pd.DataFrame, count: int = 6, each: int = 7
+) -> list[dict[str, Any]]:
+    """Return some images, each with its nearest neighbours, to be shown in a sheet.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        The images.
+    nearest : DataFrame
+        Columns `i, rank, j, cosine`; see `index.nearest`.
+    count, each : int
+        Images, spread evenly over the catalogue, and neighbours of each.
+    """
+    asked = nearest["i"].unique()
+    some = asked[np.linspace(0, len(asked) - 1, min(count, len(asked))).astype(int)]
+    shown = []
+    for i, part in nearest[nearest["i"].isin(some) & (nearest["rank"] <= each)].groupby("i"):
+        cosines = ", ".join(f"{cosine:.3f}" for cosine in part["cosine"])
+        members = plain_members(catalogue, [int(i), *part["j"].tolist()])
+        shown.append({"title": f"the first picture and its nearest: {cosines}", "members": members})
+    return shown
+
+
+def thresholds(candidates: groups.Candidates, wanted: Sequence[float]) -> pd.DataFrame:
+    """Return what each threshold would give: pairs, groups, images to stage, megabytes."""
+    sign = candidates.sign
+    values = np.sort(sign * candidates.pairs[candidates.measure].to_numpy(np.float64))
+    rows = []
+    for threshold in wanted:
+        totals = candidates.cut(threshold).totals
+        rows.append(
+            {
+                "threshold": threshold,
+                "pairs": int(np.searchsorted(values, sign * threshold, side="right")),
+                "groups": totals["groups"],
+                "images to stage": totals["images"],
+                "MB freed": round(totals["bytes"] / 1e6, 1),
+                "to review": totals["review"],
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,166 @@
+"""Groups and tables -> plain HTML that notebooks show, saved or not, and offline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from dedup_nb.library import tables
+from dedup_nb.pictures import images
+from dedup_nb.report.charts import data_uri
+from dedup_nb.report.units import size_text, value_text
+
+PICTURE_PX = 160
+ROWS_SHOWN = 60  # of a table in a notebook
+
+# A group as galleries and sheets show it: id, title, members. With `columns` its members lie in
+# rows of as many, the kept set first, a missing place being None.
+View = Mapping[str, Any]
+Thumbnail = Callable[[str], bytes | None]
+
+
+class Sheet:
+    """Groups with their pictures as plain HTML: shows in notebooks, saved or not, and offline."""
+
+    def __init__(
+        self,
+        groups: Sequence[View],
+        thumbnail: Thumbnail,
+        limit: int = 12,
+        empty: str = "There are no groups at this threshold.",
+    ) -> None:
+        self.shown = [with_pictures(group, thumbnail) for group in list(groups)[:limit]]
+        left = len(groups) - len(self.shown)
+        self.more = f"{left:,} more groups are not shown here." if left else ""
+        if not len(groups):
+            self.more = empty
+
+    def _repr_html_(self) -> str:
+        template = templates().get_template("sheet.html")
+        return str(template.render(groups=self.shown, more=self.more))
+
+    def __repr__(self) -> str:
+        return f"{len(self.shown)} groups shown. {self.more}"
+
+
+@cache
+def templates() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+
+
+def with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
+    columns = group.get("columns") or 0
+    pictures = [thumbnail(member["path"]) if member else None for member in group["members"]]
+    figures = [
+        _figure(member, jpeg) if member else None
+        for member, jpeg in zip(group["members"], pictures, strict=True)
+    ]
+    if columns:
+        figures = _with_differences(figures, pictures, columns)
+    return {
+        "title": tables.shown(group["title"]),
+        "count": sum(member is not None for member in group["members"]),
+        "columns": columns,
+        "members": figures,
+    }
+
+
+def _figure(member: Mapping[str, Any], jpeg: bytes | None) -> dict[str, Any]:
+    return {
+        "picture": _small(jpeg),
+        "role": member["role"],
+        "value": value_text(member),
+        "name": tables.shown(member["path"]),
+        "size": f"{member['width']}×{member['height']}, {size_text(member['bytes'])}",
+        "badges": [tables.shown(badge) for badge in member["badges"]],
+        "reason": tables.shown(member["reason"]),
+    }
+
+
+def _small(jpeg: bytes | None) -> str:
+    return data_uri(images.smaller(jpeg, PICTURE_PX), "image/jpeg") if jpeg else ""
+
+
+def _with_differences(
+    figures: Sequence[Any], pictures: Sequence[bytes | None], columns: int
+) -> list[Any]:
+    """Put below each row, but the first, a row of what differs from the first."""
+    shown = list(figures[:columns])
+    for start in range(columns, len(figures), columns):
+        shown += figures[start : start + columns]
+        for kept, other in zip(pictures, pictures[start : start + columns], strict=False):
+            apart = images.difference(kept, other) if kept and other else None
+            shown.append({"difference": True, "picture": _small(apart)})
+    return shown
+
+
+class Table:
+    """A table as plain HTML: names are safe to show and whole, numbers lie on the right."""
+
+    def __init__(self, frame: pd.DataFrame, rows: int = ROWS_SHOWN) -> None:
+        self.frame, self.rows = frame, rows
+
+    def _repr_html_(self) -> str:
+        places = enumerate(self.frame.dtypes, 1)
+        numbers = [place for place, kind in places if pd.api.types.is_numeric_dtype(kind)]
+        template = templates().get_template("table.html")
+        more = len(self.frame) - self.rows
+        return str(
+            template.render(
+                table=table_html(self.frame.head(self.rows)),
+                name="-".join(map(str, numbers)),
+                numbers=numbers,
+                more=f"{more:,} more rows are not shown here." if more > 0 else "",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return repr(self.frame.map(cell_text))
+
+
+def changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table of thresholds, its first column, at which anything changes."""
+    told = table.iloc[:, 1:]
+    return table[(told != told.shift()).any(axis=1)].reset_index(drop=True)
+
+
+def table_html(frame: pd.DataFrame) -> str:
+    """Return a table as HTML; every text in it is escaped, and none is cut off."""
+    with pd.option_context("display.max_colwidth", None):
+        return str(frame.map(cell_text).to_html(index=False, escape=True, border=0))
+
+
+def cell_text(cell: Any) -> Any:
+    if isinstance(cell, float) and math.isnan(cell):
+        return ""
+    return tables.shown(cell) if isinstance(cell, str) else cell
+
+
+def freed_by(table: pd.DataFrame, depth: int | None = None) -> pd.DataFrame:
+    """Return images and megabytes that staging frees by folder, the biggest win first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `groups.csv`.
+    depth : int, optional
+        Count by this many leading folders; whole folders by default.
+    """
+    staged = table[table["role"] == "stage"]
+    folders = ["/".join(path.split("/")[:-1][:depth]) or "." for path in staged["path"]]
+    frame = pd.DataFrame(
+        {"folder": pd.Series(folders, dtype=object), "bytes": list(staged["bytes"])}
+    )
+    freed = frame.groupby("folder")["bytes"].agg(["size", "sum"]).reset_index()
+    freed.columns = pd.Index(["folder", "images", "bytes"])
+    freed["MB"] = (freed.pop("bytes") / 1e6).round(2)
+    result = freed.sort_values(["MB", "folder"], ascending=[False, True], ignore_index=True)
+    result["folder"] = [tables.shown(folder) for folder in result["folder"]]
+    return result

@@ -1,0 +1,156 @@
+"""A cut -> its groups as galleries and sheets show them, each made when it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb import groups
+from dedup_nb.report import sifting
+from dedup_nb.report.pages import GROUPS_WITH_PICTURES
+from dedup_nb.report.units import size_text, with_unit
+
+
+class Views(Sequence[dict[str, Any]]):
+    """The groups of one cut as dicts for galleries and sheets; each is made when asked for."""
+
+    def __init__(self, candidates: groups.Candidates, cut: groups.Cut, table: pd.DataFrame) -> None:
+        self.candidates, self.cut = candidates, cut
+        self.companions = table["companions"].to_numpy()
+        self._groups = cut.groups
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self[place] for place in range(*k.indices(len(self)))]
+        rows = self._groups[k].tolist()
+        members = [self._member(row) for row in rows]
+        if members[0]["reason"] == groups.BEST:
+            members[0]["reason"] = self.candidates.images.why_kept(rows)
+        columns = self.candidates.columns(self.cut, rows)
+        return {
+            "id": self._id(rows),
+            "title": self._title(rows, members),
+            "members": members,
+            **({"columns": columns} if columns else {}),
+        }
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The rows of `groups.csv` at this cut."""
+        return self.candidates.table(self.cut)
+
+    @cached_property
+    def facets(self) -> sifting.Facets:
+        """What filters and orders need of all groups at once."""
+        cut, images = self.cut, self.candidates.images.table
+        rows = self._groups.rows
+        roles = cut.roles[rows]
+        return sifting.Facets(
+            self._groups.starts,
+            roles == groups.STAGE,
+            cut.sizes[rows].astype(np.float64),
+            np.where(roles == groups.KEEPER, np.nan, cut.values[rows]),
+            images["mtime_ns"].to_numpy(np.float64)[rows],
+            images["root"].to_numpy(object)[rows],
+            images["stage"].to_numpy(object)[rows],
+            images["sha256"].to_numpy(object)[rows],
+            rises=self.candidates.sign < 0,
+        )
+
+    def locate(self, group_id: str) -> int:
+        """Return the position of a group by its id, or where it would be."""
+        star = self.candidates.images.row_of_id.get(group_id, 0)
+        at = np.flatnonzero(self._stars == star)
+        return int(at[0]) if len(at) else int(np.searchsorted(self._stars, star))
+
+    @cached_property
+    def _stars(self) -> NDArray[np.int64]:
+        return self.cut.stars[self._groups.rows[self._groups.starts]]
+
+    def _id(self, rows: Sequence[int]) -> str:
+        star = int(self.cut.stars[rows[0]])
+        return groups.identifier("g", self.candidates.images.paths[star])
+
+    def _title(self, rows: Sequence[int], members: Sequence[Mapping[str, Any]]) -> str:
+        staged = [m["bytes"] for m in members if m["role"] == "stage"]
+        values = [m["value"] for m in members if m["role"] != "keeper" and m["value"] == m["value"]]
+        weakest = max(values, key=lambda v: self.candidates.sign * v) if values else None
+        parts = []
+        if said := self.candidates.describe(self.cut, rows):
+            parts.append(said)
+        elif weakest is not None:
+            parts.append(f"weakest link {with_unit(weakest, self.candidates.measure)}")
+        if staged:
+            parts.append(f"frees {size_text(sum(staged))}")
+        return " · ".join(parts)
+
+    def _member(self, row: int) -> dict[str, Any]:
+        record = self.candidates.images.record(row)
+        role = groups.ROLES[self.cut.roles[row]] or "review"
+        return {
+            **record,
+            "path": self.candidates.images.paths[row],
+            "role": role,
+            "value": float(self.cut.values[row]),
+            "measure": self.candidates.measure,
+            "reason": self.candidates.reason(self.cut, row),
+            "badges": self._badges(row, record),
+        }
+
+    def _badges(self, row: int, record: Mapping[str, Any]) -> list[str]:
+        images, keeper = self.candidates.images, int(self.cut.keepers[row])
+        badges = []
+        if record["stage"]:
+            badges.append(record["stage"].partition("_")[0])  # stage1.5 of stage1.5_face_swapped
+        if record["root"] != ".":
+            badges.append(record["root"])
+        if images.cropped[row]:
+            badges.append("Cropped")
+        if images.protected[row]:
+            badges.append("protected")
+        if images.doubts[row]:
+            badges.append("hash not trusted")
+        told = self.candidates.judgement(self.cut, row)
+        if keeper != row and images.digests[keeper] == images.digests[row]:
+            badges.append("exact copy")
+        elif told and told.kind:
+            badges.append(told.kind)
+        if self.companions[row]:
+            count = int(self.companions[row])
+            badges.append(f"+{count} file{'' if count == 1 else 's'}")
+        return badges
+
+
+class Foremost(Sequence[dict[str, Any]]):
+    """The groups that matter most, first, as many as a report shows with pictures."""
+
+    def __init__(self, views: Views) -> None:
+        self.views = views
+        cut = views.cut
+        staged = np.where(cut.roles == groups.STAGE, cut.sizes, 0)
+        parts = views._groups
+        freed = np.add.reduceat(staged[parts.rows], parts.starts) if len(parts) else np.zeros(0)
+        urgent = cut.urgency if cut.urgency is not None else np.zeros(len(cut.stars))
+        waiting = urgent[views._stars]
+        order = np.lexsort((-freed, -waiting)).tolist()
+        self.places = order[:GROUPS_WITH_PICTURES]
+        left = len(order) - len(self.places)
+        more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
+        first = views.candidates.first if waiting.any() else "free most"
+        self.order = f"The groups that {first} come first.{more}"
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self.views[place] for place in self.places[k]]
+        return self.views[self.places[k]]

@@ -1,0 +1,1 @@
+"""Profiles and parameters, a run, its results, run folders, executing notebooks."""

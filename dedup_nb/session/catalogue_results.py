@@ -1,0 +1,57 @@
+"""What `00_catalogue` found -> its `Results`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dedup_nb import report
+from dedup_nb.library import catalogue, tables
+from dedup_nb.session.results import Results
+from dedup_nb.session.run import Run
+
+
+def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
+    """Return the results of the catalogue.
+
+    Parameters
+    ----------
+    run : Run
+        The run at work.
+    repeated : sequence of dict
+        Rows of `catalogue.repeated_names`.
+    """
+    table = run.catalogue
+    return Results(
+        title="00_catalogue: what is in the library",
+        lead=run.describe(),
+        facts=[
+            ("images", f"{len(table):,}"),
+            ("on disk", report.size_text(int(table["bytes"].sum()))),
+            ("companions", f"{int(table['companions'].sum()):,}"),
+            ("not readable", f"{len(run.unreadable):,}"),
+            ("names that occur twice", f"{len(repeated):,}"),
+        ],
+        summary={
+            "says": run.describe(),
+            "unreadable": len(run.unreadable),
+            "names": len(repeated),
+        },
+        tables={"series": (list(run.series.columns), run.series.to_dict("records"))},
+        frames={
+            "By root": catalogue.sizes_by(table, "root").reset_index(),
+            "By root and stage": catalogue.sizes_by(table, "root", "stage").reset_index(),
+            "Companions by root": catalogue.companions_by(table, "root").reset_index(),
+            "Series by their stages": catalogue.line_ups(run.series),
+            "Not readable, never staged": run.unreadable,
+            "Other files": catalogue.others_by(run.others),
+            "The same name in several places (first 200)": catalogue.shown_names(repeated[:200]),
+        },
+    )
+
+
+def write_names(run_folder: Path, folder: Path, repeated: Sequence[Mapping[str, Any]]) -> None:
+    """Write `names.csv` into the run folder, or beside the results where it is there already."""
+    beside = folder if (run_folder / "names.csv").exists() else run_folder
+    tables.write_csv(beside / "names.csv", catalogue.NAMES_COLUMNS, repeated)

@@ -1,0 +1,115 @@
+"""A run folder -> its notebooks executed headlessly, or parameterised and opened in JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dedup_nb.session import notebooks as known
+from dedup_nb.session.index_page import write_index
+from dedup_nb.session.parameters import Profile
+from dedup_nb.session.preflight import prepare
+from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note
+
+
+def execute(
+    folder: Path, notebooks: Sequence[str], say: Callable[[str], None] = print
+) -> dict[str, str]:
+    """Run notebooks headlessly in a run folder; a failed one stops only those that need it.
+
+    Returns
+    -------
+    dict of str -> str
+        `done`, `failed` or `skipped` for each.
+    """
+    states: dict[str, str] = {}
+    for name in notebooks:
+        note(folder, name, status=WAITING)
+    for number, name in enumerate(notebooks, 1):
+        if broken := [
+            need for need in known.of(name).needs if states.get(need) in (FAILED, SKIPPED)
+        ]:
+            states[name] = SKIPPED
+            note(folder, name, status=SKIPPED, error=f"needs {broken[0]}, which failed")
+            say(f"[{number}/{len(notebooks)}] {name}: skipped, needs {broken[0]}")
+            continue
+        say(f"[{number}/{len(notebooks)}] {name} ...")
+        started = time.monotonic()
+        note(folder, name, status=RUNNING)
+        error = _execute_one(folder, name)
+        seconds = round(time.monotonic() - started, 1)
+        states[name] = FAILED if error else DONE
+        note(folder, name, status=states[name], seconds=seconds, error=error)
+        say(f"[{number}/{len(notebooks)}] {name}: {error or 'done'} ({seconds} s)")
+        write_index(folder)
+    write_index(folder)
+    return states
+
+
+def _execute_one(folder: Path, name: str) -> str:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    values = yaml.safe_load((folder / name / "params.yaml").read_text(encoding="utf-8"))
+    try:
+        papermill.execute_notebook(
+            known.notebooks_folder() / f"{name}.ipynb",
+            folder / name / "notebook.ipynb",
+            parameters=values | {"run_dir": str(folder), "interactive": False},
+            kernel_name="python3",
+            progress_bar=False,
+            stdout_file=_Indented(sys.stderr),
+            cwd=known.notebooks_folder(),
+            extra_arguments=["--log-level=40"],  # errors only: a kernel greets with a warning
+        )
+    except PapermillExecutionError as error:
+        return f"{error.ename}: {error.evalue}"
+    return ""
+
+
+class _Indented:
+    """Passes on what a notebook prints, set off from what the runner says."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        self.stream.write("".join(f"      {line}\n" for line in text.splitlines() if line.strip()))
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+def for_lab(profile: Profile, out: Path | None = None) -> Path:
+    """Make a run folder with every notebook parameterised from a profile, to be opened in Lab."""
+    import nbformat
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    names = known.notebook_names()
+    folder = prepare(profile, names, out)
+    for name in names:
+        notebook = load_notebook_node(str(known.notebooks_folder() / f"{name}.ipynb"))
+        values = yaml.safe_load((folder / name / "params.yaml").read_text(encoding="utf-8"))
+        values |= {"run_dir": str(folder), "interactive": True}
+        filled = parameterize_notebook(
+            notebook, values, comment="From the profile", kernel_name="python3", language="python"
+        )
+        filled.metadata.pop("papermill", None)
+        nbformat.write(filled, folder / f"{name}.ipynb")
+    return folder
+
+
+def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:
+    """Replace this process by JupyterLab on a folder."""
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *extra]
+    if os.geteuid() == 0 and "--allow-root" not in extra:  # a container; it listens to itself only
+        command.append("--allow-root")
+    sys.stdout.flush()
+    os.execv(sys.executable, command)

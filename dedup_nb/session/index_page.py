@@ -1,0 +1,86 @@
+"""A run folder -> `index.html`, the page that a run is read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from dedup_nb.library import layout
+from dedup_nb.report import pages
+from dedup_nb.session import runs
+
+
+def note_saved(folder: Path, notebook: str) -> None:
+    """Show in `index.html` that a notebook has results, when nobody runs it headlessly."""
+    if notebook not in runs.read(folder)["notebooks"]:
+        runs.note(folder, notebook, status="saved")
+    write_index(folder)
+
+
+def write_index(folder: Path) -> None:
+    """Write `index.html`, the page that a run is read from."""
+    content = runs.read(folder)
+    notebooks, wins = [], []
+    for name, state in sorted(content["notebooks"].items()):
+        summed = runs.summary(folder / name)
+        links = [
+            {"href": f"{name}/{file}", "text": text}
+            for file, text in (
+                ("report.html", "report"),
+                ("groups.csv", "groups"),
+                ("manifest.csv", "manifest"),
+                ("notebook.ipynb", "notebook"),
+            )
+            if (folder / name / file).exists()
+        ]
+        says = state.get("error") or summed.get("says", "")
+        notebooks.append(
+            {
+                "name": name,
+                "status": state.get("status", ""),
+                "seconds": state.get("seconds", ""),
+                "links": links,
+                "says": says,
+            }
+        )
+        if "groups" in summed and summed.get("staging") != layout.CLUSTERS:  # they free nothing
+            wins.append(_win(name, summed))
+    wins.sort(key=lambda win: -win["megabytes"])
+    lead = f"{content['library']}, roots {', '.join(content['roots'])}, {content['started']}"
+    best = next((win["name"] for win in wins), None)
+    manifest = folder / best / "manifest.csv" if best else None
+    pages.write_index(
+        folder / "index.html",
+        title=f"Near-duplicates: {Path(content['profile'] or content['library']).stem}",
+        lead=f"A report: nothing was moved. {lead}",
+        notebooks=notebooks,
+        wins=wins,
+        next_steps=_next_steps(content, manifest),
+    )
+
+
+def _win(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "report": f"{name}/report.html",
+        "groups": summary["groups"],
+        "images": summary["images"],
+        "megabytes": round(summary["bytes"] / 1e6, 1),
+        "review": summary["review"],
+        "folder": summary.get("most_in", ""),
+    }
+
+
+def _next_steps(content: Mapping[str, Any], manifest: Path | None) -> list[str]:
+    steps = []
+    if content["profile"]:
+        lab = f"dedup-nb lab {quote(content['profile'])}"
+        steps.append(f"Tune and look in JupyterLab; 80_review merges what the finders say: {lab}")
+    if manifest:
+        staged = f"dedup-nb stage {quote(str(manifest))}"
+        steps.append(f"Move what was proposed to _review_dupes/: {staged}")
+    back = f"dedup-nb restore --library {quote(content['library'])}"
+    steps.append(f"Take it all back at any time: {back}")
+    return steps

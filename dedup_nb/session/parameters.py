@@ -1,0 +1,395 @@
+"""A profile -> the parameters of each notebook, checked before anything starts.
+
+The `parameters` cell of a notebook is the one place that says which parameters it has, their
+types, defaults and help. A profile is a YAML file with shared keys at the top and one section for
+each notebook.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from dedup_nb.groups.keepers import KEEPER_WORDS
+from dedup_nb.library.files import replace_text
+from dedup_nb.session.notebooks import notebook_names, notebooks_folder
+
+SHARED = [
+    "library",
+    "roots",
+    "prefer",
+    "curated",
+    "protect",
+    "only_folders",
+    "limit",
+    "cross_root_only",
+    "same_stage_only",
+    "keeper_order",
+    "embedder",
+    "model",
+    "pretrained",
+    "device",
+    "verify",
+    "cache_dir",
+    "engine",
+]
+SET_BY_RUNNER = ("interactive", "run_dir", "profile")
+PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
+NAMES_OR_PATHS = ("model", "pretrained")  # made absolute where a file is named
+FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
+PATH_LISTS = ("results",)
+
+# what a value, or each of a list, has to be, beyond its type: words, or the least and the greatest
+WORDS = {
+    "hash": ("phash", "dhash", "whash", "ahash"),
+    "hash_bits": (64, 256),
+    "invariance": ("none", "mirror", "rotate"),
+    "mode": ("chain", "anchored"),
+    "stamp_source": ("name", "exif"),
+    "embedder": ("clip", "dct", "mix"),
+    "candidates": ("embedding", "phash", "clusters"),
+    "metric": ("euclidean", "cosine", "manhattan"),
+    "include": ("reviewed", "all"),
+    "keeper_order": tuple(KEEPER_WORDS),
+    "engine": ("local",),
+}
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+RANGES: dict[str, tuple[float, float]] = {
+    "limit": (1, float("inf")),
+    "max_pixels": (1, 1e12),
+    "max_distance": (0, 256),
+    "ceiling": (0, 256),
+    "confirm_distance": (0, 256),
+    "min_inputs": (1, 100),
+    "seconds": (0, 86_400),
+    "min_cosine": (-1, 1),
+    "floor": (-1, 1),
+    "k": (1, 10_000),
+    "max_edited_area": (0, 1),
+    "min_cluster_size": (2, 1_000_000),
+    "min_samples": (1, 1_000_000),
+    "max_pairs": (1, 2_000_000_000),
+    "pictures": (0, 10_000),
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a notebook: `name: type = default  # help`."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def of_notebook(name: str) -> dict[str, Parameter]:
+    """Return the parameters of a notebook, read from its tagged cell.
+
+    Raises
+    ------
+    ValueError
+        If there is no such notebook, naming the nearest.
+    """
+    if name not in notebook_names():
+        raise ValueError(f"there is no notebook {name}{_nearest(name, notebook_names())}")
+    path = notebooks_folder() / f"{name}.ipynb"
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            return _of_cell("".join(cell["source"]))
+    raise ValueError(f"{path} has no cell tagged parameters")
+
+
+def _of_cell(source: str) -> dict[str, Parameter]:
+    lines = source.splitlines()
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            comment = lines[(node.end_lineno or 1) - 1].partition("  # ")[2]
+            name = node.target.id
+            kind, default = ast.unparse(node.annotation), ast.literal_eval(node.value)
+            if default is None:  # papermill's help reads `int = None`, not `int | None`
+                kind += " | None"
+            found[name] = Parameter(name, kind, default, comment)
+    return found
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else f"; it knows {', '.join(sorted(known))}"
+
+
+def check(name: str, values: Mapping[str, Any], source: str) -> None:
+    """Refuse unknown names, wrong types and values out of range.
+
+    Parameters
+    ----------
+    name : str
+        Notebook.
+    values : mapping
+        Parameters to check; those left out keep their defaults.
+    source : str
+        Where they come from, for the message.
+
+    Raises
+    ------
+    ValueError
+        One sentence: what was found, where, what to do.
+    """
+    known = of_notebook(name)
+    for key, value in values.items():
+        if key not in known:
+            hint = _nearest(key, known)
+            raise ValueError(f"{source} sets {key}, which {name} does not have{hint}")
+        check_value(known[key], value, source)
+    merged = {key: parameter.default for key, parameter in known.items()} | dict(values)
+    _check_together(merged, source)
+
+
+def check_value(parameter: Parameter, value: Any, source: str) -> None:
+    """Refuse a value of the wrong type or out of range; see `check`."""
+    name, kind = parameter.name, parameter.type
+    if not _is(value, kind):
+        found = f"{json.dumps(value, default=str)} ({_kind_of(value)})"
+        raise ValueError(f"{source} sets {name} to {found}; {name} is {_wanted(kind)}")
+    if value is None:
+        return
+    for word in value if isinstance(value, list) else [value]:
+        if name in WORDS and word not in WORDS[name]:
+            allowed = ", ".join(map(str, WORDS[name]))
+            raise ValueError(f"{source} sets {name} to {word}; choose one of {allowed}")
+    if name == "device" and not DEVICE.fullmatch(value):
+        raise ValueError(
+            f"{source} sets device to {value}; choose one of auto, cpu, cuda, cuda:1, mps"
+        )
+    if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
+        low, high = RANGES[name]
+        most = f"to {high:g}" if high < float("inf") else "upwards"
+        raise ValueError(f"{source} sets {name} to {value}; it goes from {low:g} {most}")
+
+
+def _check_together(values: Mapping[str, Any], source: str) -> None:
+    bits, ceiling = values.get("hash_bits"), values.get("ceiling")
+    distance = values.get("max_distance")
+    if ceiling is not None and distance is not None and distance > ceiling:
+        raise ValueError(
+            f"{source} has max_distance {distance} above ceiling {ceiling}; raise ceiling, "
+            "up to which pairs are computed"
+        )
+    if bits is not None and ceiling is not None and ceiling > bits:
+        raise ValueError(f"{source} has ceiling {ceiling} for a hash of {bits} bits; lower it")
+
+
+def _is(value: Any, kind: str) -> bool:
+    """Tell whether a value fits an annotation such as `int`, `list[str]` or `float | None`."""
+    for part in (part.strip() for part in kind.split("|")):
+        if part == "None" and value is None:
+            return True
+        if part == "float" and isinstance(value, int | float) and not isinstance(value, bool):
+            return True
+        if part == "int" and isinstance(value, int) and not isinstance(value, bool):
+            return True
+        if part == "bool" and isinstance(value, bool):
+            return True
+        if part == "str" and isinstance(value, str):
+            return True
+        if part == "list[str]" and isinstance(value, list):
+            return all(isinstance(item, str) for item in value)
+        if part == "dict[str, str]" and isinstance(value, dict):
+            return all(isinstance(item, str) for item in (*value, *value.values()))
+    return False
+
+
+def _wanted(kind: str) -> str:
+    words = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "text",
+        "list[str]": "a list of texts",
+        "dict[str, str]": "a mapping of text to text",
+        "None": "null",
+    }
+    return " or ".join(words[part.strip()] for part in kind.split("|"))
+
+
+def _kind_of(value: Any) -> str:
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    kinds |= {list: "a list", dict: "a mapping", type(None): "nothing"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+@dataclass
+class Profile:
+    """A profile that was read and checked.
+
+    Attributes
+    ----------
+    path : Path
+        The YAML file.
+    shared : dict
+        Keys at the top.
+    sections : dict of str -> dict
+        Keys of each notebook.
+    """
+
+    path: Path
+    shared: dict[str, Any] = field(default_factory=dict)
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the folder for its results."""
+        return self.path.stem
+
+    def flat(self, notebook: str) -> dict[str, Any]:
+        """Return the parameters of one notebook, inputs only, paths absolute."""
+        known = of_notebook(notebook)
+        mine = {key: value for key, value in self.shared.items() if key in known}
+        return with_absolute_paths(self.path.parent, mine | self.sections.get(notebook, {}))
+
+
+def with_absolute_paths(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters whose paths are made absolute; `folder` is where relative ones begin."""
+    whole = dict(values)
+    for key, value in values.items():
+        if value and (key in PATHS or (key in NAMES_OR_PATHS and names_a_file(value))):
+            whole[key] = absolute(folder, value)
+        elif key in PATH_LISTS and value:
+            whole[key] = [absolute(folder, item) for item in value]
+        elif key == "inputs" and value:
+            whole[key] = absolute_inputs(folder, value)
+    return whole
+
+
+def absolute(folder: Path, path: str) -> str:
+    """Return a path of a profile made absolute; `~` is the home folder."""
+    return os.path.normpath(folder / Path(path).expanduser())
+
+
+def names_a_file(word: str) -> bool:
+    """Tell the path of a checkpoint or of a model's configuration from a name."""
+    return os.sep in word or word.lower().endswith(FILES)
+
+
+def absolute_inputs(folder: Path, inputs: Iterable[str]) -> list[str]:
+    """Return folders of results made absolute; names of notebooks mean those of the run itself."""
+    names = notebook_names()
+    return [item if item in names else absolute(folder, item) for item in inputs]
+
+
+def load(path: Path) -> Profile:
+    """Read a profile and check all of it.
+
+    Raises
+    ------
+    ValueError
+        One sentence that names the file and the key.
+    """
+    data = _read_yaml(path)
+    names = notebook_names()
+    profile = Profile(path.resolve())
+    for key, value in data.items():
+        if key in names:
+            if not isinstance(value, dict | None):
+                raise ValueError(f"{path} has {key} as {_kind_of(value)}; it holds parameters")
+            profile.sections[key] = dict(value or {})
+        else:
+            profile.shared[str(key)] = value
+    every = {name: of_notebook(name) for name in names}
+    common = {key: p for known in every.values() for key, p in known.items()}
+    for key, value in profile.shared.items():
+        owners = [name for name in names if key in every[name]]
+        _refuse_runner_key(key, path)
+        if not owners:
+            raise ValueError(f"{path} sets {key}, which no notebook has{_hint(key, common, names)}")
+        if key not in SHARED:
+            raise ValueError(f"{path} sets {key} at the top; it belongs in the section {owners[0]}")
+        check_value(common[key], value, str(path))
+    for name in profile.sections:
+        for key in profile.sections[name]:
+            _refuse_runner_key(key, path)
+        check(name, profile.sections[name], str(path))
+    if not isinstance(profile.shared.get("library"), str):
+        raise ValueError(f"{path} has no library; set it to the folder of your collection")
+    return profile
+
+
+def _hint(key: str, known: Iterable[str], names: Iterable[str]) -> str:
+    """A misspelt section is looked for first: it starts with a digit."""
+    return _nearest(key, names if re.match(r"\d", key) else known)
+
+
+def _refuse_runner_key(key: str, path: Path) -> None:
+    if key in SET_BY_RUNNER:
+        raise ValueError(f"{path} sets {key}, which lab and run set by themselves; take it out")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"profile {path} does not exist; copy params/example.yaml") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"profile {path} cannot be read: {error}") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{path}{where} is no YAML: {error.problem}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} holds no parameters; copy params/example.yaml")
+    return data
+
+
+def write_value(path: Path, notebook: str, key: str, value: Any) -> None:
+    """Set one parameter of one notebook in a profile; comments and everything else stay.
+
+    Raises
+    ------
+    ValueError
+        If the value would not be accepted, or the profile is not valid as it is.
+    """
+    check(notebook, load(path).sections.get(notebook, {}) | {key: value}, str(path))
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    data = yaml.load(path.read_text(encoding="utf-8"))
+    if not data.get(notebook):
+        data[notebook] = {}
+    data[notebook][key] = value
+    text = io.StringIO()
+    yaml.dump(data, text)
+    replace_text(path, text.getvalue())
+
+
+def misspelt(name: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return (found, meant) where a plain variable looks like a parameter misspelt.
+
+    papermill injects unknown parameters with nothing but a warning, so a notebook looks for them.
+    """
+    known = of_notebook(name)
+    simple: Callable[[Any], bool] = lambda v: isinstance(v, str | int | float | list | dict | None)  # noqa: E731
+    for key, value in variables.items():
+        if not key.startswith("_") and key not in known and simple(value):
+            close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.75)
+            if close:
+                return key, close[0]
+    return None
+
+
+if __name__ == "__main__":  # make check: every profile that ships is valid
+    for profile in sys.argv[1:]:
+        load(Path(profile))

@@ -1,0 +1,151 @@
+"""A profile -> checked, and a run folder made for it; nothing is made if anything is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dedup_nb.finders import clip, embeddings, vectors
+from dedup_nb.library import catalogue
+from dedup_nb.library.layout import refuse_inside
+from dedup_nb.pictures import store
+from dedup_nb.session import notebooks, parameters, runs
+from dedup_nb.session.parameters import Profile
+
+
+def choose(only: Sequence[str] = ()) -> list[str]:
+    """Return the notebooks to run, in their order.
+
+    Raises
+    ------
+    ValueError
+        If a named one does not exist.
+    """
+    for name in only:
+        parameters.of_notebook(name)  # refuses an unknown name
+    every = notebooks.notebook_names()
+    return [n for n in every if (n in only if only else not notebooks.of(n).only_when_named)]
+
+
+def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None) -> Path:
+    """Check what a run needs and make its folder; nothing is made if anything is wrong.
+
+    Returns
+    -------
+    Path
+        The new run folder, with `run.json` and the `params.yaml` of each notebook.
+
+    Raises
+    ------
+    ValueError
+        One sentence.
+    """
+    flat = {name: profile.flat(name) for name in notebooks}
+    library = Path(parameters.absolute(profile.path.parent, profile.shared["library"]))
+    roots = profile.shared.get("roots") or ["."]
+    try:
+        catalogue.check_roots(library, roots)
+        check_folders(library, profile.shared)
+        for values in flat.values():
+            check_files(values)
+        for name in notebooks:
+            defaults = {key: p.default for key, p in parameters.of_notebook(name).items()}
+            check_thresholds(defaults | flat[name])
+        check_weights(library, roots, flat)
+    except ValueError as error:
+        raise ValueError(f"{profile.path}: {error}") from error
+    parent = (out or runs.outputs_folder(profile.path)) / profile.name
+    refuse_inside(parent, library, "the results folder")
+    folder = runs.new_folder(parent.resolve())
+    runs.begin(folder, library.resolve(), roots, str(profile.path))
+    for name in notebooks:
+        runs.write_params(folder / name, name, flat[name] | {"profile": str(profile.path)})
+    return folder
+
+
+def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return a run folder and those of its notebooks that are not done yet.
+
+    Raises
+    ------
+    ValueError
+        If it is no run folder of this profile.
+    """
+    content = runs.read(folder)
+    if content["profile"] != str(profile.path):
+        raise ValueError(f"{folder} is a run of {content['profile']}, not of {profile.path}")
+    states = {name: state.get("status") for name, state in content["notebooks"].items()}
+    left = [name for name in notebooks if states.get(name) != runs.DONE]
+    flat = {name: profile.flat(name) for name in left}
+    check_weights(Path(content["library"]), content["roots"], flat)
+    for name in left:
+        if states.get(name, runs.WAITING) != runs.WAITING and (folder / name).exists():
+            (folder / name).rename(runs.new_folder(folder, prefix=f"{name}-unfinished-"))
+        runs.write_params(folder / name, name, flat[name] | {"profile": str(profile.path)})
+    return folder.resolve(), left
+
+
+def check_folders(library: Path, values: Mapping[str, Any]) -> None:
+    """Refuse folders that are named but are not there, so that a slip does not go unseen."""
+    for key in ("only_folders", "curated"):
+        for folder in values.get(key) or ():
+            if not (library / folder).is_dir():
+                raise ValueError(f"{key} names {folder}, which is not a folder of {library}")
+    roots = values.get("roots") or ["."]
+    for root in values.get("prefer") or ():
+        if root not in roots:
+            raise ValueError(f"prefer names {root}, which is not among roots {', '.join(roots)}")
+
+
+def check_files(values: Mapping[str, Any]) -> None:
+    """Refuse files of results that are named but are not there."""
+    for path in values.get("results") or ():
+        if not Path(path).is_file():
+            raise ValueError(f"results names {path}, which is not a file")
+    names = notebooks.notebook_names()
+    for path in values.get("inputs") or ():
+        if path not in names and not Path(path).is_dir():
+            raise ValueError(f"inputs names {path}, which is no folder and no notebook")
+
+
+def check_thresholds(values: Mapping[str, Any]) -> None:
+    """Refuse thresholds of cosines that do not go together; see `Embedder.thresholds`."""
+    if "floor" in values:
+        chosen = embeddings.embedder(values["embedder"])
+        chosen.thresholds(values["min_cosine"], values["floor"])
+
+
+def check_weights(
+    library: Path, roots: Sequence[str], flat: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Refuse weights of a model that cannot be had, if any is needed; a tag's are fetched now."""
+    wanted = {}
+    for name, given in flat.items():
+        values = {key: p.default for key, p in parameters.of_notebook(name).items()} | dict(given)
+        if values.get("embedder") == embeddings.CLIP.name:
+            named = (values["model"], values["pretrained"], values["device"])
+            wanted[clip.Weights(*named)] = values
+    for weights, values in wanted.items():
+        try:
+            clip.loadable(weights)
+        except ValueError:
+            if not _all_embedded(library, roots, weights, values):
+                raise
+
+
+def _all_embedded(
+    library: Path, roots: Sequence[str], weights: clip.Weights, values: Mapping[str, Any]
+) -> bool:
+    """Tell whether every vector is in the cache, as in one copied from a machine with weights."""
+    cache = Path(values["cache_dir"] or store.default_folder(library.resolve()))
+    if weights.is_local or not cache.is_dir():
+        return False
+    kept = store.Store(cache)
+    try:
+        only, limit = values["only_folders"] or (), values["limit"]
+        found = catalogue.scan(library, roots, only, limit, kept.digests).images
+        digests = kept.digests([store.FileKey(*image.key) for image in found])
+        return vectors.complete(kept, digests, weights, values["invariance"])
+    finally:
+        kept.close()

@@ -1,0 +1,249 @@
+"""What a step found -> a folder of results: tables, manifest, summary and reports.
+
+A step builds one `Results`; `write` writes it and asks nobody back. Nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dedup_nb import groups, report
+from dedup_nb.compare.verdicts import Verdicts
+from dedup_nb.finders import czkawka
+from dedup_nb.groups import manifest, promise
+from dedup_nb.groups.measures import MEASURES
+from dedup_nb.library import files, tables
+from dedup_nb.report import pages
+from dedup_nb.report.views import Foremost, Views
+from dedup_nb.session.run import Run
+
+ROWS_IN_REPORT = 200  # of a table that has a file of its own
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+@dataclass
+class Results:
+    """Everything that is written of one notebook at one threshold.
+
+    Attributes
+    ----------
+    title, lead : str
+        Head of the report.
+    facts : list of (name, text)
+        Figures below it.
+    summary : dict
+        `summary.json`.
+    groups : DataFrame, optional
+        Rows of `groups.csv`.
+    pairs : DataFrame, optional
+        `pairs.parquet`.
+    tables : dict of str -> (columns, rows)
+        Further CSV files, the manifest among them, by name.
+    json_files : dict of str -> value
+        Further JSON files, by name.
+    charts, notes, frames
+        Go into the report; frames are tables by their heading.
+    views, order
+        The groups that the report shows with pictures, and how they are ordered.
+    """
+
+    title: str
+    lead: str
+    facts: Sequence[tuple[str, str]]
+    summary: Mapping[str, Any]
+    groups: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+    tables: dict[str, tuple[Sequence[str], Rows]] = field(default_factory=dict)
+    json_files: dict[str, Any] = field(default_factory=dict)
+    charts: Sequence[report.Chart] = ()
+    notes: Sequence[str] = ()
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    views: Sequence[Any] = ()
+    order: str = ""
+
+
+def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | None]) -> None:
+    """Write results into a folder that has none yet.
+
+    Raises
+    ------
+    FileExistsError
+        If a file is there already.
+    """
+    if results.pairs is not None:
+        results.pairs.to_parquet(folder / "pairs.parquet")
+    if results.groups is not None:
+        pages.write_groups(folder / "groups.csv", results.groups, groups.NAMES)
+    for name, (columns, rows) in results.tables.items():
+        tables.write_csv(folder / f"{name}.csv", columns, rows)
+    for name, value in results.json_files.items():
+        files.write_json(folder / f"{name}.json", value, indent=1)
+    files.write_json(folder / "summary.json", results.summary)
+    text: dict[str, Any] = {
+        "title": results.title,
+        "lead": results.lead,
+        "facts": results.facts,
+        "notes": results.notes,
+        "frames": results.frames,
+        "groups": results.views,
+        "order": results.order,
+    }
+    pages.write_markdown(folder / "report.md", **text)
+    pages.write_html(folder, **text, charts=results.charts, thumbnail=thumbnail)
+
+
+def of_candidates(
+    run: Run,
+    candidates: groups.Candidates,
+    threshold: float,
+    *,
+    name: str,
+    verdicts: Verdicts | None = None,
+    charts: Sequence[report.Chart] = (),
+    notes: Sequence[str] = (),
+    further_notes: Sequence[str] = (),
+) -> Results:
+    """Return the results of candidates at a threshold.
+
+    Parameters
+    ----------
+    run : Run
+        The run at work.
+    candidates : Candidates
+        Pairs and rules.
+    threshold : float
+        Where to cut, inclusive.
+    name : str
+        Name of the threshold parameter, for the manifest's `rule`.
+    verdicts : Verdicts, optional
+        Compare whatever pixels this threshold needs.
+    charts, notes, further_notes
+        Go into the report.
+
+    Raises
+    ------
+    BrokenPromise
+        If the plan would stage an image without a twin that stays.
+    """
+    with verdicts.without_limit() if verdicts else nullcontext():
+        cut = candidates.cut(threshold)
+    table = candidates.table(cut)
+    tuned = {name: threshold, **candidates.tuned}
+    rule = " ".join([run.notebook, *(f"{k}={groups.number(v)}" for k, v in tuned.items())])
+    plan = candidates.plan(cut, table)
+    promise.check_plan(plan, cut, candidates.images, needs_keeper=candidates.needs_keeper)
+    rows = manifest.rows(plan, run.catalogue, run.library, rule, candidates.staging)
+    further = candidates.further_tables(cut)
+    freed = report.freed_by(table)
+    totals = cut.totals
+    says, facts = candidates.told(cut) or _usual(totals)
+    views = Foremost(Views(candidates, cut, run.catalogue))
+    return Results(
+        title=f"{run.notebook}: {candidates.what}",
+        lead=f"Nothing was moved. {rule}; library {run.library}",
+        facts=[*facts, ("not readable", f"{len(run.unreadable):,}")],
+        summary={
+            **totals,
+            "threshold": cut.threshold,
+            "rule": rule,
+            "staging": candidates.staging,
+            "says": says,
+            "set_apart": candidates.set_apart,
+            "unreadable": len(run.unreadable),
+            "most_in": freed["folder"][0] if len(freed) else "",
+        },
+        groups=table,
+        pairs=candidates.pairs,
+        tables={"manifest": (manifest.COLUMNS, candidates.plan_rows(cut, rows))}
+        | {
+            file: (list(frame.columns), frame.to_dict("records")) for file, frame in further.items()
+        },
+        json_files=_for_czkawka(run, candidates, table),
+        charts=charts,
+        notes=[*notes, *further_notes[:1], *_notes(run, candidates), *further_notes[1:]],
+        frames={"Freed by folder": freed, "Not readable, never staged": run.unreadable}
+        | _series_frame(run, candidates, cut)
+        | {_titled(file, frame): frame[:ROWS_IN_REPORT] for file, frame in further.items()},
+        views=list(views),
+        order=views.order,
+    )
+
+
+def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
+    return (
+        f"{totals['images']:,} images could be staged, {report.size_text(totals['bytes'])}; "
+        f"{totals['review']:,} wait for a person",
+        [
+            ("groups", f"{totals['groups']:,}"),
+            ("images to stage", f"{totals['images']:,}"),
+            ("freed", report.size_text(totals["bytes"])),
+            ("to review", f"{totals['review']:,}"),
+            ("protected", f"{totals['protected']:,}"),
+        ],
+    )
+
+
+def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
+    apart = [f"{count:,} {why}" for why, count in candidates.set_apart.items() if count]
+    notes = [f"Pairs set apart and never proposed: {'; '.join(apart)}."] if apart else []
+    if len(run.unreadable):
+        notes.append(f"{len(run.unreadable):,} images could not be read; they are listed.")
+    return notes
+
+
+def _series_frame(
+    run: Run, candidates: groups.Candidates, cut: groups.Cut
+) -> dict[str, pd.DataFrame]:
+    """Return the near pairs inside one series: shown apart, never proposed."""
+    near = candidates.sign * candidates.series_pairs[candidates.measure]
+    pairs = candidates.series_pairs[near <= cut.distance]
+    paths = run.catalogue["path"].to_numpy()
+    frame = pd.DataFrame(
+        {
+            "first": [tables.shown(path) for path in paths[pairs["i"]]],
+            "second": [tables.shown(path) for path in paths[pairs["j"]]],
+            candidates.measure: list(pairs[candidates.measure]),
+        }
+    )
+    heading = _first_rows("Near inside one series, never proposed", frame)
+    return {heading: frame[:ROWS_IN_REPORT]} if len(frame) else {}
+
+
+def _titled(name: str, frame: pd.DataFrame) -> str:
+    """Return the heading of a further table, of which a report shows the first rows."""
+    return _first_rows(name.capitalize().replace("_", " "), frame)
+
+
+def _first_rows(heading: str, frame: pd.DataFrame) -> str:
+    more = len(frame) > ROWS_IN_REPORT
+    return f"{heading} (first {ROWS_IN_REPORT} of {len(frame):,})" if more else heading
+
+
+def _for_czkawka(run: Run, candidates: groups.Candidates, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the groups in Czkawka's shape, where it knows their measure."""
+    if not MEASURES[candidates.measure].for_czkawka:
+        return {}
+    library = run.library.resolve()
+    places = pd.Index(run.catalogue["path"]).get_indexer(table["path"])
+    shaped: dict[str, list[dict[str, Any]]] = {}
+    for row, mtime_ns in zip(
+        table.itertuples(), run.catalogue["mtime_ns"].to_numpy()[places].tolist(), strict=True
+    ):
+        entry = {
+            "path": str(library / row.path),
+            "bytes": row.bytes,
+            "width": row.width,
+            "height": row.height,
+            "mtime_ns": mtime_ns,
+            "bits": 0 if np.isnan(row.value) else row.value,
+        }
+        shaped.setdefault(row.group_id, []).append(entry)
+    return {"czkawka": czkawka.shaped(shaped.values())}

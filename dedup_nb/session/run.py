@@ -1,0 +1,329 @@
+"""One notebook at work: its run folder, library, catalogue, store and decisions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dedup_nb.finders import embeddings, phash
+from dedup_nb.groups.decisions import Decisions
+from dedup_nb.library import bundles, catalogue, files, formats, tables, texts
+from dedup_nb.library.catalogue import ImageFile, Other
+from dedup_nb.library.layout import refuse_inside
+from dedup_nb.library.progress import Ticker
+from dedup_nb.pictures import images, measures, store
+from dedup_nb.report.units import size_text
+from dedup_nb.session import notebooks, parameters, preflight, runs
+
+pd.set_option("display.max_colwidth", 100)  # paths are read to their end
+
+MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at once
+DEFAULT_HASH = phash.kind("phash", 64)
+# made by the decode for the catalogue, since the finders ask for them by default
+EVERY_DECODE = [DEFAULT_HASH, embeddings.embedder("dct").kind]
+
+
+class WrongInput(ValueError):
+    """Input that a person has to correct; a notebook shows its sentence, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # what IPython asks an exception for
+        return [f"{type(self).__name__}: {tables.shown(str(self))}"]
+
+
+def checked_values(notebook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a notebook among its variables, checked, paths absolute.
+
+    Raises
+    ------
+    ValueError
+        One sentence: which parameter is wrong and what to do.
+    """
+    known = parameters.of_notebook(notebook)
+    values = {name: variables.get(name, known[name].default) for name in known}
+    parameters.check(notebook, values, f"the parameters cell of {notebook}")
+    if slip := parameters.misspelt(notebook, variables):
+        raise ValueError(f"{slip[0]} is not a parameter of {notebook}; did you mean {slip[1]}?")
+    return parameters.with_absolute_paths(Path.cwd(), values)
+
+
+class Run:
+    """One notebook at work in its run folder.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder, shared by the notebooks of a run.
+    library : Path
+        Folder of the collection; nothing in it is changed by a report.
+    begun : datetime
+        When this notebook began, UTC; its run folder may be older.
+    store : Store
+        What was computed before, by content.
+    decisions : Decisions
+        What a person said, as it stood when the run began; `live_decisions` goes on.
+    """
+
+    def __init__(self, notebook: str, values: Mapping[str, Any]) -> None:
+        self.notebook, self.values = notebook, dict(values)
+        self.begun = datetime.now(UTC)
+        self.library = Path(values["library"])
+        self.roots: list[str] = list(values.get("roots") or ["."])
+        self._check_library()
+        cache = values.get("cache_dir")
+        cache_folder = Path(cache) if cache else store.default_folder(self.library.resolve())
+        refuse_inside(cache_folder, self.library, "cache_dir")
+        self.folder = self._run_folder()
+        runs.begin(self.folder, self.library.resolve(), self.roots, values.get("profile"))
+        refuse_inside(self.outputs, self.library, "the folder of decisions")
+        runs.write_params(self.folder / notebook, notebook, self.params)
+        self.store = store.Store(cache_folder)
+        self.live_decisions = Decisions(self.outputs / "decisions.jsonl")
+        self.decisions = self._frozen_decisions()
+
+    def _check_library(self) -> None:
+        try:
+            catalogue.check_roots(self.library, self.roots)
+            preflight.check_folders(self.library, self.values)
+            preflight.check_thresholds(self.values)
+        except ValueError as error:
+            if not self.library.is_dir() and self.library.name == "demo-library":
+                raise ValueError(
+                    f"{error}; the demo library is made by `make demo`, or `dedup-nb demo`"
+                ) from None
+            raise
+
+    def _run_folder(self) -> Path:
+        given = self.values.get("run_dir")
+        if given:
+            folder = Path(given)
+            refuse_inside(folder, self.library, "run_dir")
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        parent = self._own_outputs()
+        refuse_inside(parent, self.library, "the results folder")
+        return runs.new_folder(parent)
+
+    def _own_outputs(self) -> Path:
+        """Return the folder of all runs of this profile, or of this library without one."""
+        if profile := self.values.get("profile"):
+            return runs.outputs_folder(Path(profile)) / Path(profile).stem
+        folder = notebooks.notebooks_folder().parent
+        return (
+            (folder if os.access(folder, os.W_OK) else Path.cwd())
+            / "outputs"
+            / (self.library.name or "library")
+        )
+
+    @property
+    def outputs(self) -> Path:
+        """The folder of what a person said, and of the runs of this profile, or of this library."""
+        parent, own = self.folder.parent, self._own_outputs()
+        return parent if parent.name == own.name else own
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters as inputs: what they are given by a runner is left out."""
+        return {k: v for k, v in self.values.items() if k not in ("run_dir", "interactive")}
+
+    def _frozen_decisions(self) -> Decisions:
+        frozen = self.folder / "decisions.jsonl"
+        if not frozen.exists():
+            self.live_decisions.freeze(frozen)
+        return Decisions(frozen)
+
+    def marks(self, decisions: Decisions) -> list[str | None]:
+        """Return the mark in force for each image of the catalogue."""
+        return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
+
+    def results_folder(self, changed: Mapping[str, Any]) -> Path:
+        """Return the notebook's folder in the run, or a new one in it if that has results."""
+        folder = self.folder / self.notebook
+        if (folder / "summary.json").exists():
+            folder = runs.new_folder(folder, prefix="saved-")
+            runs.write_params(folder, self.notebook, self.params | dict(changed))
+        return folder
+
+    # -- the catalogue ---------------------------------------------------------------------------
+
+    @cached_property
+    def scan(self) -> catalogue.Scan:
+        """Every file of the roots, from a walk without decoding."""
+        return self._scan()
+
+    def _scan(self) -> catalogue.Scan:
+        only = self.values.get("only_folders") or ()
+        limit = self.values.get("limit")
+        with store.uncollected():
+            return catalogue.scan(self.library, self.roots, only, limit, self.store.digests)
+
+    @cached_property
+    def catalogue(self) -> pd.DataFrame:
+        """One row an image; read from the run folder, or made there through the cache."""
+        path = self.folder / "catalogue.csv"
+        if path.exists():
+            return catalogue.read(path)
+        limit = self.values.get("max_pixels") or images.MAX_PIXELS
+        scan = self.__dict__.pop("scan", None) or self._scan()  # it is large, and soon out of date
+        facts = self.measured(scan.images, EVERY_DECODE, limit)
+        table = pd.concat([catalogue.table(part, told) for part, told in facts], ignore_index=True)
+        catalogue.write_others(self.folder / "not_images.csv", scan.others)
+        del scan
+        catalogue.write(path, table)
+        _write_parquet(self.folder / "catalogue.parquet", table)
+        return table
+
+    def measured(
+        self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
+    ) -> Iterator[tuple[Sequence[ImageFile], list[store.Facts]]]:
+        """Yield some files and what was measured of them, until all are done."""
+        tell = Ticker("decoded")
+
+        def progress(done: int, total: int) -> None:
+            tell(first + done, len(files))
+
+        for first in range(0, max(1, len(files)), MEASURED_AT_ONCE):
+            part = files[first : first + MEASURED_AT_ONCE]
+            facts = measures.measure_files(
+                self.library,
+                [store.FileKey(*image.key) for image in part],
+                self.store,
+                kinds,
+                digests=[image.sha256 for image in part],
+                max_pixels=limit,
+                progress=progress,
+            )
+            yield part, facts
+
+    @property
+    def others(self) -> list[Other]:
+        """Every file of the roots that is not an image, with what it is and why."""
+        _ = self.catalogue  # makes the list where it is missing
+        return catalogue.read_others(self.folder / "not_images.csv")
+
+    @cached_property
+    def facts(self) -> dict[str, store.Facts]:
+        """What decoding told, by sha256."""
+        return self.store.facts(self.catalogue["sha256"])
+
+    @cached_property
+    def unreadable(self) -> pd.DataFrame:
+        """Images that could not be read or judged; they are never staged."""
+        bad = self.catalogue[self.catalogue["status"] != "ok"]
+        return bad[["path", "status", "error"]].reset_index(drop=True)
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """One row a series: folder, id, images, stages in order, span in seconds."""
+        return catalogue.series_table(self.catalogue)
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """The catalogue with what grouping needs to know of each image; see `groups.Images`."""
+        table = self.catalogue
+        doubts = self._doubts()
+        stems = [formats.stem(os.path.basename(path)) for path in table["path"]]
+        return table.assign(
+            folder=pd.Series(folders(table), dtype=object),
+            stem=pd.Series(stems, dtype=object),
+            level=catalogue.levels(table),
+            protected=catalogue.protected(
+                table, self.values.get("curated") or [], self.values.get("protect") or []
+            ),
+            doubt=pd.Series([doubts.get(d, "") for d in table["sha256"]], dtype=object),
+        )
+
+    def _doubts(self) -> dict[str, str]:
+        """Return why the hashes of some contents are not trusted, by sha256."""
+        digests = sorted(set(self.catalogue["sha256"]))
+        doubts = {}
+        for start in range(0, len(digests), MEASURED_AT_ONCE):
+            for facts in self.store.facts(digests[start : start + MEASURED_AT_ONCE]).values():
+                if facts.status == "ok" and facts.contrast < images.FLAT_CONTRAST:
+                    doubts[facts.sha256] = "hash not trusted: flat picture"
+                elif facts.status == "ok" and facts.animated:
+                    doubts[facts.sha256] = "only the first picture of several was compared"
+        return doubts
+
+    def describe(self) -> str:
+        """Say in one line what the catalogue holds."""
+        table = self.catalogue
+        bad = int((table["status"] != "ok").sum())
+        members = table[table["series"] != ""]
+        series = len(set(zip(folders(members), members["series"], strict=True)))
+        return (
+            f"{len(table):,} images in {', '.join(self.roots)} of {self.library}: "
+            f"{size_text(int(table['bytes'].sum()))}, {series:,} series, "
+            f"{int(table['companions'].sum()):,} companions, {bad:,} not readable"
+        )
+
+    # -- one image -------------------------------------------------------------------------------
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return dict(zip(self.catalogue["path"], self.catalogue["sha256"], strict=True))
+
+    def thumbnail(self, path: str) -> bytes | None:
+        """Return the JPEG thumbnail of an image of the catalogue, or None."""
+        return self.store.thumbnail(self._digests.get(path, ""))
+
+    def whole_picture(self, path: str) -> bytes | None:
+        """Return a picture as browsers show it, turned upright, at most 1600 px; or None."""
+        if path not in self._digests:
+            return None
+        return images.for_screen(files.read_file(os.fsencode(self.library / path)))
+
+    def exposure(self, digest: str) -> str:
+        """Return what EXIF tells of the exposure of a content; see `images.exposure`."""
+        facts = self.facts.get(digest)
+        return (facts.exposure or "") if facts else ""
+
+    def facts_of(self, path: str) -> dict[str, str]:
+        """Return what is known of an image by name: stamp, exposure, companions and their texts."""
+        if path not in self._digests:
+            return {}
+        row = self.catalogue.loc[self.catalogue["path"] == path].iloc[0]
+        folder, name = os.path.split(os.path.join(os.fsencode(self.library), os.fsencode(path)))
+        entries = [os.fsdecode(entry.name) for entry in os.scandir(folder) if entry.is_file()]
+        beside = bundles.bundle_members(entries, os.fsdecode(name))[1:]
+        stem = formats.stem(os.fsdecode(name))
+        facts = {
+            "stamp": row["stamp"].replace("T", " "),
+            "series": row["series"],
+            "exposure": self.exposure(row["sha256"]).replace("|", " ").strip(),
+            "format": row["format"],
+            "companions": ", ".join(other.removeprefix(stem) for other in beside) or "none",
+        }
+        stored = texts.in_png(files.read_file(os.fsencode(self.library / path)))
+        known = {fact: text for fact, text in facts.items() if text}
+        return known | texts.companions(folder, beside, stem) | stored
+
+
+def folders(table: pd.DataFrame) -> list[str]:
+    """Return the folder of each image of a catalogue."""
+    return [sys.intern(path.rpartition("/")[0]) for path in table["path"]]
+
+
+def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write the catalogue for machines; names that are not UTF-8 are escaped (the CSV has them)."""
+    text = table.select_dtypes("object").columns
+    escaped = {
+        name: [value.encode("utf-8", "backslashreplace").decode() for value in table[name]]
+        for name in text
+        if not _is_utf8("".join(table[name]))
+    }
+    table.assign(**escaped).to_parquet(path)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""One folder a notebook: what only that notebook needs."""

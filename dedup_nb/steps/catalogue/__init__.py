@@ -1,0 +1,1 @@
+"""What only `00_catalogue` needs."""

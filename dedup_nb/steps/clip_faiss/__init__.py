@@ -1,0 +1,1 @@
+"""What only `30_clip_faiss` needs."""

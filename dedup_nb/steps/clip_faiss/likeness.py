@@ -1,0 +1,253 @@
+"""A run's vectors -> pairs, neighbours, what is like one picture: the parts of `30_clip_faiss`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+
+from dedup_nb import report
+from dedup_nb.finders import cells, clip, embeddings, index
+from dedup_nb.library import tables
+from dedup_nb.pictures import decoders, images
+from dedup_nb.session import workbench
+from dedup_nb.session.workbench import Workbench
+from dedup_nb.widgets.tuning import present
+
+NOTEBOOK = "30_clip_faiss"
+
+
+class Search:
+    """The vectors of a run's images, to be searched.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work.
+    embedder, invariance : str
+        See `Run.embeddings`.
+
+    Attributes
+    ----------
+    vectors : ndarray of float32, shape (n, n_orientations, d)
+    rows : ndarray of int64, shape (n,)
+        Their rows in the catalogue.
+    notes : list of str
+        What a report has to say of the search: nothing while it is exact.
+    """
+
+    def __init__(self, run: Workbench, embedder: str, invariance: str = "none") -> None:
+        self.run, self.chosen, self.invariance = run, run.embedder(embedder), invariance
+        self.vectors, self.rows = run.embeddings(embedder, invariance)
+        self.notes: list[str] = []
+
+    @cached_property
+    def cells(self) -> index.Cells | None:
+        """FAISS's cells where there are too many vectors to be compared with each other."""
+        if len(self.rows) <= index.APPROXIMATE_N:
+            return None
+        store, digests = self.run.store, self.run.catalogue["sha256"].to_numpy()[self.rows]
+        kind = vectors_name(self.chosen)
+        found = cells.kept(store, kind, self._unpack)
+        numbers = store.ids(kind, digests)
+        found.name(np.array([numbers[digest] for digest in digests], np.int64))
+        return found
+
+    def _unpack(self, stored: Any) -> Any:
+        if self.chosen.weights is not None:
+            return clip.unpack(stored)
+        return embeddings.unpack(self.chosen.name, stored)[:, 0]
+
+    def near_pairs(
+        self, floor: float, max_pairs: int = index.MAX_PAIRS
+    ) -> tuple[pd.DataFrame, float]:
+        """Return all pairs down to a cosine, and down to which they are complete; see `index`."""
+        if self.cells is not None:
+            recall = self.cells.tune(self.vectors, floor)
+            self._note(self.cells, f"pairs with a cosine of at least {floor:g}", recall)
+        return index.near_pairs(self.vectors, floor, max_pairs, self.rows, self.cells)
+
+    def nearest(self, k: int) -> pd.DataFrame:
+        """Return the k nearest neighbours of each image; see `index.nearest`."""
+        if self.cells is not None and len(self.rows) > 1:
+            recall = self.cells.recall_of_neighbours(self.vectors, k)
+            self._note(self.cells, f"the {k} nearest neighbours", recall)
+        return index.nearest(self.vectors, k, self.rows, self.cells)
+
+    def _note(self, cells: index.Cells, what: str, recall: float) -> None:
+        self.notes.append(
+            f"Approximate: {len(self.rows):,} images are too many to be compared with each other, "
+            f"so FAISS looks into the nearest of {cells.lists.nlist:,} cells. Of {what}, "
+            f"{recall:.1%} were found, measured on {index.SAMPLE} images; which ones may differ "
+            "from run to run."
+        )
+        print(self.notes[-1])
+
+    def like(self, path: Path, k: int = 12) -> pd.DataFrame:
+        """Return the images most like a picture, which may lie anywhere.
+
+        Returns
+        -------
+        DataFrame
+            Columns `row` (of the catalogue), `path` and `cosine`, the most alike first; the
+            picture itself is left out.
+
+        Raises
+        ------
+        ValueError
+            If the picture cannot be read.
+        """
+        cosines = index.like(self.vectors, self._vector(path))
+        paths = self.run.catalogue["path"].to_numpy()[self.rows]
+        table = pd.DataFrame({"row": self.rows, "path": paths, "cosine": cosines})
+        itself = os.path.realpath(path)
+        library = os.path.realpath(self.run.library)
+        table = table[[os.path.join(library, name) != itself for name in paths]]
+        ordered = table.sort_values(["cosine", "path"], ascending=[False, True])
+        return ordered.head(k).reset_index(drop=True)
+
+    def _vector(self, path: Path) -> Any:
+        model = self._model
+        sizes = self.chosen.kind.sizes if model is None else (model.input,)
+        whole = os.fsencode(path.resolve())
+        ((_, found),) = decoders.measure_all([whole], sizes, workers=1)
+        if not isinstance(found, images.Measured) or found.status != "ok":
+            reason = found.error if isinstance(found, images.Measured) else ""
+            raise ValueError(f"{tables.shown(str(path))} cannot be compared: {reason}")
+        if model is None:
+            return self._unpack(self.chosen.kind.encode([found.rasters]))[0]
+        upright = embeddings.ORIENTATIONS[0]
+        return clip.unpack(model.encode([found.rasters[model.input]], upright))[0]
+
+    @cached_property
+    def _model(self) -> clip.Model | None:
+        return clip.Model(self.chosen.weights) if self.chosen.weights else None
+
+
+def vectors_name(chosen: embeddings.Embedder) -> str:
+    """Return under which name an embedder's upright vectors are in the store."""
+    return chosen.weights.key if chosen.weights else chosen.kind.name
+
+
+def similar(
+    image: Path, values: Mapping[str, Any], k: int = 12, least: float = -1.0
+) -> pd.DataFrame:
+    """Return the images of a library most like a picture; nothing but the cache is written.
+
+    Parameters
+    ----------
+    image : Path
+        Inside the library or not.
+    values : mapping
+        Parameters of `30_clip_faiss`: `library`, `roots`, `embedder` and so on.
+    k : int
+        At most so many.
+    least : float
+        Smallest cosine, inclusive.
+
+    Raises
+    ------
+    ValueError
+        One sentence.
+    """
+    if not image.is_file():
+        raise ValueError(f"{tables.shown(str(image))} is not a file")
+    with tempfile.TemporaryDirectory() as scratch:
+        run = workbench.start(NOTEBOOK, {**values, "run_dir": scratch})
+        search = Search(run, run.values["embedder"], run.values["invariance"])
+        table = search.like(image, k)
+        run.store.close()
+    return table[table["cosine"] >= least][["path", "cosine"]]
+
+
+class Asker:
+    """What do I have like this? A path or a picture dropped here, and the images most like it.
+
+    Parameters
+    ----------
+    search : Search
+        Where to look.
+    k : int
+        How many are shown.
+
+    Attributes
+    ----------
+    path, upload, shown : widget
+        Where a file is named or dropped, and where the answer appears.
+    """
+
+    def __init__(self, search: Search, k: int = 12) -> None:
+        self.search, self.k = search, k
+        wide = ipywidgets.Layout(width="32rem")
+        self.path = ipywidgets.Text(
+            placeholder="path of an image: of the library, or any other",
+            continuous_update=False,
+            layout=wide,
+        )
+        self.upload = ipywidgets.FileUpload(
+            accept="image/*", description="or choose a picture", layout={"width": "auto"}
+        )
+        self.shown = ipywidgets.HTML()
+        self.path.observe(lambda change: self.ask(change["new"]), "value")
+        self.upload.observe(lambda change: self._uploaded(), "value")
+
+    def show(self) -> None:
+        """Display the two ways to ask, and the answer below."""
+        present(
+            ipywidgets.VBox([ipywidgets.HBox([self.path, self.upload]), self.shown]),
+            "no field can be shown here; `dedup-nb similar IMAGE` answers the same",
+        )
+
+    def ask(self, path: str) -> None:
+        """Answer for a path, relative to the library or to the current folder."""
+        if not path.strip():
+            return
+        named = Path(path.strip()).expanduser()
+        inside = self.search.run.library / named
+        self._answer(inside if inside.is_file() else named, str(path).strip())
+
+    def _uploaded(self) -> None:
+        if not self.upload.value:
+            return
+        given = self.upload.value[0]
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch) / "picture"
+            file.write_bytes(bytes(given["content"]))
+            self._answer(file, str(given["name"]))
+        self.upload.value = ()
+
+    def _answer(self, file: Path, name: str) -> None:
+        self.shown.value = escape(f"looking for what is like {tables.shown(name)} …")
+        try:
+            if not file.is_file():
+                raise ValueError(f"{tables.shown(name)} is not a file")
+            table = self.search.like(file, self.k)
+        except ValueError as error:
+            self.shown.value = f"<b>{escape(tables.shown(str(error)))}</b>"
+            return
+        run = self.search.run
+        members = [
+            member | {"value": cosine, "measure": "cosine"}
+            for member, cosine in zip(
+                run.plain_members(table["row"].tolist()), table["cosine"], strict=True
+            )
+        ]
+        group = {"title": f"the most like {name}", "members": members}
+        self.shown.value = report.Sheet([group], run.thumbnail)._repr_html_()
+
+
+def ask(search: Search, k: int = 12, *, interactive: bool = True) -> Asker | None:
+    """Show an `Asker`, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    asker = Asker(search, k)
+    asker.show()
+    return asker

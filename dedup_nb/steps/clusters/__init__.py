@@ -1,0 +1,1 @@
+"""What only `60_clusters` needs."""

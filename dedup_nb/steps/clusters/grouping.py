@@ -1,0 +1,254 @@
+"""A run's embeddings -> clusters over all roots, to look at and to move: for `60_clusters`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb import groups, report
+from dedup_nb.finders import clusters, index
+from dedup_nb.groups.clusters import ClusterCandidates
+from dedup_nb.library import layout, tables
+from dedup_nb.session.run import WrongInput
+from dedup_nb.session.workbench import Workbench
+from dedup_nb.widgets import tuning
+
+SIZES = (2, 3, 4, 5, 8)  # that are compared
+# images up to which other clusters are found in a second or two
+QUICK_N = {"euclidean": 30_000, "cosine": 30_000, "manhattan": 5_000}
+SINGLES = "singles"
+STAYS = "stays"
+
+
+class Grouped(ClusterCandidates):
+    """The clusters of a run: groups to look at, and a plan that moves each into a folder.
+
+    Nothing in it is ever proposed for staging as a duplicate, and a person's marks, which speak of
+    duplicates, change nothing here. The threshold is `min_cluster_size`.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work.
+    embedder : str
+        Whose vectors are clustered.
+    min_samples, metric
+        As `clusters.Hierarchy` takes them.
+    """
+
+    staging = layout.CLUSTERS
+    needs_keeper = False
+    what = "clusters of similar images"
+
+    def __init__(
+        self, run: Workbench, embedder: str = "dct", min_samples: int = 1, metric: str = "euclidean"
+    ) -> None:
+        self.run, self.min_samples, self.metric = run, min_samples, metric
+        self.vectors, self.rows = run.embeddings(embedder)
+        self.places = np.full(len(run.catalogue), -1, np.int64)
+        self.places[self.rows] = np.arange(len(self.rows))
+        self._known: dict[int, NDArray[np.int64]] = {}
+        self._named: tuple[float, dict[int, str]] | None = None
+        nearest = index.nearest(self.vectors[:, :1], 1, self.rows)
+        pairs = nearest[["i", "j", "cosine"]]
+        rules = run.rules | {"same_stage_only": False, "checks": None, "marks": None, "answers": ()}
+        super().__init__(run.images, pairs, self.labels_of, self._between, similarity=True, **rules)
+        self.obey = lambda cut, images, grouping: None  # marks say what is a duplicate
+        self.set_apart, self.series_pairs = {}, pairs[:0]
+
+    @cached_property
+    def hierarchy(self) -> clusters.Hierarchy:
+        """What is found out once for every `min_cluster_size`."""
+        try:
+            return clusters.Hierarchy(self.vectors[:, 0], self.min_samples, self.metric)
+        except ValueError as error:
+            raise WrongInput(str(error)) from None
+
+    def labels_of(self, threshold: float) -> NDArray[np.int64]:
+        """Return the cluster of each image; images of one name in one folder stay together."""
+        size = round(abs(threshold))
+        if size not in self._known:
+            labels = np.full(len(self.places), -1, np.int64)
+            found = self.hierarchy.cut(size)
+            labels[self.rows[found >= 0]] = self.rows[found[found >= 0]]
+            self._known[size] = self._with_namesakes(labels)
+        return self._known[size]
+
+    def _with_namesakes(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        for stem in np.unique(self.images.stems[self.images.shared_stem]):
+            members = np.flatnonzero((self.images.stems == stem) & (self.places >= 0))
+            inside = labels[members][labels[members] >= 0]
+            if len(inside):
+                labels[members] = inside[0]
+        alone = np.bincount(labels[labels >= 0], minlength=len(labels)) == 1
+        labels[(labels >= 0) & alone[labels]] = -1
+        smallest = np.full(len(labels) + 1, len(labels))
+        np.minimum.at(smallest, labels, np.arange(len(labels)))
+        return np.where(labels >= 0, smallest[labels], -1)
+
+    def _between(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
+        known = (self.places[a] >= 0) & (self.places[b] >= 0)
+        cosines = index.cosines(
+            self.vectors[:, :1],
+            np.where(known, self.places[a], 0),
+            np.where(known, self.places[b], 0),
+        )
+        return np.where(known, -cosines, np.nan)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether another `min_cluster_size` can be tried in a moment."""
+        return len(self.rows) <= QUICK_N[self.metric]
+
+    # -- told ------------------------------------------------------------------------------------
+
+    def names(self, cut: groups.Cut) -> dict[int, str]:
+        """Return cluster -> `group_0001` and so on, the largest first."""
+        if self._named is None or self._named[0] != cut.threshold:
+            labels = self.labels_of(cut.threshold)
+            found = {int(labels[rows[0]]): f"group_{n:04}" for n, rows in enumerate(cut.groups, 1)}
+            self._named = cut.threshold, found
+        return self._named[1]
+
+    def urgency(self, cut: groups.Cut) -> NDArray[np.int64]:
+        """Return the size of each cluster: the largest come first."""
+        return np.bincount(cut.stars[cut.stars >= 0], minlength=len(cut.stars)).astype(np.int64)
+
+    def measured(self, cut: groups.Cut, k: int) -> str:
+        """Say how alike an image and the best of its cluster are."""
+        return f"in one cluster; cosine {cut.values[k]:.4f} to its best image"
+
+    def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
+        """Return the name of a cluster, its roots and series."""
+        told = [self.images.record(k) for k in rows]
+        roots = ", ".join(sorted({each["root"] for each in told}))
+        series = len({each["series"] for each in told} - {""})
+        label = int(self.labels_of(cut.threshold)[rows[0]])
+        name = self.names(cut).get(label, "cluster")
+        return f"{name} from {roots}" + (f"; {series} series" if series else "")
+
+    def table(self, cut: groups.Cut) -> pd.DataFrame:
+        """Return a cut as the rows of `groups.csv`, each named as its folder will be."""
+        table = super().table(cut)
+        names = {
+            groups.identifier("c", self.images.paths[k]): n for k, n in self.names(cut).items()
+        }
+        return table.assign(group_id=[names[c] for c in table["component_id"]])
+
+    def places_of(self, cut: groups.Cut) -> pd.DataFrame:
+        """Return where each image would go: `group_0001`, `singles`, or why it stays."""
+        labels, names = self.labels_of(cut.threshold), self.names(cut)
+        going = np.array([names.get(int(label), SINGLES) for label in labels], dtype=object)
+        why = np.full(len(labels), "", dtype=object)
+        why[self.images.protected] = "in a curated root or protected"
+        why[self.places < 0] = "could not be read"
+        for stem in np.unique(self.images.stems[self.images.shared_stem]):
+            members = np.flatnonzero(self.images.stems == stem)
+            if reasons := [reason for reason in why[members] if reason]:
+                why[members] = [
+                    reason or f"shares its name: {reasons[0]}" for reason in why[members]
+                ]
+        going[why != ""] = STAYS
+        return pd.DataFrame({"path": self.images.paths, "goes_to": going, "why": why}, dtype=object)
+
+    def plan(self, cut: groups.Cut, table: pd.DataFrame) -> pd.DataFrame:
+        """Return every image that goes to a cluster's folder, or to the singles."""
+        places = self.places_of(cut)
+        moving = places[places["goes_to"] != STAYS]
+        folders = [path.rpartition("/")[0] for path in moving["path"]]
+        stems = self.images.table["stem"].iloc[moving.index]
+        return pd.DataFrame(
+            {
+                "group_id": moving["goes_to"],
+                "path": moving["path"],
+                "role": "stage",
+                "keeper": "",
+                "reason": "moved beside what it resembles; never approved",
+                "bundle": [f"{f}/{s}" if f else s for f, s in zip(folders, stems, strict=True)],
+                "place": moving["goes_to"],
+            }
+        )
+
+    def told(self, cut: groups.Cut) -> tuple[str, list[tuple[str, Any]]]:
+        """Say what was found, in words and in figures."""
+        goes_to = self.places_of(cut)["goes_to"]
+        n, singles, stay = len(cut.groups), sum(goes_to == SINGLES), sum(goes_to == STAYS)
+        says = f"{n:,} clusters; {singles:,} images are like no other; {stay:,} stay where they are"
+        return says, [
+            ("clusters", f"{n:,}"),
+            ("images in them", f"{len(goes_to) - singles - stay:,}"),
+            ("singles", f"{singles:,}"),
+            ("stay where they are", f"{stay:,}"),
+        ]
+
+    def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
+        """Return one row a cluster, and where each image would go."""
+        return {"clusters": self.clusters_table(cut), "members": self.places_of(cut)}
+
+    def clusters_table(self, cut: groups.Cut) -> pd.DataFrame:
+        """Return one row a cluster, the largest first: images, roots, stages, least cosine."""
+        parts: dict[str, list[Any]] = {}
+        for row in self.table(cut).itertuples():
+            parts.setdefault(row.group_id, []).append(row)
+        rows = [
+            {
+                "cluster": name,
+                "images": len(part),
+                "roots": ", ".join(sorted({row.root for row in part})),
+                "stages": ", ".join(sorted({row.stage for row in part} - {""})),
+                "series": len({row.series for row in part} - {""}),
+                "least_cosine": float(np.nanmin([r.value for r in part if r.role != "keeper"])),
+                "best": tables.shown(part[0].path),
+            }
+            for name, part in parts.items()
+        ]
+        columns = ["cluster", "images", "roots", "stages", "series", "least_cosine", "best"]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def by_size(made: Grouped, size: int) -> pd.DataFrame:
+    """Return what each `min_cluster_size` gives: clusters, the largest, singles.
+
+    Only the given one where there are so many images that each takes long.
+    """
+    rows = []
+    sizes = sorted({size, *SIZES}) if made.is_quick else [size]
+    for size in sizes:
+        labels = made.labels_of(size)
+        counts = np.unique(labels[labels >= 0], return_counts=True)[1]
+        rows.append(
+            {
+                "min_cluster_size": size,
+                "clusters": len(counts),
+                "images in them": int(counts.sum()),
+                "largest": int(counts.max()) if len(counts) else 0,
+                "singles": int((labels[made.rows] < 0).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def chart(made: groups.Candidates, min_cluster_size: float) -> report.Chart:
+    """Draw how many clusters there are of each size."""
+    assert isinstance(made, Grouped)
+    labels = made.labels_of(min_cluster_size)
+    sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
+    return report.histogram(
+        list(sizes), min_cluster_size - 1, "images", what="cluster", counted="clusters",
+        label=f"from min_cluster_size {min_cluster_size:g} on",
+    )  # fmt: skip
+
+
+def tune(made: Grouped, *, interactive: bool = True) -> tuning.Tuner | None:
+    """Show a slider above the gallery, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    tuner = tuning.Tuner(made.run, made, "min_cluster_size", low=2, high=20, chart=chart)
+    tuner.slider.continuous_update = made.is_quick
+    tuner.show()
+    return tuner

@@ -1,0 +1,1 @@
+"""What only `50_czkawka` needs."""

@@ -1,0 +1,38 @@
+"""A folder -> the pHash of every image in it: what `dedup-nb hash` prints."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dedup_nb.finders import phash
+from dedup_nb.library import catalogue
+from dedup_nb.library.layout import refuse_inside
+from dedup_nb.pictures import measures, store
+from dedup_nb.session.run import DEFAULT_HASH
+
+
+def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, pHash in hexadecimal digits, error) of every image of a folder.
+
+    Raises
+    ------
+    ValueError
+        If it is not a folder, or if the cache folder lies inside it.
+    """
+    catalogue.check_roots(folder, ["."])
+    cache = store.default_folder(folder.resolve())
+    if use_cache:
+        refuse_inside(cache, folder, "the cache folder", "add --no-cache")
+    found = catalogue.scan(folder, ["."]).images
+    keys = [store.FileKey(*image.key) for image in found]
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = store.Store(cache if use_cache else Path(scratch))
+        facts = measures.measure_files(folder, keys, kept, [DEFAULT_HASH])
+        hashes = kept.measures(DEFAULT_HASH.name, [fact.sha256 for fact in facts])
+        kept.close()
+    for image, fact in zip(found, facts, strict=True):
+        stored = hashes.get(fact.sha256) if fact.status == "ok" else None
+        digits = phash.hex_digits(phash.unpack([stored])[0, 0]) if stored else ""
+        yield image.path, digits, fact.error

@@ -1,0 +1,1 @@
+"""What only `80_review` needs."""

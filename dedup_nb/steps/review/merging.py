@@ -1,0 +1,680 @@
+"""Results of several finders -> pairs with the finders that name them -> one plan.
+
+Nothing is measured again: a pair counts where an earlier result holds it near, and is proposed
+where an earlier result proposed it. Everything else about the plan, keepers, protection, marks and
+answers, is decided anew by the rules of the run at work.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb import groups, report
+from dedup_nb.compare import verify
+from dedup_nb.groups.decisions import Decisions
+from dedup_nb.library import catalogue, formats, tables
+from dedup_nb.session import notebooks, runs
+from dedup_nb.session.run import WrongInput
+from dedup_nb.session.workbench import Workbench
+
+OWN = "80_review"
+LEFT = ("has", "have")
+NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
+UNUSABLE_COLUMNS = ["input", "path", "reason"]
+# what a result says of a pair, the strongest first; all but the last say that it is near
+STATES = ["stage", "protected", "review", "near", "beyond"]
+MARKED = (groups.KEPT, groups.LAST)
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Images that an earlier plan moves together, such as a whole set."""
+
+    bundle: str
+    staging: str
+    keepers: Mapping[int, int]  # row of the catalogue -> the row that stays for it
+    shared: Sequence[Mapping[str, str]] = ()  # rows of sidecars that go with the whole
+
+
+@dataclass
+class Finding:
+    """What one folder of results says, in rows of the catalogue of the run at work.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        Columns `i, j` (`i < j`), `value`, `state` (of `STATES`) and `reason`; a pair once.
+    protected, keepers : set of int
+        Rows that it never stages, and that it keeps.
+    one_way : set of (member, keeper)
+        Rows of which the first shows a part of the second, or the same in a frame: what it
+        proposes must not be turned round.
+    unusable : list of (path, reason)
+        Images that take no part, as they are not what they were.
+    """
+
+    name: str
+    folder: Path
+    measure: str = ""
+    pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    protected: set[int] = field(default_factory=set)
+    keepers: set[int] = field(default_factory=set)
+    one_way: set[tuple[int, int]] = field(default_factory=set)
+    units: list[Unit] = field(default_factory=list)
+    unusable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def find(run: Workbench, inputs: Sequence[str]) -> list[Path]:
+    """Return the folders of results that `inputs` names.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work.
+    inputs : sequence of str
+        Run folders (every finder in them), folders of results, or names of notebooks of this run.
+        Empty means the finders of this run; where it has none, of the newest run of this profile
+        and library that has any. A run that began after this notebook is never taken.
+
+    Raises
+    ------
+    WrongInput
+        One sentence: which of them is none, or that the newest run is not finished.
+    """
+    if not inputs:
+        return _newest(run)
+    found: list[Path] = []
+    for text in inputs:
+        by_name = text in notebooks.notebook_names()
+        folder = run.folder / text if by_name else Path(text).expanduser()
+        results = _results_in(folder)
+        if not results:
+            what = f"this run has no results of {text}" if by_name else f"{text} holds no results"
+            raise WrongInput(
+                f"inputs names {text}, but {what}; name a run folder, a folder with groups.csv, "
+                "or a notebook that this run has run"
+            )
+        found += [each for each in results if each not in found]
+    return found
+
+
+def _results_in(folder: Path) -> list[Path]:
+    if (folder / "groups.csv").is_file():
+        return [folder.resolve()]
+    if not (folder / "run.json").is_file():
+        return []
+    inside = sorted(path.parent for path in folder.glob("[0-9][0-9]_*/groups.csv"))
+    return [f.resolve() for f in inside if f.name != OWN and _of_finder(f)]
+
+
+def _of_finder(folder: Path) -> bool:
+    """Tell whether results propose duplicates: not those left unfinished, and no clusters."""
+    of_clusters = runs.summary(folder).get("staging") == "_clusters"
+    return "-unfinished-" not in folder.name and not of_clusters
+
+
+def _newest(run: Workbench) -> list[Path]:
+    if results := _results_in(run.folder):
+        return results
+    for folder, content in _before(run):
+        if left := runs.unfinished(content):
+            raise WrongInput(
+                f"the newest run {folder} is not finished: {', '.join(left)} {LEFT[len(left) > 1]} "
+                "to be done; wait for it, go on with it by dedup-nb run --resume, or set inputs"
+            )
+        if results := _results_in(folder):
+            return results
+    raise WrongInput(f"no finder has left results in {run.outputs}; run 10_phash, or set inputs")
+
+
+def _before(run: Workbench) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the runs of this library that began before this notebook, the newest first."""
+    found = {}
+    for path in {*run.outputs.glob("*/run.json"), *run.folder.parent.glob("*/run.json")}:
+        try:
+            content = runs.read(path.parent)
+            begun = datetime.fromisoformat(content["started"])
+        except ValueError:
+            continue  # it is only just being begun, by another process
+        ours = content["library"] == str(run.library.resolve())
+        if ours and begun < run.begun.replace(microsecond=0) and path.parent != run.folder:
+            found[path.parent] = content
+    return sorted(found.items(), key=lambda each: (each[1]["started"], each[0]), reverse=True)
+
+
+def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
+    """Read folders of results and look every image up.
+
+    Raises
+    ------
+    WrongInput
+        If one was made of another library, or is damaged.
+    """
+    names = [_notebook_of(folder) for folder in folders]
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    read_before: dict[Path, Known] = {}
+    found = []
+    for folder, name in zip(folders, names, strict=True):
+        home = _run_of(folder)
+        if home not in read_before:
+            read_before[home] = Known(run, home)
+        label = f"{home.name}/{folder.relative_to(home)}" if name in twice else name
+        found.append(_Reader(run, read_before[home], folder, label).finding)
+    return found
+
+
+def _notebook_of(folder: Path) -> str:
+    return folder.parent.name if folder.name.startswith("saved-") else folder.name
+
+
+def runs_of(findings: Iterable[Finding]) -> list[Path]:
+    """Return the run folders that findings come from, each once, in their order."""
+    return list(dict.fromkeys(_run_of(finding.folder) for finding in findings))
+
+
+def _run_of(folder: Path) -> Path:
+    for above in folder.parents:
+        if (above / "run.json").is_file():
+            return above
+    raise WrongInput(f"{folder} lies in no run folder: there is no run.json above it")
+
+
+class Known:
+    """The catalogue of an earlier run, each image found again by path and content, or not."""
+
+    def __init__(self, run: Workbench, home: Path) -> None:
+        self.run, self.home = run, home
+        library = Path(runs.read(home)["library"])
+        if library != run.library.resolve():
+            raise WrongInput(
+                f"{home} is a run of the library {library}, not of {run.library.resolve()}; "
+                "take it out of inputs"
+            )
+        try:
+            then = catalogue.read(home / "catalogue.csv")
+        except (OSError, ValueError, KeyError) as error:
+            raise WrongInput(
+                f"{home} has no catalogue.csv that can be read ({error}), so nothing tells "
+                "whether its images are the same; run it again"
+            ) from error
+        self.paths = then["path"].tolist()
+        self.digests = dict(zip(self.paths, then["sha256"], strict=True))
+        now = run.catalogue
+        self.places = {path: row for row, path in enumerate(now["path"])}
+        self.now, self.status = now["sha256"].tolist(), now["status"].tolist()
+        self.rows = np.array([self._row(path) for path in self.paths], np.int64)
+
+    def _row(self, path: str) -> int:
+        row = self.places.get(path, -1)
+        same = row >= 0 and self.status[row] == "ok" and self.now[row] == self.digests[path]
+        return row if same else -1
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Rows of the catalogue of now, by path; -1 for what is not the same any more."""
+        return dict(zip(self.paths, self.rows.tolist(), strict=True))
+
+    def why_not(self, path: str) -> str:
+        """Say why an image of then takes no part."""
+        row = self.places.get(path, -1)
+        if row >= 0 and self.status[row] != "ok":
+            return "not readable now"
+        if row >= 0:
+            return "changed since: its content is another"
+        if path not in self.digests:
+            return "not in the catalogue of its run"
+        if os.path.lexists(os.fsencode(self.run.library / path)):
+            return "outside the roots or folders of this run"
+        return "gone"
+
+
+class _Reader:
+    """Reads one folder of results into a `Finding`."""
+
+    def __init__(self, run: Workbench, known: Known, folder: Path, name: str) -> None:
+        self.run, self.known, self.folder = run, known, folder
+        self.n = len(run.catalogue)
+        self.finding = Finding(name, folder)
+        table = self._table()
+        self.finding.measure = str(table["measure"].iloc[0]) if len(table) else ""
+        self._take_units()
+        parts = [self._from_groups(table), self._from_pairs(table)]
+        self.finding.pairs = _once(pd.concat(parts, ignore_index=True), ["i", "j"])
+
+    def _table(self) -> pd.DataFrame:
+        path = self.folder / "groups.csv"
+        try:
+            rows = list(tables.read_csv(path))
+        except (OSError, ValueError) as error:
+            raise WrongInput(f"{path} cannot be read: {error}") from error
+        table = pd.DataFrame(rows, columns=None if rows else groups.NAMES, dtype=object)
+        if lacking := [name for name in NEEDED if name not in table]:
+            raise WrongInput(f"{path} lacks the columns {', '.join(lacking)}; run it again")
+        table["value"] = pd.to_numeric(table["value"], errors="coerce")
+        return table
+
+    def _row(self, path: str) -> int:
+        row = self.known.row_of.get(path, -1)
+        if row < 0:
+            entry = (path, self.known.why_not(path))
+            if entry not in self._listed:
+                self._listed.add(entry)
+                self.finding.unusable.append(entry)
+        return row
+
+    @cached_property
+    def _listed(self) -> set[tuple[str, str]]:
+        return set()
+
+    def _take_units(self) -> None:
+        self.broken: set[str] = set()  # images of sets that are not whole any more
+        bundles: dict[str, list[dict[str, str]]] = defaultdict(list)
+        path = self.folder / "manifest.csv"
+        try:
+            for row in tables.read_csv(path) if path.is_file() else ():
+                bundles[row["bundle"]].append(row)
+        except (OSError, ValueError, KeyError) as error:
+            raise WrongInput(f"{path} cannot be read: {error}") from error
+        for bundle, rows in bundles.items():
+            images = [row for row in rows if row["src"] in self.known.digests]
+            if len({formats.stem(os.path.basename(row["src"])) for row in images}) > 1:
+                self._take_unit(bundle, rows, images)
+
+    def _take_unit(
+        self, bundle: str, rows: Iterable[dict[str, str]], images: Sequence[dict[str, str]]
+    ) -> None:
+        keepers = {self._row(row["src"]): self._row(row["keeper"]) for row in images}
+        if -1 in keepers or -1 in keepers.values():
+            self.broken |= {row["src"] for row in images}
+            return
+        staging = images[0]["dst"].partition("/")[0]
+        shared = [row for row in rows if row.get("covers")]
+        self.finding.units.append(Unit(bundle, staging, keepers, shared))
+
+    def _from_groups(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return each member with its keeper, and note who is kept and protected."""
+        found = []
+        for row in table.itertuples(index=False):
+            if not row.keeper:
+                continue
+            k, keeper = self._row(row.path), self._row(row.keeper)
+            self._note(k, row.role, row.reason)
+            if k < 0 or keeper < 0 or k == keeper or row.role not in STATES:
+                continue
+            state = "review" if row.path in self.broken else row.role
+            reason = "its set is not whole any more" if row.path in self.broken else row.reason
+            if state == "stage" and verify.is_one_way(getattr(row, "kind", "")):
+                self.finding.one_way.add((k, keeper))
+            found.append((min(k, keeper), max(k, keeper), row.value, state, reason))
+        return _frame(found)
+
+    def _note(self, k: int, role: str, reason: str) -> None:
+        if k < 0:
+            return
+        if role == "keeper":
+            self.finding.keepers.add(k)
+        if reason == groups.GUARDED or (role == "protected" and reason not in MARKED):
+            self.finding.protected.add(k)
+
+    def _from_pairs(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the pairs within the threshold and one group as near, the others as beyond."""
+        path = self.folder / "pairs.parquet"
+        threshold = self._threshold()
+        if threshold is None or not path.is_file() or not len(table):
+            return _frame([])
+        try:
+            pairs = pd.read_parquet(path)
+            pairs.columns = pd.Index(["i", "j", "value", *pairs.columns[3:]])
+            i, j = (self.known.rows[pairs[end].to_numpy(np.int64)] for end in ("i", "j"))
+        except (OSError, ValueError, IndexError, KeyError) as error:
+            raise WrongInput(f"{path} does not fit its catalogue: {error}") from error
+        sign = -1.0 if self._similarity(table) else 1.0
+        value = pairs["value"].to_numpy(np.float64)
+        group_of = np.full(self.n, -1, np.int64)
+        rows = np.array([self.known.row_of.get(path, -1) for path in table["path"]], np.int64)
+        codes = pd.factorize(table["group_id"])[0]
+        group_of[rows[rows >= 0]] = codes[rows >= 0]
+        usable = (i >= 0) & (j >= 0)
+        together = usable & (group_of[i] >= 0) & (group_of[i] == group_of[j])
+        near = together & (sign * value <= sign * threshold)
+        frame = pd.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j), "value": value})
+        frame["state"] = np.where(near, "near", "beyond")
+        frame["reason"] = ""
+        return frame[near | (usable & (sign * value > sign * threshold))]
+
+    def _threshold(self) -> float | None:
+        try:
+            summary = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
+            return float(summary["threshold"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # groups.csv alone then says what is near
+
+    @staticmethod
+    def _similarity(table: pd.DataFrame) -> bool:
+        """Tell whether the measure rises as images grow alike: a keeper is 1 to itself, not 0."""
+        to_itself = table["value"][table["role"] == "keeper"].dropna()
+        return bool(len(to_itself) and (to_itself == 1).all())
+
+
+def _frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["i", "j", "value", "state", "reason"])
+    return frame.astype({"i": "int64", "j": "int64", "value": "float64"})
+
+
+def _once(pairs: pd.DataFrame, ends: list[str]) -> pd.DataFrame:
+    """Return each pair once, as the strongest that is said of it."""
+    strength = pairs["state"].map(STATES.index).to_numpy(np.int64)
+    ordered = pairs.iloc[np.lexsort((strength, pairs["j"], pairs["i"]))]
+    return ordered.drop_duplicates(ends).reset_index(drop=True)
+
+
+class Merged(groups.Candidates):
+    """The pairs of all findings as groups: stars among what was proposed, the rest for a person.
+
+    The threshold is the number of inputs that must hold a pair near. A staged image has a keeper
+    that it is directly near to in one of the inputs, and that input, or another, proposed just
+    this pair; whoever is in no such pair joins a group to be looked at.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work: its catalogue, rules and decisions.
+    findings : sequence of Finding
+        What was found.
+    """
+
+    first = "the inputs differ most on"
+
+    def __init__(self, run: Workbench, findings: Sequence[Finding]) -> None:
+        self.run, self.findings = run, list(findings)
+        self.n = len(run.catalogue)
+        self.every = self._together()
+        images, protected = run.images, sorted(set().union(*(f.protected for f in findings)))
+        if protected:
+            inside = np.isin(np.arange(self.n), protected)
+            images = images.assign(protected=images["protected"] | inside)
+        near = self.every[self.every["state"] != "beyond"]
+        counted = near.groupby(["i", "j"], sort=True).agg(inputs=("input", "size")).reset_index()
+        super().__init__(images, counted.astype("int64"), similarity=True, **run.rules)
+        proposed = self.every[self.every["state"] == "stage"]
+        self.grouping = self._layered(proposed["i"] * self.n + proposed["j"])
+        self._prepare_units()
+        why = "no input proposed it beside the image that a person keeps"
+        self.rules.append(groups.proposed_pairs_only(self.grouping, why))
+        whole = "images of a set move with the whole set, or not at all"
+        self.rules.append(groups.Rule("whole_sets", whole, self._whole_sets, chains=True))
+
+    def _layered(self, proposed: pd.Series[int]) -> groups.Layered:
+        """Tell proposed pairs from those that are only near; both keep the limits of all pairs."""
+        i, j = (self.pairs[end].to_numpy(np.int64) for end in ("i", "j"))
+        distances = self.sign * self.pairs["inputs"].to_numpy(np.float64)
+        open_end = np.full(len(i), np.inf)
+        limits = self.limits(self.pairs) if self.same_stage_only else open_end
+        sure = np.isin(i * self.n + j, proposed.to_numpy(np.int64))
+        ranks = self.images.ranks
+        of_sure = groups.Stars(self.n, i[sure], j[sure], distances[sure], ranks, limits[sure])
+        one_way = set().union(*(f.one_way for f in self.findings))
+        if one_way:
+            parts, wholes = np.array(sorted(one_way)).T
+            of_sure.refuse(wholes, parts, ~self.images.protected[parts])
+        of_all = groups.Stars(self.n, i, j, distances, ranks, limits)
+        return groups.Layered(ranks, of_sure, of_all)
+
+    def _together(self) -> pd.DataFrame:
+        parts = [f.pairs.assign(input=k) for k, f in enumerate(self.findings)]
+        every = pd.concat([_frame([]).assign(input=0), *parts], ignore_index=True)
+        return every.sort_values(["i", "j", "input"], ignore_index=True)
+
+    def _prepare_units(self) -> None:
+        """Note which images move with which set, and which pairs are proposed by sets alone."""
+        self.units = [unit for f in self.findings for unit in f.units]
+        self.unit_of = {k: unit for unit in reversed(self.units) for k in unit.keepers}
+        single: set[tuple[int, int]] = set()
+        for number, finding in enumerate(self.findings):
+            in_sets = {k for unit in finding.units for k in unit.keepers}
+            mine = self.every[(self.every["input"] == number) & (self.every["state"] == "stage")]
+            ends = zip(mine["i"].tolist(), mine["j"].tolist(), strict=True)
+            single |= {(i, j) for i, j in ends if i not in in_sets and j not in in_sets}
+        self._proposed_singly = single
+
+    # -- cut -------------------------------------------------------------------------------------
+
+    def planned(self, include: str, said: Decisions | None = None) -> Merged:
+        """Return these candidates as they are to be saved: only what was `reviewed`, or `all`."""
+        plan = copy.copy(self)
+        if include == "reviewed":
+            said = self.run.decisions if said is None else said
+            plan.rules = [*self.rules, _reviewed_only(said)]
+        return plan
+
+    def urgency(self, cut: groups.Cut) -> Indices:
+        """Return how many images of each group the inputs do not agree on."""
+        inside = np.flatnonzero((cut.stars >= 0) & (cut.roles != groups.KEEPER))
+        apart = inside[~(cut.values[inside] >= len(self.findings))]
+        return np.bincount(cut.stars[apart], minlength=self.n).astype(np.int64)
+
+    def arranged(self, cut: groups.Cut) -> groups.Parts:
+        """Return the groups of a cut, the stages of one set together: the kept set's first."""
+        return self._with_sets(cut)
+
+    def _with_sets(self, cut: groups.Cut) -> groups.Parts:
+        """Return the groups of a cut, the stages of one set together: the kept set's first."""
+        parts = cut.by_star
+        number = {int(cut.stars[rows[0]]): k for k, rows in enumerate(parts)} if self.units else {}
+        whole: dict[int, list[int]] = {}
+        left_out: set[int] = set()
+        for kept, others in self._families.items():
+            stars = [number.get(int(cut.stars[k]), -1) for k in kept]
+            inside = set(kept).union(*(unit.keepers for unit in others))
+            if -1 in stars or any(set(parts[k].tolist()) - inside for k in stars):
+                continue  # another finder has added images: each stage is looked at alone
+            lines = [{unit.keepers[k]: k for k in unit.keepers} for unit in others]
+            rows = [*kept, *(line[k] for line in lines for k in kept)]
+            if all(cut.stars[k] >= 0 for k in rows) and not left_out & set(stars):
+                whole[min(stars)] = rows
+                left_out |= set(stars) - {min(stars)}
+        return _joined(parts, whole, left_out) if whole else parts
+
+    @cached_property
+    def _families(self) -> dict[tuple[int, ...], list[Unit]]:
+        """The sets that go, by the stages of the set that is kept for them, in order."""
+        found: dict[tuple[int, ...], list[Unit]] = defaultdict(list)
+        for unit in self.units:
+            kept = sorted(
+                set(unit.keepers.values()),
+                key=lambda k: (self.images.levels[k], self.images.paths[k]),
+            )
+            if len(kept) == len(unit.keepers):
+                found[tuple(kept)].append(unit)
+        return found
+
+    def columns(self, cut: groups.Cut, rows: Sequence[int]) -> int | None:
+        """Return how many stages a set has; its images lie stage under stage."""
+        if (unit := self.unit_of.get(rows[-1])) is None or rows[0] not in unit.keepers.values():
+            return None
+        n = len(unit.keepers)
+        return n if tuple(rows[:n]) in self._families and len(rows) > n else None
+
+    def _whole_sets(self, cut: groups.Cut, images: groups.Images) -> groups.Cut:
+        for unit in self.units:
+            if all(cut.roles[k] == groups.STAGE for k in unit.keepers):
+                continue
+            for k in unit.keepers:
+                ends = (min(k, int(cut.keepers[k])), max(k, int(cut.keepers[k])))
+                alone = ends in self._proposed_singly or images.marks[k] == "stage"
+                if cut.roles[k] == groups.STAGE and not alone:
+                    cut.hold([k], "its set does not move whole")
+        return cut
+
+    def plan_rows(self, cut: groups.Cut, rows: Iterable[dict[str, Any]]) -> Iterator[Any]:
+        """Yield rows of the manifest, those of whole sets under the bundle of their set."""
+        whole = [u for u in self.units if all(cut.roles[k] == groups.STAGE for k in u.keepers)]
+        by_bundle: dict[str, Unit] = {}
+        for unit in reversed(whole):
+            for k in unit.keepers:
+                folder, name = os.path.split(self.images.paths[k])
+                by_bundle[os.path.join(folder, formats.stem(name))] = unit
+        for row in rows:
+            if unit_of := by_bundle.get(row["bundle"]):
+                moved = {"bundle": unit_of.bundle, "dst": f"{unit_of.staging}/{row['src']}"}
+                row = row | moved
+            yield row
+        chosen = {id(unit): unit for unit in by_bundle.values()}
+        for unit in chosen.values():
+            yield from (dict(row) for row in unit.shared)
+
+    # -- tell ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _keys(self) -> Indices:
+        keys: Indices = (self.every["i"] * self.n + self.every["j"]).to_numpy(np.int64)
+        return keys
+
+    @cached_property
+    def _details(self) -> list[tuple[int, float, str, str]]:
+        columns = [self.every[name].tolist() for name in ("input", "value", "state", "reason")]
+        return list(zip(*columns, strict=True))
+
+    def details(self, a: int, b: int) -> list[tuple[int, float, str, str]]:
+        """Return what each input says of a pair: (input, value, state, reason)."""
+        key = min(a, b) * self.n + max(a, b)
+        first, last = np.searchsorted(self._keys, [key, key + 1])
+        return self._details[first:last]
+
+    def measured(self, cut: groups.Cut, k: int) -> str:
+        """Say what each input tells of an image and its keeper."""
+        keeper = int(cut.keepers[k])
+        said = dict(self._told(k, keeper))
+        near = [entry for entry in self.details(k, keeper) if entry[2] != "beyond"]
+        parts = [said.get(n, f"not {f.name}") for n, f in enumerate(self.findings)]
+        return f"{len(near)} of {len(self.findings)}: {', '.join(parts)}"
+
+    def _told(self, k: int, keeper: int) -> Iterator[tuple[int, str]]:
+        for number, value, state, reason in self.details(k, keeper):
+            finding = self.findings[number]
+            shown = "" if np.isnan(value) else report.with_unit(value, finding.measure)
+            text = f"{finding.name} {shown}".rstrip()
+            if state == "beyond":
+                text = f"not {text}"
+            elif state == "review":
+                why = "" if reason.startswith(finding.measure) else f": {reason}"
+                text = f"{text} (for review{why})"
+            yield number, text
+
+    def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
+        """Say which inputs hold the group together."""
+        n = self.columns(cut, rows) or 1
+        others = [(k, rows[place % n]) for place, k in enumerate(rows) if place >= n]
+        counts: Counter[int] = Counter()
+        for k, keeper in others:
+            counts.update(n for n, _, state, _ in self.details(k, keeper) if state != "beyond")
+        if all(counts[n] == len(others) for n in range(len(self.findings))):
+            return "all inputs agree" if len(self.findings) > 1 else ""
+        named = (f"{f.name} {counts[n]}" for n, f in enumerate(self.findings))
+        return f"inputs differ: {', '.join(named)} of {len(others)}"
+
+    def agreement(self, cut: groups.Cut) -> pd.DataFrame:
+        """Return each image with its keeper and what every input says of the two.
+
+        A column an input: the value where it holds them near (`review` where it leaves them to a
+        person), `beyond` with the value where it measured them and they were too far, `kept` where
+        it keeps this image itself, empty where it knows nothing of the two.
+        """
+        rows = [k for members in cut.groups for k in members.tolist() if cut.centres[k] != k]
+        shown = [k for k in rows if cut.roles[k] != groups.NONE]
+        return pd.DataFrame([self._agreed(cut, k) for k in shown], columns=self._columns)
+
+    @property
+    def _columns(self) -> list[str]:
+        return ["path", "keeper", "role", "inputs", *(finding.name for finding in self.findings)]
+
+    def _agreed(self, cut: groups.Cut, k: int) -> list[Any]:
+        keeper = int(cut.keepers[k])
+        cells = {}
+        for number, value, state, _ in self.details(k, keeper):
+            text = "" if np.isnan(value) else groups.number(value)
+            cells[number] = text if state in ("stage", "near") else f"{state} {text}".rstrip()
+        near = sum(state != "beyond" for _, _, state, _ in self.details(k, keeper))
+        said = [
+            cells.get(n, "") or ("kept" if k in finding.keepers else "")
+            for n, finding in enumerate(self.findings)
+        ]
+        return [
+            self.images.paths[k],
+            self.images.paths[keeper],
+            groups.ROLES[cut.roles[k]],
+            near,
+            *said,
+        ]
+
+    @cached_property
+    def shares(self) -> pd.DataFrame:
+        """What each input proposes, and how much of it each other input holds near too."""
+        near = self.every[self.every["state"] != "beyond"]
+        ends = [
+            set(zip(part["i"].tolist(), part["j"].tolist(), strict=True))
+            for part in (near[near["input"] == n] for n in range(len(self.findings)))
+        ]
+        rows = []
+        for n, finding in enumerate(self.findings):
+            mine = finding.pairs[finding.pairs["state"] == "stage"]
+            proposed = set(zip(mine["i"].tolist(), mine["j"].tolist(), strict=True))
+            elsewhere = set().union(*(ends[m] for m in range(len(ends)) if m != n))
+            row = {"input": finding.name, "proposes": len(proposed)}
+            row |= {"it alone": len(proposed - elsewhere)}
+            row |= {
+                f"near by {f.name}": len(proposed & ends[m]) for m, f in enumerate(self.findings)
+            }
+            rows.append(row | {"take no part": len(finding.unusable)})
+        return pd.DataFrame(rows)
+
+    @property
+    def unusable(self) -> pd.DataFrame:
+        """Images of the inputs that take no part, each with its reason."""
+        rows = [(f.name, path, why) for f in self.findings for path, why in f.unusable]
+        return pd.DataFrame(rows, columns=UNUSABLE_COLUMNS, dtype=object)
+
+    def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
+        """Return where the inputs agree, and what takes no part."""
+        return {"agreement": self.agreement(cut), "unusable": self.unusable}
+
+
+def _reviewed_only(said: Decisions) -> groups.Rule:
+    """Return the rule that holds back what no person has accepted or marked."""
+
+    def hold(cut: groups.Cut, images: groups.Images) -> groups.Cut:
+        for centre in np.unique(cut.stars[cut.roles == groups.STAGE]).tolist():
+            members = np.flatnonzero(cut.stars == centre)
+            digests = {images.digests[k] for k in members.tolist()}
+            if "" in digests or not said.reviewed(digests):
+                waiting = [
+                    k for k in members[cut.roles[members] == groups.STAGE].tolist()
+                    if images.marks[k] != "stage"
+                ]  # fmt: skip
+                cut.hold(waiting, "not reviewed yet: nobody accepted its group")
+        return cut
+
+    return groups.Rule("reviewed", "only groups that a person accepted are staged", hold)
+
+
+def _joined(
+    parts: groups.Parts, whole: Mapping[int, Sequence[int]], left_out: set[int]
+) -> groups.Parts:
+    """Return groups of which some are replaced and some are left out."""
+    made = [whole.get(k, rows) for k, rows in enumerate(parts) if k not in left_out]
+    return groups.Parts.of(made)

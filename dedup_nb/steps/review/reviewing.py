@@ -1,0 +1,256 @@
+"""What `80_review` shows: several finders' groups, what a plan takes, decisions to revoke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+
+from dedup_nb import report
+from dedup_nb.groups.decisions import Decisions
+from dedup_nb.library import tables
+from dedup_nb.session import runs
+from dedup_nb.session.workbench import Workbench
+from dedup_nb.steps.review import merging
+from dedup_nb.steps.review.merging import Finding, Merged
+from dedup_nb.widgets import tuning
+from dedup_nb.widgets.gallery import Changed
+
+WHAT = {"mark": "mark", "not_duplicate": "not duplicates", "reviewed": "reviewed"}
+DECISION_COLUMNS = ["when", "what", "images", "said in", "group"]
+ROWS_A_PAGE = 20
+
+
+def describe(findings: Sequence[Finding]) -> str:
+    """Say which runs were taken, and in one line each what the inputs hold."""
+    lines = [f"Taken: {runs.told(home)}." for home in merging.runs_of(findings)]
+    for finding in findings:
+        states = finding.pairs["state"].value_counts()
+        lines.append(
+            f"{finding.name}: proposes {states.get('stage', 0):,} pairs, leaves "
+            f"{states.get('review', 0):,} to a person; {len(finding.unusable):,} images take no "
+            f"part; {finding.folder}"
+        )
+    return tables.shown("\n".join(lines))
+
+
+def taken(run: Workbench, table: pd.DataFrame) -> pd.DataFrame:
+    """Return what staging a table of groups takes from each root, stage and day.
+
+    Parameters
+    ----------
+    run : Workbench
+        Its catalogue tells how many images there are.
+    table : DataFrame
+        Rows of `groups.csv`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `by` (root, stage, day), `what`, `images` that move, `of` how many, `MB` freed.
+    """
+    known = pd.DataFrame(
+        {
+            "path": run.catalogue["path"],
+            "bytes": run.catalogue["bytes"],
+            "root": run.catalogue["root"],
+            "stage": run.catalogue["stage"].replace("", "no stage"),
+            "day": run.catalogue["stamp"].str[:10].replace("", "no stamp"),
+        }
+    )
+    staged = known[known["path"].isin(table["path"][table["role"] == "stage"])]
+    parts = [_taken_by(by, known, staged) for by in ("root", "stage", "day")]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _taken_by(by: str, known: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFrame:
+    grouped = staged.groupby(by)["bytes"].agg(["size", "sum"])
+    there = known[by].value_counts()
+    return pd.DataFrame(
+        {
+            "by": by,
+            "what": [tables.shown(str(name)) for name in grouped.index],
+            "images": grouped["size"].to_numpy(),
+            "of": there.reindex(grouped.index).to_numpy(),
+            "MB": (grouped["sum"].to_numpy() / 1e6).round(2),
+        }
+    )
+
+
+class Reviewer(tuning.Tuner):
+    """The gallery over the merged groups; a plan is shown before it can be written.
+
+    Attributes
+    ----------
+    include : widget
+        `reviewed` writes what a person accepted or marked, `all` everything that is proposed.
+    """
+
+    def __init__(self, run: Workbench, merged: Merged, include: str) -> None:
+        self.include = ipywidgets.Dropdown(
+            options=[("what I reviewed", "reviewed"), ("all that is proposed", "all")],
+            value=include,
+            description="include",
+            layout=ipywidgets.Layout(width="16rem"),
+        )
+        self.told = ipywidgets.HTML(layout=ipywidgets.Layout(max_height="18rem", overflow="auto"))
+        high = max(2, len(merged.findings))
+        super().__init__(run, merged, "min_inputs", low=1, high=high)
+        self.look = self._button("show what the plan takes", self._look, "list")
+        self.write = self._button("write this plan", self._save, "check")
+        self.buttons = [self.include, self.look, self.write]
+        self.further = [self.told]
+        self.include.observe(lambda change: self._unsettle(), "value")
+        self._unsettle()
+
+    def _unsettle(self) -> None:
+        """What was shown is not what would be written any more: it is to be looked at again."""
+        self.write.disabled = True
+        self.write.description = "write this plan"
+        self.told.value = ""
+
+    def _cut_again(self, changed: Changed | None = None) -> None:
+        super()._cut_again(changed)
+        self._unsettle()
+
+    def _plan(self) -> Merged:
+        made = self.candidates
+        assert isinstance(made, Merged)
+        return made.planned(self.include.value, self.run.live_decisions)
+
+    def _look(self) -> None:
+        with self.gallery.lock:
+            plan = self._plan()
+            table = plan.table(plan.cut(self.slider.value))
+        staged = table[table["role"] == "stage"]
+        waiting = int((table["role"] == "review").sum())
+        self.told.value = report.table_html(taken(self.run, table))
+        self.write.description = (
+            f"write this plan: {len(staged):,} images, {report.size_text(staged['bytes'].sum())}"
+        )
+        self.write.disabled = False
+        self._say(
+            f"this plan would take {len(staged):,} images, {waiting:,} wait for a person; "
+            "the table says from where. Nothing is written yet"
+        )
+
+    def _save(self) -> None:
+        self._say("writing …")
+        with self.gallery.lock:
+            plan, threshold = self._plan(), self.slider.value
+            folder = self.run.save(plan, threshold, name=self.name)
+        self.write.disabled = True
+        self._say(f"written: {folder / 'manifest.csv'}; stage it with 90_stage, or dedup-nb stage")
+
+
+def review(
+    run: Workbench, merged: Merged, include: str, *, interactive: bool = True
+) -> Reviewer | None:
+    """Show a `Reviewer`, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    reviewer = Reviewer(run, merged, include)
+    reviewer.show()
+    return reviewer
+
+
+# ---------------------------------------------------------------- decisions
+
+
+def remembered(decisions: Decisions) -> pd.DataFrame:
+    """Return every decision in force as a table, the newest first."""
+    rows = [_told(record) for record in reversed(decisions.listed())]
+    return pd.DataFrame(rows, columns=DECISION_COLUMNS, dtype=object)
+
+
+def _told(record: Mapping[str, Any]) -> list[str]:
+    what = WHAT[record["what"]]
+    if record["what"] == "mark":
+        what, paths = f"{what}: {record['mark']}", [record["path"]]
+    else:
+        paths = record.get("paths", [])
+    when = str(record.get("when", ""))[:16].replace("T", " ")
+    told = [when, what, _few(paths), str(record.get("finder", "")), str(record.get("group", ""))]
+    return [tables.shown(text) for text in told]
+
+
+def _few(paths: Iterable[str]) -> str:
+    every = list(paths)
+    more = f" and {len(every) - 3} more" if len(every) > 3 else ""
+    return ", ".join(every[:3]) + more
+
+
+class Revoker:
+    """Every decision in force with a button that takes it back, a page at a time.
+
+    Attributes
+    ----------
+    sought : widget
+        Only decisions whose row holds this text are shown.
+    rows : widget
+        The rows on show, each a button and a text.
+    """
+
+    def __init__(self, run: Workbench) -> None:
+        self.run, self.page = run, 0
+        layout = ipywidgets.Layout(width="20rem")
+        self.sought = ipywidgets.Text(description="find", placeholder="a name", layout=layout)
+        self.sought.observe(lambda change: self._turn(-self.page), "value")
+        self.back = _small("‹", "later decisions", lambda: self._turn(-1))
+        self.on = _small("›", "earlier decisions", lambda: self._turn(1))
+        self.again = _small("look again", "read the decisions again", lambda: self._turn(0))
+        self.undo = _small("undo", "take the last decision or revoking back", self._undo)
+        self.said, self.rows = ipywidgets.HTML(), ipywidgets.VBox()
+        bar = [self.sought, self.back, self.on, self.again, self.undo]
+        wrap = ipywidgets.Layout(flex_flow="row wrap")
+        self.box = ipywidgets.VBox([ipywidgets.HBox(bar, layout=wrap), self.said, self.rows])
+        self._turn(0)
+
+    def _turn(self, pages: int) -> None:
+        listed = [(record, _told(record)) for record in reversed(self.run.live_decisions.listed())]
+        text = self.sought.value.casefold()
+        chosen = [entry for entry in listed if text in " ".join(entry[1]).casefold()]
+        last = max(0, (len(chosen) - 1) // ROWS_A_PAGE)
+        self.page = min(max(0, self.page + pages), last)
+        shown = chosen[self.page * ROWS_A_PAGE : (self.page + 1) * ROWS_A_PAGE]
+        self.rows.children = [self._row(record, told) for record, told in shown]
+        self.back.disabled, self.on.disabled = self.page == 0, self.page == last
+        self.undo.disabled = self.run.live_decisions.last is None
+        self.said.value = f"{len(chosen):,} decisions, page {self.page + 1} of {last + 1}"
+
+    def _row(self, record: Mapping[str, Any], told: Sequence[str]) -> ipywidgets.HBox:
+        button = _small("revoke", f"revoke {told[1]} {told[2]}", lambda: self._revoke(record))
+        when, what, images, finder, _ = told
+        text = ipywidgets.Label(f"{when} · {what} · {images} · {finder}")  # a Label shows text only
+        return ipywidgets.HBox([button, text])
+
+    def _revoke(self, record: Mapping[str, Any]) -> None:
+        self.run.live_decisions.revoke(record)
+        self._turn(0)
+
+    def _undo(self) -> None:
+        self.run.live_decisions.undo()
+        self._turn(0)
+
+
+def _small(text: str, label: str, act: Any) -> ipywidgets.Button:
+    button = ipywidgets.Button(
+        description=text,
+        tooltip=label,
+        layout=ipywidgets.Layout(width="auto", flex="0 0 auto"),
+    )
+    button.on_click(lambda _: act())
+    return button
+
+
+def revoker(run: Workbench, *, interactive: bool = True) -> Revoker | None:
+    """Show a `Revoker`, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    made = Revoker(run)
+    tuning.present(
+        made.box, "revoking needs a live Jupyter kernel with widgets; see the table above"
+    )
+    return made

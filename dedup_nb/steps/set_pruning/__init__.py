@@ -1,0 +1,1 @@
+"""What only `40_set_pruning` needs."""

@@ -1,0 +1,323 @@
+"""A run's series -> pairs of sets compared stage by stage: what `40_set_pruning` begins with."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb.compare import framing
+from dedup_nb.finders import clusters, embeddings, index, phash, sets
+from dedup_nb.finders.sets import Match
+from dedup_nb.library import files, formats, names, sidecars
+from dedup_nb.library.bundles import FolderBundles
+from dedup_nb.library.progress import Ticker
+from dedup_nb.pictures import images
+from dedup_nb.session.workbench import Workbench
+
+ROOM = 0.1  # below min_cosine, down to which sets are compared, so that the slider has room
+TWO_SETS = 4  # images at least of two sets made alike: what one cluster of candidates holds
+PHASH_BITS = 12  # loosest Hamming distance of candidates by hash
+LONGEST_S = 300  # from the first stage of a run to the last, where no picture can be looked at
+ALIKE = 0.5  # cosine of `dct` of two stages of one run, at least
+IMAGE_COLUMNS = ["path", "folder", "stem", "series", "stage", "level", "stamp", "root", "status"]
+
+
+class Found:
+    """The sets of a run, and the runs of stages that lie in several folders.
+
+    Attributes
+    ----------
+    sets : list of ImageSet
+        Every series of the catalogue.
+    split : dict of int -> list of int
+        Position of a set -> images in other folders that belong to its run.
+    scattered : list of list of int
+        Runs of which no folder holds two stages.
+    """
+
+    def __init__(self, run: Workbench) -> None:
+        self.run = run
+        self.table = _with_skipped(run)
+        every = sets.find(self.table)
+        n = len(run.images)
+        self.sets = [each for each in every if max(each.rows) < n]
+        self.cut_short = [e for e in every if max(e.rows) >= n > min(e.rows)]
+        self._vectors, rows = run.embeddings("dct")
+        self._place = np.full(len(self.table), -1, np.int64)
+        self._place[rows] = np.arange(len(rows))
+        self._times = pd.to_datetime(self.table["stamp"]).to_numpy()
+        self.split, self.scattered = sets.split_runs(self.table, self.sets, self._alike)
+
+    def _alike(self, a: int, b: int) -> bool:
+        """Tell whether two stages look like one run; by time alone where there is no picture."""
+        i, j = self._place[a], self._place[b]
+        if i < 0 or j < 0:
+            return bool(abs(self._times[a] - self._times[b]) <= np.timedelta64(LONGEST_S, "s"))
+        return float(self._vectors[i, 0] @ self._vectors[j, 0]) >= ALIKE
+
+    def describe(self) -> str:
+        """Say in one line how many sets there are and which cannot be compared."""
+        bad = len(self.apart)
+        return (
+            f"{len(self.sets):,} sets of {len({each.stages for each in self.sets}):,} line-ups; "
+            f"{bad:,} cannot be compared, "
+            f"{len(self.split) + len(self.scattered):,} runs lie in several folders"
+        )
+
+    @cached_property
+    def line_ups(self) -> pd.DataFrame:
+        """How many sets have each line-up; only those of one line-up are ever compared."""
+        counts = Counter(" > ".join(each.stages) for each in self.sets)
+        rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return pd.DataFrame(rows, columns=["line-up", "sets"])
+
+    @cached_property
+    def split_runs(self) -> pd.DataFrame:
+        """Runs over several folders: told, never pruned."""
+        paths = self.table["path"].to_numpy()
+        found = [
+            (self.sets[k].name, [*self.sets[k].rows, *rows])
+            for k, rows in sorted(self.split.items())
+        ]
+        found += [(str(paths[run[0]]), run) for run in self.scattered]
+        rows = [(name, "\n".join(paths[run])) for name, run in found]
+        return pd.DataFrame(rows, columns=["run", "paths"], dtype=object)
+
+    @cached_property
+    def apart(self) -> pd.DataFrame:
+        """Sets that are never compared, and why."""
+        rows = [(each.name, "", each.problem) for each in self.sets if each.problem]
+        rows += [(each.name, "", "cut short by limit or only_folders") for each in self.cut_short]
+        return pd.DataFrame(rows, columns=["set", "other", "why"], dtype=object)
+
+
+def _with_skipped(run: Workbench) -> pd.DataFrame:
+    """Return the images of a run, and after them those that it leaves out, known by name only.
+
+    A run of stages that goes on among the latter must not be taken for a whole set.
+    """
+    shown = run.images[IMAGE_COLUMNS]
+    skipped = sorted(
+        other.path
+        for other in run.others
+        if other.reason in ("image outside only_folders", "image beyond limit")
+    )
+    if not skipped:
+        return shown
+    parsed = [(path, os.path.basename(path)) for path in skipped]
+    told = [names.parse(name) for _, name in parsed]
+    more = pd.DataFrame(
+        {
+            "path": skipped,
+            "folder": [os.path.dirname(path) for path in skipped],
+            "stem": [formats.stem(name) for _, name in parsed],
+            "series": "",
+            "stage": [name.stage for name in told],
+            "level": [np.nan if name.level is None else name.level for name in told],
+            "stamp": [name.stamp.isoformat() if name.stamp else "" for name in told],
+            "root": "",
+            "status": "skipped",
+        }
+    )
+    table = pd.concat([shown, more.astype(shown.dtypes)], ignore_index=True)
+    for _, part in table[table["folder"].isin(set(more["folder"]))].groupby("folder"):
+        found = names.find_series([os.path.basename(path) for path in part["path"]])
+        for members in found:
+            stamp = names.parse(os.path.basename(part["path"].iloc[members[0]])).stamp
+            if stamp is not None:
+                table.loc[part.index[members], "series"] = names.series_id(stamp)
+    return table
+
+
+# ---------------------------------------------------------------- comparing
+
+
+@dataclass
+class Compared:
+    """Pairs of sets compared stage by stage.
+
+    Attributes
+    ----------
+    matches : list of Match
+        Every pair of sets that was compared.
+    apart : list of (int, int, str)
+        Pairs of sets that look alike and are never compared, and why.
+    bound : float
+        Cosine down to which sets were compared tile by tile.
+    """
+
+    found: Found
+    embedder: str
+    min_cosine: float
+    bound: float
+    matches: list[Match]
+    apart: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def describe(self) -> str:
+        """Say in one line how many pairs of sets were compared."""
+        looked = sum(match.cosine >= self.bound for match in self.matches)
+        reasons = Counter(why for _, _, why in self.apart)
+        others = "".join(f"; {n:,} more alike, but {why}" for why, n in sorted(reasons.items()))
+        return (
+            f"{len(self.matches):,} pairs of sets of one line-up compared, {looked:,} of them "
+            f"tile by tile (every stage at least {self.bound:g}){others}"
+        )
+
+
+def steps(compared: Compared) -> list[float]:
+    """Return thresholds to be compared, from the bound up to 1."""
+    return [step for step in embeddings.steps(compared.bound) if step >= compared.bound]
+
+
+def compare(
+    found: Found,
+    *,
+    candidates: str = "embedding",
+    embedder: str = "dct",
+    min_cosine: float | None = None,
+    cross_check_yaml: bool = True,
+) -> Compared:
+    """Compare sets of one line-up that look alike, each stage with its counterpart.
+
+    Parameters
+    ----------
+    found : Found
+        The sets of a run.
+    candidates : str
+        What proposes pairs of sets: `embedding`, `phash` or `clusters`.
+    embedder : str
+        Whose cosine compares the stages.
+    min_cosine : float, optional
+        The embedder's own by default; sets are compared down to `ROOM` below it.
+    cross_check_yaml : bool
+        Compare YAML companions and prompts in PNGs too.
+    """
+    run, chosen = found.run, embeddings.embedder(embedder)
+    near, _ = chosen.thresholds(min_cosine, None)
+    bound = round(max(near - ROOM, -1.0), 4)
+    vectors, rows = run.embeddings(embedder)
+    i, j = _near_images(run, candidates, vectors, rows, max(chosen.floor, bound))
+    matches, apart = [], []
+    place = np.full(len(run.images), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    for a, b in sets.near_sets(found.sets, i, j):
+        one, other = found.sets[a], found.sets[b]
+        if one.problem or other.problem:
+            continue  # told of each set already
+        if why := sets.why_apart(one, other):
+            apart.append((a, b, why))
+            continue
+        cosines = index.cosines(vectors[:, :1], place[list(one.rows)], place[list(other.rows)])
+        matches.append(Match(a, b, tuple(cosines.tolist()), (np.nan,) * len(cosines)))
+    eyes = Eyes(found, cross_check_yaml)
+    ticker = Ticker("compared")
+    for k, match in enumerate(matches):
+        if match.cosine >= bound:
+            matches[k] = eyes.look(match)
+        ticker(k + 1, len(matches))
+    return Compared(found, embedder, near, bound, matches, apart)
+
+
+def _near_images(
+    run: Workbench,
+    candidates: str,
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    floor: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return near images of series, by row: what proposes pairs of sets."""
+    inside = (run.catalogue["series"] != "").to_numpy()
+    mine = inside[rows]
+    if candidates == "phash":
+        hashes, hashed = run.hashes("phash", 64)
+        keep = inside[hashed]
+        pairs, _ = phash.near_pairs(hashes[keep], PHASH_BITS, rows=hashed[keep])
+    elif candidates == "clusters":
+        labels = np.full(len(inside), -1, np.int64)
+        labels[rows] = clusters.Hierarchy(vectors[:, 0]).cut(TWO_SETS)
+        labels[~inside] = -1
+        pairs = clusters.pairs_within(labels)
+    else:
+        pairs, _ = index.near_pairs(vectors[mine][:, :1], floor, rows=rows[mine])
+    return pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
+
+
+class Eyes:
+    """Looks at two sets stage by stage: tile by tile, then at what is told of them."""
+
+    def __init__(self, found: Found, cross_check: bool) -> None:
+        self.run, self.sets, self.cross_check = found.run, found.sets, cross_check
+        self.paths: list[str] = list(found.table["path"])
+        self.digests = list(found.run.catalogue["sha256"])
+        self._told: dict[int, sidecars.Told] = {}
+        self._folders: dict[str, FolderBundles] = {}
+
+    def look(self, match: Match) -> Match:
+        """Return a match with the share of each stage that differs, and what is told."""
+        pairs = list(zip(self.sets[match.a].rows, self.sets[match.b].rows, strict=True))
+        areas, tones = zip(*(self._apart(a, b) for a, b in pairs), strict=True)
+        blind = [self.paths[a] for (a, _), area in zip(pairs, areas, strict=True) if np.isnan(area)]
+        problem = f"{blind[0]} and its counterpart have no pictures to compare" if blind else ""
+        told, why = self._compare_told(pairs) if self.cross_check else ("", "")
+        return replace(match, areas=areas, tones=tones, problem=problem, told=told, told_why=why)
+
+    def _apart(self, a: int, b: int) -> tuple[float, float]:
+        """Return the share of two pictures that differs locally, and the difference in tone."""
+        if self.digests[a] == self.digests[b]:
+            return 0.0, 0.0
+        one, other = self._pixels(a), self._pixels(b)
+        if one is None or other is None:
+            return np.nan, np.nan
+        found = framing.same_framing(one, other)
+        area = found.edited_area if found.alike >= framing.ALIKE else 1.0
+        return area, images.tone_difference(one, other)
+
+    def _pixels(self, row: int) -> NDArray[np.uint8] | None:
+        jpeg = self.run.thumbnail(self.paths[row])
+        return images.pixels(jpeg) if jpeg else None
+
+    def _compare_told(self, pairs: Sequence[tuple[int, int]]) -> tuple[str, str]:
+        """Return the worst verdict of all stages: a difference, then doubt."""
+        verdicts = [sidecars.compare(self.told(a), self.told(b)) for a, b in pairs]
+        stages = [self.run.catalogue["stage"].iat[a] for a, _ in pairs]
+        for worst in (sidecars.DIFFERS, sidecars.INCONCLUSIVE):
+            for stage, (verdict, why) in zip(stages, verdicts, strict=True):
+                if verdict == worst:
+                    return worst, f"{stage}: {why}"
+        return sidecars.SAME, ""
+
+    def told(self, row: int) -> sidecars.Told:
+        """Return what YAML companion and PNG text tell of an image."""
+        if row not in self._told:
+            self._told[row] = self._read(self.paths[row])
+        return self._told[row]
+
+    def _read(self, path: str) -> sidecars.Told:
+        folder, _, name = path.rpartition("/")
+        try:
+            if folder not in self._folders:
+                self._folders[folder] = FolderBundles(_names(self.run.library / folder))
+            yamls = [
+                member
+                for member in self._folders[folder].members(name)
+                if formats.suffix(member) in sidecars.YAML_SUFFIXES
+            ]
+            image = files.read_file(os.fsencode(self.run.library / path))
+            beside = self.run.library / folder / yamls[0] if yamls else None
+            companion = files.read_file(os.fsencode(beside)) if beside else None
+        except (OSError, ValueError) as error:
+            return sidecars.Told(problem=f"cannot be read: {error}")
+        return sidecars.told(image, companion)
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]

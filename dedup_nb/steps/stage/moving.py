@@ -1,0 +1,526 @@
+"""Staging as `90_stage` and `95_approve` show it: what would move, what is staged, the buttons."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+
+from dedup_nb import report, staging
+from dedup_nb.library import files, formats, tables
+from dedup_nb.library.progress import Ticker
+from dedup_nb.pictures import measures
+from dedup_nb.pictures.store import Facts, FileKey
+from dedup_nb.session import runs
+from dedup_nb.session.run import WrongInput
+from dedup_nb.session.workbench import Workbench
+from dedup_nb.staging import telling
+from dedup_nb.staging.ledger import Intent, State, read_ledger
+from dedup_nb.staging.library import Library
+from dedup_nb.widgets.tuning import present
+
+OTHERS_TOLD = 8
+DECODED_AGAIN = 300  # pictures, more than a sheet shows
+REFUSAL_COLUMNS = ["bundle", "code", "message", "todo"]
+
+
+def open_plan(run: Workbench, manifest: str | None) -> PlanView:
+    """Read a manifest and compare it with the disk; nothing is moved.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work.
+    manifest : str, optional
+        Path of a `manifest.csv`; the newest of this run, or of this profile, by default.
+
+    Raises
+    ------
+    WrongInput
+        If there is none, or it is no manifest.
+    """
+    path, *others = [Path(manifest)] if manifest else manifests(run)
+    try:
+        plan = staging.read_manifest(path)
+        refused = staging.check(plan, run.library, run.roots, progress=Ticker("checked"))
+    except staging.StagingError as error:
+        raise WrongInput(str(error)) from error
+    return PlanView(run, path, plan, refused, others)
+
+
+def manifests(run: Workbench) -> list[Path]:
+    """Return the manifests of this run folder, or else of its neighbours, the newest first.
+
+    Those that a person chose come before those that a finder proposed: what `80_review` wrote, and
+    what was saved from a slider. Those that move nothing come last.
+
+    One that moves everything into folders of clusters has to be named.
+
+    Raises
+    ------
+    WrongInput
+        If there is none.
+    """
+    for folder in (run.folder, run.folder.parent):
+        depth = "*/" if folder == run.folder else "*/*/"
+        found = [
+            p
+            for tail in ("manifest.csv", "saved-*/manifest.csv")
+            for p in folder.glob(depth + tail)
+            if not _of_clusters(p)
+        ]
+        if found:
+            return sorted(found, key=_chosen_and_new, reverse=True)
+    raise WrongInput(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
+
+
+def _of_clusters(path: Path) -> bool:
+    return bool(runs.summary(path.parent).get("staging") == "_clusters")
+
+
+def _chosen_and_new(path: Path) -> tuple[bool, bool, int, str]:
+    with open(path, "rb") as file:
+        moves = len(file.readlines(2**16)) > 1  # a row below the header
+    chosen = path.parent.name.startswith("saved-") or "80_review" in path.parts[-3:]
+    return moves, chosen, path.stat().st_mtime_ns, str(path)
+
+
+class PlanView:
+    """A plan, compared with the disk, as tables and pictures."""
+
+    def __init__(
+        self,
+        run: Workbench,
+        path: Path,
+        plan: staging.Plan,
+        refused: Sequence[staging.Refusal],
+        others: Sequence[Path] = (),
+    ) -> None:
+        self.run, self.path, self.plan, self.others = run, path, plan, others
+        rows = [[tables.shown(str(getattr(r, c))) for c in REFUSAL_COLUMNS] for r in refused]
+        self.refusals = pd.DataFrame(rows, columns=REFUSAL_COLUMNS)
+
+    def describe(self) -> str:
+        """Say in one line what the plan would do, and below which other plans are there."""
+        plan = self.plan
+        lines = [
+            f"{self.path}: {len(plan.bundles):,} bundles, {plan.files:,} files, "
+            f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused"
+        ]
+        if self.others:
+            lines.append("Other plans, to be named as manifest:")
+            lines += [f"  {path}" for path in self.others[:OTHERS_TOLD]]
+        return tables.shown("\n".join(lines))
+
+    @cached_property
+    def by_folder(self) -> pd.DataFrame:
+        """Files and megabytes that move, by folder, the most first."""
+        rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
+        frame = pd.DataFrame(
+            {
+                "folder": [tables.shown(os.path.dirname(row.src)) or "." for row in rows],
+                "bytes": [row.size for row in rows],
+            }
+        )
+        moved = frame.groupby("folder")["bytes"].agg(["size", "sum"]).reset_index()
+        moved.columns = pd.Index(["folder", "files", "MB"])
+        moved["MB"] = (moved["MB"] / 1e6).round(2)
+        return moved.sort_values(["MB", "folder"], ascending=[False, True], ignore_index=True)
+
+    @cached_property
+    def views(self) -> list[dict[str, Any]]:
+        """Groups for a sheet: what stays first, then what goes."""
+        groups: dict[str, dict[str, dict[str, Any]]] = {}
+        for bundle in self.plan.bundles.values():
+            members = groups.setdefault(bundle.group or bundle.bundle, {})
+            for row in bundle.rows:
+                if not _is_picture(row.src, self._facts.get(row.sha256)):
+                    continue
+                reason = f"{telling.count(len(bundle.rows), 'file')} of it; {bundle.reason}"
+                if row.keeper:
+                    keeper = self._member(row.keeper, row.keeper_sha256, "keeper", "stays")
+                    members.setdefault(row.keeper, keeper)
+                members[row.src] = self._member(row.src, row.sha256, "stage", reason)
+        return [_view(members, "to be staged") for members in groups.values() if members]
+
+    def _member(self, path: str, sha256: str, role: str, reason: str) -> dict[str, Any]:
+        return _member(self.run, self._facts.get(sha256), path, path, role, reason)
+
+    @cached_property
+    def _facts(self) -> Mapping[str, Any]:
+        rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
+        pairs = [((r.keeper_sha256, r.keeper), (r.sha256, r.src)) for r in rows]
+        return known(self.run, dict(itertools.chain.from_iterable(pairs)))
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of every file that moves or stays, by path."""
+        rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
+        return {r.keeper: r.keeper_sha256 for r in rows} | {r.src: r.sha256 for r in rows}
+
+    def thumbnail(self, path: str) -> bytes | None:
+        """Return the picture of an image of the plan, from the cache, or None."""
+        return self.run.store.thumbnail(self.digests.get(path, ""))
+
+
+def known(run: Workbench, places: Mapping[str, str]) -> dict[str, Facts]:
+    """Return what is known of contents, by sha256.
+
+    The cache may be lost at any time: then the first pictures are decoded again.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work.
+    places : mapping of str to str
+        sha256 -> where a file of this content lies now, relative to the library.
+    """
+    facts = run.store.facts(places)
+    lost = [p for sha256, p in places.items() if sha256 not in facts and _is_picture(p, None)]
+    keys = [key for place in lost[:DECODED_AGAIN] if (key := _key(run.library / place, place))]
+    if not keys:
+        return facts
+    measures.measure_files(run.library, keys, run.store, (), progress=Ticker("decoded"))
+    return run.store.facts(places)
+
+
+def _key(path: Path, place: str) -> FileKey | None:
+    try:
+        now = os.stat(path, follow_symlinks=False)
+    except OSError:  # gone since; staging itself will say so
+        return None
+    return FileKey(place, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+def _is_picture(path: str, facts: Facts | None) -> bool:
+    """Tell a picture from a companion: by its content, or by its name where that is not known."""
+    return facts is not None or formats.suffix(os.path.basename(path)) in formats.IMAGE_SUFFIXES
+
+
+def _member(
+    run: Workbench, facts: Facts | None, path: str, place: str, role: str, reason: str
+) -> dict[str, Any]:
+    """Return an image as sheets show it; `place` is where it lies now."""
+    try:
+        size = os.stat(run.library / place, follow_symlinks=False).st_size
+    except OSError:  # gone since; staging itself will say so
+        size = 0
+    return {
+        "path": path,
+        "role": role,
+        "value": None,
+        "measure": "",
+        "reason": reason,
+        "badges": [],
+        "width": facts.width if facts else 0,
+        "height": facts.height if facts else 0,
+        "bytes": size,
+    }
+
+
+def _view(members: Mapping[str, dict[str, Any]], what: str) -> dict[str, Any]:
+    """Return a group for a sheet: what stays first."""
+    going = sum(member["role"] == "stage" for member in members.values())
+    first = sorted(members.values(), key=lambda member: member["role"] != "keeper")
+    stays = len(members) - going
+    return {"title": f"{stays} stay{'s' if stays == 1 else ''}, {going} {what}", "members": first}
+
+
+def apply(
+    run: Workbench, plan: PlanView, *, apply: bool, interactive: bool
+) -> staging.Result | Confirm | None:
+    """Move the plan if `apply`; else show a button that does, or say that nothing was moved."""
+    if apply:
+        result, lines = move(run, plan)
+        print("\n".join(map(tables.shown, lines)))
+        return result
+    if interactive:
+        confirm = Confirm(run, plan)
+        stage = f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}"
+        present(confirm.box, f"no button can be shown here; to move the plan: {stage}")
+        return confirm
+    print("Nothing was moved: apply is false. To move it:")
+    print(f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}")
+    return None
+
+
+def move(
+    run: Workbench, plan: PlanView, progress: staging.Progress | None = None
+) -> tuple[staging.Result, list[str]]:
+    """Stage a plan; return what was done and, in words, what was done and refused and why.
+
+    The words are kept in the run folder too.
+
+    Raises
+    ------
+    StagingError
+        Before anything moved: wrong input, a person is needed, locked, or a manifest that is not
+        the one that was looked at.
+    """
+    fresh = staging.read_manifest(plan.path)
+    if fresh.sha256 != plan.plan.sha256:
+        raise staging.StagingError(
+            f"{plan.path} was changed after it was shown here; nothing was moved; "
+            "run the cells again and look once more"
+        )
+    result = staging.stage(fresh, run.library, run.roots, progress=progress or Ticker("staged"))
+    lines = list(telling.result_lines(result))
+    lines += telling.refusal_lines([*result.recovered.conflicts, *result.refused])
+    folder = run.folder / run.notebook
+    if (folder / "summary.json").exists():
+        folder = runs.new_folder(folder, prefix="saved-")
+    files.write_json(
+        folder / "summary.json", {"says": lines[0], "batch": result.batch, "lines": lines}
+    )
+    return result, lines
+
+
+class Confirm:
+    """A button that names what it will move, a progress bar, and what came of it.
+
+    Attributes
+    ----------
+    result : staging.Result or None
+        Set once it was pressed.
+    """
+
+    def __init__(self, run: Workbench, plan: PlanView) -> None:
+        self.run, self.plan = run, plan
+        self.result: staging.Result | None = None
+        count = len(plan.plan.bundles) - len(plan.refusals)
+        self.button = ipywidgets.Button(
+            description=f"Stage {count:,} bundles ({report.size_text(plan.plan.n_bytes)})",
+            button_style="warning",
+            icon="folder-open",
+            disabled=count == 0,
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.bar = ipywidgets.IntProgress(max=max(count, 1), layout={"visibility": "hidden"})
+        self.said = ipywidgets.HTML()
+        self.button.on_click(lambda _: self.press())
+        self.box = ipywidgets.VBox([ipywidgets.HBox([self.button, self.bar]), self.said])
+
+    def press(self) -> None:
+        """Move the plan; safe to press again: what is staged already stays so."""
+        self.button.disabled = True
+        self.bar.layout.visibility = "visible"
+        try:
+            self.result, lines = move(self.run, self.plan, self._show)
+            lines.append(f"Take it back: dedup-nb restore --library {quote(str(self.run.library))}")
+        except staging.StagingError as error:
+            lines = [str(error)]
+            self.button.disabled = False
+        self.said.value = _html(lines)
+
+    def _show(self, done: int, total: int) -> None:
+        self.bar.max, self.bar.value = total, done
+
+
+def _html(lines: Sequence[str]) -> str:
+    return "<br>".join(escape(tables.shown(line)) for line in lines)
+
+
+# ---------------------------------------------------------------- what is staged
+
+
+def standing(run: Workbench) -> str:
+    """Say what is staged, since when, what is unfinished, what people moved; nothing is changed."""
+    return tables.shown("\n".join(telling.status_lines(staging.status(run.library))))
+
+
+def offer_recovery(run: Workbench, *, interactive: bool) -> None:
+    """Show a button that sends unfinished bundles home, if there are any; never by itself."""
+    if interactive and staging.status(run.library).unfinished:
+        recover = f"dedup-nb recover --library {quote(str(run.library))}"
+        present(Recovery(run).box, f"no button can be shown here; to send them home: {recover}")
+
+
+class Recovery:
+    """A button that sends home what a kill left in the middle."""
+
+    def __init__(self, run: Workbench) -> None:
+        self.run = run
+        unfinished = telling.count(staging.status(run.library).unfinished, "unfinished bundle")
+        self.button = ipywidgets.Button(
+            description=f"Send {unfinished} home",
+            icon="life-ring",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.said = ipywidgets.HTML()
+        self.button.on_click(lambda _: self.press())
+        self.box = ipywidgets.VBox([self.button, self.said])
+
+    def press(self) -> None:
+        """Recover, and say what came of it."""
+        try:
+            told = staging.recover(self.run.library)
+            refused = [*told.lost, *told.conflicts, *told.unfinished]
+            lines = [*telling.recovered_lines(told), *telling.refusal_lines(refused)]
+        except staging.StagingError as error:
+            lines = [str(error)]
+        self.said.value = _html(lines)
+
+
+def open_batch(run: Workbench, batch: str | None) -> BatchView:
+    """Return a batch that is staged, to be looked at; the newest by default.
+
+    Raises
+    ------
+    WrongInput
+        If there is no such batch.
+    """
+    with Library(run.library) as opened:
+        batches = read_ledger(opened).batches
+    staged = {
+        name: [intent for intent in each.intents.values() if intent.state is State.STAGED]
+        for name, each in batches.items()
+    }
+    if batch is None:
+        batch = max((name for name, intents in staged.items() if intents), default=None)
+    if batch is not None and batch not in staged:
+        raise WrongInput(f"there is no batch {batch}; the table above lists what is staged")
+    return BatchView(run, batch, staged.get(batch, []) if batch else [])
+
+
+class BatchView:
+    """A staged batch as tables and pictures."""
+
+    def __init__(self, run: Workbench, batch: str | None, intents: Sequence[Intent]) -> None:
+        self.run, self.batch, self.intents = run, batch, intents
+        files = [file for intent in intents for file in intent.left]
+        keepers = [keeper for intent in intents for keeper in intent.keepers]
+        self.digests = {k.path: k.sha256 for k in keepers} | {f.src: f.sha256 for f in files}
+        places = [(k.sha256, k.path) for k in keepers] + [(f.sha256, f.dst) for f in files]
+        self.facts = known(run, dict(places))
+        self.files, self.n_bytes = len(files), sum(file.size for file in files)
+
+    def describe(self) -> str:
+        """Say in one line what is staged in the batch."""
+        if self.batch is None:
+            return "nothing is staged"
+        size = report.size_text(self.n_bytes)
+        return f"{self.batch}: {len(self.intents):,} bundles, {self.files:,} files, {size}"
+
+    @cached_property
+    def views(self) -> list[dict[str, Any]]:
+        """Groups for a sheet: what stays first, then what is staged."""
+        groups: dict[str, dict[str, dict[str, Any]]] = {}
+        for intent in self.intents:
+            members = groups.setdefault(intent.group or intent.bundle, {})
+            for keeper in intent.keepers:
+                facts = self.facts.get(keeper.sha256)
+                kept = _member(self.run, facts, keeper.path, keeper.path, "keeper", "stays")
+                members.setdefault(keeper.path, kept)
+            for file in intent.left:
+                facts = self.facts.get(file.sha256)
+                if _is_picture(file.src, facts):
+                    reason = f"since {intent.time}; {intent.reason}"
+                    staged = _member(self.run, facts, file.src, file.dst, "stage", reason)
+                    members[file.src] = staged
+        return [_view(members, "staged") for members in groups.values() if members]
+
+    def thumbnail(self, path: str) -> bytes | None:
+        """Return the picture of an image of the batch, from the cache, or None."""
+        return self.run.store.thumbnail(self.digests.get(path, ""))
+
+
+def approve(
+    run: Workbench,
+    batch: BatchView,
+    approve_batch: str | None,
+    token: str | None,
+    *,
+    interactive: bool,
+) -> Consent | None:
+    """Approve with batch and token; else show the box that asks, or say what would be needed.
+
+    Nothing is ever approved unless both parameters are given, or a person types the phrase.
+
+    Raises
+    ------
+    WrongInput
+        If only one of the two is given, or the token does not stand for what is staged now.
+    """
+    if (approve_batch is None) != (token is None) and not interactive:
+        raise WrongInput("approve_batch and token approve only together; nothing was touched")
+    if approve_batch is not None and token is not None:
+        try:
+            told = staging.approve(run.library, approve_batch, token, progress=Ticker("approved"))
+        except staging.StagingError as error:
+            raise WrongInput(str(error)) from error
+        lines = [*telling.approved_lines(told), *telling.refusal_lines(told.refused)]
+        print(tables.shown("\n".join(lines)))
+        return None
+    if interactive and batch.batch is not None:
+        consent = Consent(run, batch)
+        approve = f"dedup-nb approve {batch.batch} --library {quote(str(run.library))}"
+        present(consent.box, f"no button can be shown here; to be asked: {approve}")
+        return consent
+    if batch.batch is not None:
+        asked = staging.approval_token(run.library, batch.batch)
+        print("Nothing was approved. After a person has looked, headless approval takes both:")
+        print(f"  -p approve_batch {batch.batch} -p token {asked}")
+    return None
+
+
+class Consent:
+    """The box that asks a person to type the phrase, and the button that takes it all back."""
+
+    def __init__(self, run: Workbench, batch: BatchView) -> None:
+        self.run, self.batch = run, str(batch.batch)
+        phrase = staging.approval_phrase(run.library, self.batch)
+        self.typed = ipywidgets.Text(
+            placeholder=phrase,
+            description="type",
+            continuous_update=False,
+            layout=ipywidgets.Layout(width="32rem"),
+        )
+        self.approve = ipywidgets.Button(
+            description=f"Send {batch.files:,} files to the trash",
+            button_style="danger",
+            icon="trash",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.restore = ipywidgets.Button(
+            description=f"Take back all {len(batch.intents):,} bundles",
+            icon="undo",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        asked = f"To approve {escape(self.batch)}, type <code>{escape(phrase)}</code>"
+        self.said = ipywidgets.HTML(asked)
+        self.bar = ipywidgets.IntProgress(max=1, layout={"visibility": "hidden"})
+        self.approve.on_click(lambda _: self._do(self._approved))
+        self.restore.on_click(lambda _: self._do(self._restored))
+        buttons = ipywidgets.HBox([self.approve, self.restore, self.bar])
+        self.box = ipywidgets.VBox([self.typed, buttons, self.said])
+
+    def _do(self, act: Callable[[], list[str]]) -> None:
+        self.approve.disabled = self.restore.disabled = True
+        self.bar.layout.visibility = "visible"
+        try:
+            lines = act()
+        except staging.StagingError as error:
+            lines = [str(error)]
+            self.approve.disabled = self.restore.disabled = False
+        self.said.value = _html(lines)
+
+    def _approved(self) -> list[str]:
+        told = staging.approve(
+            self.run.library, self.batch, phrase=self.typed.value, progress=self._show
+        )
+        return [*telling.approved_lines(told), *telling.refusal_lines(told.refused)]
+
+    def _restored(self) -> list[str]:
+        told = staging.restore(self.run.library, self.batch, progress=self._show)
+        return [*telling.restored_lines(told), *telling.refusal_lines(told.refused)]
+
+    def _show(self, done: int, total: int) -> None:
+        self.bar.max, self.bar.value = total, done

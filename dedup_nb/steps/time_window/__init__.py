@@ -1,0 +1,1 @@
+"""What only `20_time_window` needs."""

@@ -1,0 +1,259 @@
+"""A run's stamps -> clusters in time, to look at: the parts that `20_time_window` joins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dedup_nb import groups, report
+from dedup_nb.finders import phash, time_window
+from dedup_nb.finders.time_window import Windows
+from dedup_nb.groups.clusters import ClusterCandidates
+from dedup_nb.library import names, tables
+from dedup_nb.session.workbench import Workbench
+
+NO_STAGE = "no stage"
+WIDE_S = 31
+SHOWN_S = 120  # gaps beyond are of no matter for any window
+
+
+class Stamps:
+    """When each image of a run was made, and which take no part.
+
+    Attributes
+    ----------
+    times_us : ndarray of int64
+        One an image of the catalogue; see `time_window.microseconds`.
+    classes : list of str
+        Full stage names; "no stage" where the name has none.
+    why_not : list of str
+        Why an image takes no part, or "".
+    brackets : ndarray of int64
+        Exposure brackets, from EXIF; -1 for none.
+    """
+
+    def __init__(self, run: Workbench, source: str = "name") -> None:
+        self.source, table = source, run.catalogue
+        self.paths = list(table["path"])
+        self.classes = [stage or NO_STAGE for stage in table["stage"]]
+        exposures = [run.exposure(digest) for digest in table["sha256"]]
+        if source == "exif":
+            read = [names.exif_stamp(exposure) for exposure in exposures]
+        else:
+            parsed = [names.parse(os.path.basename(path)) for path in self.paths]
+            read = [(name.stamp, name.stamp_problem) for name in parsed]
+        self.why_not = [
+            self._why_not(problem, stage, status)
+            for (_, problem), stage, status in zip(read, self.classes, table["status"], strict=True)
+        ]
+        taking_part = [
+            None if why else stamp for (stamp, _), why in zip(read, self.why_not, strict=True)
+        ]
+        self.times_us = time_window.microseconds(taking_part)
+        self.brackets = _brackets(self, exposures) if source == "exif" else _none(len(table))
+
+    def _why_not(self, problem: str, stage: str, status: str) -> str:
+        if status != "ok":
+            return "not readable"
+        if problem:
+            return f"stamp {problem}"
+        return NO_STAGE if stage == NO_STAGE and self.source == "name" else ""
+
+    def describe(self) -> str:
+        """Say in one line how many images take part."""
+        out = sum(bool(why) for why in self.why_not)
+        taking_part = len(self.paths) - out
+        stages = len({c for c, why in zip(self.classes, self.why_not, strict=True) if not why})
+        return (
+            f"{taking_part:,} images take part by the stamp of their {self.source}, "
+            f"in {stages:,} classes of stage; {out:,} are excluded"
+        )
+
+    @property
+    def excluded(self) -> pd.DataFrame:
+        """How many images take no part, by reason, with an example each."""
+        every = self.excluded_list
+        counted = every.groupby("reason", sort=True)["path"].agg(["size", "first"]).reset_index()
+        counted.columns = pd.Index(["reason", "images", "example"])
+        counted["example"] = [tables.shown(path) for path in counted["example"]]
+        return counted
+
+    @property
+    def excluded_list(self) -> pd.DataFrame:
+        """Every image that takes no part, and why."""
+        rows = [(p, why) for p, why in zip(self.paths, self.why_not, strict=True) if why]
+        return pd.DataFrame(rows, columns=["path", "reason"], dtype=object)
+
+
+def _none(n: int) -> NDArray[np.int64]:
+    return np.full(n, -1, np.int64)
+
+
+def _brackets(stamps: Stamps, exposures: Sequence[str]) -> NDArray[np.int64]:
+    parts = [[*exposure.split("|"), "", ""][1:3] for exposure in exposures]
+    automatic = np.array([mode == "2" for mode, _ in parts], bool)
+    biases = np.array([float(bias or "nan") for _, bias in parts], np.float64)
+    folders = [os.path.dirname(path) for path in stamps.paths]
+    return time_window.brackets(stamps.times_us, folders, automatic, biases)
+
+
+class Bursts(ClusterCandidates):
+    """The clusters of a run, to be cut at any number of seconds.
+
+    Parameters
+    ----------
+    run, stamps
+        The run, and when its images were made.
+    mode : str
+        `chain` or `anchored`; see `time_window.Windows`.
+    confirm_distance : int, optional
+        Pairs inside a cluster whose 64-bit pHash differs in at most this many bits are proposed
+        for staging, but for frames of one exposure bracket. None proposes nothing.
+    """
+
+    def __init__(
+        self,
+        run: Workbench,
+        stamps: Stamps,
+        mode: str = "chain",
+        confirm_distance: int | None = None,
+    ) -> None:
+        self.run, self.stamps, self.confirm_distance = run, stamps, confirm_distance
+        self.windows = Windows(stamps.times_us, stamps.classes, mode, stamps.brackets)
+        self.near = near = _confirming_pairs(run, stamps, confirm_distance)
+        places = zip(near["i"], near["j"], strict=True)
+        self.bits = dict(zip(places, near["hamming_bits"], strict=True))
+        super().__init__(
+            run.images,
+            self.windows.gaps,
+            self.windows.clusters,
+            self.windows.between,
+            self._confirmed,
+            **run.rules,
+        )
+
+    def _confirmed(self, threshold: float, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return each image's keeper among the pairs that the hash confirms."""
+        if self.confirm_distance is None:
+            return groups.nothing_confirmed(threshold, labels)
+        first, second = labels[self.near["i"]], labels[self.near["j"]]
+        inside = self.near[(first == second) & (first >= 0)]
+        return self.checked(inside).accepted(self.confirm_distance)[0]
+
+    def measured(self, cut: groups.Cut, k: int) -> str:
+        """Say how many seconds lie between an image and its keeper, and what the hash says."""
+        keeper = int(cut.keepers[k])
+        gap = f"gap_s {self.windows.span_s([k, keeper]):g}"
+        if self.is_confirmed(cut, k):
+            return f"{gap}, hamming_bits {self.bits[min(k, keeper), max(k, keeper)]}"
+        brackets = self.stamps.brackets
+        if brackets[k] >= 0 and brackets[k] == brackets[keeper]:
+            return f"{gap}, of one exposure bracket"
+        if self.confirm_distance is None:
+            return gap
+        return f"{gap}, hamming_bits above {self.confirm_distance}"
+
+    def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
+        """Return `9 s from 2025-07-05 21:52:18, stage2_upscaled`."""
+        stage = self.run.catalogue["stage"].iat[rows[0]]
+        first = _time(int(self.windows.stamps_us[list(rows)].min()))
+        text = f"{self.windows.span_s(rows):g} s from {first}"
+        return f"{text}, {stage}" if stage else text
+
+    def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
+        """Return the clusters, and the images that take no part."""
+        return {
+            "clusters": clusters(self.run, self.windows, cut.threshold),
+            "excluded": self.stamps.excluded_list,
+        }
+
+
+def _confirming_pairs(run: Workbench, stamps: Stamps, distance: int | None) -> pd.DataFrame:
+    if distance is None:
+        return pd.DataFrame({"i": [], "j": [], "hamming_bits": []}, dtype=np.int64)
+    hashes, rows = run.hashes("phash", 64)
+    near, bound = phash.near_pairs(hashes, distance, rows=rows)
+    if bound < distance:
+        raise ValueError(
+            f"too many pairs lie within confirm_distance {distance}; set it to {bound} or less"
+        )
+    brackets = stamps.brackets
+    first, second = brackets[near["i"]], brackets[near["j"]]
+    return near[(first != second) | (first < 0)].reset_index(drop=True)
+
+
+def _time(stamp_us: int) -> str:
+    return (time_window.EPOCH + timedelta(microseconds=stamp_us)).isoformat(sep=" ")
+
+
+def clusters(run: Workbench, windows: Windows, seconds: float) -> pd.DataFrame:
+    """Return one row a cluster, the largest first: images, span, first and last stamp, roots."""
+    labels = windows.clusters(seconds)
+    inside = np.flatnonzero(labels >= 0)
+    table = run.catalogue
+    frame = pd.DataFrame(
+        {
+            "label": labels[inside],
+            "time": windows.stamps_us[inside],
+            "stage": table["stage"].to_numpy()[inside],
+            "root": table["root"].to_numpy()[inside],
+        }
+    )
+    found = frame.groupby("label", sort=True)
+    first, last = found["time"].min(), found["time"].max()
+    made = pd.DataFrame(
+        {
+            "component_id": [groups.identifier("c", table["path"].iat[k]) for k in first.index],
+            "images": found.size().to_numpy(),
+            "span_s": (last - first).to_numpy() / 1e6,
+            "first": [_time(int(time)) for time in first],
+            "last": [_time(int(time)) for time in last],
+            "stage": found["stage"].first().to_numpy(),
+            "roots": [", ".join(sorted(set(roots))) for _, roots in found["root"]],
+        }
+    )
+    return made.sort_values(
+        ["images", "first", "component_id"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def by_window(made: Bursts, seconds: Sequence[float]) -> pd.DataFrame:
+    """Return what each window would give: clusters, images in them, the largest, the longest."""
+    rows = []
+    for window in seconds:
+        extents = made.windows.extents(window)
+        spans = (extents["last_us"] - extents["first_us"]) / 1e6
+        rows.append(
+            {
+                "seconds": window,
+                "clusters": len(extents),
+                "images in them": int(extents["images"].sum()),
+                "largest": int(extents["images"].max()) if len(extents) else 0,
+                "longest span (s)": float(spans.max()) if len(extents) else 0.0,
+                "images to stage": made.cut(window).totals["images"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def chart(made: groups.Candidates, seconds: float) -> report.Chart:
+    """Draw how many images follow the one before of their stage after so many seconds."""
+    gaps = made.pairs["gap_s"]
+    top = max(60.0, min(SHOWN_S, 2 * seconds))
+    return report.histogram(gaps[gaps <= top], seconds, "s", what="gap to the next of its stage")
+
+
+def warning(seconds: float) -> str:
+    """Return why a window is too wide to tell bursts from sessions, or nothing."""
+    if seconds < WIDE_S:
+        return ""
+    return (
+        f"{seconds:g} s is wide: images of one stage usually follow each other after 31 to 34 s, "
+        f"so a window of {WIDE_S} s or more chains whole sessions into one cluster. "
+        f"Look at the largest clusters, or stay below {WIDE_S}."
+    )

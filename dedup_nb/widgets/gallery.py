@@ -1,0 +1,682 @@
+"""Groups -> the review widget: all groups, pictures on demand, every choice on disk at once.
+
+The widget's state is a version, a count and a few sums; it never holds groups or pictures. The
+browser (`gallery.js`) asks for pages of groups and for thumbnails by custom messages, so a
+`Gallery` over 100,000 groups opens, and shows another cut of the threshold, as fast as over ten.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any, SupportsFloat
+
+import anywidget
+import traitlets
+from numpy.typing import NDArray
+
+from dedup_nb.groups.decisions import Decisions
+from dedup_nb.library import texts
+from dedup_nb.library.tables import shown
+from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
+
+Group = Mapping[str, Any]
+Member = Mapping[str, Any]
+Message = dict[str, Any]
+
+PAGE_GROUPS = 32  # groups in one answer, at most
+PAGE_MEMBERS = 24  # members of one group in one answer, at most
+PAGE_PICTURES = 48  # pictures asked for at once, at most
+MESSAGE_BYTES = 512 * 1024  # pictures in one message, about
+KEPT_BYTES = 64 * 1024 * 1024  # thumbnails kept in memory
+IN_SIGHT = 8  # groups that are in sight at once, at most as a rule
+KEPT_GROUPS = 512
+KEPT_ANSWERS = 64
+KEPT_CUTS = 64
+MOST_LINES = 2  # sets of a group in sight, one above the other
+TEXT_CHARS = 8_000  # of one fact or text, as it is shown
+SEARCHED_GROUPS = 2_000  # of a lazy sequence, to find a group again by its id
+
+FALLBACK = (
+    "the gallery needs a live Jupyter kernel with widgets; "
+    "the static sheet above shows the same groups"
+)
+
+
+class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
+    """Review groups of near-duplicates by keyboard or mouse.
+
+    Parameters
+    ----------
+    groups : Sequence of dict
+        `id`, `title`, `members` (the keeper first). Only the groups that are looked at are ever
+        asked for. A lazy sequence may have `locate(id) -> int`: where the group is, or the nearest,
+        and `facets`, see `sifting.Facets`; without them each group is made to filter or order.
+        A group of sets carries `columns`: its members lie in rows of so many, those of the kept
+        set first, and None where a set has no image.
+    thumbnail : callable
+        Path -> JPEG bytes, or None where there is no picture.
+    decisions : Decisions, optional
+        Where choices are written; in memory only if not given.
+    finder : str
+        Name that is written beside each choice.
+    totals : callable, optional
+        () -> `{"groups", "images", "bytes"}` of what would move now; also `"reviewed"`, the number
+        of reviewed groups, which is otherwise counted where `groups` is a list or tuple.
+    image : callable, optional
+        Path -> bytes of the whole picture in a format browsers show; used to compare.
+    facts : callable, optional
+        Path -> facts and texts of an image by their names, such as captions; used to compare.
+    tells_changes : bool
+        Whether there is a strip for the pairs that joined or left, given to `show`.
+
+    Attributes
+    ----------
+    focus : int
+        Position of the group that has the focus.
+    lock : RLock
+        Held while a message of the browser is answered and while another cut is shown.
+
+    Notes
+    -----
+    JupyterLab hands the browser's messages to a thread beside the one that runs cells, so that the
+    gallery answers while a cell computes. All callables given here are called in either thread,
+    one at a time, with `lock` held; who changes in a cell what they read holds it as well.
+    """
+
+    _esm = Path(__file__).with_suffix(".js")
+    _css = Path(__file__).with_suffix(".css")
+
+    version = traitlets.Int(0).tag(sync=True)
+    count = traitlets.Int(0).tag(sync=True)
+    focus = traitlets.Int(0).tag(sync=True)
+    top = traitlets.Int(0).tag(sync=True)
+    sums = traitlets.Dict().tag(sync=True)
+    reviewed = traitlets.Int(None, allow_none=True).tag(sync=True)
+    undoable = traitlets.Bool(False).tag(sync=True)
+    problems = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    height_px = traitlets.Int(640).tag(sync=True)
+    can_compare = traitlets.Bool(False).tag(sync=True)
+    has_facts = traitlets.Bool(False).tag(sync=True)
+    total = traitlets.Int(0).tag(sync=True)
+    seen = traitlets.Int(0).tag(sync=True)
+    sieve = traitlets.Dict().tag(sync=True)
+    lines = traitlets.Int(1).tag(sync=True)
+    tells_changes = traitlets.Bool(False).tag(sync=True)
+    changed = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        *,
+        thumbnail: Callable[[str], bytes | None],
+        decisions: Decisions | None = None,
+        finder: str = "",
+        totals: Callable[[], Mapping[str, int]] | None = None,
+        image: Callable[[str], bytes | None] | None = None,
+        facts: Callable[[str], Mapping[str, str]] | None = None,
+        tells_changes: bool = False,
+        height_px: int = 640,
+    ) -> None:
+        self.groups = self._all = groups
+        self._sieve = Sieve()
+        self._choices: dict[str, list[str]] = {"root": [], "stage": []}
+        self._touched: set[str] = set()  # decided on since they were sifted: they stay in sight
+        self.decisions = Decisions(None) if decisions is None else decisions
+        self.finder = finder
+        self.lock = RLock()  # a cell may show another cut while the browser asks
+        self._totals = totals
+        self._image, self._facts = image, facts
+        self._pictures = Pictures(thumbnail)
+        self._keys = Keys()
+        self._built: OrderedDict[int, Group] = OrderedDict()
+        self._reviewed: set[int] = set()
+        self._answers: OrderedDict[str, Message] = OrderedDict()
+        self._seen_look = 0
+        self._deciding = False
+        self._earlier: dict[int, Sequence[Group]] = {}  # cuts that only a choice has replaced
+        self._sought: tuple[str, int] | None = None  # the group a person last chose, and its row
+        self._callbacks: list[Callable[[Message], None]] = []
+        super().__init__(
+            count=len(groups),
+            total=len(groups),
+            height_px=height_px,
+            can_compare=image is not None,
+            has_facts=facts is not None,
+            tells_changes=tells_changes,
+        )
+        self._sum_up()
+        self.on_msg(lambda _, content, __: self.receive(content))
+
+    def __repr__(self) -> str:
+        return FALLBACK
+
+    def on_mark(self, callback: Callable[[Message], None]) -> None:
+        """Call `callback(record)` after each decision; it is on disk by then.
+
+        The callback may `show` other groups.
+        """
+        self._callbacks.append(callback)
+
+    def show(self, groups: Sequence[Group], changed: Changed | None = None) -> None:
+        """Show another cut; the group in focus, or else the nearest, stays where it is.
+
+        Parameters
+        ----------
+        groups : Sequence of dict
+            The groups of the cut.
+        changed : Changed, optional
+            Pairs that joined or left with it.
+        """
+        with self.lock:
+            self._all = groups
+            self._show(self._sifted(), changed)
+
+    def _show(self, groups: Sequence[Group], changed: Changed | None = None) -> None:
+        sought, row = self._sought or self._seen()
+        focus = self._find(groups, sought, self.focus)
+        top = (
+            focus - row if 0 <= row < IN_SIGHT else self._find(groups, self._id(self.top), self.top)
+        )
+        self._sought = (sought, row)  # it may be back in the next cut
+        if not self._deciding:
+            self._earlier.clear()
+        else:
+            self._earlier[self.version] = self.groups
+        self.groups = groups
+        self._built.clear()
+        self._reviewed.clear()
+        with self.hold_sync():
+            self.version += 1
+            self.count, self.total, self.seen = len(groups), len(self._all), self._seen_look
+            self.focus = focus
+            self.top = max(0, top)
+            if changed is not None:
+                self.changed = self._changed_message(changed)
+            self._sum_up()
+        self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a question
+
+    # -- the browser asks ------------------------------------------------------------------------
+
+    def receive(self, content: Message) -> None:
+        """Answer one message of the browser; what is not understood is left unanswered."""
+        answer = {
+            "groups": self._on_groups,
+            "members": self._on_members,
+            "thumbnails": self._on_thumbnails,
+            "image": self._on_image,
+            "facts": self._on_facts,
+            "choices": self._on_choices,
+            "sift": self._on_sift,
+            "look": self._on_look,
+            "count": self._on_count,
+            "decide": self._on_decide,
+        }.get(content.get("kind", ""))
+        if answer:
+            with self.lock:
+                answer(content)
+
+    def _on_groups(self, content: Message) -> None:
+        if content["version"] == self.version:
+            self._send_groups(int(content["start"]), int(content["stop"]))
+
+    def _send_groups(self, start: int, stop: int) -> None:
+        start = max(0, start)
+        stop = min(stop, start + PAGE_GROUPS, self.count)
+        groups = [self._group_message(k) for k in range(start, stop)]
+        self.send({"kind": "groups", "version": self.version, "start": start, "groups": groups})
+
+    def _on_members(self, content: Message) -> None:
+        k, start = int(content["group"]), int(content["start"])
+        if content["version"] == self.version and 0 <= k < self.count:
+            members = self._members_message(self._group(k), start)
+            answer = {"version": self.version, "group": k, "start": start, "members": members}
+            self.send({"kind": "members", **answer})
+
+    def _on_thumbnails(self, content: Message) -> None:
+        keys = [key for key in content["keys"] if key in self._keys][:PAGE_PICTURES]
+        found = ((key, self._pictures[self._keys.path(key)]) for key in keys)
+        for part in split_by_bytes(found, MESSAGE_BYTES):
+            there = [(key, data) for key, data in part if data]
+            missing = [key for key, data in part if not data]
+            message = {"keys": [key for key, _ in there], "missing": missing}
+            self.send({"kind": "thumbnails", **message}, [data for _, data in there])
+
+    def _on_image(self, content: Message) -> None:
+        key = content["key"]
+        if self._image is None or key not in self._keys:
+            return
+        try:
+            data = self._image(self._keys.path(key))
+        except (OSError, ValueError) as error:
+            self.send({"kind": "image", "key": key, "said": shown(str(error))})
+            return
+        self.send({"kind": "image", "key": key}, [data] if data else [])
+
+    def _on_facts(self, content: Message) -> None:
+        """Tell what two images have in facts and texts, and where they differ."""
+        keys = [content["a"], content["b"]]
+        if self._facts is None or any(key not in self._keys for key in keys):
+            return
+        try:
+            found = [self._facts(self._keys.path(key)) for key in keys]
+        except (OSError, ValueError) as error:
+            self.send({"kind": "facts", "keys": keys, "rows": [], "said": shown(str(error))})
+            return
+        rows = [_fact_message(row) for row in texts.compare(*found)]
+        self.send({"kind": "facts", "keys": keys, "rows": rows})
+
+    # -- which groups, in what order -------------------------------------------------------------
+
+    def _on_choices(self, content: Message) -> None:
+        """Tell which roots and stages there are to choose from."""
+        facets = facets_of(self._all)
+        self._choices = {"root": _distinct(facets.roots), "stage": _distinct(facets.stages)}
+        said = {name: [shown(value) for value in each] for name, each in self._choices.items()}
+        self.send({"kind": "choices", **said})
+
+    def _on_sift(self, content: Message) -> None:
+        """Show what a filter leaves, in its order; roots and stages are named by their number."""
+        asked = dict(content)
+        for name, values in self._choices.items():
+            k = asked.get(name)
+            asked[name] = values[k] if isinstance(k, int) and 0 <= k < len(values) else ""
+        self._sieve = Sieve.of(asked)
+        self._touched.clear()
+        self._sought = None
+        with self.hold_sync():
+            self.sieve = {name: content.get(name) for name in vars(self._sieve)}
+            self._show(self._sifted())
+
+    def _sifted(self) -> Sequence[Group]:
+        if self._sieve.idle:
+            return self._all
+        facets = facets_of(self._all)
+        done = self._reviewed_of(self._all, facets) if self._sieve.unreviewed else set()
+        return Sifted(self._all, facets.sift(self._sieve, done - self._touched_places()))
+
+    def _touched_places(self) -> set[int]:
+        places = {group_id: locate(self._all, group_id, 0) for group_id in self._touched}
+        return {k for name, k in places.items() if len(self._all) and self._all[k]["id"] == name}
+
+    def _reviewed_of(self, groups: Sequence[Group], facets: Facets) -> set[int]:
+        """Return the groups that a person said anything about; only those mentioned are made."""
+        mentioned = facets.holding(self.decisions.mentioned())
+        return {k for k in mentioned if self._is_reviewed(groups[k])}
+
+    def _changed_message(self, changed: Changed) -> Message:
+        pairs = [
+            [
+                self._keys.key(*a),
+                self._keys.key(*b),
+                value_text(value, changed.measure),
+                *(shown(Path(path).name) for path, _ in (a, b)),
+            ]
+            for a, b, value in changed.pairs
+        ]
+        return {"joined": changed.joined, "count": changed.count, "pairs": pairs}
+
+    def _on_look(self, content: Message) -> None:
+        number = int(content.get("number", self._seen_look))
+        if content["version"] == self.version and number >= self._seen_look:  # none overtook it
+            if int(content["focus"]) != self.focus:
+                self._sought = None
+            self.focus, self.top = int(content["focus"]), int(content["top"])
+            self._seen_look = number
+
+    def _on_count(self, content: Message) -> None:
+        """Count reviewed groups; asked at rest, as it is too slow for each move of a slider."""
+        if content["version"] != self.version:
+            return
+        if isinstance(self.groups, list | tuple):
+            self._reviewed = {k for k, group in enumerate(self.groups) if self._is_reviewed(group)}
+        elif hasattr(self._all, "facets"):
+            found = self._reviewed_of(self._all, facets_of(self._all))
+            self._reviewed = {k for k in map(self._position, found) if k is not None}
+        else:
+            return
+        self._sum_up(counted=True)
+
+    def _position(self, place: int) -> int | None:
+        """Return where a group of all is among those on show."""
+        return self.groups.position(place) if isinstance(self.groups, Sifted) else place
+
+    # -- a person decides ------------------------------------------------------------------------
+
+    def _on_decide(self, content: Message) -> None:
+        """Decide once, however often the browser asks: it asks again when an answer is late."""
+        request = str(content.get("request"))
+        oldest = max(content.get("oldest", 0), self.version - KEPT_CUTS)
+        self._earlier = {v: cut for v, cut in self._earlier.items() if v >= oldest}
+        if request not in self._answers:
+            self._answers[request] = {"request": request, **self._decided(content)}
+        while len(self._answers) > KEPT_ANSWERS:
+            self._answers.popitem(last=False)
+        self.send(self._answers[request])
+
+    def _decided(self, content: Message) -> Message:
+        try:
+            record, said = self._decide(content)
+        except (OSError, ValueError) as error:  # nothing was decided: say so, loudly
+            return {"kind": "failed", "said": f"not saved: {shown(str(error))}"}
+        if record:
+            self._touched.add(record["group"])
+        self._deciding = True
+        try:
+            for callback in self._callbacks if record else ():
+                callback(record)
+        finally:
+            self._deciding = False
+        k = self._where(content, record)
+        self._note_reviewed(k)
+        with self.hold_sync():
+            self._sum_up(counted=self.reviewed is not None)
+        return {
+            "kind": "decided",
+            "version": self.version,
+            "groups": [] if k is None else [self._group_message(k)],
+            "go": k if content["what"] == "undo" else None,
+            "marks": self._mark_message(record),
+            "said": said,
+        }
+
+    def _note_reviewed(self, k: int | None) -> None:
+        if k is not None and self._is_reviewed(self._group(k)):
+            self._reviewed.add(k)
+        elif k is not None:
+            self._reviewed.discard(k)
+
+    def _decide(self, content: Message) -> tuple[Message, str]:
+        what = content["what"]
+        if what == "undo":
+            return self._undo()
+        if what == "mark":
+            return self._mark(content)
+        if what not in ("not_duplicate", "review"):
+            raise ValueError(f"{what!r} is no decision")
+        group = self._asked_group(content)
+        members = [(member["path"], member["sha256"]) for member in _there(group)]
+        say = getattr(self.decisions, what)
+        say(members, bool(content["answer"]), group=str(group["id"]), finder=self.finder)
+        return self._last(), f"saved: {_answer_said(what, bool(content['answer']))}"
+
+    def _mark(self, content: Message) -> tuple[Message, str]:
+        if content["key"] not in self._keys:
+            raise ValueError("that image is not on show any more")
+        path, sha256 = self._keys.image(content["key"])
+        mark = content["mark"]
+        now = content["version"] == self.version or content["version"] in self._earlier
+        group = self._asked_group(content) if now else {}
+        copies = [m["path"] for m in _there(group) if m["sha256"] == sha256]
+        where = {"group": str(group.get("id", "")), "finder": self.finder}
+        self.decisions.mark(path, sha256, mark, copies=copies, **where)
+        return self._last(), f"saved: {mark or 'no mark'} · {shown(Path(path).name)}"
+
+    def _undo(self) -> tuple[Message, str]:
+        record = self.decisions.undo()
+        if record is None:
+            return {}, "nothing left to undo"
+        if record["what"] == "mark":
+            return record, f"undone: mark of {shown(Path(record['path']).name)}"
+        return record, f"undone: {_answer_said(record['what'], not record['answer'])}"
+
+    def _last(self) -> Message:
+        return self.decisions.last or {}
+
+    def _asked_group(self, content: Message) -> Group:
+        """Return the group that a person saw, also where an earlier choice has moved it since."""
+        k, version = int(content["group"]), content["version"]
+        if version == self.version and 0 <= k < self.count:
+            return self._group(k)
+        if 0 <= k < len(self._earlier.get(version, ())):
+            return self._earlier[version][k]
+        raise ValueError("the groups have changed meanwhile; look again")
+
+    def _where(self, content: Message, record: Message) -> int | None:
+        """Return the position now of the group that was decided on, or None if it is not shown."""
+        if not record or not self.count:
+            return None
+        near = int(content.get("group", self.focus))
+        k = locate(self.groups, record["group"], min(max(near, 0), self.count - 1))
+        return k if str(self._group(k)["id"]) == record["group"] else None
+
+    def _mark_message(self, record: Message) -> dict[str, str | None]:
+        """Return key -> mark of the image decided on; it may be in several groups on show."""
+        if not record or record["what"] != "mark":
+            return {}
+        key = self._keys.key(record["path"], record["sha256"])
+        return {str(key): self.decisions.mark_of(record["path"], record["sha256"])}
+
+    # -- what the browser is told ----------------------------------------------------------------
+
+    def _group(self, k: int) -> Group:
+        if k not in self._built:
+            self._built[k] = self.groups[k]
+        self._built.move_to_end(k)
+        while len(self._built) > KEPT_GROUPS:
+            self._built.popitem(last=False)
+        return self._built[k]
+
+    def _group_message(self, k: int) -> Message:
+        group = self._group(k)
+        digests = _digests(group)
+        columns, size = int(group.get("columns") or 0), len(group["members"])
+        if columns:
+            self.lines = max(self.lines, min(math.ceil(size / columns), MOST_LINES))
+        return {
+            "index": k,
+            "title": shown(str(group["title"])),
+            "size": size,
+            "columns": columns,
+            "answered": bool(digests) and self.decisions.answered(digests),
+            "accepted": bool(digests) and self.decisions.reviewed(digests),
+            "reviewed": self._is_reviewed(group),
+            "members": self._members_message(group, 0),
+        }
+
+    def _members_message(self, group: Group, start: int) -> list[Message | None]:
+        members = group["members"][start : start + PAGE_MEMBERS]
+        return [self._member_message(member) if member else None for member in members]
+
+    def _member_message(self, member: Member) -> Message:
+        path, sha256 = member["path"], member["sha256"]
+        folder, _, name = path.rpartition("/")
+        value = number(member.get("value"))
+        return {
+            "key": self._keys.key(path, sha256),
+            "mark": self.decisions.mark_of(path, sha256),
+            "role": member["role"],
+            "name": shown(name),
+            "folder": shown(folder),
+            "value": "" if value is None else value_text(value, str(member.get("measure") or "")),
+            "badges": [shown(str(badge)) for badge in member.get("badges") or ()],
+            **{name: number(member.get(name)) for name in ("width", "height", "bytes")},
+            **{name: shown(str(member.get(name) or "")) for name in ("reason", "root", "stage")},
+            "mtime": shown(str(member.get("mtime") or "")),
+        }
+
+    def _is_reviewed(self, group: Group) -> bool:
+        """Say whether a person has said anything about the group: accepted, answered or marked."""
+        if not len(self.decisions):
+            return False
+        if any(self.decisions.mark_of(m["path"], m["sha256"]) for m in _there(group)):
+            return True
+        digests = _digests(group)
+        said = (self.decisions.reviewed, self.decisions.answered)
+        return bool(digests) and any(query(digests) for query in said)
+
+    def _sum_up(self, counted: bool = False) -> None:
+        sums = dict(self._totals()) if self._totals else {}
+        self.reviewed = sums.pop("reviewed", len(self._reviewed) if counted else None)
+        self.sums = {name: number(value) for name, value in sums.items()}
+        self.undoable = self.decisions.last is not None
+        self.problems = [shown(problem) for problem in self.decisions.problems]
+
+    def _seen(self) -> tuple[str, int]:
+        """Return the id of the group in focus and its row among those in sight."""
+        return self._id(self.focus), self.focus - self.top
+
+    def _id(self, k: int) -> str:
+        return str(self._group(k)["id"]) if 0 <= k < self.count else ""
+
+    def _find(self, groups: Sequence[Group], group_id: str, near: int) -> int:
+        return locate(groups, group_id, min(near, len(groups) - 1)) if len(groups) else 0
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Pairs that joined, or left, with the last move of a threshold; some of them to be shown."""
+
+    joined: bool
+    count: int
+    pairs: Sequence[tuple[tuple[str, str], tuple[str, str], float]]  # (path, sha256) twice, value
+    measure: str
+
+
+class Keys:
+    """A small number for each image, so that no path, whatever its bytes, travels as a name."""
+
+    def __init__(self) -> None:
+        self._images: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, int) and 0 <= key < len(self._images)
+
+    def key(self, path: str, sha256: str) -> int:
+        """Return the number of an image, a new one at its first sight."""
+        image = (path, sha256)
+        if image not in self._numbers:
+            self._numbers[image] = len(self._images)
+            self._images.append(image)
+        return self._numbers[image]
+
+    def image(self, key: int) -> tuple[str, str]:
+        """Return (path, digest)."""
+        return self._images[key]
+
+    def path(self, key: int) -> str:
+        """Return the path."""
+        return self._images[key][0]
+
+
+class Pictures:
+    """Path -> thumbnail bytes, b"" where there is none; keeps the `KEPT_BYTES` used last."""
+
+    def __init__(self, thumbnail: Callable[[str], bytes | None], limit: int = KEPT_BYTES) -> None:
+        self._thumbnail = thumbnail
+        self._limit = limit
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self.bytes = 0
+
+    def __getitem__(self, path: str) -> bytes:
+        if path in self._kept:
+            self._kept.move_to_end(path)
+            return self._kept[path]
+        data = self._make(path)
+        self._kept[path] = data
+        self.bytes += len(data)
+        while self.bytes > self._limit and len(self._kept) > 1:
+            self.bytes -= len(self._kept.popitem(last=False)[1])
+        return data
+
+    def _make(self, path: str) -> bytes:
+        try:
+            return self._thumbnail(path) or b""
+        except (OSError, ValueError, KeyError):  # one bad image: shown as "no picture"
+            return b""
+
+
+def locate(groups: Sequence[Group], group_id: str, near: int) -> int:
+    """Return the position of the group of that id, else `near`; looks at both sides of `near`.
+
+    A sequence's own `locate(id)` is asked if it has one. Otherwise a list is searched whole and a
+    lazy sequence up to `SEARCHED_GROUPS` groups.
+    """
+    if hasattr(groups, "locate"):
+        return min(max(int(groups.locate(group_id)), 0), len(groups) - 1)
+    if isinstance(groups, Sifted) and hasattr(groups.groups, "locate"):
+        at = groups.position(int(groups.groups.locate(group_id)))
+        return near if at is None else at
+    limit = len(groups) if isinstance(groups, list | tuple) else SEARCHED_GROUPS
+    for _, k in zip(range(limit), outward(near, len(groups)), strict=False):
+        if str(groups[k]["id"]) == group_id:
+            return k
+    return near
+
+
+def outward(near: int, n: int) -> Iterator[int]:
+    """Yield 0..n-1, nearest to `near` first."""
+    yield near
+    for step in range(1, n):
+        if near + step < n:
+            yield near + step
+        if near - step >= 0:
+            yield near - step
+
+
+def split_by_bytes(
+    items: Iterator[tuple[int, bytes]], limit: int
+) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield runs of items of about `limit` bytes each, so that the first are seen early."""
+    part: list[tuple[int, bytes]] = []
+    for item in items:
+        part.append(item)
+        if sum(len(data) for _, data in part) >= limit:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def value_text(value: float, measure: str) -> str:
+    """Write a value with its unit: `4 bits`, `3 s`, `0.9312`."""
+    units = {"hamming_bits": "bits", "gap_s": "s", "inputs": "inputs"}
+    text = f"{value:.4f}" if measure == "cosine" else f"{value:g}"
+    unit = units.get(measure, "")
+    if text == "1" and measure in ("hamming_bits", "inputs"):
+        unit = unit.removesuffix("s")
+    return f"{text} {unit}".rstrip()
+
+
+def number(value: SupportsFloat | None) -> float | None:
+    """Return a plain number for JSON: NaN and None become None, whole ones stay whole."""
+    if value is None or not math.isfinite(float(value)):
+        return None
+    return int(float(value)) if float(value).is_integer() else float(value)
+
+
+def _digests(group: Group) -> set[str]:
+    """Return the digests of a group; empty if any image has none, as then nothing was ever said."""
+    digests = {member["sha256"] for member in _there(group)}
+    return set() if "" in digests else digests
+
+
+def _there(group: Group) -> list[Member]:
+    """Return the members of a group without the places where a set has no image."""
+    return [member for member in group.get("members", ()) if member]
+
+
+def _distinct(values: NDArray[Any]) -> list[str]:
+    return sorted({str(value) for value in values.tolist()} - {""})
+
+
+def _fact_message(row: Mapping[str, Any]) -> Message:
+    """Return a compared fact as the browser shows it: short, and fit for a screen."""
+    cut = {name: None if row[name] is None else _short(row[name]) for name in ("a", "b")}
+    diff = [[sign, _short(line)] for sign, line in row.get("diff", ())]
+    both = {} if diff else cut
+    return {"name": shown(str(row["name"])), "same": row["same"], "diff": diff, **both}
+
+
+def _short(text: str) -> str:
+    return shown(text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}… (cut)")
+
+
+def _answer_said(what: str, answer: bool) -> str:
+    said = "not duplicates" if what == "not_duplicate" else "reviewed"
+    return said if answer else f"{said} taken back"

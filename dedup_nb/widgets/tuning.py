@@ -1,0 +1,254 @@
+"""A threshold slider over the review gallery, with the two buttons that keep what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from IPython.display import display
+
+from dedup_nb import groups, report
+from dedup_nb.groups.measures import MEASURES
+from dedup_nb.library import tables
+from dedup_nb.session import parameters
+from dedup_nb.session.workbench import Workbench
+from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery
+
+Chart = Callable[[groups.Candidates, float], report.Chart]
+Warn = Callable[[float], str]
+
+PAIRS_SHOWN = 12  # of those that joined or left
+REST_S = 1.0  # the slider rests: what joins or leaves is told from here on
+
+
+def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
+    if candidates.sign < 0:
+        return report.similarities(candidates.pairs[candidates.measure], threshold)
+    unit = MEASURES[candidates.measure].unit
+    return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
+
+
+def slider(name: str, value: float, low: float, high: float, step: float) -> ipywidgets.Widget:
+    """Return a slider for a parameter, whose name it carries."""
+    whole = isinstance(step, int)
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    return kind(
+        value=max(low, min(value, high)),
+        min=low,
+        max=high,
+        step=step,
+        description=name,
+        continuous_update=True,
+        layout=ipywidgets.Layout(width="28rem"),
+        style={"description_width": "initial"},
+        **({} if whole else {"readout_format": ".4f"}),
+    )
+
+
+def present(widget: ipywidgets.Widget, instead: str = FALLBACK) -> None:
+    """Display a widget, or a sentence where none can be loaded: never a blank."""
+    bundle = dict(widget._repr_mimebundle_())
+    bundle |= {"text/plain": instead, "text/html": f"<p>{escape(instead)}</p>"}
+    display(bundle, raw=True)
+
+
+class Changes:
+    """Which pairs joined or left since the slider last rested, the nearest to it first.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        The pairs.
+    threshold : float
+        Where the slider is.
+    """
+
+    def __init__(self, candidates: groups.Candidates, threshold: float) -> None:
+        self.candidates = candidates
+        pairs = candidates.pairs
+        self.ends = [pairs[end].to_numpy(np.int64) for end in ("i", "j")]
+        self.distances = candidates.sign * pairs[candidates.measure].to_numpy(np.float64)
+        self.order = np.argsort(self.distances, kind="stable")
+        self.values = self.distances[self.order]
+        self.rested, self.now, self.moved = threshold, threshold, time.monotonic()
+
+    def move(self, threshold: float) -> Changed:
+        """Move the slider; return what joined or left."""
+        if time.monotonic() - self.moved > REST_S:
+            self.rested = self.now
+        self.now, self.moved = threshold, time.monotonic()
+        sign = self.candidates.sign
+        low, high = sorted([sign * self.rested, sign * threshold])
+        start, stop = np.searchsorted(self.values, [low, high], side="right").tolist()
+        joined = sign * threshold >= sign * self.rested
+        near = range(stop - 1, start - 1, -1) if joined else range(start, stop)
+        pairs = [self._pair(int(self.order[k])) for k in near[:PAIRS_SHOWN]]
+        return Changed(joined, stop - start, pairs, self.candidates.measure)
+
+    def _pair(self, k: int) -> tuple[tuple[str, str], tuple[str, str], float]:
+        made, images = self.candidates, self.candidates.images
+        a, b = ((images.paths[end[k]], images.digests[end[k]]) for end in self.ends)
+        return a, b, float(made.sign * self.distances[k])
+
+
+class Tuner:
+    """Tune a threshold on live pictures; every mark is on disk at once.
+
+    Parameters
+    ----------
+    run : Workbench
+        The run at work.
+    candidates : Candidates
+        Pairs computed to the loose bound; the slider cuts them again without recomputation.
+    name : str
+        The threshold parameter; the slider carries this name and starts at its value.
+    low, high, step : float
+        Range of the slider.
+    value : float, optional
+        Where the slider starts; the parameter's value by default.
+    chart : callable, optional
+        Candidates and a threshold -> the chart that is saved with the results.
+    warn : callable, optional
+        A threshold -> a sentence to be read beside the slider, or nothing.
+
+    Attributes
+    ----------
+    slider, gallery : widget
+        What is shown; their values can be read and set.
+    sliders : list of widget
+        The threshold's, and those of what is tuned beside it.
+    """
+
+    def __init__(
+        self,
+        run: Workbench,
+        candidates: groups.Candidates,
+        name: str,
+        *,
+        low: float,
+        high: float,
+        step: float = 1,
+        value: float | None = None,
+        chart: Chart | None = None,
+        warn: Warn | None = None,
+    ) -> None:
+        self.run, self.candidates, self.name = run, candidates, name
+        start = run.values[name] if value is None else value
+        self.slider = slider(name, start, low, high, step)
+        self.sliders = [self.slider]
+        self.said, self.warned = ipywidgets.HTML(), ipywidgets.HTML()
+        self.further: list[ipywidgets.Widget] = []  # shown between the buttons and the gallery
+        self.chart, self.warn = chart or _histogram, warn or (lambda threshold: "")
+        self._warn()
+        self.candidates.decide(self._marks(), run.live_decisions.answers())
+        self.cut = candidates.cut(self.slider.value)
+        self.changes = Changes(candidates, self.slider.value)
+        _ = candidates.images.row_of_id  # made now, not while somebody drags
+        self.gallery = Gallery(
+            run.views(candidates, self.cut),
+            thumbnail=run.thumbnail,
+            decisions=run.live_decisions,
+            finder=run.notebook,
+            totals=lambda: self.cut.totals,
+            image=run.whole_picture,
+            facts=run.facts_of,
+            tells_changes=True,
+        )
+        self.gallery.on_mark(lambda record: self._decided())
+        self.slider.observe(lambda change: self._moved(), "value")
+        self.buttons = [
+            self._button("save this threshold's results", self._save, "download"),
+            self._button("write threshold to the profile", self._write, "pencil"),
+        ]
+
+    def _button(self, label: str, act: Any, icon: str) -> ipywidgets.Button:
+        button = ipywidgets.Button(
+            description=label, icon=icon, layout=ipywidgets.Layout(width="auto")
+        )
+        button.on_click(lambda _: act())
+        return button
+
+    def show(self) -> None:
+        """Display slider, buttons and gallery below the cell."""
+        top = ipywidgets.HBox(
+            [*self.sliders, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
+        )
+        present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
+
+    def _marks(self) -> list[str | None]:
+        table = self.run.catalogue
+        return self.run.live_decisions.marks_for(list(table["path"]), list(table["sha256"]))
+
+    def _decided(self) -> None:
+        with self.gallery.lock:  # a mark and the slider may come from two threads
+            self.candidates.decide(self._marks(), self.run.live_decisions.answers())
+            self._cut_again()
+
+    def _warn(self) -> None:
+        text = self.warn(self.slider.value)
+        self.warned.value = f"<b>{escape(text)}</b>" if text else ""
+
+    def _moved(self) -> None:
+        with self.gallery.lock:
+            self._cut_again(self.changes.move(self.slider.value))
+
+    def _cut_again(self, changed: Changed | None = None) -> None:
+        self._warn()
+        with self.gallery.lock:
+            self.cut = self.candidates.cut(self.slider.value)
+            self.gallery.show(self.run.views(self.candidates, self.cut), changed)
+
+    def _save(self) -> None:
+        self._say("saving …")
+        charts = [self.chart(self.candidates, self.slider.value)]
+        folder = self.run.save(self.candidates, self.slider.value, name=self.name, charts=charts)
+        self._say(f"saved in {folder}: groups.csv, manifest.csv, report.html")
+
+    def _write(self) -> None:
+        profile = self.run.values.get("profile")
+        said = ", ".join(f"{each.description}: {each.value}" for each in self.sliders)
+        if not profile:
+            self._say(
+                "this notebook was opened without a profile; "
+                f"set {said} under {self.run.notebook}: in your own"
+            )
+            return
+        try:
+            for each in self.sliders:
+                name, value = each.description, each.value
+                parameters.write_value(Path(profile), self.run.notebook, name, value)
+        except (ValueError, OSError) as error:
+            self._say(f"not written: {error}")
+            return
+        self._say(f"{said} is now in {profile}")
+
+    def _say(self, text: str) -> None:
+        self.said.value = escape(tables.shown(text))
+
+
+def tune(
+    run: Workbench,
+    candidates: groups.Candidates,
+    name: str,
+    *,
+    low: float = 0,
+    high: float,
+    step: float = 1,
+    value: float | None = None,
+    chart: Chart | None = None,
+    warn: Warn | None = None,
+    interactive: bool = True,
+) -> Tuner | None:
+    """Show a `Tuner`, or nothing when `interactive` is false."""
+    if not interactive:
+        return None
+    tuner = Tuner(
+        run, candidates, name, low=low, high=high, step=step, value=value, chart=chart, warn=warn
+    )
+    tuner.show()
+    return tuner
