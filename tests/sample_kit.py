@@ -15,7 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dedup_nb import cli, staging, store
+from dedup_nb import cli, staging
+from dedup_nb.pictures import store
 
 SAMPLES = Path(__file__).parent / "samples"
 HOME = "/home/ana"  # stands in the samples for the folder in which they were made

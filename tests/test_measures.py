@@ -1,13 +1,15 @@
 """Measures and the store: what was computed once is found again, by content."""
 
+import dataclasses
 import os
+import sqlite3
 
 import pytest
 from pictures import measured, photo, save, write
 
-from dedup_nb.finders import phash
+from dedup_nb.finders import embeddings, phash
 from dedup_nb.library import catalogue
-from dedup_nb.pictures import decoders, measures, store
+from dedup_nb.pictures import decoders, images, measures, store
 
 
 @pytest.fixture
@@ -127,3 +129,83 @@ def test_what_a_scan_was_told_of_files_is_not_asked_again(tmp_path, monkeypatch)
     keys = [store.FileKey(*i.key) for i in found]
     facts = measures.measure_files(lib, keys, kept, [], digests=[i.sha256 for i in found])
     assert [f.sha256 for f in facts] == list(table.sha256) and asked == keys[2:]
+
+
+# ---------------------------------------------------------------- a version for each kind of value
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """What the decoders were asked for: paths and rasters, call by call."""
+    asked = []
+    real = decoders.measure_all
+
+    def measure_all(paths, sizes, **options):
+        asked.append((sorted(os.path.basename(os.fsdecode(path)) for path in paths), set(sizes)))
+        return real(paths, sizes, **options)
+
+    monkeypatch.setattr(decoders, "measure_all", measure_all)
+    return asked
+
+
+KINDS = [phash.kind("phash", 64), embeddings.embedder("dct").kind]
+
+
+def two_files(folder):
+    for seed, name in enumerate("ab"):
+        save(photo(seed), folder / f"lib/{name}.png")
+    scanned = catalogue.scan(folder / "lib", ["."]).images
+    return [store.FileKey(*image.key) for image in scanned], store.Store(folder / "cache")
+
+
+def everything(folder):
+    with sqlite3.connect(folder / "store-2.sqlite") as db:
+        return {table: set(db.execute(f"select * from {table}")) for table in ("measure", "image")}
+
+
+@pytest.mark.parametrize("fact", ["EXPOSURE", "THUMBNAIL", "FACTS"])
+def test_a_new_version_of_one_fact_is_made_and_no_measure_again(
+    tmp_path, monkeypatch, counted, fact
+):
+    keys, kept = two_files(tmp_path)
+    measures.measure_files(tmp_path / "lib", keys, kept, KINDS)
+    kept.close()
+    before = everything(tmp_path / "cache")
+    monkeypatch.setattr(store, fact, 2)
+    again = store.Store(tmp_path / "cache")
+    facts = measures.measure_files(tmp_path / "lib", keys, again, KINDS)
+    assert [one.status for one in facts] == ["ok", "ok"]
+    assert counted[-1][0] == ["a.png", "b.png"]
+    measures.measure_files(tmp_path / "lib", keys, again, KINDS)
+    assert counted[-1][0] == []  # known by its new version
+    assert everything(tmp_path / "cache")["image"] == before["image"]
+
+
+def test_a_better_descriptor_makes_nothing_else_again(tmp_path, counted):
+    keys, kept = two_files(tmp_path)
+    measures.measure_files(tmp_path / "lib", keys, kept, KINDS)
+    before = everything(tmp_path / "cache")["measure"]
+    better = dataclasses.replace(KINDS[0], name="phash64-v2")
+    measures.measure_files(tmp_path / "lib", keys, kept, [better, *KINDS[1:]])
+    assert counted[-1] == (["a.png", "b.png"], set(better.sizes))
+    after = everything(tmp_path / "cache")["measure"]
+    assert before <= after and {kind for _, kind, *_ in after - before} == {"phash64-v2"}
+
+
+def test_what_could_not_be_read_is_tried_again_by_other_decoders_alone(
+    tmp_path, monkeypatch, counted
+):
+    write(tmp_path / "lib/broken.png", b"\x89PNG\r\n\x1a\n and no more")
+    write(tmp_path / "lib/later.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    save(photo(1), tmp_path / "lib/a.png")
+    scanned = catalogue.scan(tmp_path / "lib", ["."]).images
+    keys = [store.FileKey(*image.key) for image in scanned]
+    kept = store.Store(tmp_path / "cache")
+    for _ in range(2):
+        facts = measures.measure_files(tmp_path / "lib", keys, kept, KINDS)
+    assert [one.status for one in facts] == ["ok", "unreadable", "unreadable"]
+    assert counted[-1][0] == []
+    real = images.decoders_of
+    monkeypatch.setattr(images, "decoders_of", lambda f: "a new one" if f == "HEIF" else real(f))
+    measures.measure_files(tmp_path / "lib", keys, kept, KINDS)
+    assert counted[-1][0] == ["later.heic"]

@@ -116,7 +116,7 @@ class Verdicts:
             return
         stored = self.store.measures(VERDICTS, map(" ".join, unknown))
         self.verdicts |= {
-            pair: _unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
+            pair: unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
         }
         unknown = [pair for pair in unknown if pair not in self.verdicts]
         if len(unknown) > self.left:
@@ -226,7 +226,7 @@ def _packed(verdict: Verdict) -> bytes:
     return json.dumps(asdict(verdict)).encode()
 
 
-def _unpacked(data: bytes) -> Verdict:
+def unpacked(data: bytes) -> Verdict:
     values = json.loads(data)
     return Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
 

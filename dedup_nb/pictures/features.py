@@ -25,6 +25,7 @@ FAINT_PX = 128  # long side at which that is done
 FAINT_BAND = 1.0, 12.0  # pixels of it: finer is noise, coarser is light and tone
 FAINT_STEP, FAINT_STRETCH = 0.7, 45.0  # grey levels that are noise; grey levels of usual shade then
 OFFSET_PX = 0.25  # OpenCV 5 puts its key points that far right of and below the true place
+POINT_BYTES = 4 + 128  # of a feature that is kept: its place and its descriptor
 FINE = 64  # steps of a pixel in which places are kept
 RATIO = 0.87  # of the distances to the best and the second match
 LEAST_POINTS, SURE_POINTS = 8, 20
@@ -101,7 +102,7 @@ def extract(pixels: NDArray[np.uint8]) -> bytes:
 
 def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
     """Return the picture with what `extract` packed of it."""
-    count = len(kept) // (4 + 128)
+    count = len(kept) // POINT_BYTES
     places = np.frombuffer(kept, "<u2", 2 * count).reshape(count, 2) / FINE
     return Features(
         pixels, places, np.frombuffer(kept, np.uint8, offset=4 * count).reshape(-1, 128)

@@ -10,6 +10,8 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import kornia_rs.io
@@ -108,6 +110,16 @@ class Measured:
     thumbnail: bytes = b""
 
 
+@cache
+def decoders_of(image_format: str) -> str:
+    """Name what decodes an image format here, with versions; "" where nothing does.
+
+    What could not be read is tried again once this changes, and nothing else is.
+    """
+    entry = formats.FORMATS.get(image_format)
+    return ", ".join(f"{name} {version(name)}" for name in entry.packages) if entry else ""
+
+
 def measure(
     data: bytes,
     name: str,
@@ -133,7 +145,7 @@ def measure(
     """
     found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
     measured = Measured("unreadable", sha256=digest or sha256(data), size=len(data), format=found)
-    if found not in formats.DECODABLE:
+    if found == "unknown" or not formats.FORMATS[found].pillow:
         measured.error = _undecodable(found, data)
         return measured
     wanted = sizes[0] if sizes else None
@@ -163,9 +175,7 @@ def _undecodable(found: str, data: bytes) -> str:
         return "the file is empty"
     if found == "unknown":
         return "the content is no image format that is known here"
-    if found == "RAW":
-        return "camera raw files are listed, not compared"
-    return f"{found} is recognised but not decoded here"
+    return formats.FORMATS[found].not_decoded.format(name=found)
 
 
 def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: float) -> None:

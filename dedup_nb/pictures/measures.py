@@ -73,6 +73,7 @@ def measure_files(
         digests = _known(store, files, digests or [None] * len(files))
         complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
     todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
+    kinds = complete.lacked_by([digests[k] for k in todo])
     results: dict[int, Facts] = {}
     sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
     paths = [os.fsencode(library / files[k].path) for k in todo]
@@ -115,22 +116,38 @@ class _Complete:
         self.facts = store.facts(digests)
         readable = [digest for digest, fact in self.facts.items() if fact.status == "ok"]
         for digest, fact in self.facts.items():
-            self.known[digest] = fact.status != "ok" or fact.exposure is not None
-        for kind in kinds:
-            self.known.update(dict.fromkeys(store.lacking(kind.name, readable), False))
+            self.known[digest] = _holds(fact)
+        self.readable = set(readable)
+        self.known.update(dict.fromkeys(store.without_thumbnail(readable), False))
+        self.lacking = {kind.name: store.lacking(kind.name, readable) for kind in kinds}
+        for lacking in self.lacking.values():
+            self.known.update(dict.fromkeys(lacking, False))
+
+    def lacked_by(self, digests: Sequence[str | None]) -> list[Kind]:
+        """Return the kinds that some contents lack: all of them where one is not known yet."""
+        if not {*digests} <= self.readable:
+            return list(self.kinds)
+        return [kind for kind in self.kinds if not self.lacking[kind.name].isdisjoint(digests)]
 
     def __contains__(self, digest: object) -> bool:
         key = str(digest)
         if key not in self.known:
             facts = self.store.facts([key]).get(key)
-            self.known[key] = facts is not None and (
-                facts.status != "ok"
-                or (
-                    facts.exposure is not None
-                    and not any(self.store.lacking(kind.name, [key]) for kind in self.kinds)
-                )
-            )
+            self.known[key] = facts is not None and _holds(facts) and not self._lacks(key, facts)
         return self.known[key]
+
+    def _lacks(self, key: str, facts: Facts) -> bool:
+        if facts.status != "ok":
+            return False
+        kinds = any(self.store.lacking(kind.name, [key]) for kind in self.kinds)
+        return kinds or bool(self.store.without_thumbnail([key]))
+
+
+def _holds(facts: Facts) -> bool:
+    """Tell whether stored facts are whole, and still what the decoders of today would say."""
+    if facts.status == "ok":
+        return facts.exposure is not None
+    return facts.decoders == images.decoders_of(facts.format)
 
 
 def _keep(
@@ -178,6 +195,7 @@ def _facts(result: images.Measured) -> Facts:
         result.animated,
         result.contrast,
         result.exposure,
+        None if result.status == "ok" else images.decoders_of(result.format),
     )
 
 

@@ -30,6 +30,10 @@ VERSION = 2  # a file of another version is left alone and a new one begun
 CACHE_BYTES = 64 * 2**20  # of SQLite, at most; its own 2 MB hold 10,000 images
 BATCH = 500  # values in one query; SQLite allows 32,766
 
+# Of what decoding a file tells, each with a version of its own: another number is made again, and
+# nothing else is read again for it. Measures carry their version in their name.
+FACTS, EXPOSURE, THUMBNAIL = 1, 1, 1
+
 SCHEMA = """
 create table if not exists file (
     path blob primary key, bytes int, mtime_ns int, ctime_ns int, sha256 text) without rowid;
@@ -39,6 +43,23 @@ create table if not exists image (
 create table if not exists measure (
     id integer primary key, kind text, sha256 text, value blob, unique (kind, sha256));
 create table if not exists thumbnail (sha256 text primary key, jpeg blob);
+create table if not exists origin (
+    sha256 text primary key, facts int, exposure int, thumbnail int, decoders text) without rowid;
+"""
+FROM_IMAGE = """
+select image.sha256, status, error, format, width, height, animated, contrast,
+    case when coalesce(origin.exposure, 1) = ? then image.exposure end, decoders
+from image left join origin using (sha256)
+where coalesce(origin.facts, 1) = ? and image.sha256 in ({})
+"""
+FROM_THUMBNAIL = """
+select jpeg from thumbnail left join origin using (sha256)
+where sha256 = ? and coalesce(origin.thumbnail, 1) = ?
+"""
+WITHOUT_THUMBNAIL = """
+select asked.value from json_each(?) asked where not exists (
+    select 1 from thumbnail left join origin using (sha256)
+    where thumbnail.sha256 = asked.value and coalesce(origin.thumbnail, 1) = ?)
 """
 
 
@@ -62,7 +83,8 @@ class Facts(NamedTuple):
     height: int
     animated: bool
     contrast: float
-    exposure: str | None = None  # None in a store of before it was read
+    exposure: str | None = None  # None where it was not read, or read by another version
+    decoders: str | None = None  # which decoders could not read it; None where it is not known
 
 
 def default_folder(library: Path) -> Path:
@@ -156,10 +178,9 @@ class Store:
 
     def facts(self, sha256s: Iterable[str]) -> dict[str, Facts]:
         """Return the facts of those contents that are known, by sha256."""
-        query = "select * from image where sha256 in ({})"
         return {
             row[0]: Facts._make((*row[:6], bool(row[6]), *row[7:]))
-            for row in self._select(query, sha256s)
+            for row in self._select(FROM_IMAGE, sha256s, EXPOSURE, FACTS)
         }
 
     def measures(self, kind: str, sha256s: Iterable[str]) -> dict[str, bytes]:
@@ -196,10 +217,15 @@ class Store:
 
     def thumbnail(self, sha256: str) -> bytes | None:
         """Return the JPEG thumbnail of a content, or None."""
-        row = self.db.execute("select jpeg from thumbnail where sha256=?", (sha256,)).fetchone()
+        row = self.db.execute(FROM_THUMBNAIL, (sha256, THUMBNAIL)).fetchone()
         return row[0] if row else None
 
-    def _select(self, query: str, keys: Iterable[str | bytes], *first: str) -> Iterator[Any]:
+    def without_thumbnail(self, sha256s: Iterable[str]) -> set[str]:
+        """Return those contents that have no thumbnail of this version."""
+        asked = json.dumps(sorted(set(sha256s)))
+        return {row[0] for row in self.db.execute(WITHOUT_THUMBNAIL, (asked, THUMBNAIL))}
+
+    def _select(self, query: str, keys: Iterable[str | bytes], *first: str | int) -> Iterator[Any]:
         wanted = sorted(set(keys))  # neighbours in the tree lie on one page
         parts = (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
         return itertools.chain.from_iterable(
@@ -221,7 +247,13 @@ class Store:
                 "replace into file values (?,?,?,?,?)",
                 [(os.fsencode(file.path), *file[1:], sha256) for file, sha256 in files],
             )
-            self.db.executemany("replace into image values (?,?,?,?,?,?,?,?,?)", facts)
+            self.db.executemany(
+                "replace into image values (?,?,?,?,?,?,?,?,?)", [fact[:9] for fact in facts]
+            )
+            self.db.executemany(
+                "replace into origin values (?,?,?,?,?)",
+                [(fact.sha256, FACTS, EXPOSURE, THUMBNAIL, fact.decoders) for fact in facts],
+            )
             self.db.executemany("replace into thumbnail values (?,?)", thumbnails)
             self.db.executemany(
                 "replace into measure (kind, sha256, value) values (?,?,?)", measures
@@ -251,6 +283,11 @@ class Store:
         yield from self.db.execute("select kind, sha256, value from measure order by id")
         yield from self.db.execute("select 'thumbnail', sha256, jpeg from thumbnail")
 
+    def contents(self) -> set[str]:
+        """Return what measures and thumbnails are kept under: a sha256, or two for a pair."""
+        rows = self.db.execute("select sha256 from measure union select sha256 from thumbnail")
+        return {row[0] for row in rows}
+
     def damage(self) -> list[str]:
         """Return what SQLite finds wrong with its file, nothing if it is sound."""
         try:
@@ -263,7 +300,7 @@ class Store:
         """Drop contents with all that was measured of them, and files by their paths."""
         gone = [(sha256,) for sha256 in sha256s]
         with self.db:
-            for table in ("image", "measure", "thumbnail", "file"):
+            for table in ("image", "measure", "thumbnail", "file", "origin"):
                 self.db.executemany(f"delete from {table} where sha256=?", gone)
             self.db.executemany(
                 "delete from file where path=?", [(os.fsencode(path),) for path in paths]

@@ -8,15 +8,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from dedup_nb import report, staging
+from dedup_nb.compare import verdicts
 from dedup_nb.finders import clip, embeddings
 from dedup_nb.library import files, layout
+from dedup_nb.pictures import features
 from dedup_nb.pictures.store import Store, is_there
 
 STORES = re.compile(r"store-\d+\.sqlite(-wal|-shm|-journal)?")
@@ -112,17 +114,39 @@ def _damaged(store: Store) -> Iterator[tuple[str, str, str]]:
 
 
 def _wrong(kind: str, value: bytes, width: int) -> str:
-    if kind == "thumbnail":
-        return "" if value[:2] == b"\xff\xd8" and value[-2:] == b"\xff\xd9" else "no whole JPEG"
-    if kind.startswith("clip-"):
-        if value[:1] not in (clip.HALF, clip.FULL):
-            return "not the numbers of a vector"
-        vector = np.frombuffer(value, f"<{value[:1].decode()}", offset=1)
-        return _not_unit(vector.astype(np.float64), zero=False)
-    if len(value) != width:
-        return f"{len(value)} bytes, others have {width}"
-    if kind in {one.kind.name for one in embeddings.EMBEDDERS.values()}:
-        return _not_unit(np.frombuffer(value, np.float32).astype(np.float64), zero=True)
+    """Say what is wrong with a value of a kind of which another has so many bytes, or nothing."""
+    for prefix, why in CHECKS.items():
+        if kind.startswith(prefix):
+            return why(value)
+    if len(value) == width and kind in EMBEDDINGS:
+        return _embedding(value)
+    return "" if len(value) == width else f"{len(value)} bytes, others have {width}"
+
+
+def _thumbnail(value: bytes) -> str:
+    return "" if value[:2] == b"\xff\xd8" and value[-2:] == b"\xff\xd9" else "not a whole JPEG"
+
+
+def _clip(value: bytes) -> str:
+    if value[:1] not in (clip.HALF, clip.FULL):
+        return "not the numbers of a vector"
+    vector = np.frombuffer(value, f"<{value[:1].decode()}", offset=1)
+    return _not_unit(vector.astype(np.float64), zero=False)
+
+
+def _embedding(value: bytes) -> str:
+    return _not_unit(np.frombuffer(value, np.float32).astype(np.float64), zero=True)
+
+
+def _features(value: bytes) -> str:
+    return "" if len(value) % features.POINT_BYTES == 0 else f"{len(value)} bytes of features"
+
+
+def _verdict(value: bytes) -> str:
+    try:
+        verdicts.unpacked(value)
+    except (ValueError, KeyError, TypeError):
+        return "not a verdict"
     return ""
 
 
@@ -132,20 +156,36 @@ def _not_unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]], zero: bool) 
     return "" if sound else f"a vector of length {length:.3g}"
 
 
+EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values()}
+# How a value is checked, by how the name of its kind begins; other kinds have one length each.
+CHECKS: dict[str, Callable[[bytes], str]] = {
+    "thumbnail": _thumbnail,
+    "clip-": _clip,
+    "sift ": _features,
+    "verdict ": _verdict,
+}
+
+
 def _prune(library: Path, store: Store, told: Told) -> None:
     gone, lost_paths = _of_no_file(library, store)
     known = {digest for _, digest in store.files()}
-    strangers = {digest for _, digest, _ in store.values()} - known
-    store.forget(gone | strangers, lost_paths)
+    # a verdict is about two contents, whose digests stand side by side
+    useless = gone | {
+        key
+        for key in store.contents()
+        if not known.issuperset(key.split()) or not gone.isdisjoint(key.split())
+    }
+    store.forget(useless, lost_paths)
     beside = sorted(store.path.parent.iterdir())
     old = [path for path in beside if _is_of_old(path, store)]
-    if gone or strangers:  # what FAISS learnt would hold on to their vectors
+    if useless:  # what FAISS learnt would hold on to their vectors
         old += [path for path in beside if CELLS.fullmatch(path.name)]
     for path in old:
         path.unlink(missing_ok=True)
     store.shrink()
     told.lines.append(
-        f"pruned {len(gone | strangers):,} contents that no file of {library} has any more, "
+        f"pruned {sum(' ' not in key for key in useless):,} contents that no file of {library} "
+        f"has any more, "
         f"and {len(old):,} files of other versions or to be learnt again"
     )
 

@@ -1,0 +1,183 @@
+"""Rules that hold images back, and the twin promise that every cut and every plan is checked for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from test_groups import images, pairs, plain, roles
+
+from dedup_nb import groups
+from dedup_nb.groups import promise, rules
+
+TRIO = pairs((0, 1, 3), (0, 2, 3))
+
+
+def three(**more):
+    return groups.Candidates(plain("abc"), TRIO, **more)
+
+
+def test_the_standard_rules_are_a_list_with_a_name_and_a_sentence_each():
+    names = [name for name, _ in rules.described(rules.standard())]
+    assert names == ["protect", "doubt", "cropped", "one_name"]
+    assert all(rule.help and rule.help[0].islower() for rule in rules.standard())
+
+
+def test_a_rule_that_a_finder_appends_holds_images_back_with_its_reason():
+    made = three()
+
+    def hold_b(cut, every):
+        cut.hold([every.paths.index("b.jpg")], "b waits")
+        return cut
+
+    made.rules.append(groups.Rule("no_b", "b is never staged", hold_b))
+    assert roles(made, 8) == {
+        "a.jpg": ("keeper", "a.jpg"),
+        "b.jpg": ("review", "a.jpg"),
+        "c.jpg": ("stage", "a.jpg"),
+    }
+    table = made.table(made.cut(8))
+    assert dict(zip(table.path, table.reason, strict=True))["b.jpg"] == "b waits"
+
+
+@pytest.mark.parametrize("after", [groups.STAGE])
+@pytest.mark.parametrize("before", [groups.KEEPER, groups.REVIEW, groups.PROTECTED, groups.NONE])
+def test_a_rule_can_never_make_a_role_less_careful(before, after):
+    made = three()
+
+    def set_to(role):
+        def apply(cut, every):
+            cut.roles[1] = role
+            return cut
+
+        return groups.Rule(f"role_{role}", "", apply)
+
+    made.rules = [set_to(before), set_to(after)]
+    with pytest.raises(rules.LooseRule, match=r"the rule role_2 would stage b\.jpg"):
+        made.cut(8)
+
+
+def test_what_one_rule_holds_back_may_make_another_hold_back_more():
+    table = images(("a.png", {}), ("b.jpg", {}), ("b.png", {}), ("c.jpg", {}), ("c.png", {}))
+    made = groups.Candidates(table, pairs((0, 1, 1), (0, 2, 1), (0, 3, 1), (0, 4, 1)))
+
+    def hold_first(cut, every):  # after `one_name`, which has to look again
+        cut.hold([1], "waits")
+        return cut
+
+    made.rules.append(groups.Rule("first", "", hold_first))
+    found = {path: role for path, (role, _) in roles(made, 8).items()}
+    assert found["b.jpg"] == found["b.png"] == "review"
+    assert found["c.jpg"] == found["c.png"] == "stage"
+
+
+def test_a_cropped_image_is_not_staged_for_a_raw_one_that_a_person_keeps():
+    table = images(("a.png", {"cropped": True}), ("b.png", {"cropped": True}), ("c.png", {}))
+    marks = [None, None, "keep"]
+    every = pairs((0, 1, 1), (0, 2, 1), (1, 2, 1))
+    assert roles(groups.Candidates(table, every), 8)["b.png"] == ("stage", "a.png")
+    kept = groups.Candidates(table, every, marks=["stage", *marks[1:]])
+    assert roles(kept, 8) == {
+        "c.png": ("keeper", "c.png"),
+        "a.png": ("stage", "c.png"),  # a person said so
+        "b.png": ("review", "c.png"),  # and nothing of this one
+    }
+
+
+# ---------------------------------------------------------------- the twin promise
+
+
+class Wrong:
+    """A grouping that gives an image a keeper, whatever the pairs say."""
+
+    def __init__(self, stars, keepers):
+        self.stars, self.keepers = stars, np.array(keepers, np.int64)
+        self.components, self.between = stars.components, stars.between
+        self.may_propose = stars.may_propose
+
+    def assign(self, threshold):
+        distances = np.where(self.keepers < 0, np.nan, 0.0)
+        return groups.Assignment(self.keepers.copy(), distances)
+
+
+@pytest.mark.parametrize(
+    ("keepers", "why"),
+    [
+        ([0, 0, 1], "its keeper does not stay"),  # a chain: b goes, and c goes for b
+        ([0, 2, 2], "not a direct neighbour"),  # b and c are no pair
+        ([1, 1, -1], "nothing wrong"),
+    ],
+)
+def test_a_cut_that_breaks_the_promise_is_never_handed_out(keepers, why):
+    made = three()
+    made.grouping = Wrong(made.grouping, keepers)
+    if why == "nothing wrong":
+        assert roles(made, 8)["a.jpg"] == ("stage", "b.jpg")
+        return
+    with pytest.raises(promise.BrokenPromise, match=why):
+        made.cut(8)
+
+
+def test_a_pair_beyond_the_threshold_or_refused_is_no_twin():
+    made = three()
+    ends = np.array([1, 2]), np.array([0, 0])
+    assert made.grouping.may_propose(*ends, 3).tolist() == [True, True]
+    assert made.grouping.may_propose(*ends, 2).tolist() == [False, False]
+    made.grouping.stars.refuse(np.array([1]), np.array([0]))
+    assert made.grouping.may_propose(*ends, 3).tolist() == [False, True]
+
+
+def test_what_a_person_stages_needs_a_direct_neighbour_too():
+    made = three(marks=[None, "stage", None])
+    cut = made.cut(8)
+    assert cut.by_person.tolist() == [False, True, False]
+    broken = dataclasses.replace(cut, keepers=np.array([0, 2, 0]), roles=cut.roles.copy())
+    broken.roles[2] = groups.KEEPER
+    with pytest.raises(promise.BrokenPromise, match=r"b\.jpg"):
+        promise.check(broken, made.images, made.grouping)
+
+
+@pytest.mark.parametrize(
+    "change", [{"keeper": "c.jpg"}, {"path": "a.jpg"}, {"keeper": ""}], ids=lambda c: str(c)
+)
+def test_a_plan_stages_only_what_its_cut_does_for_the_same_keeper(change):
+    made = three()
+    cut = made.cut(8)
+    plan = made.plan(cut, made.table(cut))
+    promise.check_plan(plan, cut, made.images)
+    wrong = plan[plan["role"] == "stage"].head(1).assign(**change)
+    with pytest.raises(promise.BrokenPromise):
+        promise.check_plan(wrong, cut, made.images)
+
+
+def test_only_clusters_are_planned_without_a_keeper():
+    made = three()
+    cut = made.cut(8)
+    plan = made.table(cut).assign(keeper="", role="stage")
+    promise.check_plan(plan, cut, made.images, needs_keeper=False)
+    with pytest.raises(promise.BrokenPromise):
+        promise.check_plan(plan, cut, made.images)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_pairs_marks_and_doubts_never_break_the_promise(seed):
+    rng = np.random.default_rng(seed)
+    n = 14
+    rows = [
+        (
+            f"{k % 9}.{'png' if k < 9 else 'jpg'}",
+            {"doubt": "flat" if rng.random() < 0.1 else "", "protected": rng.random() < 0.1},
+        )
+        for k in range(n)
+    ]
+    near = [
+        (i, j, int(rng.integers(0, 12)))
+        for i in range(n)
+        for j in range(i + 1, n)
+        if rng.random() < 0.3
+    ]
+    marks = rng.choice(np.array([None, None, None, "keep", "stage"], object), n).tolist()
+    table = images(*rows).sort_values("path", ignore_index=True)
+    made = groups.Candidates(table, pairs(*near), marks=marks)
+    for threshold in range(12):
+        cut = made.cut(threshold)  # checks itself
+        promise.check_plan(made.plan(cut, made.table(cut)), cut, made.images)
