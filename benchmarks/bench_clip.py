@@ -21,7 +21,8 @@ from PIL import Image, ImageFilter
 
 from dedup_nb.finders import clip, embeddings, vectors
 from dedup_nb.library import catalogue
-from dedup_nb.pictures import decoders, measures, store
+from dedup_nb.pictures import measures, orientations, store
+from dedup_nb.pictures.engines import decoders
 
 ROUNDS = 3
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -95,7 +96,7 @@ def main(name="ViT-B-32", batches=16, folder=None):
 
         def alone():
             for start in range(0, n, model.batch):
-                model.encode(rasters[start : start + model.batch], embeddings.ORIENTATIONS[0])
+                model.encode(rasters[start : start + model.batch], orientations.ORIENTATIONS[0])
 
         def whole(number):
             kept = store.Store(scratch / f"cache{number}")

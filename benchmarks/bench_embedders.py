@@ -160,7 +160,7 @@ def nearness(pictures):
     codes = phash.unpack(phash.kind("phash", 64).encode(pictures))[:, 0]
     signs = np.unpackbits(codes, axis=1).astype(np.float32) * 2 - 1
     yield "pHash", signs @ signs.T / 64
-    for name in embeddings.EMBEDDERS:
+    for name in ("dct", "mix"):
         stored = embeddings.embedder(name).kind.encode(pictures)
         vectors = embeddings.unpack(name, stored)[:, 0]
         yield name, vectors @ vectors.T

@@ -134,7 +134,7 @@ class Measured:
         codes = phash.unpack(phash.kind("phash", 64).encode(self.rasters), "rotate")
         signs = np.unpackbits(codes, axis=-1).astype(np.float32) * 2 - 1
         yield "pHash", (1 + best(signs) / 64) / 2
-        for name in embeddings.EMBEDDERS:
+        for name in ("dct", "mix"):
             stored = embeddings.embedder(name).kind.encode(self.rasters)
             yield name, best(embeddings.unpack(name, stored, "rotate"))
 

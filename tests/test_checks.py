@@ -15,6 +15,7 @@ from dedup_nb.compare import verdicts, verify
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.finders import phash
 from dedup_nb.groups import rules
+from dedup_nb.pictures.engines import local
 from dedup_nb.session import workbench
 
 
@@ -119,7 +120,7 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, 
     }
     found = []
     for threads in (1, 8):
-        monkeypatch.setattr(verdicts.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(local.os, "cpu_count", lambda threads=threads: threads)
         monkeypatch.setattr(verdicts, "BATCH", 20 if threads > 1 else 3)
         request.addfinalizer(lambda: cv2.setNumThreads(1))
         cv2.setNumThreads(threads)

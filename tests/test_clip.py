@@ -13,10 +13,10 @@ import tiny_clip
 from pictures import photo
 from PIL import Image, ImageOps
 
-from dedup_nb.finders import clip, embeddings
-from dedup_nb.pictures import images
+from dedup_nb.finders import clip
+from dedup_nb.pictures import images, orientations
 
-UPRIGHT = embeddings.ORIENTATIONS[0]
+UPRIGHT = orientations.ORIENTATIONS[0]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_neither_order_nor_company_nor_threads_change_a_byte(model):
 
 def test_each_orientation_is_embedded_as_the_turned_picture(model):
     base = np.asarray(photo(5, 128, 128))
-    for transposed, columns, rows in embeddings.ORIENTATIONS:
+    for transposed, columns, rows in orientations.ORIENTATIONS:
         turned = base.swapaxes(0, 1) if transposed else base
         turned = turned[:, ::-1] if columns else turned
         turned = turned[::-1] if rows else turned

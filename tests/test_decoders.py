@@ -7,7 +7,8 @@ import pytest
 from pictures import photo, save, write
 
 from dedup_nb.library import files
-from dedup_nb.pictures import decoders, images
+from dedup_nb.pictures import images
+from dedup_nb.pictures.engines import decoders
 
 SIZES = ((32, 32),)
 
@@ -49,7 +50,8 @@ def test_a_file_is_digested_again_unless_it_is_the_same_still(tmp_path):
 )
 def test_a_file_that_breaks_its_decoder_costs_only_itself(tmp_path, monkeypatch, action, reason):
     """A decoder made to break on one file; the others are measured by its successor."""
-    breaker = "import os, sys\nfrom dedup_nb.pictures import decoders, images\n"
+    breaker = "import os, sys\nfrom dedup_nb.pictures import images\n"
+    breaker += "from dedup_nb.pictures.engines import decoders\n"
     breaker += "from multiprocessing.connection import Connection\nwhole = images._fill\n"
     breaker += "def fill(measured, data, sizes, limit):\n"
     breaker += f"    if len(data) < 400: {action}\n    whole(measured, data, sizes, limit)\n"

@@ -9,7 +9,8 @@ from pictures import measured, photo, save, write
 
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.library import catalogue
-from dedup_nb.pictures import decoders, images, measures, store
+from dedup_nb.pictures import images, measures, store
+from dedup_nb.pictures.engines import decoders
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-import yaml
 from commands import dedup_nb
 from nbclient import NotebookClient
 from pictures import make_library, tree
 
 from dedup_nb.library import tables
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import execute, notebooks, parameters, preflight, runs
 
 NAMES = notebooks.notebook_names()
@@ -77,7 +77,7 @@ def test_lab_headless_and_papermill_give_the_same_bytes(world):
     papermill.execute_notebook(
         notebooks.notebooks_folder() / "10_phash.ipynb",
         folder / "out.ipynb",
-        parameters=yaml.safe_load((run / "10_phash/params.yaml").read_text())
+        parameters=read_flat((run / "10_phash/params.yaml").read_text())
         | {"run_dir": str(folder / "again")},
         kernel_name="python3",
         progress_bar=False,

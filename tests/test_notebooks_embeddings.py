@@ -10,13 +10,13 @@ import pandas as pd
 import papermill
 import pytest
 import tiny_clip
-import yaml
 from commands import dedup_nb
 from pictures import make_library, tree
 from test_workbench import start
 
 from dedup_nb.finders import clip, embeddings, index
 from dedup_nb.library import tables
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks, preflight, workbench
 from dedup_nb.steps.clip_faiss import likeness
 from dedup_nb.widgets import tuning
@@ -75,7 +75,7 @@ def test_neighbours_are_written_nearest_first(world):
 
 def test_papermill_alone_gives_the_same_bytes(world):
     folder, _, run = world
-    values = yaml.safe_load((run / NOTEBOOK / "params.yaml").read_text())
+    values = read_flat((run / NOTEBOOK / "params.yaml").read_text())
     papermill.execute_notebook(
         notebooks.notebooks_folder() / f"{NOTEBOOK}.ipynb",
         folder / "out.ipynb",

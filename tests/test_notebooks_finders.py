@@ -5,7 +5,6 @@ from pathlib import Path
 
 import papermill
 import pytest
-import yaml
 from commands import dedup_nb
 from pictures import make_library, photo, save, tree
 from test_workbench import start
@@ -13,6 +12,7 @@ from test_workbench import start
 from dedup_nb import staging
 from dedup_nb.demo import peer
 from dedup_nb.library import catalogue, tables
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks
 from dedup_nb.steps.catalogue import flagging
 from dedup_nb.steps.time_window import bursts
@@ -60,7 +60,7 @@ def test_a_headless_run_leaves_their_results(world):
 @pytest.mark.parametrize("notebook", ["20_time_window", "50_czkawka"])
 def test_papermill_alone_gives_the_same_bytes(world, notebook):
     folder, _, run = world
-    values = yaml.safe_load((run / notebook / "params.yaml").read_text())
+    values = read_flat((run / notebook / "params.yaml").read_text())
     papermill.execute_notebook(
         notebooks.notebooks_folder() / f"{notebook}.ipynb",
         folder / "out.ipynb",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import papermill
 import pytest
-import yaml
 from commands import dedup_nb
 from pictures import save, tree, write
 from setlibrary import drawn, make_sets
@@ -14,6 +13,7 @@ from test_workbench import start
 
 from dedup_nb import staging
 from dedup_nb.library import tables
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks, parameters, runs
 from dedup_nb.steps.clusters import grouping
 from dedup_nb.steps.stage import moving
@@ -64,7 +64,7 @@ def test_a_headless_run_leaves_their_results(world):
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_papermill_alone_gives_the_same_bytes(world, notebook):
     folder, _, run = world
-    values = yaml.safe_load((run / notebook / "params.yaml").read_text())
+    values = read_flat((run / notebook / "params.yaml").read_text())
     papermill.execute_notebook(
         notebooks.notebooks_folder() / f"{notebook}.ipynb",
         folder / "out.ipynb",

@@ -3,7 +3,7 @@
 import pytest
 
 from dedup_nb import groups
-from dedup_nb.session import notebooks, parameters
+from dedup_nb.session import allowed, notebooks, parameters
 
 
 def profile(tmp_path, text):
@@ -59,7 +59,7 @@ def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path, text, complaint):
 
 
 def test_the_words_of_keeper_order_are_those_that_groups_know():
-    assert parameters.WORDS["keeper_order"] == tuple(groups.KEEPER_WORDS)
+    assert list(allowed.ALLOWED["keeper_order"].words) == list(groups.KEEPER_WORDS)
 
 
 def test_a_missing_profile_is_named(tmp_path):

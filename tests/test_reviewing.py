@@ -5,12 +5,12 @@ from pathlib import Path
 import nbconvert
 import papermill
 import pytest
-import yaml
 from commands import dedup_nb
 from pictures import make_library, tree
 from test_workbench import candidates, start
 
 from dedup_nb.library import tables
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks, preflight
 from dedup_nb.steps.review import merging, reviewing
 
@@ -72,7 +72,7 @@ def test_the_html_of_an_executed_notebook_shows_its_pictures_offline(world):
 
 def test_lab_headless_and_papermill_give_the_same_bytes(world):
     folder, _, run = world
-    values = yaml.safe_load((run / "80_review/params.yaml").read_text())
+    values = read_flat((run / "80_review/params.yaml").read_text())
     values |= {"inputs": [str(run / "10_phash"), str(run / "20_time_window")]}
     notebook = notebooks.notebooks_folder() / "80_review.ipynb"
     for interactive in (False, True):

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import sample_kit as kit
-import yaml
 
 from dedup_nb import cli, staging
 from dedup_nb.compare import verdicts
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.groups import decisions
 from dedup_nb.library import catalogue, tables
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.pictures import measures
 from dedup_nb.pictures.store import FileKey, Store
 from dedup_nb.session import parameters, runs
@@ -209,7 +209,7 @@ def test_results_of_an_old_run_are_merged_into_one_plan(home, capsys):
 def test_parameters_that_an_old_run_kept_are_accepted():
     for path in sorted((OLD / "run/tiny").rglob("params.yaml")):
         inside = path.relative_to(OLD / "run/tiny" / STAMP)
-        parameters.check(inside.parts[0], yaml.safe_load(path.read_text()), str(inside))
+        parameters.check(inside.parts[0], read_flat(path.read_text()), str(inside))
 
 
 def test_the_old_catalogue_is_read_whole():

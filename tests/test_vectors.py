@@ -16,7 +16,8 @@ from pictures import photo, save, write
 from test_workbench import start
 
 from dedup_nb.finders import clip, index, vectors
-from dedup_nb.pictures import decoders, images, store
+from dedup_nb.pictures import images, store
+from dedup_nb.pictures.engines import decoders
 
 NOTEBOOK = "30_clip_faiss"
 

@@ -7,10 +7,7 @@ thumbnails that are there: no file is read again. Features are made where two fr
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -18,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from dedup_nb.compare import verify
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.groups.checks import Judgement
+from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import features, images
+from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Store
 
 FEATURES = "sift 3"  # kind under which features lie in the store; another number is made anew
@@ -46,10 +44,12 @@ class Verdicts:
         Columns `sha256, width, height`: what the images are.
     store : Store
         Keeps features and verdicts, and has the thumbnails.
+    engine : Engine
+        Compares the pairs.
     """
 
-    def __init__(self, catalogue: pd.DataFrame, store: Store) -> None:
-        self.store = store
+    def __init__(self, catalogue: pd.DataFrame, store: Store, engine: Engine = LOCAL) -> None:
+        self.store, self.engine = store, engine
         self.digests: list[str] = list(catalogue["sha256"])
         sizes = catalogue[["width", "height"]].to_numpy(np.int64)
         self.sizes = {d: (int(w), int(h)) for d, (w, h) in zip(self.digests, sizes, strict=True)}
@@ -128,17 +128,15 @@ class Verdicts:
             self._compare(unknown)
 
     def _compare(self, pairs: Sequence[Pair]) -> None:
-        told = _Progress(len(pairs))
-        # a thread a pair: BLAS's own threads would double the time over products this small
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in range(0, len(pairs), BATCH):
-                part = pairs[start : start + BATCH]
-                small = self._thumbnails(part, pool)
-                able = [pair for pair in part if pair[0] in small and pair[1] in small]
-                self._keep(self._at_first_sight(able, small, pool))
-                rest = [pair for pair in able if pair not in self.verdicts]
-                self._keep(self._by_features(rest, small, pool))
-                told(start + len(part))
+        tell = Ticker("verified pairs:")
+        for start in range(0, len(pairs), BATCH):
+            part = pairs[start : start + BATCH]
+            small = self._thumbnails(part)
+            able = [pair for pair in part if pair[0] in small and pair[1] in small]
+            self._keep(self._at_first_sight(able, small))
+            rest = [pair for pair in able if pair not in self.verdicts]
+            self._keep(self._by_features(rest, small))
+            tell(start + len(part), len(pairs))
         self.failed |= set(pairs) - self.verdicts.keys()  # a thumbnail that was dropped meanwhile
 
     def _keep(self, verdicts: Mapping[Pair, Verdict]) -> None:
@@ -147,38 +145,34 @@ class Verdicts:
             [], measures=[(VERDICTS, " ".join(p), _packed(v)) for p, v in verdicts.items()]
         )
 
-    def _thumbnails(self, pairs: Sequence[Pair], pool: ThreadPoolExecutor) -> Thumbnails:
+    def _thumbnails(self, pairs: Sequence[Pair]) -> Thumbnails:
         wanted = {digest: self.store.thumbnail(digest) for digest in _digests(pairs)}
         there = {digest: jpeg for digest, jpeg in wanted.items() if jpeg}
-        return dict(zip(there, pool.map(images.pixels, there.values()), strict=True))
+        return dict(zip(there, self.engine.map(images.pixels, there.values()), strict=True))
 
-    def _at_first_sight(
-        self, pairs: Sequence[Pair], small: Thumbnails, pool: ThreadPoolExecutor
-    ) -> dict[Pair, Verdict]:
+    def _at_first_sight(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
         """Return the verdicts on those pairs that plainly have one framing."""
 
         def look(pair: Pair) -> Verdict | None:
             return verify.plain_verdict(small[pair[0]], small[pair[1]], self._sizes(pair))
 
-        found = zip(pairs, pool.map(look, pairs), strict=True)
-        return {pair: verdict for pair, verdict in found if verdict}
+        looked = zip(pairs, self.engine.map(look, pairs), strict=True)
+        return {pair: verdict for pair, verdict in looked if verdict}
 
-    def _by_features(
-        self, pairs: Sequence[Pair], small: Thumbnails, pool: ThreadPoolExecutor
-    ) -> dict[Pair, Verdict]:
+    def _by_features(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
         """Return the verdicts on pairs by their features, which are made where they are missing."""
         wanted = _digests(pairs)
         kept = self.store.measures(FEATURES, wanted)
         missing = [digest for digest in wanted if digest not in kept]
         pictures = [small[digest] for digest in missing]
-        made = dict(zip(missing, pool.map(features.extract, pictures), strict=True))
+        made = dict(zip(missing, self.engine.map(features.extract, pictures), strict=True))
         self.store.put([], measures=[(FEATURES, d, value) for d, value in made.items()])
         every = {d: features.unpack(value, small[d]) for d, value in (kept | made).items()}
 
         def look(pair: Pair) -> Verdict:
             return verify.same_picture(every[pair[0]], every[pair[1]], self._sizes(pair))
 
-        return dict(zip(pairs, pool.map(look, pairs), strict=True))
+        return dict(zip(pairs, self.engine.map(look, pairs), strict=True))
 
     def _sizes(self, pair: Pair) -> tuple[verify.Size, verify.Size]:
         return self.sizes[pair[0]], self.sizes[pair[1]]
@@ -229,15 +223,3 @@ def _packed(verdict: Verdict) -> bytes:
 def unpacked(data: bytes) -> Verdict:
     values = json.loads(data)
     return Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
-
-
-class _Progress:
-    """Plain lines, a few seconds apart."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.told = total, time.monotonic()
-
-    def __call__(self, done: int) -> None:
-        if time.monotonic() - self.told > 3:
-            self.told = time.monotonic()
-            print(f"verified {done:,} of {self.total:,} pairs", flush=True)

@@ -9,7 +9,7 @@ vector. `clip` is a model of open_clip (see `clip`); each orientation is embedde
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -18,15 +18,12 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from dedup_nb.finders import clip
+from dedup_nb.pictures import orientations
 from dedup_nb.pictures.images import CHROMA_PX, LUMA_PX, TRIMMED_CHROMA, TRIMMED_LUMA, Raster
 from dedup_nb.pictures.measures import Kind, Rasters
 
 Vector = NDArray[np.float64]
 Moves = tuple[NDArray[np.int64], NDArray[np.float32]]  # places to take from, signs
-
-INVARIANCES = {"none": 1, "mirror": 2, "rotate": 8}  # how many of the eight orientations count
-# transposed?, then columns reversed?, then rows reversed?
-ORIENTATIONS = [(t, x, y) for t in (False, True) for y in (False, True) for x in (False, True)]
 
 DIRECTIONS = 8  # of edges, a full turn
 WINDOWS = 6  # to a side
@@ -49,6 +46,8 @@ class Embedder:
         Loosest cosine similarity of pairs that are kept, so that the slider has room.
     says : str
         What it is, for screens and reports.
+    parts : callable, optional
+        Makes what turns a picture into numbers; None where a model does.
     weights : clip.Weights, optional
         The model behind it, where it needs one.
     """
@@ -57,12 +56,18 @@ class Embedder:
     min_cosine: float
     floor: float
     says: str
+    parts: Callable[[], Part] | None = None
     weights: clip.Weights | None = None
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether a model with weights makes its vectors."""
+        return self.parts is None
 
     @property
     def kind(self) -> Kind:
         """How it is made from a picture, for `measures.measure_files`; without weights only."""
-        parts = _parts(self.name)
+        parts = _parts_of(self)
 
         def encode(pictures: Sequence[Rasters]) -> list[bytes]:
             return [parts.vector(picture).astype(np.float32).tobytes() for picture in pictures]
@@ -87,60 +92,11 @@ class Embedder:
         return near, loose
 
 
-EMBEDDERS = {
-    "dct": Embedder(
-        "dct", 0.85, 0.5, "low frequencies inside the borders; strict, needs no weights"
-    ),
-    "mix": Embedder(
-        "mix", 0.9, 0.6, "low frequencies, edges and colours; a loose proposer, needs no weights"
-    ),
-}
-
-
-# Generated pictures of one style lie at .7 to .85; only near-duplicates are nearer than that.
-CLIP = Embedder("clip", 0.92, 0.85, "what a vision model sees")
-NAMES = (*EMBEDDERS, CLIP.name)
-
-
-def embedder(
-    name: str,
-    model: str = clip.MODEL,
-    pretrained: str = clip.PRETRAINED,
-    device: str = "auto",
-) -> Embedder:
-    """Return an embedder by its name; the other parameters are of `clip` alone.
-
-    Raises
-    ------
-    ValueError
-        If there is none of this name.
-    """
-    if name == CLIP.name:
-        weights = clip.Weights(model, pretrained, device)
-        return replace(CLIP, says=f"{weights.says}; {CLIP.says}", weights=weights)
-    if name not in EMBEDDERS:
-        raise ValueError(f"embedder {name} is not known; choose one of {', '.join(NAMES)}")
-    return EMBEDDERS[name]
-
-
 def steps(bound: float) -> list[float]:
     """Return thresholds to be compared, from a bound up to 1, about twenty."""
     step = max(0.005, round((1 - bound) / 20, 2))
     count = int((1 - bound) / step + 1e-9)
     return [round(1 - n * step, 4) for n in range(count, -1, -1)]
-
-
-def orientations(invariance: str) -> list[tuple[bool, bool, bool]]:
-    """Return the orientations that count, the upright one first; see `ORIENTATIONS`.
-
-    Raises
-    ------
-    ValueError
-        If the word is unknown.
-    """
-    if invariance not in INVARIANCES:
-        raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")
-    return ORIENTATIONS[: INVARIANCES[invariance]]
 
 
 def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.float32]:
@@ -165,7 +121,7 @@ def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDAr
     ValueError
         If `invariance` is unknown, or the vectors were made by another embedder.
     """
-    turns = _turns(name)[: len(orientations(invariance))]
+    turns = _turns(name)[: orientations.count(invariance)]
     d = len(turns[0][0])
     if any(len(value) != 4 * d for value in stored):
         raise ValueError(f"these vectors are not of {name}, which has {d} numbers; embed again")
@@ -179,11 +135,11 @@ def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDAr
 @cache
 def _turns(name: str) -> list[Moves]:
     """Return for each orientation which number comes to each place, and with which sign."""
-    parts = _parts(name)
-    return [parts.turned(*orientation) for orientation in ORIENTATIONS]
+    parts = _parts_of(EMBEDDERS[name])
+    return [parts.turned(*orientation) for orientation in orientations.ORIENTATIONS]
 
 
-class _Part(ABC):
+class Part(ABC):
     """One kind of numbers told by a picture, and what an orientation does to them."""
 
     needs: tuple[Raster, ...] = (TRIMMED_LUMA,)
@@ -195,10 +151,6 @@ class _Part(ABC):
     @abstractmethod
     def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
         """Return which number comes to each place when a picture is turned, with its sign."""
-
-
-def _parts(name: str) -> _Part:
-    return _Mix() if name == "mix" else _Dct()
 
 
 def _unit(values: Vector) -> Vector:
@@ -216,7 +168,7 @@ def _frequencies(
     return np.array([index[pair] for pair in pairs]), signs.astype(np.float32)
 
 
-class _Dct(_Part):
+class _Dct(Part):
     """Low frequencies of the luma inside the borders, by their distance from the constant."""
 
     def __init__(self, radius: float = 12) -> None:
@@ -235,7 +187,7 @@ class _Dct(_Part):
         return _frequencies(self.u, self.v, transposed, columns, rows)
 
 
-class _Edges(_Part):
+class _Edges(Part):
     """Directions of edges in 6x6 soft windows: signed luma gradients, eight soft directions."""
 
     def vector(self, picture: Rasters) -> Vector:
@@ -272,7 +224,7 @@ class _Edges(_Part):
         return flat, np.ones(len(flat), np.float32)
 
 
-class _Colours(_Part):
+class _Colours(Part):
     """Low frequencies of Cb and Cr, and a constant that outweighs them in grey pictures."""
 
     def __init__(self) -> None:
@@ -295,13 +247,13 @@ class _Colours(_Part):
         return every, np.concatenate([signs, signs, [1.0]]).astype(np.float32)
 
 
-class _Mix(_Part):
+class _Mix(Part):
     """`dct` to a wider radius, edges and colours, joined with weights .45, .45 and .1."""
 
     needs = (TRIMMED_LUMA, TRIMMED_CHROMA)
 
     def __init__(self) -> None:
-        self.parts: list[tuple[_Part, float]] = [
+        self.parts: list[tuple[Part, float]] = [
             (_Dct(16), 0.45),
             (_Edges(), 0.45),
             (_Colours(), 0.1),
@@ -324,3 +276,52 @@ class _Mix(_Part):
 def _luma(picture: Rasters) -> Vector:
     raster = np.frombuffer(picture[TRIMMED_LUMA], np.uint8)
     return raster.reshape(LUMA_PX, LUMA_PX).astype(np.float64)
+
+
+def _parts_of(embedder: Embedder) -> Part:
+    if embedder.parts is None:
+        raise ValueError(f"embedder {embedder.name} makes its vectors by a model")
+    return embedder.parts()
+
+
+# To add an embedder, add an entry: its parts, or a model's weights. Its cosines have a scale of
+# their own. Generated pictures of one style lie at .7 to .85 for clip; only near-duplicates are
+# nearer than that.
+EMBEDDERS: Mapping[str, Embedder] = {
+    entry.name: entry
+    for entry in (
+        Embedder(
+            "dct", 0.85, 0.5, "low frequencies inside the borders; strict, needs no weights", _Dct
+        ),
+        Embedder(
+            "mix",
+            0.9,
+            0.6,
+            "low frequencies, edges and colours; a loose proposer, needs no weights",
+            _Mix,
+        ),
+        Embedder("clip", 0.92, 0.85, "what a vision model sees"),
+    )
+}
+
+
+def embedder(
+    name: str,
+    model: str = clip.MODEL,
+    pretrained: str = clip.PRETRAINED,
+    device: str = "auto",
+) -> Embedder:
+    """Return an embedder by its name; the other parameters are of those that need weights.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    if name not in EMBEDDERS:
+        raise ValueError(f"embedder {name} is not known; choose one of {', '.join(EMBEDDERS)}")
+    chosen = EMBEDDERS[name]
+    if not chosen.needs_weights:
+        return chosen
+    weights = clip.Weights(model, pretrained, device)
+    return replace(chosen, says=f"{weights.says}; {chosen.says}", weights=weights)

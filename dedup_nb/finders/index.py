@@ -22,9 +22,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dedup_nb.groups.pairs import MAX_PAIRS
+from dedup_nb.pictures.engines import LOCAL, Engine
+
 Vectors = NDArray[np.float32]
 
-MAX_PAIRS = 20_000_000
 DECIMALS = 4  # of a cosine
 STEPS = 10**DECIMALS
 ROUNDING = 1e-6  # a float32 product may differ by in a block of another shape
@@ -51,6 +53,7 @@ def near_pairs(
     max_pairs: int = MAX_PAIRS,
     rows: NDArray[np.int64] | None = None,
     cells: Cells | None = None,
+    engine: Engine = LOCAL,
 ) -> tuple[pd.DataFrame, float]:
     """Find all pairs whose cosine similarity is at least `floor`; exact without `cells`.
 
@@ -67,6 +70,8 @@ def near_pairs(
         Ascending numbers to name the vectors by, such as catalogue rows; their places by default.
     cells : Cells, optional
         Which pairs are looked at; all by default.
+    engine : Engine
+        Joins the blocks of rows.
 
     Returns
     -------
@@ -82,22 +87,22 @@ def near_pairs(
         for i, j in cells.pairs(turned, lambda: found.bound - MARGIN):
             found.add(i, j, _cosines(turned, i, j))
     else:
-        _find_all(turned, found)
+        _find_all(turned, found, engine)
     pairs = found.pairs()
     if rows is not None:
         pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
     return pairs, found.bound
 
 
-def _find_all(turned: Vectors, found: _Found) -> None:
+def _find_all(turned: Vectors, found: _Found, engine: Engine) -> None:
     search = _search(turned, found.bound)
-    n = len(turned)
-    start = 0
-    while start < n - 1:
-        stop = min(n, start + max(1, BLOCK_VALUES // (n - start)))
+
+    def above(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
         i, j = search.above(start, stop, found.bound - MARGIN)
-        found.add(i, j, _cosines(turned, i, j))
-        start = stop
+        return i, j, _cosines(turned, i, j)
+
+    for part in engine.join(above, engine.blocks(len(turned), BLOCK_VALUES)):
+        found.add(*part)
 
 
 def nearest(

@@ -5,7 +5,8 @@ The hashes are those of the `imagehash` library, bit for bit, computed in batche
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import imagehash
 import numba
@@ -15,34 +16,97 @@ import scipy.fftpack
 from numpy.typing import NDArray
 from PIL import Image
 
+from dedup_nb.groups.pairs import MAX_PAIRS
+from dedup_nb.pictures import orientations
+from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.measures import Kind, Rasters
 
 Size = tuple[int, int]
 Hashes = NDArray[np.uint8]
+Bits = NDArray[np.bool_]
+Grey = NDArray[np.uint8]  # shape (n, height, width)
 
-HASHES = ("phash", "dhash", "whash", "ahash")
 HASH_BITS = (64, 256)
-INVARIANCES = {"none": 1, "mirror": 2, "rotate": 8}  # how many of the eight orientations count
-MAX_PAIRS = 20_000_000
-BAND_BITS = 16
+BAND_BITS = 16  # hashes are looked up by pieces of this many bits
 IN_VECTORS = 30  # times as many compared as looked up, of hashes of one word; measured
-BLOCK_ROWS, BLOCK_COLUMNS, RUN = (
-    64,
-    4096,
-    256,
-)  # of hashes of one word compared at a time  # hashes are looked up by pieces of this many bits
+# of hashes of one word compared at a time
+BLOCK_ROWS, BLOCK_COLUMNS, RUN = 64, 4096, 256
+
+
+@dataclass(frozen=True)
+class Hash:
+    """One perceptual hash.
+
+    Attributes
+    ----------
+    name : str
+        As the parameter `hash` has it.
+    help : str
+        What its bits say of a picture.
+    size : callable
+        Side of the hash in bits (8 or 16) -> width and height of the grey picture it works on.
+    bits : callable
+        Grey pictures of that size -> their bits, shape (n, side, side).
+    """
+
+    name: str
+    help: str
+    size: Callable[[int], Size]
+    bits: Callable[[Grey], Bits]
+
+
+def _dct_bits(rasters: Grey) -> Bits:
+    side = rasters.shape[1] // 4
+    spectrum = scipy.fftpack.dct(scipy.fftpack.dct(rasters.astype(np.float64), axis=1), axis=2)
+    low = spectrum[:, :side, :side]
+    bits: Bits = low > np.median(low, axis=(1, 2), keepdims=True)
+    return bits
+
+
+def _gradient_bits(rasters: Grey) -> Bits:
+    bits: Bits = rasters[:, :, 1:] > rasters[:, :, :-1]
+    return bits
+
+
+def _wavelet_bits(rasters: Grey) -> Bits:
+    return np.stack([_wavelet(raster) for raster in rasters])
+
+
+def _wavelet(raster: NDArray[np.uint8]) -> Bits:
+    side = len(raster) // 8
+    picture = Image.fromarray(np.ascontiguousarray(raster))
+    bits: Bits = imagehash.whash(picture, hash_size=side, image_scale=len(raster)).hash
+    return bits
+
+
+def _mean_bits(rasters: Grey) -> Bits:
+    bits: Bits = rasters > rasters.astype(np.float64).mean(axis=(1, 2), keepdims=True)
+    return bits
+
+
+# To add a hash, add an entry. The stored value is named by the entry and `-v1`; a hash that changes
+# needs another name, so that old values are not taken for new ones.
+HASHES: Mapping[str, Hash] = {
+    entry.name: entry
+    for entry in (
+        Hash("phash", "low frequencies", lambda side: (4 * side, 4 * side), _dct_bits),
+        Hash("dhash", "brighter to the right", lambda side: (side + 1, side), _gradient_bits),
+        Hash("whash", "wavelets", lambda side: (8 * side, 8 * side), _wavelet_bits),
+        Hash("ahash", "brighter or darker than the mean", lambda side: (side, side), _mean_bits),
+    )
+}  # fmt: skip
 
 
 def kind(name: str, hash_bits: int) -> Kind:
     """Return how one hash is made from a picture, for `measures.measure_files`.
 
-    What is kept of a picture is its hash in all eight orientations: as it is, mirrored, then the
-    quarter turns and mirrored quarter turns.
+    The hash is kept in all eight orientations: upright, mirrored, then the quarter turns and their
+    mirror images.
 
     Parameters
     ----------
     name : str
-        `phash`, `dhash`, `whash` or `ahash`.
+        A name of `HASHES`.
     hash_bits : int
         64 or 256.
 
@@ -56,8 +120,8 @@ def kind(name: str, hash_bits: int) -> Kind:
             f"hash {name} with {hash_bits} bits is not known; choose one of {', '.join(HASHES)} "
             f"with 64 or 256 bits"
         )
-    side = 8 if hash_bits == 64 else 16
-    sizes = _raster_sizes(name, side)  # upright, and turned by a quarter
+    upright = HASHES[name].size(8 if hash_bits == 64 else 16)
+    sizes = upright, upright[::-1]  # upright, and turned by a quarter
 
     def encode(pictures: Sequence[Rasters]) -> list[bytes]:
         columns = [
@@ -68,13 +132,6 @@ def kind(name: str, hash_bits: int) -> Kind:
         return [row.tobytes() for row in np.stack(columns, axis=1)]
 
     return Kind(f"{name}{hash_bits}-v1", tuple(dict.fromkeys(sizes)), encode)
-
-
-def _raster_sizes(name: str, side: int) -> tuple[Size, Size]:
-    if name == "dhash":  # compares neighbours in a row, so one column more
-        return (side + 1, side), (side, side + 1)
-    across = {"phash": 4 * side, "whash": 8 * side, "ahash": side}[name]
-    return (across, across), (across, across)
 
 
 def _oriented(
@@ -92,7 +149,7 @@ def hash_rasters(name: str, rasters: NDArray[np.uint8]) -> Hashes:
     Parameters
     ----------
     name : str
-        `phash`, `dhash`, `whash` or `ahash`.
+        A name of `HASHES`.
     rasters : ndarray of uint8, shape (n, height, width)
         For `phash` 32x32 (64 bits) or 64x64 (256 bits).
 
@@ -101,30 +158,7 @@ def hash_rasters(name: str, rasters: NDArray[np.uint8]) -> Hashes:
     ndarray of uint8, shape (n, n_bytes)
         Eight bits packed to the byte, rows of the hash first: `imagehash`'s own order.
     """
-    if name == "phash":
-        bits = _dct_bits(rasters)
-    elif name == "dhash":
-        bits = rasters[:, :, 1:] > rasters[:, :, :-1]
-    elif name == "ahash":
-        bits = rasters > rasters.astype(np.float64).mean(axis=(1, 2), keepdims=True)
-    else:
-        bits = np.stack([_wavelet_bits(raster) for raster in rasters])
-    return np.packbits(bits.reshape(len(rasters), -1), axis=1)
-
-
-def _dct_bits(rasters: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    side = rasters.shape[1] // 4
-    spectrum = scipy.fftpack.dct(scipy.fftpack.dct(rasters.astype(np.float64), axis=1), axis=2)
-    low = spectrum[:, :side, :side]
-    bits: NDArray[np.bool_] = low > np.median(low, axis=(1, 2), keepdims=True)
-    return bits
-
-
-def _wavelet_bits(raster: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    side = len(raster) // 8
-    picture = Image.fromarray(np.ascontiguousarray(raster))
-    bits: NDArray[np.bool_] = imagehash.whash(picture, hash_size=side, image_scale=len(raster)).hash
-    return bits
+    return np.packbits(HASHES[name].bits(rasters).reshape(len(rasters), -1), axis=1)
 
 
 def hex_digits(hash_bytes: NDArray[np.uint8]) -> str:
@@ -140,12 +174,11 @@ def unpack(stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.uint
     ndarray of uint8, shape (n, n_orientations, n_bytes)
         One orientation for `none`, two for `mirror`, eight for `rotate`.
     """
-    if invariance not in INVARIANCES:
-        raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")
+    n_orientations = orientations.count(invariance)
     if not stored:
-        return np.zeros((0, INVARIANCES[invariance], 8), np.uint8)
+        return np.zeros((0, n_orientations, 8), np.uint8)
     every = np.frombuffer(b"".join(stored), np.uint8).reshape(len(stored), 8, -1)
-    return every[:, : INVARIANCES[invariance]]
+    return every[:, :n_orientations]
 
 
 def near_pairs(
@@ -153,6 +186,7 @@ def near_pairs(
     ceiling: int,
     max_pairs: int = MAX_PAIRS,
     rows: NDArray[np.int64] | None = None,
+    engine: Engine = LOCAL,
 ) -> tuple[pd.DataFrame, int]:
     """Find all pairs whose hashes differ in at most `ceiling` bits; exact.
 
@@ -166,6 +200,8 @@ def near_pairs(
         Where more pairs than this lie within `ceiling`, a tighter bound is used.
     rows : ndarray of int64, shape (n,), optional
         Ascending numbers to name the hashes by, such as catalogue rows; their places by default.
+    engine : Engine
+        Joins the blocks of rows.
 
     Returns
     -------
@@ -178,7 +214,8 @@ def near_pairs(
     if hashes.ndim == 2:
         hashes = hashes[:, None, :]
     words = np.ascontiguousarray(hashes).view(np.uint64)  # (n, n_orientations, n_words)
-    joins = [_Join(words[:, 0], words[:, turn], ceiling) for turn in range(words.shape[1])]
+    turns = range(words.shape[1])
+    joins = [_Join(words[:, 0], words[:, turn], ceiling, engine) for turn in turns]
     within = np.cumsum(sum(join.histogram for join in joins))
     bound = int(np.searchsorted(within, max_pairs, side="right")) - 1 if len(within) else ceiling
     bound = min(bound, ceiling)
@@ -193,38 +230,65 @@ def near_pairs(
 class _Join:
     """All pairs i < j with `left[i]` near `right[j]`: counted first, then collected."""
 
-    def __init__(self, left: NDArray[np.uint64], right: NDArray[np.uint64], ceiling: int) -> None:
+    def __init__(
+        self,
+        left: NDArray[np.uint64],
+        right: NDArray[np.uint64],
+        ceiling: int,
+        engine: Engine = LOCAL,
+    ) -> None:
         self.left, self.right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+        self.ceiling, self.engine = ceiling, engine
         self.lookup = _Lookup(self.right, ceiling)
-        none = np.zeros(0, np.int64)
-        self.counts = np.zeros((len(left), ceiling + 1), np.uint32)  # by row and distance
-        self._scan(self.counts, none, none.astype(np.int32), none.astype(np.int16), ceiling)
+        none = np.zeros((0, ceiling + 1), np.uint32)
+        parts = engine.join(self._count, engine.blocks(len(self.left)))
+        self.counts = np.concatenate([none, *parts])  # by row and distance
         self.histogram = self.counts.sum(axis=0, dtype=np.int64)
 
     def pairs(self, bound: int) -> pd.DataFrame:
         per_row = self.counts[:, : bound + 1].sum(axis=1, dtype=np.int64)
+        blocks = self.engine.blocks(len(self.left) if bound >= 0 else 0)
+        parts = list(
+            self.engine.join(lambda a, b: self._collect(a, b, per_row[a:b], bound), blocks)
+        )
+        none = np.zeros(0, np.int32), np.zeros(0, np.int16)
+        second, bits = (np.concatenate(column) for column in zip(none, *parts, strict=True))
+        first = np.repeat(np.arange(len(per_row), dtype=np.int32), per_row if bound >= 0 else 0)
+        return pd.DataFrame({"i": first, "j": second, "hamming_bits": bits})
+
+    def _count(self, start: int, stop: int) -> NDArray[np.uint32]:
+        counts = np.zeros((stop - start, self.ceiling + 1), np.uint32)
+        none = np.zeros(0, np.int64)
+        bits = none.astype(np.int16)
+        self._scan(start, stop, counts, none, none.astype(np.int32), bits, self.ceiling)
+        return counts
+
+    def _collect(
+        self, start: int, stop: int, per_row: NDArray[np.int64], bound: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
         starts = np.concatenate([[0], np.cumsum(per_row)])
         second, bits = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int16)
-        if bound >= 0:
-            self._scan(self.counts, starts, second, bits, bound)
-        first = np.repeat(np.arange(len(per_row), dtype=np.int32), per_row)
-        return pd.DataFrame({"i": first, "j": second, "hamming_bits": bits})
+        self._scan(start, stop, self.counts[start:stop], starts, second, bits, bound)
+        return second, bits
 
     def _scan(
         self,
+        start: int,
+        stop: int,
         counts: NDArray[np.uint32],
         starts: NDArray[np.int64],
         second: NDArray[np.int32],
         bits: NDArray[np.int16],
         bound: int,
     ) -> None:
-        found = (counts, starts, second, bits, bound)
+        left = self.left[start:stop]
+        rows = (start, counts, starts, second, bits, bound)
         if self.lookup.worthwhile:
-            _scan_lookup(self.left, self.right, *self.lookup.tables, *found)
-        elif self.left.shape[1] == 1:
-            _scan_all_64(self.left[:, 0].copy(), self.right[:, 0].copy(), *found)
+            _scan_lookup(left, self.right, *self.lookup.tables, *rows)
+        elif left.shape[1] == 1:
+            _scan_all_64(left[:, 0].copy(), self.right[:, 0].copy(), *rows)
         else:
-            _scan_all(self.left, self.right, *found)
+            _scan_all(left, self.right, *rows)
 
 
 class _Lookup:
@@ -285,34 +349,38 @@ def _note(i, j, distance, place, collect, counts, second, bits):  # type: ignore
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _scan_all(left, right, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
-    """Compare each with each; without `starts` only count by row and distance."""
-    n = len(left)
+def _scan_all(left, right, first, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
+    """Compare a block of rows with all after each; without `starts` only count by distance.
+
+    `left` are the rows from `first` on.
+    """
+    n = len(right)
     collect = len(starts) > 0
-    for i in numba.prange(n):
+    for i in numba.prange(len(left)):
         place = starts[i] if collect else 0
-        for j in range(i + 1, n):
+        for j in range(first + i + 1, n):
             distance = _distance(left[i], right[j])
             if distance <= bound:
                 place = _note(i, j, distance, place, collect, counts, second, bits)
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _scan_all_64(left, right, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
+def _scan_all_64(left, right, first, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
     """As `_scan_all` for hashes of one word: a run of them is passed over if its least is far."""
-    n = len(left)
+    n, m = len(right), len(left)
     collect = len(starts) > 0
-    for block in numba.prange((n + BLOCK_ROWS - 1) // BLOCK_ROWS):
+    for block in numba.prange((m + BLOCK_ROWS - 1) // BLOCK_ROWS):
         top = block * BLOCK_ROWS
-        bottom = min(n, top + BLOCK_ROWS)
+        bottom = min(m, top + BLOCK_ROWS)
         places = np.zeros(BLOCK_ROWS, np.int64)
         if collect:
             places[: bottom - top] = starts[top:bottom]
-        for column in range(top - top % BLOCK_COLUMNS, n, BLOCK_COLUMNS):  # stays in the cache
+        nearest = first + top - (first + top) % BLOCK_COLUMNS
+        for column in range(nearest, n, BLOCK_COLUMNS):  # stays in the cache
             edge = min(n, column + BLOCK_COLUMNS)
             for i in range(top, bottom):
                 mine = left[i]
-                for begin in range(max(i + 1, column), edge, RUN):
+                for begin in range(max(first + i + 1, column), edge, RUN):
                     end = min(edge, begin + RUN)
                     if _least(mine, right[begin:end]) > bound:
                         continue
@@ -335,7 +403,7 @@ def _least(mine, others):  # type: ignore[no-untyped-def]
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _scan_lookup(  # type: ignore[no-untyped-def]
-    left, right, order, first, masks, reach, radii, counts, starts, second, bits, bound
+    left, right, order, heads, masks, reach, radii, first, counts, starts, second, bits, bound
 ):
     """As `_scan_all`, by bands; a pair is taken in the first band that finds it."""
     n_bands = len(radii)
@@ -347,9 +415,9 @@ def _scan_lookup(  # type: ignore[no-untyped-def]
             mine = np.int64((left[i, word] >> shift) & np.uint64(0xFFFF))
             for probe in range(reach[radii[band] + 1]):
                 other = mine ^ np.int64(masks[probe])
-                for at in range(first[band, other], first[band, other + 1]):
+                for at in range(heads[band, other], heads[band, other + 1]):
                     j = order[band, at]
-                    if j <= i or _seen(left[i], right[j], band, radii):
+                    if j <= first + i or _seen(left[i], right[j], band, radii):
                         continue
                     distance = _distance(left[i], right[j])
                     if distance <= bound:

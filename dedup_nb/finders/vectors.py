@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup_nb.finders import clip, embeddings
+from dedup_nb.finders import clip
 from dedup_nb.finders.embeddings import Embedder
-from dedup_nb.pictures import decoders, images, measures
+from dedup_nb.pictures import images, measures, orientations
+from dedup_nb.pictures.engines import LOCAL
+from dedup_nb.pictures.engines.decoders import Content
 from dedup_nb.pictures.store import FileKey, Store
 
 AHEAD = 2  # batches that are decoded while one is embedded
@@ -122,7 +124,7 @@ def complete(
 
 def kinds(weights: clip.Weights, invariance: str) -> list[str]:
     """Return under which names the vectors of each orientation are kept."""
-    turns = range(len(embeddings.orientations(invariance)))
+    turns = range(orientations.count(invariance))
     key = weights.key
     return [f"{key} turned {turn}" if turn else key for turn in turns]
 
@@ -139,7 +141,7 @@ def _embed(
     """Embed files and keep the vectors, a batch in a transaction."""
     paths = [os.fsencode(library / file.path) for file in wanted.values()]
     contents = [(*file[1:], digest) for digest, file in wanted.items()]
-    turns = embeddings.ORIENTATIONS[: len(names)]
+    turns = orientations.ORIENTATIONS[: len(names)]
     done = 0
     progress(done, len(paths))
     # where memory runs short the batch shrinks, so it is asked for each time
@@ -159,7 +161,7 @@ def _decoded(
     paths: Sequence[bytes],
     wanted: images.ModelInput,
     size: int,
-    contents: Sequence[decoders.Content] = (),
+    contents: Sequence[Content] = (),
 ) -> Generator[list[Picture], None, None]:
     """Yield pictures in batches, in the order of their paths; decoders work ahead of the model.
 
@@ -207,13 +209,13 @@ def _decoded(
 def _in_order(
     paths: Sequence[bytes],
     wanted: images.ModelInput,
-    contents: Sequence[decoders.Content],
+    contents: Sequence[Content],
 ) -> Generator[Picture, None, None]:
     """Yield (sha256, raster) in the order of the paths, so that batches are always the same."""
     early: dict[int, images.Measured] = {}
     following = 0
     # how large they may be was asked for the catalogue
-    stream = decoders.measure_all(paths, [wanted], contents=contents, max_pixels=float("inf"))
+    stream = LOCAL.measure(paths, [wanted], contents=contents, max_pixels=float("inf"))
     with closing(stream):
         for position, measured in stream:
             if isinstance(measured, images.Measured):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
+from dedup_nb.library import yaml_files
 
 SAME, DIFFERS, INCONCLUSIVE = "same", "differs", "inconclusive"
 
@@ -24,7 +24,6 @@ PNG_TEXTS = ("parameters", "prompt")  # of AUTOMATIC1111, of ComfyUI
 YAML_SUFFIXES = (".yaml", ".yml")
 
 MOST_BYTES = 2**20  # of a YAML companion, or of one text in a PNG
-MOST_ALIASES = 1_000
 MOST_LORAS = 1_000
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
@@ -108,53 +107,20 @@ def compare(one: Told, other: Told) -> tuple[str, str]:
 # ---------------------------------------------------------------- YAML
 
 
-class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
-    """Builds plain data only: a tag that is not known is left out, merges and floods are not done.
-
-    The loader in C is faster, but a deep nesting would overflow its stack.
-    """
-
-    aliases = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            self.aliases += 1
-            if self.aliases > MOST_ALIASES:
-                raise yaml.YAMLError("too many aliases")
-        return super().compose_node(parent, index)
-
-    def flatten_mapping(self, node: Any) -> None:
-        """Leave `<<` alone: nested merges grow without bound."""
-
-    def construct_plain(self, suffix: str, node: Any) -> Any:
-        if isinstance(node, yaml.MappingNode):
-            return self.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return self.construct_sequence(node, deep=True)
-        return self.construct_scalar(node)
-
-
-_PlainLoader.add_multi_constructor("", _PlainLoader.construct_plain)
-
-
 def read_yaml(data: bytes) -> dict[str, Any]:
     """Return a YAML mapping as plain data; unknown tags are tolerated, nothing is run.
 
     Raises
     ------
     ValueError
-        If it is no mapping, too large, or no YAML.
+        If it is not a mapping, too large, or not YAML.
     """
     if len(data) > MOST_BYTES:
         raise ValueError(f"{len(data):,} bytes; at most {MOST_BYTES:,} are read")
-    try:
-        found = yaml.load(data, Loader=_PlainLoader)
-    except Exception as error:  # strangers' YAML raises far more than YAMLError
-        said = " ".join(str(error).split()) or "it is nested too deeply"
-        raise ValueError(said[:200]) from error
-    if not isinstance(found, dict):
-        raise ValueError("it is no mapping")
-    return found
+    content = yaml_files.read_plain(data)
+    if not isinstance(content, dict):
+        raise ValueError("it is not a mapping")
+    return content
 
 
 def compared(content: Mapping[str, Any]) -> dict[str, str]:

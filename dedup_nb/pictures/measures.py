@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dedup_nb.pictures import decoders, images
+from dedup_nb.pictures import images
+from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Facts, FileKey, Store, uncollected
 
 BATCH = 64  # pictures whose results are kept in one transaction
@@ -42,6 +43,7 @@ def measure_files(
     workers: int | None = None,
     max_pixels: float = images.MAX_PIXELS,
     progress: Progress = lambda done, total: None,
+    engine: Engine = LOCAL,
 ) -> list[Facts]:
     """Return the facts of each file, having read only those whose content is not known.
 
@@ -63,6 +65,8 @@ def measure_files(
         Pictures with more pixels are `too_large`.
     progress : callable
         Called with (done, total).
+    engine : Engine
+        Decodes the files.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def measure_files(
     batch: list[tuple[int, images.Measured | str]] = []
     done = len(files) - len(todo)
     progress(done, len(files))
-    stream = decoders.measure_all(
+    stream = engine.measure(
         paths, sizes, known=complete.__contains__, workers=workers, max_pixels=max_pixels
     )
     for position, measured in stream:

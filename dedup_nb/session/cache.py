@@ -156,7 +156,7 @@ def _not_unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]], zero: bool) 
     return "" if sound else f"a vector of length {length:.3g}"
 
 
-EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values()}
+EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if not one.needs_weights}
 # How a value is checked, by how the name of its kind begins; other kinds have one length each.
 CHECKS: dict[str, Callable[[bytes], str]] = {
     "thumbnail": _thumbnail,

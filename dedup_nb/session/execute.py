@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
 from dedup_nb.session.parameters import Profile
@@ -56,7 +55,7 @@ def _execute_one(folder: Path, name: str) -> str:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    values = yaml.safe_load((folder / name / "params.yaml").read_text(encoding="utf-8"))
+    values = read_flat((folder / name / "params.yaml").read_text(encoding="utf-8"))
     try:
         papermill.execute_notebook(
             known.notebooks_folder() / f"{name}.ipynb",
@@ -96,7 +95,7 @@ def for_lab(profile: Profile, out: Path | None = None) -> Path:
     folder = prepare(profile, names, out)
     for name in names:
         notebook = load_notebook_node(str(known.notebooks_folder() / f"{name}.ipynb"))
-        values = yaml.safe_load((folder / name / "params.yaml").read_text(encoding="utf-8"))
+        values = read_flat((folder / name / "params.yaml").read_text(encoding="utf-8"))
         values |= {"run_dir": str(folder), "interactive": True}
         filled = parameterize_notebook(
             notebook, values, comment="From the profile", kernel_name="python3", language="python"

@@ -22,8 +22,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from dedup_nb.groups.keepers import KEEPER_WORDS
 from dedup_nb.library.files import replace_text
+from dedup_nb.session.allowed import ALLOWED
 from dedup_nb.session.notebooks import notebook_names, notebooks_folder
 
 SHARED = [
@@ -50,39 +50,6 @@ PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absol
 NAMES_OR_PATHS = ("model", "pretrained")  # made absolute where a file is named
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
 PATH_LISTS = ("results",)
-
-# what a value, or each of a list, has to be, beyond its type: words, or the least and the greatest
-WORDS = {
-    "hash": ("phash", "dhash", "whash", "ahash"),
-    "hash_bits": (64, 256),
-    "invariance": ("none", "mirror", "rotate"),
-    "mode": ("chain", "anchored"),
-    "stamp_source": ("name", "exif"),
-    "embedder": ("clip", "dct", "mix"),
-    "candidates": ("embedding", "phash", "clusters"),
-    "metric": ("euclidean", "cosine", "manhattan"),
-    "include": ("reviewed", "all"),
-    "keeper_order": tuple(KEEPER_WORDS),
-    "engine": ("local",),
-}
-DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-RANGES: dict[str, tuple[float, float]] = {
-    "limit": (1, float("inf")),
-    "max_pixels": (1, 1e12),
-    "max_distance": (0, 256),
-    "ceiling": (0, 256),
-    "confirm_distance": (0, 256),
-    "min_inputs": (1, 100),
-    "seconds": (0, 86_400),
-    "min_cosine": (-1, 1),
-    "floor": (-1, 1),
-    "k": (1, 10_000),
-    "max_edited_area": (0, 1),
-    "min_cluster_size": (2, 1_000_000),
-    "min_samples": (1, 1_000_000),
-    "max_pairs": (1, 2_000_000_000),
-    "pictures": (0, 10_000),
-}
 
 
 @dataclass(frozen=True)
@@ -166,18 +133,8 @@ def check_value(parameter: Parameter, value: Any, source: str) -> None:
         raise ValueError(f"{source} sets {name} to {found}; {name} is {_wanted(kind)}")
     if value is None:
         return
-    for word in value if isinstance(value, list) else [value]:
-        if name in WORDS and word not in WORDS[name]:
-            allowed = ", ".join(map(str, WORDS[name]))
-            raise ValueError(f"{source} sets {name} to {word}; choose one of {allowed}")
-    if name == "device" and not DEVICE.fullmatch(value):
-        raise ValueError(
-            f"{source} sets device to {value}; choose one of auto, cpu, cuda, cuda:1, mps"
-        )
-    if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
-        low, high = RANGES[name]
-        most = f"to {high:g}" if high < float("inf") else "upwards"
-        raise ValueError(f"{source} sets {name} to {value}; it goes from {low:g} {most}")
+    if name in ALLOWED and (refusal := ALLOWED[name].refusal(value)):
+        raise ValueError(f"{source} sets {name} {refusal}")
 
 
 def _check_together(values: Mapping[str, Any], source: str) -> None:

@@ -123,7 +123,8 @@ def check_weights(
     wanted = {}
     for name, given in flat.items():
         values = {key: p.default for key, p in parameters.of_notebook(name).items()} | dict(given)
-        if values.get("embedder") == embeddings.CLIP.name:
+        chosen = values.get("embedder")
+        if chosen and embeddings.EMBEDDERS[chosen].needs_weights:
             named = (values["model"], values["pretrained"], values["device"])
             wanted[clip.Weights(*named)] = values
     for weights, values in wanted.items():

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dedup_nb import __version__
 from dedup_nb.library.files import replace_text, write_json
+from dedup_nb.library.yaml_files import written_flat
 
 DONE, FAILED, SKIPPED, RUNNING, WAITING = "done", "failed", "skipped", "running", "waiting"
 
@@ -108,7 +107,7 @@ def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None
     if path.exists():
         return
     head = f"# papermill notebooks/{notebook}.ipynb out.ipynb -f {path.name} gives this again\n"
-    body = yaml.safe_dump(dict(values), sort_keys=True, allow_unicode=True)
+    body = written_flat(values)
     path.write_text(head + body, encoding="utf-8")
 
 

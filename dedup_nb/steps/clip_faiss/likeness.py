@@ -16,8 +16,10 @@ import pandas as pd
 
 from dedup_nb import report
 from dedup_nb.finders import cells, clip, embeddings, index
+from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import tables
-from dedup_nb.pictures import decoders, images
+from dedup_nb.pictures import images, orientations
+from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.session import workbench
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets.tuning import present
@@ -66,9 +68,7 @@ class Search:
             return clip.unpack(stored)
         return embeddings.unpack(self.chosen.name, stored)[:, 0]
 
-    def near_pairs(
-        self, floor: float, max_pairs: int = index.MAX_PAIRS
-    ) -> tuple[pd.DataFrame, float]:
+    def near_pairs(self, floor: float, max_pairs: int = MAX_PAIRS) -> tuple[pd.DataFrame, float]:
         """Return all pairs down to a cosine, and down to which they are complete; see `index`."""
         if self.cells is not None:
             recall = self.cells.tune(self.vectors, floor)
@@ -118,13 +118,13 @@ class Search:
         model = self._model
         sizes = self.chosen.kind.sizes if model is None else (model.input,)
         whole = os.fsencode(path.resolve())
-        ((_, found),) = decoders.measure_all([whole], sizes, workers=1)
+        ((_, found),) = LOCAL.measure([whole], sizes, workers=1)
         if not isinstance(found, images.Measured) or found.status != "ok":
             reason = found.error if isinstance(found, images.Measured) else ""
             raise ValueError(f"{tables.shown(str(path))} cannot be compared: {reason}")
         if model is None:
             return self._unpack(self.chosen.kind.encode([found.rasters]))[0]
-        upright = embeddings.ORIENTATIONS[0]
+        upright = orientations.ORIENTATIONS[0]
         return clip.unpack(model.encode([found.rasters[model.input]], upright))[0]
 
     @cached_property

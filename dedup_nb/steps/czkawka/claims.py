@@ -17,10 +17,10 @@ from dedup_nb import groups, report
 from dedup_nb.finders import czkawka
 from dedup_nb.finders.czkawka import DUPLICATES, Entry, Results
 from dedup_nb.groups.clusters import ClusterCandidates
+from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import tables
 from dedup_nb.session.workbench import Workbench
 
-MAX_PAIRS = 20_000_000
 UNUSABLE_COLUMNS = ["path", "reason", "results"]
 
 

@@ -235,19 +235,48 @@ def _near_images(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return near images of series, by row: what proposes pairs of sets."""
     inside = (run.catalogue["series"] != "").to_numpy()
-    mine = inside[rows]
-    if candidates == "phash":
-        hashes, hashed = run.hashes("phash", 64)
-        keep = inside[hashed]
-        pairs, _ = phash.near_pairs(hashes[keep], PHASH_BITS, rows=hashed[keep])
-    elif candidates == "clusters":
-        labels = np.full(len(inside), -1, np.int64)
-        labels[rows] = clusters.Hierarchy(vectors[:, 0]).cut(TWO_SETS)
-        labels[~inside] = -1
-        pairs = clusters.pairs_within(labels)
-    else:
-        pairs, _ = index.near_pairs(vectors[mine][:, :1], floor, rows=rows[mine])
+    pairs = PROPOSERS[candidates](run, inside, vectors, rows, floor)
     return pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
+
+
+def _by_hash(
+    run: Workbench,
+    inside: NDArray[np.bool_],
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    floor: float,
+) -> pd.DataFrame:
+    hashes, hashed = run.hashes("phash", 64)
+    keep = inside[hashed]
+    return phash.near_pairs(hashes[keep], PHASH_BITS, rows=hashed[keep])[0]
+
+
+def _by_clusters(
+    run: Workbench,
+    inside: NDArray[np.bool_],
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    floor: float,
+) -> pd.DataFrame:
+    labels = np.full(len(inside), -1, np.int64)
+    labels[rows] = clusters.Hierarchy(vectors[:, 0]).cut(TWO_SETS)
+    labels[~inside] = -1
+    return clusters.pairs_within(labels)
+
+
+def _by_embedding(
+    run: Workbench,
+    inside: NDArray[np.bool_],
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    floor: float,
+) -> pd.DataFrame:
+    mine = inside[rows]
+    return index.near_pairs(vectors[mine][:, :1], floor, rows=rows[mine])[0]
+
+
+# word of the parameter `candidates` -> what proposes pairs of images of series
+PROPOSERS = {"embedding": _by_embedding, "phash": _by_hash, "clusters": _by_clusters}
 
 
 class Eyes:

@@ -121,7 +121,7 @@ class _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dedup_nb.pictures.decoders", str(theirs.fileno())],
+                [sys.executable, "-m", "dedup_nb.pictures.engines.decoders", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

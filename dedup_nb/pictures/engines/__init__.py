@@ -1,0 +1,14 @@
+"""How work is spread: one entry for each engine; `local` is the one there is now.
+
+To add an engine, write a module with a class of `Engine` and add an instance to `ENGINES`.
+"""
+
+from collections.abc import Mapping
+
+from dedup_nb.pictures.engines.base import Engine
+from dedup_nb.pictures.engines.local import Local
+
+LOCAL = Local()
+ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (LOCAL,)}
+
+__all__ = ["ENGINES", "LOCAL", "Engine"]

@@ -1,0 +1,67 @@
+"""What an engine does: spreads work over processes, threads or machines, results in order."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from dedup_nb.pictures import images
+from dedup_nb.pictures.engines.decoders import Content
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Engine(ABC):
+    """One way to spread work; nothing outside this folder knows how it is done.
+
+    Attributes
+    ----------
+    name, help : str
+        As the parameter `engine` has it, and what it is.
+    """
+
+    name: str
+    help: str
+
+    @abstractmethod
+    def measure(
+        self,
+        paths: Sequence[bytes],
+        sizes: Sequence[images.Raster],
+        *,
+        contents: Sequence[Content] = (),
+        known: Callable[[str], bool] = lambda sha256: False,
+        workers: int | None = None,
+        max_pixels: float = images.MAX_PIXELS,
+    ) -> Generator[tuple[int, images.Measured | str], None, None]:
+        """Map over files: decode each in a watched process; see `decoders.measure_all`."""
+
+    @abstractmethod
+    def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Map over what is in memory; results come in the order of the items."""
+
+    @abstractmethod
+    def join(self, work: Callable[[int, int], B], blocks: Iterable[tuple[int, int]]) -> Iterator[B]:
+        """Compare blocks of rows with all others; results come in the order of the blocks.
+
+        Parameters
+        ----------
+        work : callable
+            Takes the first row of a block and the row after its last.
+        blocks : iterable of (int, int)
+            Taken one by one, so that later blocks may depend on earlier results.
+        """
+
+    @abstractmethod
+    def blocks(self, n: int, most_values: int | None = None) -> Iterator[tuple[int, int]]:
+        """Split the rows of a triangular join into blocks.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows; row i is compared with the rows after it.
+        most_values : int, optional
+            At most about so many comparisons in a block, where memory bounds it.
+        """

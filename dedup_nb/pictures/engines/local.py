@@ -1,0 +1,54 @@
+"""The engine of one machine: decoders in watched processes, everything else in threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from threadpoolctl import threadpool_limits
+
+from dedup_nb.pictures import images
+from dedup_nb.pictures.engines import decoders
+from dedup_nb.pictures.engines.base import A, B, Engine
+
+
+class Local(Engine):
+    """This machine: a decoder process a core, a thread a core."""
+
+    name = "local"
+    help = "this machine: a watched decoder process and a thread for each core"
+
+    def measure(
+        self,
+        paths: Sequence[bytes],
+        sizes: Sequence[images.Raster],
+        *,
+        contents: Sequence[decoders.Content] = (),
+        known: Callable[[str], bool] = lambda sha256: False,
+        workers: int | None = None,
+        max_pixels: float = images.MAX_PIXELS,
+    ) -> Generator[tuple[int, images.Measured | str], None, None]:
+        """Decode each file in a watched process; see `decoders.measure_all`."""
+        return decoders.measure_all(
+            paths, sizes, contents=contents, known=known, workers=workers, max_pixels=max_pixels
+        )
+
+    def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Map in threads, one a core."""
+        # BLAS's own threads would double the time over products this small
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(work, items)
+
+    def join(self, work: Callable[[int, int], B], blocks: Iterable[tuple[int, int]]) -> Iterator[B]:
+        """Do one block after the other; each uses all cores by itself."""
+        for start, stop in blocks:
+            yield work(start, stop)
+
+    def blocks(self, n: int, most_values: int | None = None) -> Iterator[tuple[int, int]]:
+        """Split rows only where memory asks for it."""
+        start = 0
+        while start < n:
+            stop = n if most_values is None else min(n, start + max(1, most_values // (n - start)))
+            yield start, stop
+            start = stop
