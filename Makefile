@@ -21,11 +21,12 @@ test-all: venv ## everything, the exhaustive tests too
 lab: venv ## JupyterLab on the notebooks, filled in from params/demo.yaml (PROFILE=params/mine.yaml)
 	$(BIN)/dedup-nb lab $(or $(PROFILE),params/demo.yaml)
 
-check: venv ## ruff, types, layers, stripped notebooks, parameter files
+check: venv ## ruff, types, layers, JavaScript, stripped notebooks, parameter files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/oxlint --deny-warnings dedup_nb tests
 	$(STRIP) --verify $(NOTEBOOKS)
 	$(BIN)/python -m dedup_nb.session.parameters params/*.yaml
 

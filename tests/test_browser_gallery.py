@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from dedup_nb.decisions import Decisions
-from dedup_nb.gallery import Gallery
+from dedup_nb.widgets.gallery import Gallery
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>.png"
 SIZES = [(208, 304), (304, 208), (256, 256)]

@@ -9,16 +9,11 @@ import threading
 import pytest
 
 from dedup_nb.groups.decisions import Decisions
-from dedup_nb.widgets.gallery import (
-    KEPT_BYTES,
-    PAGE_GROUPS,
-    PAGE_MEMBERS,
-    Gallery,
-    Pictures,
-    locate,
-    number,
-    value_text,
-)
+from dedup_nb.widgets.gallery import Gallery
+from dedup_nb.widgets.gallery.gallery import PAGE_GROUPS
+from dedup_nb.widgets.gallery.messages import PAGE_MEMBERS, number, value_text
+from dedup_nb.widgets.gallery.pictures import KEPT_BYTES, Pictures
+from dedup_nb.widgets.gallery.places import locate
 
 
 def member(path, digest=None, role="stage", **more):
@@ -465,7 +460,7 @@ def test_what_the_browser_loads_needs_no_network():
     import dedup_nb.widgets.gallery as module
 
     folder = Path(module.__file__).parent
-    text = (folder / "gallery.js").read_text() + (folder / "gallery.css").read_text()
+    text = module.Gallery._esm + (folder / "gallery.css").read_text()
     addresses = [word for word in text.split() if "://" in word]
     assert addresses == ['"http://www.w3.org/2000/svg";']  # a name, never fetched
     assert not any(

@@ -24,6 +24,7 @@ def test_parameters_mean_the_same_to_readers_of_yaml_1_1_and_1_2(read):
 
 def test_what_version_0_1_0_wrote_is_read():
     values = {k: v for k, v in VALUES.items() if k != "path"}
+    values["words"] = [word for word in VALUES["words"] if word != "1e-3"]  # PyYAML quotes it not
     assert yaml_files.read_flat(yaml.safe_dump(values, allow_unicode=True)) == values
 
 

@@ -72,7 +72,9 @@ def read_plain(data: bytes) -> Any:
 
 def read_flat(text: str) -> dict[str, Any]:
     """Return a file of parameters that `written_flat`, or an earlier version, wrote."""
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    reader = YAML(typ="safe", pure=True)
+    reader.version = (1, 1)
+    values: dict[str, Any] = reader.load(text)
     return values
 
 

@@ -1,7 +1,7 @@
 """Groups -> the review widget: all groups, pictures on demand, every choice on disk at once.
 
 The widget's state is a version, a count and a few sums; it never holds groups or pictures. The
-browser (`gallery.js`) asks for pages of groups and for thumbnails by custom messages, so a
+browser (`parts/`) asks for pages of groups and for thumbnails by custom messages, so a
 `Gallery` over 100,000 groups opens, and shows another cut of the threshold, as fast as over ten.
 """
 
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import Any, SupportsFloat
+from typing import Any
 
 import anywidget
 import traitlets
@@ -23,23 +22,22 @@ from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import texts
 from dedup_nb.library.tables import shown
 from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
+from dedup_nb.widgets.gallery import esm, messages
+from dedup_nb.widgets.gallery.deciding import Decider
+from dedup_nb.widgets.gallery.messages import Changed, Group, Message, number
+from dedup_nb.widgets.gallery.pictures import Keys, Pictures, split_by_bytes
+from dedup_nb.widgets.gallery.places import locate
 
-Group = Mapping[str, Any]
-Member = Mapping[str, Any]
-Message = dict[str, Any]
+PARTS = Path(__file__).parent / "parts"  # what runs in the browser
 
 PAGE_GROUPS = 32  # groups in one answer, at most
-PAGE_MEMBERS = 24  # members of one group in one answer, at most
 PAGE_PICTURES = 48  # pictures asked for at once, at most
 MESSAGE_BYTES = 512 * 1024  # pictures in one message, about
-KEPT_BYTES = 64 * 1024 * 1024  # thumbnails kept in memory
 IN_SIGHT = 8  # groups that are in sight at once, at most as a rule
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
 KEPT_CUTS = 64
 MOST_LINES = 2  # sets of a group in sight, one above the other
-TEXT_CHARS = 8_000  # of one fact or text, as it is shown
-SEARCHED_GROUPS = 2_000  # of a lazy sequence, to find a group again by its id
 
 FALLBACK = (
     "the gallery needs a live Jupyter kernel with widgets; "
@@ -88,7 +86,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     one at a time, with `lock` held; who changes in a cell what they read holds it as well.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = esm.joined(PARTS / "main.js")
     _css = Path(__file__).with_suffix(".css")
 
     version = traitlets.Int(0).tag(sync=True)
@@ -133,6 +131,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self._image, self._facts = image, facts
         self._pictures = Pictures(thumbnail)
         self._keys = Keys()
+        self._messages = messages.Messages(self._keys, self.decisions)
+        self._decider = Decider(self.decisions, finder, self._keys)
         self._built: OrderedDict[int, Group] = OrderedDict()
         self._reviewed: set[int] = set()
         self._answers: OrderedDict[str, Message] = OrderedDict()
@@ -196,7 +196,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             self.focus = focus
             self.top = max(0, top)
             if changed is not None:
-                self.changed = self._changed_message(changed)
+                self.changed = self._messages.changed(changed)
             self._sum_up()
         self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a question
 
@@ -233,7 +233,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def _on_members(self, content: Message) -> None:
         k, start = int(content["group"]), int(content["start"])
         if content["version"] == self.version and 0 <= k < self.count:
-            members = self._members_message(self._group(k), start)
+            members = self._messages.members(self._group(k), start)
             answer = {"version": self.version, "group": k, "start": start, "members": members}
             self.send({"kind": "members", **answer})
 
@@ -267,7 +267,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         except (OSError, ValueError) as error:
             self.send({"kind": "facts", "keys": keys, "rows": [], "said": shown(str(error))})
             return
-        rows = [_fact_message(row) for row in texts.compare(*found)]
+        rows = [messages.fact(row) for row in texts.compare(*found)]
         self.send({"kind": "facts", "keys": keys, "rows": rows})
 
     # -- which groups, in what order -------------------------------------------------------------
@@ -306,19 +306,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def _reviewed_of(self, groups: Sequence[Group], facets: Facets) -> set[int]:
         """Return the groups that a person said anything about; only those mentioned are made."""
         mentioned = facets.holding(self.decisions.mentioned())
-        return {k for k in mentioned if self._is_reviewed(groups[k])}
-
-    def _changed_message(self, changed: Changed) -> Message:
-        pairs = [
-            [
-                self._keys.key(*a),
-                self._keys.key(*b),
-                value_text(value, changed.measure),
-                *(shown(Path(path).name) for path, _ in (a, b)),
-            ]
-            for a, b, value in changed.pairs
-        ]
-        return {"joined": changed.joined, "count": changed.count, "pairs": pairs}
+        return {k for k in mentioned if self._messages.is_reviewed(groups[k])}
 
     def _on_look(self, content: Message) -> None:
         number = int(content.get("number", self._seen_look))
@@ -333,7 +321,9 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         if content["version"] != self.version:
             return
         if isinstance(self.groups, list | tuple):
-            self._reviewed = {k for k, group in enumerate(self.groups) if self._is_reviewed(group)}
+            self._reviewed = {
+                k for k, group in enumerate(self.groups) if self._messages.is_reviewed(group)
+            }
         elif hasattr(self._all, "facets"):
             found = self._reviewed_of(self._all, facets_of(self._all))
             self._reviewed = {k for k in map(self._position, found) if k is not None}
@@ -360,7 +350,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _decided(self, content: Message) -> Message:
         try:
-            record, said = self._decide(content)
+            known = content.get("version") in {self.version, *self._earlier}
+            record, said = self._decider.decide(content, lambda: self._asked_group(content), known)
         except (OSError, ValueError) as error:  # nothing was decided: say so, loudly
             return {"kind": "failed", "said": f"not saved: {shown(str(error))}"}
         if record:
@@ -380,52 +371,15 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             "version": self.version,
             "groups": [] if k is None else [self._group_message(k)],
             "go": k if content["what"] == "undo" else None,
-            "marks": self._mark_message(record),
+            "marks": self._messages.mark(record),
             "said": said,
         }
 
     def _note_reviewed(self, k: int | None) -> None:
-        if k is not None and self._is_reviewed(self._group(k)):
+        if k is not None and self._messages.is_reviewed(self._group(k)):
             self._reviewed.add(k)
         elif k is not None:
             self._reviewed.discard(k)
-
-    def _decide(self, content: Message) -> tuple[Message, str]:
-        what = content["what"]
-        if what == "undo":
-            return self._undo()
-        if what == "mark":
-            return self._mark(content)
-        if what not in ("not_duplicate", "review"):
-            raise ValueError(f"{what!r} is no decision")
-        group = self._asked_group(content)
-        members = [(member["path"], member["sha256"]) for member in _there(group)]
-        say = getattr(self.decisions, what)
-        say(members, bool(content["answer"]), group=str(group["id"]), finder=self.finder)
-        return self._last(), f"saved: {_answer_said(what, bool(content['answer']))}"
-
-    def _mark(self, content: Message) -> tuple[Message, str]:
-        if content["key"] not in self._keys:
-            raise ValueError("that image is not on show any more")
-        path, sha256 = self._keys.image(content["key"])
-        mark = content["mark"]
-        now = content["version"] == self.version or content["version"] in self._earlier
-        group = self._asked_group(content) if now else {}
-        copies = [m["path"] for m in _there(group) if m["sha256"] == sha256]
-        where = {"group": str(group.get("id", "")), "finder": self.finder}
-        self.decisions.mark(path, sha256, mark, copies=copies, **where)
-        return self._last(), f"saved: {mark or 'no mark'} · {shown(Path(path).name)}"
-
-    def _undo(self) -> tuple[Message, str]:
-        record = self.decisions.undo()
-        if record is None:
-            return {}, "nothing left to undo"
-        if record["what"] == "mark":
-            return record, f"undone: mark of {shown(Path(record['path']).name)}"
-        return record, f"undone: {_answer_said(record['what'], not record['answer'])}"
-
-    def _last(self) -> Message:
-        return self.decisions.last or {}
 
     def _asked_group(self, content: Message) -> Group:
         """Return the group that a person saw, also where an earlier choice has moved it since."""
@@ -444,13 +398,6 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         k = locate(self.groups, record["group"], min(max(near, 0), self.count - 1))
         return k if str(self._group(k)["id"]) == record["group"] else None
 
-    def _mark_message(self, record: Message) -> dict[str, str | None]:
-        """Return key -> mark of the image decided on; it may be in several groups on show."""
-        if not record or record["what"] != "mark":
-            return {}
-        key = self._keys.key(record["path"], record["sha256"])
-        return {str(key): self.decisions.mark_of(record["path"], record["sha256"])}
-
     # -- what the browser is told ----------------------------------------------------------------
 
     def _group(self, k: int) -> Group:
@@ -463,51 +410,10 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _group_message(self, k: int) -> Message:
         group = self._group(k)
-        digests = _digests(group)
-        columns, size = int(group.get("columns") or 0), len(group["members"])
-        if columns:
-            self.lines = max(self.lines, min(math.ceil(size / columns), MOST_LINES))
-        return {
-            "index": k,
-            "title": shown(str(group["title"])),
-            "size": size,
-            "columns": columns,
-            "answered": bool(digests) and self.decisions.answered(digests),
-            "accepted": bool(digests) and self.decisions.reviewed(digests),
-            "reviewed": self._is_reviewed(group),
-            "members": self._members_message(group, 0),
-        }
-
-    def _members_message(self, group: Group, start: int) -> list[Message | None]:
-        members = group["members"][start : start + PAGE_MEMBERS]
-        return [self._member_message(member) if member else None for member in members]
-
-    def _member_message(self, member: Member) -> Message:
-        path, sha256 = member["path"], member["sha256"]
-        folder, _, name = path.rpartition("/")
-        value = number(member.get("value"))
-        return {
-            "key": self._keys.key(path, sha256),
-            "mark": self.decisions.mark_of(path, sha256),
-            "role": member["role"],
-            "name": shown(name),
-            "folder": shown(folder),
-            "value": "" if value is None else value_text(value, str(member.get("measure") or "")),
-            "badges": [shown(str(badge)) for badge in member.get("badges") or ()],
-            **{name: number(member.get(name)) for name in ("width", "height", "bytes")},
-            **{name: shown(str(member.get(name) or "")) for name in ("reason", "root", "stage")},
-            "mtime": shown(str(member.get("mtime") or "")),
-        }
-
-    def _is_reviewed(self, group: Group) -> bool:
-        """Say whether a person has said anything about the group: accepted, answered or marked."""
-        if not len(self.decisions):
-            return False
-        if any(self.decisions.mark_of(m["path"], m["sha256"]) for m in _there(group)):
-            return True
-        digests = _digests(group)
-        said = (self.decisions.reviewed, self.decisions.answered)
-        return bool(digests) and any(query(digests) for query in said)
+        if columns := int(group.get("columns") or 0):
+            lines = math.ceil(len(group["members"]) / columns)
+            self.lines = max(self.lines, min(lines, MOST_LINES))
+        return self._messages.group(k, group)
 
     def _sum_up(self, counted: bool = False) -> None:
         sums = dict(self._totals()) if self._totals else {}
@@ -527,156 +433,5 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         return locate(groups, group_id, min(near, len(groups) - 1)) if len(groups) else 0
 
 
-@dataclass(frozen=True)
-class Changed:
-    """Pairs that joined, or left, with the last move of a threshold; some of them to be shown."""
-
-    joined: bool
-    count: int
-    pairs: Sequence[tuple[tuple[str, str], tuple[str, str], float]]  # (path, sha256) twice, value
-    measure: str
-
-
-class Keys:
-    """A small number for each image, so that no path, whatever its bytes, travels as a name."""
-
-    def __init__(self) -> None:
-        self._images: list[tuple[str, str]] = []
-        self._numbers: dict[tuple[str, str], int] = {}
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, int) and 0 <= key < len(self._images)
-
-    def key(self, path: str, sha256: str) -> int:
-        """Return the number of an image, a new one at its first sight."""
-        image = (path, sha256)
-        if image not in self._numbers:
-            self._numbers[image] = len(self._images)
-            self._images.append(image)
-        return self._numbers[image]
-
-    def image(self, key: int) -> tuple[str, str]:
-        """Return (path, digest)."""
-        return self._images[key]
-
-    def path(self, key: int) -> str:
-        """Return the path."""
-        return self._images[key][0]
-
-
-class Pictures:
-    """Path -> thumbnail bytes, b"" where there is none; keeps the `KEPT_BYTES` used last."""
-
-    def __init__(self, thumbnail: Callable[[str], bytes | None], limit: int = KEPT_BYTES) -> None:
-        self._thumbnail = thumbnail
-        self._limit = limit
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self.bytes = 0
-
-    def __getitem__(self, path: str) -> bytes:
-        if path in self._kept:
-            self._kept.move_to_end(path)
-            return self._kept[path]
-        data = self._make(path)
-        self._kept[path] = data
-        self.bytes += len(data)
-        while self.bytes > self._limit and len(self._kept) > 1:
-            self.bytes -= len(self._kept.popitem(last=False)[1])
-        return data
-
-    def _make(self, path: str) -> bytes:
-        try:
-            return self._thumbnail(path) or b""
-        except (OSError, ValueError, KeyError):  # one bad image: shown as "no picture"
-            return b""
-
-
-def locate(groups: Sequence[Group], group_id: str, near: int) -> int:
-    """Return the position of the group of that id, else `near`; looks at both sides of `near`.
-
-    A sequence's own `locate(id)` is asked if it has one. Otherwise a list is searched whole and a
-    lazy sequence up to `SEARCHED_GROUPS` groups.
-    """
-    if hasattr(groups, "locate"):
-        return min(max(int(groups.locate(group_id)), 0), len(groups) - 1)
-    if isinstance(groups, Sifted) and hasattr(groups.groups, "locate"):
-        at = groups.position(int(groups.groups.locate(group_id)))
-        return near if at is None else at
-    limit = len(groups) if isinstance(groups, list | tuple) else SEARCHED_GROUPS
-    for _, k in zip(range(limit), outward(near, len(groups)), strict=False):
-        if str(groups[k]["id"]) == group_id:
-            return k
-    return near
-
-
-def outward(near: int, n: int) -> Iterator[int]:
-    """Yield 0..n-1, nearest to `near` first."""
-    yield near
-    for step in range(1, n):
-        if near + step < n:
-            yield near + step
-        if near - step >= 0:
-            yield near - step
-
-
-def split_by_bytes(
-    items: Iterator[tuple[int, bytes]], limit: int
-) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield runs of items of about `limit` bytes each, so that the first are seen early."""
-    part: list[tuple[int, bytes]] = []
-    for item in items:
-        part.append(item)
-        if sum(len(data) for _, data in part) >= limit:
-            yield part
-            part = []
-    if part:
-        yield part
-
-
-def value_text(value: float, measure: str) -> str:
-    """Write a value with its unit: `4 bits`, `3 s`, `0.9312`."""
-    units = {"hamming_bits": "bits", "gap_s": "s", "inputs": "inputs"}
-    text = f"{value:.4f}" if measure == "cosine" else f"{value:g}"
-    unit = units.get(measure, "")
-    if text == "1" and measure in ("hamming_bits", "inputs"):
-        unit = unit.removesuffix("s")
-    return f"{text} {unit}".rstrip()
-
-
-def number(value: SupportsFloat | None) -> float | None:
-    """Return a plain number for JSON: NaN and None become None, whole ones stay whole."""
-    if value is None or not math.isfinite(float(value)):
-        return None
-    return int(float(value)) if float(value).is_integer() else float(value)
-
-
-def _digests(group: Group) -> set[str]:
-    """Return the digests of a group; empty if any image has none, as then nothing was ever said."""
-    digests = {member["sha256"] for member in _there(group)}
-    return set() if "" in digests else digests
-
-
-def _there(group: Group) -> list[Member]:
-    """Return the members of a group without the places where a set has no image."""
-    return [member for member in group.get("members", ()) if member]
-
-
 def _distinct(values: NDArray[Any]) -> list[str]:
     return sorted({str(value) for value in values.tolist()} - {""})
-
-
-def _fact_message(row: Mapping[str, Any]) -> Message:
-    """Return a compared fact as the browser shows it: short, and fit for a screen."""
-    cut = {name: None if row[name] is None else _short(row[name]) for name in ("a", "b")}
-    diff = [[sign, _short(line)] for sign, line in row.get("diff", ())]
-    both = {} if diff else cut
-    return {"name": shown(str(row["name"])), "same": row["same"], "diff": diff, **both}
-
-
-def _short(text: str) -> str:
-    return shown(text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}… (cut)")
-
-
-def _answer_said(what: str, answer: bool) -> str:
-    said = "not duplicates" if what == "not_duplicate" else "reviewed"
-    return said if answer else f"{said} taken back"

@@ -1,0 +1,56 @@
+// The strip of pairs that joined or left with the last move of the slider, nearest to it first.
+
+import { node, setSource } from "./dom.js";
+import { counted } from "./wording.js";
+
+const NONE = "Pairs that join or leave with a move of the slider show here.";
+
+export class Changed {
+  constructor(shown) {
+    this.el = node("div", "dnb-changed");
+    this.el.setAttribute("role", "group");
+    this.el.hidden = !shown;
+    this.text = node("span", "dnb-changed-text");
+    this.pairs = node("div", "dnb-pairs");
+    this.el.append(this.text, this.pairs);
+    this.images = []; // [key, element] of each picture
+  }
+
+  paint({ joined, count, pairs = [] }) {
+    this.text.textContent = NONE;
+    if (count === undefined) return;
+    const what = joined ? "joined" : "left";
+    this.text.textContent = `${counted(count, "pair", "pairs")} ${what}`;
+    this.el.setAttribute("aria-label", `${this.text.textContent} with the last move`);
+    this.el.dataset.what = what;
+    this.images = [];
+    this.pairs.replaceChildren(...pairs.map((pair) => this.pair(pair)));
+  }
+
+  pair([a, b, value, nameA, nameB]) {
+    const made = node("span", "dnb-pair");
+    made.title = `${nameA}\n${nameB}\n${value}`;
+    made.setAttribute("role", "img");
+    made.setAttribute("aria-label", `${nameA} and ${nameB}, ${value}`);
+    made.append(this.image(a), this.image(b), node("span", "", value));
+    return made;
+  }
+
+  image(key) {
+    const made = node("img");
+    made.alt = "";
+    this.images.push([key, made]);
+    return made;
+  }
+
+  paintPictures(pictures) {
+    for (const [key, image] of this.images) {
+      const url = pictures.get(key);
+      if (url) setSource(image, url);
+    }
+  }
+
+  keys() {
+    return this.images.map(([key]) => key);
+  }
+}

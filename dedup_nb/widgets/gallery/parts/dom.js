@@ -1,0 +1,51 @@
+// Makes elements: plain ones, icons and buttons that keep JupyterLab's shortcuts away.
+
+const SHAPES = {
+  keep: "M3 8.5l3.2 3.2L13 5",
+  stage: "M8 2v7M5 6.5L8 9.5l3-3M2.5 11v2.5h11V11",
+  protected: "M4 7.5h8v6H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
+  review: "M6 6a2 2 0 1 1 3 1.7c-.7.4-1 .8-1 1.6M8 12v.6",
+};
+
+// Texts from files only ever become `textContent`, never markup.
+export function node(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+export function icon(shape) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", SHAPES[shape]);
+  svg.append(path);
+  return svg;
+}
+
+export function button(text, label, onClick, className = "") {
+  const made = node("button", `dnb-button ${className}`, text);
+  made.type = "button";
+  made.title = label;
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", onClick);
+  return ownKeys(made);
+}
+
+// Keep JupyterLab's own shortcuts (x, d d, b, ...) away, which would cut and delete cells. JupyterLab
+// looks at the element that has the focus before those around it, so every element that can be
+// focused needs this.
+export function ownKeys(made) {
+  made.setAttribute("data-lm-suppress-shortcuts", "true");
+  return made;
+}
+
+// Set the source of an image, or remove it where there is none; the same source is not loaded again.
+export function setSource(image, url) {
+  if (image.getAttribute("src") === (url ?? null)) return;
+  if (url) image.src = url;
+  else image.removeAttribute("src");
+}

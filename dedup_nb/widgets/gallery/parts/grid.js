@@ -1,0 +1,117 @@
+// The scrolling list of groups: only the rows in sight exist, and all have one height.
+
+import { node, ownKeys } from "./dom.js";
+import { Row } from "./row.js";
+
+export class Grid {
+  constructor(view, layout) {
+    this.view = view;
+    this.layout = layout;
+    this.rows = new Map(); // index -> row, of those in sight
+    this.el = ownKeys(node("div", "dnb-grid"));
+    this.el.tabIndex = 0;
+    this.el.setAttribute("role", "grid");
+    this.el.setAttribute("aria-label", "groups of near-duplicates; press ? for the keys");
+    this.canvas = node("div", "dnb-canvas");
+    this.canvas.setAttribute("role", "presentation");
+    this.empty = node("p", "dnb-empty", "No groups at this threshold.");
+    this.el.append(this.canvas, this.empty);
+  }
+
+  // -- places -------------------------------------------------------------------------------------
+
+  get isVisible() {
+    return this.el.clientHeight > 0; // not where its tab of JupyterLab is hidden
+  }
+
+  measure(total, lines) {
+    this.layout.measure(total, lines, this.el.clientWidth, this.el.clientHeight);
+    this.canvas.style.height = `${this.layout.canvasHeight}px`;
+    this.empty.hidden = total > 0;
+    this.el.setAttribute("aria-rowcount", total);
+  }
+
+  get top() {
+    return this.layout.topAt(this.el.scrollTop);
+  }
+
+  set top(top) {
+    this.el.scrollTop = this.layout.scrollAt(top);
+  }
+
+  reveal(index) {
+    const now = this.top;
+    const top = this.layout.topShowing(index, now);
+    if (top !== now) this.top = top;
+  }
+
+  // -- rows ---------------------------------------------------------------------------------------
+
+  draw(groups) {
+    const { top } = this;
+    const shift = this.el.scrollTop - top;
+    this.inSight = this.layout.rowsInSight(top);
+    const [first, stop] = this.inSight;
+    this.dropRowsOutside(first, stop);
+    // From below, so that each row is put before the one below it.
+    for (let index = stop - 1; index >= first; index--) {
+      const row = this.rows.get(index) ?? this.addRow(index);
+      row.el.style.transform = `translateY(${index * this.layout.rowHeight + shift}px)`;
+      row.el.style.height = `${this.layout.rowHeight}px`;
+      row.refresh(groups.get(index));
+    }
+  }
+
+  dropRowsOutside(first, stop) {
+    for (const [index, row] of this.rows) {
+      if (index >= first && index < stop) continue;
+      row.el.remove();
+      this.rows.delete(index);
+    }
+  }
+
+  addRow(index) {
+    const row = new Row(this.view, index);
+    this.rows.set(index, row);
+    const next = this.rows.get(index + 1);
+    if (next) next.el.before(row.el);
+    else this.canvas.append(row.el);
+    return row;
+  }
+
+  hasRow(index) {
+    return this.rows.has(index);
+  }
+
+  // Whether every row in sight has its group.
+  isComplete(groups) {
+    return [...this.rows.keys()].every((index) => groups.has(index));
+  }
+
+  // Pairs of an index and the first member in sight that has not come yet.
+  lacking(groups) {
+    return [...this.rows]
+      .filter(([index]) => groups.has(index))
+      .map(([index, row]) => [index, row.lacking(groups.get(index))])
+      .filter(([, at]) => at !== undefined);
+  }
+
+  // The first line of sets below the kept one, in the row of a group.
+  lineOf(index) {
+    return this.rows.get(index)?.first ?? 1;
+  }
+
+  // -- pictures -----------------------------------------------------------------------------------
+
+  tiles() {
+    return [...this.rows.values()].flatMap((row) => [...row.tiles.values()]);
+  }
+
+  keys() {
+    return this.tiles().map(({ member }) => member.key);
+  }
+
+  paintPictures(keys) {
+    for (const tile of this.tiles()) if (keys.has(tile.member.key)) tile.paintPicture();
+  }
+}

@@ -1,0 +1,45 @@
+// The list of keys on screen, made from the keys themselves.
+
+import { button, node } from "./dom.js";
+import { COMPARE_KEYS, GALLERY_KEYS, listed } from "./keys.js";
+
+const LEGEND = `A tinted button is the proposal, a full one with a frame your own mark. \
+Nothing moves from here: choices are written down, and staging comes later.`;
+
+export class Help {
+  // `opener` is the button that opens it.
+  constructor(view, opener) {
+    this.view = view;
+    this.opener = opener;
+    this.el = node("div", "dnb-help");
+    this.el.setAttribute("role", "dialog");
+    this.el.setAttribute("aria-label", "keys");
+    this.el.hidden = true;
+    this.el.append(
+      keysList(GALLERY_KEYS),
+      node("b", "", "While comparing"),
+      keysList(COMPARE_KEYS),
+    );
+    this.close = button("Close", "close (Esc)", () => this.toggle(false));
+    this.el.append(node("p", "", LEGEND), this.close);
+  }
+
+  toggle(open = this.el.hidden) {
+    this.el.hidden = !open;
+    this.opener.setAttribute("aria-expanded", open);
+    if (open) this.close.focus();
+    else this.view.takeKeys();
+  }
+}
+
+function keysList(entries) {
+  const list = node("div", "dnb-keys");
+  for (const { shown, help } of listed(entries)) {
+    const keys = node("span");
+    keys.append(
+      ...shown.split(" ").map((name) => node(name === "with" ? "span" : "kbd", "", name)),
+    );
+    list.append(keys, node("span", "", help));
+  }
+  return list;
+}

@@ -1,0 +1,208 @@
+// Every key of the gallery, once: what it does, and what the list of keys on screen says about it.
+
+// An entry holds
+//   shown  the keys as the list on screen shows them; an entry without it is not listed
+//   help   what they do, in words
+//   does   key -> action, which is called with the view. The key is named as in `event.key`, with
+//          "Shift+" or "Ctrl+" before it; one without "Shift+" also acts while Shift is held
+//   free   the keys do not depend on the group in focus, so they act before it has been loaded
+//   always the same, and also while two pictures are compared
+//
+// To add a key, add it here and write a test in tests/js/keys.test.mjs.
+
+export const GALLERY_KEYS = [
+  {
+    shown: "↓ ↑",
+    help: "next, previous group (also n, p)",
+    free: true,
+    does: {
+      ArrowDown: (view) => view.stepGroup(1),
+      ArrowUp: (view) => view.stepGroup(-1),
+      n: (view) => view.stepGroup(1),
+      p: (view) => view.stepGroup(-1),
+    },
+  },
+  {
+    shown: "→ ←",
+    help: "next, previous image",
+    does: {
+      ArrowRight: (view) => view.stepMember(1),
+      ArrowLeft: (view) => view.stepMember(-1),
+    },
+  },
+  {
+    shown: "PgDn PgUp Home End",
+    help: "a page on or back, first, last group",
+    free: true,
+    does: {
+      PageDown: (view) => view.stepPage(1),
+      PageUp: (view) => view.stepPage(-1),
+      Home: (view) => view.focusOn(0),
+      End: (view) => view.focusOn(view.layout.total - 1),
+    },
+  },
+  {
+    shown: "r",
+    help: "next group not yet reviewed",
+    free: true,
+    does: { r: (view) => view.nextOpen() },
+  },
+  {
+    shown: "k",
+    help: "keep this image",
+    does: { k: (view) => view.mark("keep") },
+  },
+  {
+    shown: "s",
+    help: "stage this image: it moves to the review folder, it is not deleted",
+    does: { s: (view) => view.mark("stage") },
+  },
+  {
+    shown: "x",
+    help: "clear my mark",
+    does: { x: (view) => view.mark(null) },
+  },
+  {
+    shown: "d",
+    help: "not duplicates: nothing of this group moves (again: take it back)",
+    does: { d: (view) => view.answer(view.focus, "not_duplicate") },
+  },
+  {
+    shown: "Enter",
+    help: "accept the group as shown and go to the next (Shift+Enter: take it back)",
+    does: {
+      Enter: (view) => view.accept(true),
+      "Shift+Enter": (view) => view.accept(false),
+    },
+  },
+  {
+    shown: "u",
+    help: "undo the last choice, again for the one before (also Ctrl+Z)",
+    free: true,
+    does: { u: (view) => view.undo() },
+  },
+  { always: true, does: { "Ctrl+z": (view) => view.undo() } },
+  {
+    shown: "c",
+    help: "compare this image with its keeper, large",
+    does: { c: ({ compare }) => compare.toggle() },
+  },
+  {
+    shown: "v",
+    help: "the same stage of the other set, where sets are compared",
+    does: { v: (view) => view.across() },
+  },
+  {
+    shown: "f",
+    help: "filter and order the groups (Esc: back to them)",
+    free: true,
+    does: { f: ({ filter }) => filter.toggle() },
+  },
+  {
+    shown: "+ −",
+    help: "larger, smaller pictures",
+    free: true,
+    does: {
+      "+": (view) => view.resize(1),
+      "=": (view) => view.resize(1),
+      "-": (view) => view.resize(-1),
+    },
+  },
+  {
+    shown: "?",
+    help: "show or hide these keys",
+    free: true,
+    does: {
+      "?": ({ help }) => help.toggle(),
+      Escape: ({ help }) => help.toggle(false),
+    },
+  },
+];
+
+// While two pictures are compared, these come before the keys of the gallery.
+export const COMPARE_KEYS = [
+  {
+    shown: "Space",
+    help: "flicker: the other image in the same place",
+    does: { " ": ({ compare }) => compare.flicker() },
+  },
+  {
+    shown: "h",
+    help: "where they differ, as a heat map",
+    does: { h: ({ compare }) => compare.show("heat") },
+  },
+  {
+    shown: "b",
+    help: "both side by side",
+    does: { b: ({ compare }) => compare.show("both") },
+  },
+  {
+    shown: "→ ←",
+    help: "next, previous image of the group",
+    does: {
+      ArrowRight: ({ compare }) => compare.step(1),
+      ArrowLeft: ({ compare }) => compare.step(-1),
+    },
+  },
+  {
+    does: {
+      ArrowDown: ({ compare }) => compare.stepGroup(1),
+      ArrowUp: ({ compare }) => compare.stepGroup(-1),
+    },
+  },
+  // Tab is left to the browser; in the table, the arrows are as well.
+  { shown: "Tab", help: "to the table of what differs; arrows move it", does: {} },
+  {
+    shown: "+ − 1 0",
+    help: "zoom in, out, one to one, fit; also the wheel",
+    does: {
+      "+": ({ compare }) => compare.zoom(1.5),
+      "=": ({ compare }) => compare.zoom(1.5),
+      "-": ({ compare }) => compare.zoom(1 / 1.5),
+      1: ({ compare }) => compare.zoomOneToOne(),
+      0: ({ compare }) => compare.zoomToFit(),
+    },
+  },
+  {
+    shown: "Shift with arrows",
+    help: "move both pictures; also drag",
+    does: {
+      "Shift+ArrowRight": ({ compare }) => compare.move(-60, 0),
+      "Shift+ArrowLeft": ({ compare }) => compare.move(60, 0),
+      "Shift+ArrowDown": ({ compare }) => compare.move(0, -60),
+      "Shift+ArrowUp": ({ compare }) => compare.move(0, 60),
+    },
+  },
+  // The keys of the gallery, which act here too.
+  { shown: "k s x u", help: "mark and undo as in the gallery", does: {} },
+  {
+    shown: "Esc",
+    help: "back to the gallery (also c)",
+    does: {
+      Escape: ({ compare }) => compare.leave(),
+      c: ({ compare }) => compare.toggle(false),
+    },
+  },
+];
+
+// The names under which a keyboard event is looked up, in this order.
+export function keyNames({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+  if (ctrlKey || metaKey) return [`Ctrl+${key}`];
+  if (altKey) return [];
+  return shiftKey ? [`Shift+${key}`, key] : [key];
+}
+
+// The action of a keyboard event as {act, free}, or undefined.
+export function findKey(event, comparing) {
+  for (const entries of comparing ? [COMPARE_KEYS, GALLERY_KEYS] : [GALLERY_KEYS]) {
+    for (const name of keyNames(event)) {
+      const entry = entries.find(({ does }) => Object.hasOwn(does, name));
+      if (!entry) continue;
+      return { act: entry.does[name], free: Boolean(entry.always || (entry.free && !comparing)) };
+    }
+  }
+  return undefined;
+}
+
+// The rows of the list on screen: the keys, and what they do.
+export const listed = (entries) => entries.filter(({ shown }) => shown);

@@ -1,0 +1,116 @@
+// The arithmetic of places: which rows and which members of a row are in sight, and how large.
+
+export const SIZES = [96, 128, 160, 208, 272, 352];
+const OVERSCAN = 1; // rows kept above and below those in sight
+const GAP = 8;
+const HEAD_PX = 34; // height of the head of a row
+const TILE_PX = 68; // what a tile has below its picture
+const LEAST_TILE_PX = 56;
+const CANVAS_PX = 15e6; // browsers cut taller elements off
+
+export const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
+
+// -- rows -----------------------------------------------------------------------------------------
+
+// All rows have one height. Where they are taller together than an element can be, the scroll
+// position is scaled: `top` always counts pixels from the first row.
+export class Layout {
+  constructor() {
+    this.size = SIZES[1]; // longest side of a picture
+    this.measure(0, 1, 0, 0);
+  }
+
+  measure(total, lines, clientWidth, clientHeight) {
+    this.total = total;
+    this.rowHeight = HEAD_PX + lines * (this.size + TILE_PX);
+    this.sight = clientHeight || 400;
+    this.width = (clientWidth || 800) - 2 * GAP - 10;
+    this.fit = Math.max(2, Math.floor((this.width + GAP) / (this.size + 2 + GAP)));
+    this.tall = total * this.rowHeight;
+    this.canvasHeight = Math.min(this.tall, CANVAS_PX);
+  }
+
+  // The next larger or smaller size of picture.
+  resize(step) {
+    this.size = SIZES[clamp(SIZES.indexOf(this.size) + step, 0, SIZES.length - 1)];
+  }
+
+  // How many pixels of `top` one pixel of scrolling stands for.
+  scale() {
+    if (this.tall <= CANVAS_PX) return 1;
+    return (this.tall - this.sight) / (CANVAS_PX - this.sight);
+  }
+
+  topAt(scrollTop) {
+    return scrollTop * this.scale();
+  }
+
+  scrollAt(top) {
+    return clamp(top, 0, Math.max(0, this.tall - this.sight)) / this.scale();
+  }
+
+  // Whole rows in sight, at least one.
+  page() {
+    return Math.max(1, Math.floor(this.sight / this.rowHeight));
+  }
+
+  // The first row that is drawn and the one after the last.
+  rowsInSight(top) {
+    const first = Math.floor(top / this.rowHeight) - OVERSCAN;
+    const stop = Math.ceil((top + this.sight) / this.rowHeight) + OVERSCAN;
+    return [clamp(first, 0, Math.max(0, this.total - 1)), Math.min(this.total, stop)];
+  }
+
+  // The top at which row `index` is wholly in sight; unchanged if it is already.
+  topShowing(index, top) {
+    const at = index * this.rowHeight;
+    if (at < top) return at;
+    if (at + this.rowHeight <= top + this.sight) return top;
+    return at - (this.page() - 1) * this.rowHeight; // whole rows, and a glimpse of the next
+  }
+
+  // Side of the pictures of a group. Sets are shown whole: theirs shrink until every stage fits.
+  tileSize({ columns }) {
+    if (!columns) return this.size;
+    return clamp(Math.floor((this.width + GAP) / columns) - GAP - 2, LEAST_TILE_PX, this.size);
+  }
+}
+
+// -- members of a row -----------------------------------------------------------------------------
+
+// A row shows its keeper and, from member `first` on, as many others as fit; a row of sets shows the
+// kept set and below it set number `first`.
+
+// How many members one step of paging goes over.
+export const othersIn = (group, fit) => (group.columns ? 1 : Math.max(1, fit - 1));
+
+// The largest `first` that leaves no room empty.
+export function lastFirst(group, fit) {
+  const last = group.columns
+    ? Math.ceil(group.size / group.columns) - 1
+    : group.size - othersIn(group, fit);
+  return Math.max(1, last);
+}
+
+// `first` moved so that member `followed` is in sight; 0 follows none.
+export function firstShowing(group, fit, first, followed) {
+  const line = group.columns ? Math.floor(followed / group.columns) : followed;
+  const low = line - othersIn(group, fit) + 1;
+  return clamp(line > 0 ? clamp(first, low, line) : first, 1, lastFirst(group, fit));
+}
+
+// Positions of the members in sight.
+export function membersShown(group, fit, first) {
+  const { columns, size } = group;
+  const kept = columns || 1;
+  const from = columns ? first * columns : first;
+  const count = columns || othersIn(group, fit);
+  const shown = Array.from({ length: Math.min(size, kept) }, (unused, at) => at);
+  for (let at = from; at < Math.min(size, from + count); at++) shown.push(at);
+  return shown;
+}
+
+// Whether some members are out of sight.
+export function hidesMembers(group, shown) {
+  return group.size > (group.columns ? 2 * group.columns : shown.length);
+}

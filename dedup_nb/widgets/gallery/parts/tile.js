@@ -1,0 +1,135 @@
+// One picture of a group, with its buttons, its name and its badges.
+
+import { button, icon, node, setSource } from "./dom.js";
+import { isPressed, standing } from "./members.js";
+import {
+  WORDS,
+  badgesOf,
+  metaText,
+  splitName,
+  tileLabel,
+  tooltip,
+  valueText,
+  whoseMark,
+} from "./wording.js";
+
+export class Tile {
+  constructor(view, row, at) {
+    this.view = view;
+    this.row = row;
+    this.at = at; // position among the members of the group
+    this.el = node("div", "dnb-tile");
+    this.el.setAttribute("role", "gridcell");
+    this.el.append(this.buildPicture(), this.buildMarks(), this.buildName());
+    this.meta = node("div", "dnb-meta");
+    this.el.append(this.meta);
+  }
+
+  // -- building -----------------------------------------------------------------------------------
+
+  buildPicture() {
+    this.picture = node("div", "dnb-picture");
+    this.image = node("img");
+    this.image.alt = "";
+    this.image.draggable = false;
+    this.image.addEventListener("error", () => this.onError());
+    this.blank = node("span", "dnb-blank");
+    this.badges = node("div", "dnb-badges");
+    this.value = node("span", "dnb-value");
+    this.picture.append(this.image, this.blank, this.badges, this.value);
+    this.picture.addEventListener("click", () => this.view.focusOn(this.row.index, this.at));
+    this.picture.addEventListener("dblclick", () => this.view.compare.toggle(true));
+    return this.picture;
+  }
+
+  buildMarks() {
+    const marks = node("div", "dnb-marks");
+    this.keep = this.markButton("keep", "Keep");
+    this.stage = this.markButton("stage", "Stage");
+    marks.append(this.keep, this.stage);
+    return marks;
+  }
+
+  markButton(mark, word) {
+    const made = button("", word, () => {
+      this.view.focusOn(this.row.index, this.at);
+      this.view.mark(this.member.mark === mark ? null : mark);
+    });
+    made.classList.add(`dnb-mark-${mark}`);
+    made.tabIndex = -1; // k and s do the same; the whole grid is one stop of the Tab key
+    made.append(icon(mark), node("span", "", word));
+    return made;
+  }
+
+  buildName() {
+    const name = node("div", "dnb-name");
+    this.nameStart = node("span");
+    this.nameEnd = node("span");
+    name.append(this.nameStart, this.nameEnd);
+    return name;
+  }
+
+  onError() {
+    if (this.member) this.view.pictures.missing.add(this.member.key);
+    this.paintPicture();
+  }
+
+  // -- painting -----------------------------------------------------------------------------------
+
+  paint(group, member) {
+    this.member = member;
+    const now = standing(member, group);
+    this.el.id = this.view.tileId(this.row.index, this.at);
+    Object.assign(this.el.dataset, { key: member.key, standing: now, mark: member.mark ?? "" });
+    const size = this.view.layout.tileSize(group);
+    this.el.style.width = `${size + 2}px`;
+    this.picture.style.height = `${size}px`;
+    this.paintMark("keep", this.keep, now);
+    this.paintMark("stage", this.stage, now);
+    this.paintShape();
+    this.paintTexts(group, now);
+    this.paintPicture();
+    const focused = this.view.focus === this.row.index && this.view.member === this.at;
+    this.el.classList.toggle("dnb-focus", focused);
+    this.el.setAttribute("aria-selected", focused);
+  }
+
+  paintMark(mark, made, now) {
+    const whose = whoseMark(this.member, mark, now);
+    const label = `${mark === "keep" ? "Keep" : "Stage"} ${this.member.name}`;
+    made.setAttribute("aria-pressed", isPressed(mark, now));
+    made.setAttribute("aria-label", whose ? `${label}, ${whose}` : label);
+    made.dataset.whose = whose;
+    made.title = whose === "your mark" ? "your mark; click to clear it" : whose;
+  }
+
+  // A protected image shows a lock in place of the tick.
+  paintShape() {
+    const shape = this.member.role === "protected" ? "protected" : "keep";
+    if (this.keep.dataset.shape === shape) return;
+    this.keep.dataset.shape = shape;
+    this.keep.firstChild.replaceWith(icon(shape));
+  }
+
+  paintTexts(group, now) {
+    [this.nameStart.textContent, this.nameEnd.textContent] = splitName(this.member.name);
+    this.meta.textContent = metaText(this.member);
+    this.value.textContent = valueText(group, this.at);
+    this.value.hidden = !this.value.textContent;
+    this.badges.replaceChildren(...badgesOf(this.member, now).map(badge));
+    this.picture.title = tooltip(this.member);
+    this.el.setAttribute("aria-label", tileLabel(group, this.at));
+  }
+
+  paintPicture() {
+    const { pictures } = this.view;
+    const url = pictures.get(this.member.key);
+    const missing = pictures.missing.has(this.member.key);
+    setSource(this.image, missing ? undefined : url);
+    this.image.hidden = !url || missing;
+    this.blank.textContent = missing ? "no picture" : "";
+    this.blank.hidden = !this.image.hidden;
+  }
+}
+
+const badge = (text) => node("span", text === WORDS.review ? "dnb-call" : "", text);

@@ -1,0 +1,472 @@
+// One gallery: joins its parts, keeps the focus, and handles what the kernel and the person say.
+
+import { Bar } from "./bar.js";
+import { Groups, Pictures } from "./caches.js";
+import { Changed } from "./changed.js";
+import { Choices } from "./choices.js";
+import { Compare } from "./compare.js";
+import { node } from "./dom.js";
+import { Filter } from "./filter.js";
+import { Grid } from "./grid.js";
+import { Help } from "./help.js";
+import { Keyboard } from "./keyboard.js";
+import { Layout, SIZES, clamp } from "./layout.js";
+import { Looks } from "./looks.js";
+import { acrossOf, neighbourOf } from "./members.js";
+import { Foot, Problem } from "./notices.js";
+import { Questions, groupsName, membersName } from "./questions.js";
+import { silenceText, whole } from "./wording.js";
+
+const COUNT_MS = 400; // before the sums are asked for
+
+export class View {
+  constructor(model, el) {
+    this.model = model;
+    this.uid = `dnb-${Math.random().toString(36).slice(2, 10)}`;
+    this.version = model.get("version");
+    this.focus = model.get("focus"); // the group in focus, and its member
+    this.member = 0;
+    this.follow = true; // the strip follows the focus, until it is moved by hand
+    this.changes = 0; // to members already here
+    this.silent = new Set(); // kinds of questions that were not answered
+    this.failed = false; // a choice could not be written
+    this.join();
+    this.build(el);
+    this.listen();
+    this.start();
+  }
+
+  // -- starting and ending ------------------------------------------------------------------------
+
+  join() {
+    const { model } = this;
+    const send = (message) => model.send(message);
+    this.groups = new Groups();
+    this.pictures = new Pictures();
+    this.layout = new Layout();
+    this.keyboard = new Keyboard(this);
+    this.questions = new Questions(send, (message) => this.onSilence(message));
+    this.choices = new Choices(this.questions, this.uid);
+    this.looks = new Looks(send, this.base(), () => this);
+  }
+
+  build(el) {
+    this.root = node("div", "dnb-gallery");
+    this.bar = new Bar(this);
+    this.filter = new Filter(this, this.bar.filter);
+    this.problem = new Problem();
+    this.changed = new Changed(this.model.get("tells_changes"));
+    this.grid = new Grid(this, this.layout);
+    this.foot = new Foot();
+    this.compare = new Compare(this);
+    this.help = new Help(this, this.bar.help);
+    const { bar, filter, problem, changed, grid, foot, compare, help } = this;
+    const parts = [bar, filter, problem, changed, grid, foot, compare, help];
+    this.root.append(...parts.map((part) => part.el));
+    this.paintHeight();
+    el.append(this.root);
+  }
+
+  // What lies behind two pictures being compared.
+  behind() {
+    return [this.bar, this.filter, this.changed, this.grid].map((part) => part.el);
+  }
+
+  listen() {
+    this.off = [];
+    this.onModel("msg:custom", (message, buffers) => this.onMessage(message, buffers));
+    this.onModel("change:version", () => this.onVersion());
+    for (const name of ["sums", "reviewed", "undoable", "problems", "count", "total"]) {
+      this.onModel(`change:${name}`, () => this.paintSums());
+    }
+    this.onModel("change:changed", () => this.paintChanged());
+    this.onModel("change:lines", () => this.onLines());
+    this.onModel("change:sieve", () => this.filter.paint());
+    this.onModel("change:height_px", () => this.paintHeight());
+    this.root.addEventListener("keydown", (event) => this.keyboard.press(event));
+    this.grid.el.addEventListener("scroll", () => this.soon());
+    this.observer = new ResizeObserver(() => this.onResize());
+    this.observer.observe(this.grid.el);
+  }
+
+  onModel(event, act) {
+    this.model.on(event, act);
+    this.off.push(() => this.model.off(event, act));
+  }
+
+  start() {
+    this.measure();
+    this.grid.top = this.looks.base.top * this.layout.rowHeight;
+    this.paintSums();
+    this.paintChanged();
+    this.filter.paint();
+    this.count();
+    this.draw();
+  }
+
+  // No listener or timer outlives the gallery.
+  dispose() {
+    for (const off of this.off) off();
+    this.observer.disconnect();
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.countTimer);
+    const { questions, pictures, compare, looks, filter } = this;
+    for (const part of [questions, pictures, compare, looks, filter]) part.dispose();
+    this.root.remove();
+  }
+
+  // -- what the kernel says -----------------------------------------------------------------------
+
+  // Where the kernel put us.
+  base() {
+    return { focus: this.model.get("focus"), top: this.model.get("top") };
+  }
+
+  // Another cut is shown. The kernel placed us by the last look that it had received when it made the
+  // cut; how far we have moved since then is added, so that no key press is lost or hits another group.
+  onVersion() {
+    const { rowHeight } = this.layout;
+    const seen = this.looks.seen(this.model.get("seen"));
+    const offset = this.grid.top - seen.top * rowHeight;
+    const moved = this.focus - seen.focus;
+    this.key = this.current()?.key ?? this.key;
+    this.forgetGroups();
+    this.looks.restart(this.base());
+    this.focus = Math.max(0, this.looks.base.focus + moved);
+    this.measure();
+    this.grid.top = this.looks.base.top * this.layout.rowHeight + offset;
+    this.paintSums();
+    this.count();
+    this.soon();
+  }
+
+  forgetGroups() {
+    this.version = this.model.get("version");
+    this.groups.clear();
+    this.questions.forget("groups");
+    this.questions.forget("members");
+  }
+
+  // Sets need two lines: rows grow, and the row on top stays there.
+  onLines() {
+    const { layout } = this;
+    if (this.model.get("lines") > 1 && layout.size === SIZES[1]) layout.resize(-1);
+    this.onResize();
+  }
+
+  onMessage(message, buffers) {
+    if (this.silent.size) this.onLife();
+    const answers = {
+      groups: () => this.onGroups(message),
+      members: () => this.onMembers(message),
+      thumbnails: () => this.onThumbnails(message, buffers),
+      decided: () => this.onDecided(message),
+      image: () => this.compare.onImage(message, buffers),
+      facts: () => this.compare.onFacts(message),
+      choices: () => this.filter.onChoices(message),
+      failed: () => this.onFailed(message),
+    };
+    answers[message.kind]?.();
+    this.pump();
+    this.keyboard.catchUp();
+  }
+
+  onGroups({ version, start, groups }) {
+    if (version !== this.version) return;
+    this.questions.answered(groupsName(start));
+    for (const group of groups) this.keepGroup(group);
+    this.soon();
+  }
+
+  keepGroup(group) {
+    this.groups.put(group, (index) => this.grid.hasRow(index) || index === this.focus);
+    if (group.index !== this.focus || this.key === undefined) return;
+    this.member = this.groups.memberWithKey(this.focus, this.key);
+    this.key = undefined;
+  }
+
+  onMembers({ version, group, start, members }) {
+    this.questions.answered(membersName(group, start));
+    if (version !== this.version || !this.groups.has(group)) return;
+    this.groups.putMembers(group, start, members);
+    this.changes++;
+    this.soon();
+  }
+
+  onThumbnails({ keys, missing }, buffers) {
+    const inSight = this.keysInSight();
+    keys.forEach((key, k) => this.pictures.put(key, buffers[k], (old) => inSight.has(old)));
+    for (const key of missing) this.pictures.missing.add(key);
+    const here = new Set([...keys, ...missing]);
+    this.questions.gotPictures(here);
+    this.grid.paintPictures(here);
+    this.changed.paintPictures(this.pictures);
+  }
+
+  // A question asked twice is answered twice, and the second answer may be out of date.
+  onDecided(message) {
+    if (this.choices.isSettled(message.request)) return;
+    const mine = this.choices.settle(message.request);
+    if (this.failed) this.relieve();
+    this.setMarks(message.marks);
+    if (message.version === this.version) {
+      for (const group of message.groups) this.keepGroup(group);
+      if (mine && message.go !== null) this.goTo(message);
+    }
+    this.say(message.said);
+    this.soon();
+  }
+
+  setMarks(marks) {
+    for (const [key, mark] of Object.entries(marks)) {
+      this.changes++;
+      this.groups.setMark(Number(key), mark);
+    }
+  }
+
+  goTo({ go, marks }) {
+    const [key] = Object.keys(marks);
+    this.focusOn(go, this.groups.memberWithKey(go, Number(key)));
+  }
+
+  onFailed({ request, said }) {
+    if (this.choices.isSettled(request)) return;
+    this.choices.settle(request);
+    this.complain(said);
+    this.failed = true; // shown until a choice has reached the disk again
+  }
+
+  // No answer for a long time: the kernel is busy or gone. What was confirmed is on disk.
+  onSilence({ kind }) {
+    this.silent.add(kind);
+    const lost = kind === "decide" ? Math.max(1, this.choices.giveUp()) : 0;
+    this.keyboard.forget(); // these keys must not act much later
+    this.tellBusy();
+    this.complain(silenceText(lost));
+  }
+
+  onLife() {
+    this.silent.clear();
+    if (!this.failed) this.relieve();
+  }
+
+  // -- what is asked of the kernel ----------------------------------------------------------------
+
+  // Ask for what is in sight and not loaded. This is called after each answer as well, so that rows
+  // that have been scrolled past are never asked for.
+  pump() {
+    const { grid, groups, questions, version } = this;
+    if (!grid.inSight || this.silent.size) return;
+    questions.askGroups(grid.inSight, groups, version);
+    questions.askMembers(grid.lacking(groups), version);
+    questions.askPictures(this.keysInSight(), this.pictures);
+  }
+
+  keysInSight() {
+    return new Set([...this.grid.keys(), ...this.changed.keys()]);
+  }
+
+  count() {
+    clearTimeout(this.countTimer);
+    const ask = () => this.model.send({ kind: "count", version: this.version });
+    this.countTimer = setTimeout(ask, COUNT_MS);
+  }
+
+  // -- places and sizes ---------------------------------------------------------------------------
+
+  measure() {
+    this.grid.measure(this.model.get("count"), this.model.get("lines"));
+    this.focus = clamp(this.focus, 0, Math.max(0, this.layout.total - 1));
+  }
+
+  // The row on top stays there.
+  onResize() {
+    if (!this.grid.isVisible) return;
+    const row = this.grid.top / this.layout.rowHeight;
+    this.measure();
+    this.grid.top = row * this.layout.rowHeight;
+    this.soon();
+  }
+
+  // Larger or smaller pictures; the row in focus stays where it is.
+  resize(step) {
+    const { grid, layout } = this;
+    const place = this.focus * layout.rowHeight - grid.top;
+    layout.resize(step);
+    this.measure();
+    grid.top = this.focus * layout.rowHeight - place;
+    grid.reveal(this.focus);
+    this.soon();
+  }
+
+  // -- drawing ------------------------------------------------------------------------------------
+
+  soon() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const { grid, groups } = this;
+    grid.draw(groups);
+    if (grid.isComplete(groups)) this.root.dataset.painted = this.version;
+    this.paintFocus();
+    this.compare.paint();
+    this.pump();
+    this.looks.look(Math.floor(grid.top / this.layout.rowHeight));
+  }
+
+  tileId(index, at) {
+    return `${this.uid}-${index}-${at}`;
+  }
+
+  paintFocus() {
+    const { focus, member } = this;
+    const { total } = this.layout;
+    this.bar.position.textContent = total ? `${whole(focus + 1)} / ${whole(total)}` : "";
+    this.grid.el.setAttribute("aria-activedescendant", this.tileId(focus, member));
+    this.foot.paint(this.groups.get(focus), member);
+  }
+
+  paintSums() {
+    const names = ["sums", "count", "total", "reviewed", "undoable"];
+    const state = Object.fromEntries(names.map((name) => [name, this.model.get(name)]));
+    const none = state.total ? "No group matches the filter." : "No groups at this threshold.";
+    this.grid.empty.textContent = none;
+    this.bar.paint(state);
+    this.complainAgain();
+  }
+
+  paintChanged() {
+    this.changed.paint(this.model.get("changed"));
+    this.changed.paintPictures(this.pictures);
+    this.pump();
+  }
+
+  paintHeight() {
+    this.root.style.height = `${this.model.get("height_px")}px`;
+  }
+
+  say(text) {
+    this.foot.say(text);
+  }
+
+  complain(text) {
+    this.problem.show(text);
+  }
+
+  // The problems that last as long as the kernel says so.
+  complainAgain() {
+    const problems = this.model.get("problems");
+    if (problems.length) this.complain(problems.join("\n"));
+  }
+
+  relieve() {
+    this.failed = false;
+    this.problem.hide();
+    this.complainAgain();
+  }
+
+  // Whether a choice or a key still waits for the kernel.
+  tellBusy() {
+    this.root.dataset.busy = this.keyboard.ahead.length > 0 || this.choices.length > 0;
+  }
+
+  // -- moving the focus ---------------------------------------------------------------------------
+
+  current() {
+    return this.groups.get(this.focus)?.members[this.member];
+  }
+
+  // Whether the image in focus is here, so that keys can act on it.
+  ready() {
+    const group = this.groups.get(this.focus);
+    return !this.layout.total || Boolean(group && group.members[this.member] !== undefined);
+  }
+
+  takeKeys() {
+    const place = this.compare.open ? this.compare.el : this.grid.el;
+    if (!place.matches(":focus")) place.focus({ preventScroll: true });
+  }
+
+  focusOn(index, member = 0) {
+    this.focus = clamp(index, 0, Math.max(0, this.layout.total - 1));
+    const size = this.groups.get(this.focus)?.size ?? 1;
+    this.member = clamp(member, 0, size - 1);
+    this.follow = true;
+    this.key = undefined;
+    this.takeKeys();
+    this.grid.reveal(this.focus);
+    this.draw();
+  }
+
+  stepGroup(by) {
+    this.focusOn(this.focus + by);
+  }
+
+  stepPage(pages) {
+    this.focusOn(this.focus + pages * this.layout.page());
+  }
+
+  stepMember(by) {
+    const group = this.groups.get(this.focus);
+    this.focusOn(this.focus, group ? neighbourOf(group, this.member, by) : this.member);
+  }
+
+  // To the same stage of the other set.
+  across() {
+    const group = this.groups.get(this.focus);
+    if (!group?.columns) return;
+    const at = acrossOf(group, this.member, this.grid.lineOf(this.focus));
+    if (at !== this.member) this.focusOn(this.focus, at);
+  }
+
+  nextOpen() {
+    for (let index = this.focus + 1; index < this.layout.total; index++) {
+      if (!this.groups.get(index)?.reviewed) return this.focusOn(index);
+    }
+    return this.say("no group after this one is unreviewed");
+  }
+
+  // -- choosing -----------------------------------------------------------------------------------
+
+  decide(message, subject, wanted) {
+    const { version, focus: group } = this;
+    this.choices.decide({ version, group, ...message }, subject, wanted);
+    this.tellBusy();
+  }
+
+  mark(mark) {
+    const member = this.current();
+    if (!member) return;
+    const subject = `mark ${member.key}`;
+    if (this.choices.soonToBe(subject, member.mark) === mark) return;
+    this.decide({ what: "mark", key: member.key, mark }, subject, mark);
+  }
+
+  // Accept a group, or say that it holds no duplicates; without `answer`, toggle it.
+  answer(index, what, answer, goOn = false) {
+    const group = this.groups.get(index);
+    if (!group) return;
+    if (goOn || index !== this.focus) this.focusOn(goOn ? index + 1 : index);
+    this.takeKeys();
+    const subject = `${what} ${this.version} ${index}`;
+    const now = this.choices.soonToBe(subject, what === "review" ? group.accepted : group.answered);
+    const wanted = answer ?? !now;
+    if (wanted !== now) this.decide({ what, answer: wanted, group: index }, subject, wanted);
+  }
+
+  // Accepting goes on to the next group first, and is sent after that.
+  accept(answer) {
+    this.answer(this.focus, "review", answer, answer);
+  }
+
+  undo() {
+    this.takeKeys();
+    this.choices.expectNothing();
+    this.decide({ what: "undo" });
+  }
+}

@@ -1,0 +1,125 @@
+// The texts of the gallery: numbers, sizes and names, and what is said of a member or a group.
+
+import { isPressed, keptOf, standing } from "./members.js";
+
+const NAME_END = 11; // letters at the end of a name that are never cut
+export const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "your call" };
+
+const joinTexts = (texts, separator) => texts.filter(Boolean).join(separator);
+
+// -- numbers and names ----------------------------------------------------------------------------
+
+export const whole = (value) => (value ?? 0).toLocaleString("en");
+export const counted = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
+
+export function bytesText(bytes) {
+  if (bytes === null || bytes === undefined) return "";
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  while (bytes >= 1000 && at < units.length - 1) {
+    bytes /= 1000;
+    at++;
+  }
+  return `${bytes >= 100 || at === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[at]}`;
+}
+
+export const pixelsText = ({ width, height }) => (width && height ? `${width}×${height}` : "");
+export const pathText = ({ folder, name }) => (folder ? `${folder}/${name}` : name);
+export const percentText = (percent) =>
+  percent < 10 ? percent.toFixed(1) : `${Math.round(percent)}`;
+
+// Names often differ only at their end, so that part is never cut.
+export function splitName(name) {
+  const split = Math.max(0, name.length - NAME_END);
+  return [name.slice(0, split), name.slice(split)];
+}
+
+// -- a member -------------------------------------------------------------------------------------
+
+export const valueText = (group, at) =>
+  at < keptOf(group) ? "keeper" : (group.members[at].value ?? "");
+export const metaText = (member) => joinTexts([pixelsText(member), bytesText(member.bytes)], " · ");
+export const tooltip = (member) => joinTexts([pathText(member), member.reason], "\n");
+export const badgesOf = ({ badges }, now) =>
+  now === "review" ? [...badges, WORDS.review] : badges;
+
+// Whose choice a pressed button shows.
+export function whoseMark(member, mark, now) {
+  if (member.mark === mark) return "your mark";
+  return isPressed(mark, now) ? "proposed" : "";
+}
+
+// What a screen reader says of a tile.
+export function tileLabel(group, at) {
+  const member = group.members[at];
+  const now = standing(member, group);
+  const state = member.mark ? `your mark ${now}` : (WORDS[now] ?? now);
+  const { name, badges, reason } = member;
+  return joinTexts([name, state, valueText(group, at), ...badges, metaText(member), reason], ", ");
+}
+
+// The line below the gallery on the member in focus.
+export function whyText(group, at) {
+  const { value, reason, root, stage, mtime } = group.members[at];
+  const distance = at < keptOf(group) ? "keeper" : value && `${value} to the keeper`;
+  return joinTexts([distance, reason, root, stage, mtime], " · ");
+}
+
+// What the caption of a large picture says of its member.
+export function markText(member, group) {
+  return member.mark ? `${member.mark}, your mark` : WORDS[standing(member, group)];
+}
+
+// -- a group --------------------------------------------------------------------------------------
+
+export function stateOf({ answered, reviewed }) {
+  if (answered) return "answered";
+  return reviewed ? "reviewed" : "open";
+}
+
+export function stateText({ answered, reviewed, accepted }) {
+  if (answered) return "not duplicates";
+  if (!reviewed) return "";
+  return accepted ? "reviewed" : "marked";
+}
+
+export const setsOf = ({ size, columns }) => Math.ceil(size / (columns || size));
+
+// Which members of a group are in sight or, if all of them are, how many there are.
+export function spanText(group, first, shown, hidden) {
+  const { columns, size } = group;
+  if (hidden && columns) return `1, ${first + 1} of ${whole(setsOf(group))}`;
+  if (hidden) return `1, ${first + 1}–${shown[shown.length - 1] + 1} of ${whole(size)}`;
+  if (!columns) return counted(size, "image", "images");
+  return `${counted(setsOf(group), "set", "sets")} of ${counted(columns, "stage", "stages")}`;
+}
+
+// What a screen reader says of a row.
+export function rowLabel(group, index, state) {
+  const images = counted(group.size, "image", "images");
+  return `group ${index + 1}, ${group.title}, ${images}, ${state || "not reviewed"}`;
+}
+
+// Where the member being compared is in its group.
+export function comparedText({ title, columns, size }, at) {
+  const place = columns ? `stage ${(at % columns) + 1} of ${columns}` : `${at + 1} of ${size}`;
+  return `${title} · ${place}`;
+}
+
+// -- the whole ------------------------------------------------------------------------------------
+
+// The sums above the groups, as pairs of a number and what it counts.
+export function sumsTexts({ count, total, sums, reviewed }) {
+  const parts = [[count === total ? whole(count) : `${whole(count)} of ${whole(total)}`, "groups"]];
+  if (sums.images !== undefined) parts.push([whole(sums.images), "would move"]);
+  if (sums.bytes !== undefined) parts.push([bytesText(sums.bytes), "freed"]);
+  if (reviewed !== null) parts.push([whole(reviewed), "reviewed"]);
+  return parts;
+}
+
+// What to say when the kernel does not answer; `choices` is how many choices may be lost.
+export function silenceText(choices) {
+  const lost = choices > 1 ? `${choices} choices` : "choice";
+  const warning = choices ? `Your last ${lost} may not be saved. ` : "";
+  return `${warning}The kernel does not answer; choices shown here before are on disk.`;
+}

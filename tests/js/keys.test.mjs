@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { COMPARE_KEYS, GALLERY_KEYS, findKey, listed } from "#gallery/keys.js";
+
+const LISTS = { gallery: GALLERY_KEYS, compare: COMPARE_KEYS };
+
+// An object that remembers which of its methods are called, and with what.
+function recorder(called, prefix = "") {
+  return new Proxy(
+    {},
+    {
+      get: (target, name) => {
+        if (name in target) return target[name];
+        if (["focus", "layout"].includes(name)) return { focus: 3, layout: { total: 10 } }[name];
+        if (["compare", "filter", "help"].includes(name)) return recorder(called, `${name}.`);
+        return (...args) => {
+          called.push([prefix + name, ...args]);
+        };
+      },
+    },
+  );
+}
+
+// What a key does, as "method arguments"; "Shift+" and the like come before its name.
+function does(text, comparing = false) {
+  const [, modifiers, key] = text.match(/^((?:(?:Shift|Ctrl|Meta|Alt)\+)*)(.+)$/);
+  const held = (name) => modifiers.includes(name);
+  const event = { key, shiftKey: held("Shift"), ctrlKey: held("Ctrl"), metaKey: held("Meta") };
+  const found = findKey({ ...event, altKey: held("Alt") }, comparing);
+  const called = [];
+  found?.act(recorder(called));
+  return called.map((call) => call.map(String).join(" ")).join();
+}
+
+const isFree = (key, comparing = false) => findKey({ key }, comparing).free;
+
+test("no key is defined twice in a list", () => {
+  for (const [name, entries] of Object.entries(LISTS)) {
+    const keys = entries.flatMap((entry) => Object.keys(entry.does));
+    assert.equal(new Set(keys).size, keys.length, name);
+  }
+});
+
+test("every entry that is listed says what it does, and every other one does something", () => {
+  for (const entry of [...GALLERY_KEYS, ...COMPARE_KEYS]) {
+    assert.equal(Boolean(entry.shown), Boolean(entry.help));
+    assert.ok(entry.shown || Object.keys(entry.does).length);
+  }
+  assert.equal(listed(GALLERY_KEYS).length, 15);
+  assert.equal(listed(COMPARE_KEYS).length, 9);
+});
+
+test("every key of the gallery acts", () => {
+  const wanted = {
+    ArrowDown: "stepGroup 1",
+    n: "stepGroup 1",
+    ArrowUp: "stepGroup -1",
+    p: "stepGroup -1",
+    ArrowRight: "stepMember 1",
+    ArrowLeft: "stepMember -1",
+    PageDown: "stepPage 1",
+    PageUp: "stepPage -1",
+    Home: "focusOn 0",
+    End: "focusOn 9",
+    r: "nextOpen",
+    k: "mark keep",
+    s: "mark stage",
+    x: "mark null",
+    d: "answer 3 not_duplicate",
+    Enter: "accept true",
+    "Shift+Enter": "accept false",
+    u: "undo",
+    "Ctrl+z": "undo",
+    c: "compare.toggle",
+    v: "across",
+    f: "filter.toggle",
+    "+": "resize 1",
+    "=": "resize 1",
+    "-": "resize -1",
+    "?": "help.toggle",
+    Escape: "help.toggle false",
+  };
+  const keys = GALLERY_KEYS.flatMap((entry) => Object.keys(entry.does));
+  assert.deepEqual(keys.toSorted(), Object.keys(wanted).toSorted());
+  for (const [key, action] of Object.entries(wanted)) assert.equal(does(key), action, key);
+});
+
+test("every key acts while two pictures are compared", () => {
+  const wanted = {
+    " ": "compare.flicker",
+    h: "compare.show heat",
+    b: "compare.show both",
+    ArrowRight: "compare.step 1",
+    ArrowLeft: "compare.step -1",
+    ArrowDown: "compare.stepGroup 1",
+    ArrowUp: "compare.stepGroup -1",
+    "+": "compare.zoom 1.5",
+    "=": "compare.zoom 1.5",
+    "-": `compare.zoom ${1 / 1.5}`,
+    1: "compare.zoomOneToOne",
+    0: "compare.zoomToFit",
+    "Shift+ArrowRight": "compare.move -60 0",
+    "Shift+ArrowLeft": "compare.move 60 0",
+    "Shift+ArrowDown": "compare.move 0 -60",
+    "Shift+ArrowUp": "compare.move 0 60",
+    Escape: "compare.leave",
+    c: "compare.toggle false",
+  };
+  const keys = COMPARE_KEYS.flatMap((entry) => Object.keys(entry.does));
+  assert.deepEqual(keys.toSorted(), Object.keys(wanted).toSorted());
+  for (const [key, action] of Object.entries(wanted)) assert.equal(does(key, true), action, key);
+});
+
+test("keys of the gallery act while comparing, except those that comparing uses itself", () => {
+  assert.equal(does("k", true), "mark keep");
+  assert.equal(does("Shift+Enter", true), "accept false");
+  assert.equal(does("Ctrl+z", true), "undo");
+});
+
+test("Shift is held for some keys and ignored for the others", () => {
+  assert.equal(does("Shift+?"), "help.toggle");
+  assert.equal(does("Shift+ArrowDown"), "stepGroup 1");
+  assert.equal(does("K"), "");
+});
+
+test("keys with Ctrl, Meta or Alt are left to the browser, except undo", () => {
+  for (const key of ["Ctrl+k", "Meta+k", "Alt+k", "Ctrl+Enter", "Ctrl+Shift+Z"]) {
+    assert.equal(does(key), "", key);
+  }
+  assert.equal(does("Meta+z"), "undo");
+});
+
+test("names that every object has are not keys", () => {
+  assert.equal(findKey({ key: "constructor" }, false), undefined);
+  assert.equal(findKey({ key: "toString" }, true), undefined);
+});
+
+test("moving on does not wait for the group in focus, choosing does", () => {
+  for (const key of ["ArrowDown", "End", "r", "u", "f", "+", "?", "Escape"])
+    assert.ok(isFree(key), key);
+  for (const key of ["ArrowRight", "k", "s", "x", "d", "Enter", "c", "v"])
+    assert.ok(!isFree(key), key);
+  for (const key of ["ArrowDown", "u", "+", "Escape"]) assert.ok(!isFree(key, true), key);
+  assert.ok(findKey({ key: "z", ctrlKey: true }, true).free);
+});

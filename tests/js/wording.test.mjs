@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import * as wording from "#gallery/wording.js";
+import { group, member, sets } from "./kit.mjs";
+
+test("bytes are shown with three digits at most and their unit", () => {
+  const texts = [0, 999, 1000, 12_345, 999_999, 4_321_000, 5e9, 7e15].map(wording.bytesText);
+  const wanted = [
+    "0 bytes",
+    "999 bytes",
+    "1.0 kB",
+    "12.3 kB",
+    "1000 kB",
+    "4.3 MB",
+    "5.0 GB",
+    "7000 TB",
+  ];
+  assert.deepEqual(texts, wanted);
+  assert.equal(wording.bytesText(null), "");
+  assert.equal(wording.bytesText(undefined), "");
+});
+
+test("numbers are grouped, and one thing is not many", () => {
+  assert.equal(wording.whole(1234567), "1,234,567");
+  assert.equal(wording.whole(null), "0");
+  assert.equal(wording.counted(1, "pair", "pairs"), "1 pair");
+  assert.equal(wording.counted(1200, "pair", "pairs"), "1,200 pairs");
+  assert.deepEqual([0.04, 9.96, 10.4].map(wording.percentText), ["0.0", "10.0", "10"]);
+});
+
+test("the end of a name is split off", () => {
+  assert.deepEqual(wording.splitName("20260101_000001_stage3.png"), [
+    "20260101_000001",
+    "_stage3.png",
+  ]);
+  assert.deepEqual(wording.splitName("a.png"), ["", "a.png"]);
+});
+
+test("a tile says its name, state, distance, badges, size and reason", () => {
+  const two = group(2);
+  const fields = {
+    badges: ["Cropped"],
+    width: 30,
+    height: 20,
+    bytes: 1500,
+    reason: "fewer pixels",
+  };
+  two.members[1] = member(1, { name: "b.png", ...fields });
+  assert.equal(
+    wording.tileLabel(two, 1),
+    "b.png, stage, 2 bits, Cropped, 30×20 · 1.5 kB, fewer pixels",
+  );
+  two.members[1].mark = "keep";
+  assert.match(wording.tileLabel(two, 1), /^b\.png, your mark keep, /);
+  assert.match(wording.tileLabel(two, 0), /, keep, keeper$/);
+});
+
+test("a picture that a person has to decide on has a badge that says so", () => {
+  const doubtful = member(1, { role: "review", badges: ["Cropped"] });
+  assert.deepEqual(wording.badgesOf(doubtful, "review"), ["Cropped", "your call"]);
+  assert.deepEqual(wording.badgesOf(doubtful, "keep"), ["Cropped"]);
+});
+
+test("a pressed button says whether a person or the proposal pressed it", () => {
+  assert.equal(wording.whoseMark(member(1, { mark: "keep" }), "keep", "keep"), "your mark");
+  assert.equal(wording.whoseMark(member(1), "stage", "stage"), "proposed");
+  assert.equal(wording.whoseMark(member(1), "keep", "protected"), "proposed");
+  assert.equal(wording.whoseMark(member(1), "keep", "stage"), "");
+});
+
+test("paths and tooltips leave out what is not known", () => {
+  assert.equal(wording.pathText({ folder: "", name: "a.png" }), "a.png");
+  assert.equal(
+    wording.tooltip({ folder: "crop", name: "a.png", reason: "same" }),
+    "crop/a.png\nsame",
+  );
+  assert.equal(wording.tooltip({ folder: "crop", name: "a.png", reason: null }), "crop/a.png");
+  assert.equal(wording.metaText({ width: null, height: 3, bytes: null }), "");
+});
+
+test("the line below says how far an image is from its keeper, and why it goes", () => {
+  const two = group(2);
+  two.members[1] = member(1, {
+    reason: "fewer pixels",
+    root: "crop",
+    stage: null,
+    mtime: "2026-01-02",
+  });
+  assert.equal(wording.whyText(two, 1), "2 bits to the keeper · fewer pixels · crop · 2026-01-02");
+  assert.equal(wording.whyText(two, 0), "keeper");
+});
+
+test("a group is open, reviewed or answered", () => {
+  const open = { answered: false, reviewed: false, accepted: false };
+  const states = [open, { ...open, reviewed: true }, { ...open, reviewed: true, accepted: true }];
+  states.push({ ...open, answered: true, reviewed: true });
+  assert.deepEqual(states.map(wording.stateOf), ["open", "reviewed", "reviewed", "answered"]);
+  assert.deepEqual(states.map(wording.stateText), ["", "marked", "reviewed", "not duplicates"]);
+});
+
+test("the head of a row says which members are in sight", () => {
+  assert.equal(wording.spanText(group(1), 1, [0], false), "1 image");
+  assert.equal(wording.spanText(group(3), 1, [0, 1, 2], false), "3 images");
+  assert.equal(wording.spanText(group(1200), 5, [0, 5, 6, 7], true), "1, 6–8 of 1,200");
+  assert.equal(wording.spanText(sets(3, 6), 1, [0, 1, 2, 3, 4, 5], false), "2 sets of 3 stages");
+  assert.equal(wording.spanText(sets(3, 12), 2, [0, 1, 2, 6, 7, 8], true), "1, 3 of 4");
+});
+
+test("rows and compared images have labels", () => {
+  const two = group(2, { title: "mojo1/00001" });
+  assert.equal(wording.rowLabel(two, 4, ""), "group 5, mojo1/00001, 2 images, not reviewed");
+  assert.equal(wording.rowLabel(two, 4, "reviewed"), "group 5, mojo1/00001, 2 images, reviewed");
+  assert.equal(wording.comparedText(two, 1), "mojo1/00001 · 2 of 2");
+  assert.equal(wording.comparedText(sets(3, 6), 4), "a group · stage 2 of 3");
+  assert.equal(wording.markText(member(1, { mark: "stage" }), two), "stage, your mark");
+  assert.equal(wording.markText(member(1, { role: "review" }), two), "your call");
+});
+
+test("the sums leave out what the kernel has not counted", () => {
+  const sums = { images: 1200, bytes: 4_300_000 };
+  const all = wording.sumsTexts({ count: 3, total: 3, sums, reviewed: 0 });
+  const wanted = [
+    ["3", "groups"],
+    ["1,200", "would move"],
+    ["4.3 MB", "freed"],
+    ["0", "reviewed"],
+  ];
+  assert.deepEqual(all, wanted);
+  const filtered = wording.sumsTexts({ count: 2, total: 3, sums: {}, reviewed: null });
+  assert.deepEqual(filtered, [["2 of 3", "groups"]]);
+});
+
+test("a kernel that does not answer may have lost choices", () => {
+  assert.match(wording.silenceText(0), /^The kernel does not answer/);
+  assert.match(wording.silenceText(1), /^Your last choice may not be saved\. The kernel/);
+  assert.match(wording.silenceText(3), /^Your last 3 choices may not be saved\. /);
+});
