@@ -4,7 +4,7 @@ BIN := .venv/bin
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 STRIP := $(BIN)/nbstripout --extra-keys "metadata.papermill cell.metadata.papermill metadata.widgets"
 
-.PHONY: demo test test-browser test-all lab check strip bench venv clean
+.PHONY: demo test test-browser test-all lab check example strip bench venv clean
 
 demo: venv ## the main job on a demo library, headless
 	$(BIN)/dedup-nb demo
@@ -29,6 +29,10 @@ check: venv ## ruff, types, layers, JavaScript, stripped notebooks, parameter fi
 	$(BIN)/oxlint --deny-warnings dedup_nb tests
 	$(STRIP) --verify $(NOTEBOOKS)
 	$(BIN)/python -m dedup_nb.session.parameters params/*.yaml
+	$(BIN)/python -m dedup_nb.session.example --check params/example.yaml
+
+example: venv ## name the choices of today in params/example.yaml
+	$(BIN)/python -m dedup_nb.session.example params/example.yaml
 
 strip: venv ## clear outputs before a commit; the pre-commit hook does the same
 	$(STRIP) $(NOTEBOOKS)

@@ -242,7 +242,7 @@ def _collection(args: argparse.Namespace) -> dict[str, Any]:
     if args.library:
         values: dict[str, Any] = {"library": str(args.library)}
     elif args.profile:
-        values = parameters.load(args.profile).flat("30_clip_faiss")
+        values = parameters.load(args.profile).flat(notebooks.CLIP_FAISS)
     else:
         folders = dict.fromkeys([Path.cwd(), notebooks.notebooks_folder().parent])
         found = [run for folder in folders if (run := runs.newest(folder / "outputs"))]
@@ -251,7 +251,7 @@ def _collection(args: argparse.Namespace) -> dict[str, Any]:
         content = runs.read(found[0])
         profile = Path(content["profile"] or "")
         if profile.is_file():
-            values = parameters.load(profile).flat("30_clip_faiss")
+            values = parameters.load(profile).flat(notebooks.CLIP_FAISS)
         else:
             values = {"library": content["library"], "roots": content["roots"]}
     if args.root:
@@ -507,15 +507,18 @@ def _tell(lines: Iterable[str], problems: Iterable[str] = ()) -> None:
 
 
 def _progress(done: str) -> Callable[[int, int], None] | None:
-    """Return a progress line for a person at a terminal, None for a file or a pipe."""
+    """Return a progress bar for a person at a terminal, None for a file or a pipe."""
     if not sys.stderr.isatty():
         return None
+    from tqdm import tqdm
+
+    bar = tqdm(desc=done, unit=" bundles", leave=False)
 
     def show(n: int, total: int) -> None:
-        if n == total or n % 100 == 0:
-            print(f"\r{done} {n:,} of {total:,} bundles", end="", file=sys.stderr, flush=True)
-            if n == total:
-                print(file=sys.stderr)
+        bar.total = total
+        bar.update(n - bar.n)
+        if n == total:
+            bar.close()
 
     return show
 

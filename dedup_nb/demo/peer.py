@@ -41,10 +41,8 @@ def write_results(file: Path, folders: Sequence[Path], max_difference: int) -> i
     finder.set_similarity(max_difference)
     groups = [_members(distances) for distances in finder.find_similar_with_distances()]
     groups.sort(key=lambda members: str(members[0]["path"]))
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.unlink(missing_ok=True)
-    files.write_json(fresh, czkawka.shaped(groups), indent=1)
-    fresh.replace(file)  # whoever reads it meanwhile reads a whole one
+    with files.replacing(file) as fresh:
+        files.write_json(fresh, czkawka.shaped(groups), indent=1)
     return len(groups)
 
 

@@ -28,9 +28,9 @@ from dedup_nb.steps.time_window import bursts
 
 # folders of a run whose groups the truth is asked about
 FINDERS = {
-    "10_phash": "pHash with verify",
-    "30_clip_faiss": "Embeddings (dct) with verify",
-    "50_czkawka": "Czkawka's groups, confirmed by ours and verified,",
+    notebooks.PHASH: "pHash with verify",
+    notebooks.CLIP_FAISS: "Embeddings (dct) with verify",
+    notebooks.CZKAWKA: "Czkawka's groups, confirmed by ours and verified,",
 }
 # finds nearly every copy, however turned, and far more that is none: `verify` sorts them out
 LOOSE: dict[str, Any] = {
@@ -51,7 +51,7 @@ def tour(say: Callable[[str], None] = print) -> int:
     """
     started = time.monotonic()
     profile = parameters.load(demo_profile())
-    library = Path(profile.flat("00_catalogue")["library"])
+    library = Path(profile.flat(notebooks.CATALOGUE)["library"])
     _make_library(library, say)
     _ask_czkawka(profile, library, say)
     names = preflight.choose()
@@ -71,12 +71,12 @@ def tour(say: Callable[[str], None] = print) -> int:
         *czkawka_and_ours(folder),
     ]:
         say(line)
-    for line in sets_against_truth(library, folder / "40_set_pruning"):
+    for line in sets_against_truth(library, folder / notebooks.SET_PRUNING):
         say(line)
-    manifest = folder / "10_phash" / "manifest.csv"
+    manifest = folder / notebooks.PHASH / "manifest.csv"
     identical = all(
         there_and_back(library, profile.shared.get("roots") or ["."], plan, say)
-        for plan in (manifest, folder / "40_set_pruning" / "manifest.csv")
+        for plan in (manifest, folder / notebooks.SET_PRUNING / "manifest.csv")
     )
     say("")
     say(f"took {time.monotonic() - started:.0f} s")
@@ -122,7 +122,7 @@ def _make_library(library: Path, say: Callable[[str], None]) -> None:
 
 def _ask_czkawka(profile: parameters.Profile, library: Path, say: Callable[[str], None]) -> None:
     """Let Czkawka's own engine make the results that the demo compares with."""
-    file = Path(profile.flat("50_czkawka")["results"][0])
+    file = Path(profile.flat(notebooks.CZKAWKA)["results"][0])
     if not peer.is_there():
         say("the package czkawka is not installed, so its results are empty: pip install czkawka")
         file.write_text("[]\n", encoding="utf-8")
@@ -136,8 +136,8 @@ def _ask_czkawka(profile: parameters.Profile, library: Path, say: Callable[[str]
 def loose_but_verified(profile: parameters.Profile, library: Path) -> list[str]:
     """Return lines on what a proposer that is far too loose alone finds with `verify`."""
     with tempfile.TemporaryDirectory() as scratch:
-        values = profile.flat("30_clip_faiss") | LOOSE | {"run_dir": scratch}
-        run = workbench.start("30_clip_faiss", values)
+        values = profile.flat(notebooks.CLIP_FAISS) | LOOSE | {"run_dir": scratch}
+        run = workbench.start(notebooks.CLIP_FAISS, values)
         vectors, rows = run.embeddings(run.values["embedder"], run.values["invariance"])
         pairs, _ = index.near_pairs(vectors, LOOSE["min_cosine"], rows=rows)
         candidates = run.candidates(pairs, similarity=True)
@@ -152,8 +152,8 @@ def loose_but_verified(profile: parameters.Profile, library: Path) -> list[str]:
 def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> list[str]:
     """Return lines that compare the clusters in time of both modes with the demo's truth."""
     truth = demo.read_truth(library)["time_windows"]
-    values = profile.flat("20_time_window") | {"run_dir": str(folder)}
-    run = workbench.start("20_time_window", values)
+    values = profile.flat(notebooks.TIME_WINDOW) | {"run_dir": str(folder)}
+    run = workbench.start(notebooks.TIME_WINDOW, values)
     stamps = bursts.Stamps(run)
     lines = []
     for mode in time_window.MODES:
@@ -186,9 +186,9 @@ def _compared(name: str, found: list[list[str]], true: list[list[str]]) -> str:
 
 def czkawka_and_ours(folder: Path) -> list[str]:
     """Return a line on how far Czkawka's engine and our pHash name the same pairs."""
-    claimed = _pairs(folder / "50_czkawka", whole=True)
-    confirmed = _pairs(folder / "50_czkawka")
-    ours = _pairs(folder / "10_phash")
+    claimed = _pairs(folder / notebooks.CZKAWKA, whole=True)
+    confirmed = _pairs(folder / notebooks.CZKAWKA)
+    ours = _pairs(folder / notebooks.PHASH)
     if not claimed:
         return []
     shared = len(claimed & ours)

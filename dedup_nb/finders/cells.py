@@ -9,7 +9,6 @@ be deleted at any time, and a file of another store, or one that is damaged, is 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.finders.index import Cells
+from dedup_nb.library.files import replacing
 from dedup_nb.pictures.store import Store
 
 Unpack = Callable[[Sequence[bytes]], NDArray[np.float32]]
@@ -70,9 +70,5 @@ def _read(path: Path) -> Cells | None:
 
 def _write(found: Cells, path: Path) -> None:
     """Write whole or not at all; of two processes the later one stays."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as fresh:
         faiss.write_index(found.lists, str(fresh))
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

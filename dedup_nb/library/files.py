@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +59,18 @@ def write_json(path: Path, value: Any, indent: int = 2) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """Write one of our own files whole or not at all; of two writers the later one stays."""
+    with replacing(path) as fresh, open(fresh, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name to write to; what was written there replaces `path` unless the block fails."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with open(fresh, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield fresh
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

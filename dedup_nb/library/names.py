@@ -25,11 +25,6 @@ class Name(NamedTuple):
     stage: str  # the stage's full name, "stage1.5_face_swapped"; "" if there is none
     level: float | None  # the stage's number, 1.5
 
-    @property
-    def series_member(self) -> bool:
-        """Whether the name can be part of a series: it has a stamp and a stage."""
-        return self.stamp is not None and self.level is not None
-
 
 def parse(name: str) -> Name:
     """Return stamp and stage of a file name.

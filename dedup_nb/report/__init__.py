@@ -1,8 +1,9 @@
 """Results -> charts, tables and pages with pictures, to be read offline."""
 
+from dedup_nb.library.quantities import size_text
 from dedup_nb.report.charts import Chart, curve, histogram, similarities
 from dedup_nb.report.sheets import Sheet, Table, changes, freed_by, table_html
-from dedup_nb.report.units import size_text, value_text, with_unit
+from dedup_nb.report.units import value_text, with_unit
 
 __all__ = [
     "Chart",

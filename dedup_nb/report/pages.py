@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from dedup_nb.library import tables
+from dedup_nb.library.quantities import size_text
 from dedup_nb.report.charts import Chart
 from dedup_nb.report.sheets import Thumbnail, View, cell_text, templates, with_pictures
-from dedup_nb.report.units import size_text, value_text
+from dedup_nb.report.units import value_text
 
 GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all

@@ -12,9 +12,10 @@ import jinja2
 import pandas as pd
 
 from dedup_nb.library import tables
+from dedup_nb.library.quantities import size_text
 from dedup_nb.pictures import images
 from dedup_nb.report.charts import data_uri
-from dedup_nb.report.units import size_text, value_text
+from dedup_nb.report.units import value_text
 
 PICTURE_PX = 160
 ROWS_SHOWN = 60  # of a table in a notebook

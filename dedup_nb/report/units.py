@@ -22,12 +22,3 @@ def with_unit(value: float, measure: str) -> str:
     if measure in MEASURES and (unit := MEASURES[measure].unit):
         return f"{value:g} {unit.removesuffix('s') if value == 1 and len(unit) > 1 else unit}"
     return f"{measure} {value:.4f}"
-
-
-def size_text(size: float) -> str:
-    """Return bytes for people: `1.4 MB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"

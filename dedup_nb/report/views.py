@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import groups
+from dedup_nb.library.quantities import size_text
 from dedup_nb.report import sifting
 from dedup_nb.report.pages import GROUPS_WITH_PICTURES
-from dedup_nb.report.units import size_text, with_unit
+from dedup_nb.report.units import with_unit
 
 
 class Views(Sequence[dict[str, Any]]):

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+CATALOGUE, PHASH, TIME_WINDOW = "00_catalogue", "10_phash", "20_time_window"
+CLIP_FAISS, SET_PRUNING, CZKAWKA = "30_clip_faiss", "40_set_pruning", "50_czkawka"
+CLUSTERS, REVIEW, STAGE, APPROVE = "60_clusters", "80_review", "90_stage", "95_approve"
+
 
 @dataclass(frozen=True)
 class Notebook:
@@ -22,17 +26,16 @@ class Notebook:
         Whether `dedup-nb run` leaves it out unless it is named.
     """
 
-    needs: tuple[str, ...] = ("00_catalogue",)
+    needs: tuple[str, ...] = (CATALOGUE,)
     only_when_named: bool = False
 
 
-CATALOGUE, CLIP_FAISS, REVIEW = "00_catalogue", "30_clip_faiss", "80_review"
 FINDER = Notebook()
 NOTEBOOKS: Mapping[str, Notebook] = {
     CATALOGUE: Notebook(needs=()),
     REVIEW: Notebook(only_when_named=True),
-    "90_stage": Notebook(needs=(), only_when_named=True),
-    "95_approve": Notebook(needs=(), only_when_named=True),
+    STAGE: Notebook(needs=(), only_when_named=True),
+    APPROVE: Notebook(needs=(), only_when_named=True),
 }
 
 

@@ -18,8 +18,8 @@ from dedup_nb.library import bundles, catalogue, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
 from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.progress import Ticker
+from dedup_nb.library.quantities import size_text
 from dedup_nb.pictures import images, measures, store
-from dedup_nb.report.units import size_text
 from dedup_nb.session import notebooks, parameters, preflight, runs
 
 pd.set_option("display.max_colwidth", 100)  # paths are read to their end

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from dedup_nb import groups, report
 from dedup_nb.compare.verdicts import AHEAD, Verdicts
 from dedup_nb.finders.embeddings import Embedder
-from dedup_nb.pictures import measures
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session import catalogue_results, results
@@ -73,11 +72,6 @@ class Workbench(Run):
     def embedder(self, name: str) -> Embedder:
         """Return an embedder by its name; see `Fingerprints.embedder`."""
         return self.fingerprints.embedder(name)
-
-    def measure_rows(self, rows: Sequence[int], kind: measures.Kind) -> None:
-        """Have one kind of measure in the store for some readable images of the catalogue."""
-        wanted = {self.catalogue["path"].iat[row] for row in rows}
-        self.fingerprints.make([f for f in self.scan.images if f.path in wanted], kind)
 
     # -- group -----------------------------------------------------------------------------------
 

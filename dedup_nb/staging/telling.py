@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dedup_nb.library.quantities import count, size_text
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import BatchStatus, Result, Status
 from dedup_nb.staging.approval import Approved
@@ -14,21 +15,6 @@ from dedup_nb.staging.refusals import Refusal
 from dedup_nb.staging.restoring import Restored
 
 REFUSALS_SHOWN = 50
-
-
-def size(n_bytes: int) -> str:
-    """Return a size as people read it: 1234567 -> `1.2 MB`."""
-    amount = float(n_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
-def count(n: int, what: str) -> str:
-    """Return `1 bundle`, `2 bundles`."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def plain(text: str) -> str:
@@ -55,7 +41,7 @@ def result_lines(result: Result) -> Iterator[str]:
     yield from recovered_lines(result.recovered)
     yield (
         f"staged {count(result.done, 'bundle')}, {count(result.files, 'file')}, "
-        f"{size(result.n_bytes)}"
+        f"{size_text(result.n_bytes)}"
     )
     if result.already_staged:
         yield f"already_staged: {count(result.already_staged, 'bundle')}"
@@ -94,7 +80,8 @@ def recovered_lines(told: Recovered) -> Iterator[str]:
 def restored_lines(told: Restored) -> Iterator[str]:
     """Yield what came home and what did not."""
     yield (
-        f"restored {count(told.done, 'bundle')}, {count(told.files, 'file')}, {size(told.n_bytes)}"
+        f"restored {count(told.done, 'bundle')}, {count(told.files, 'file')}, "
+        f"{size_text(told.n_bytes)}"
     )
     if told.home_by_hand:
         yield f"home by hand: {count(told.home_by_hand, 'bundle')}"
@@ -114,7 +101,7 @@ def approved_lines(told: Approved) -> Iterator[str]:
     """Yield what left staging for good."""
     yield (
         f"approved {count(told.bundles, 'bundle')}, {count(told.files, 'file')}, "
-        f"{size(told.n_bytes)}"
+        f"{size_text(told.n_bytes)}"
     )
     if told.refused:
         yield f"refused {count(len(told.refused), 'bundle')}, still staged"
@@ -141,7 +128,7 @@ def status_lines(told: Status) -> Iterator[str]:
     if not listed:
         yield "nothing is staged"
     elif told.files:
-        yield f"in all {count(told.files, 'file')} staged, {size(told.n_bytes)}"
+        yield f"in all {count(told.files, 'file')} staged, {size_text(told.n_bytes)}"
 
 
 def _worth_a_line(batch: BatchStatus) -> bool:
@@ -161,7 +148,7 @@ def _batch_lines(batch: BatchStatus) -> Iterator[str]:
     where = f" in {', '.join(batch.staging)}" if batch.staging else ""
     yield plain(
         f"{batch.batch}: {count(batch.bundles, 'bundle')}, {count(batch.files, 'file')}, "
-        f"{size(batch.n_bytes)}{where}, since {batch.since or 'unknown'}"
+        f"{size_text(batch.n_bytes)}{where}, since {batch.since or 'unknown'}"
     )
     if batch.unfinished:
         yield f"  unfinished: {count(len(batch.unfinished), 'bundle')}; dedup-nb recover"

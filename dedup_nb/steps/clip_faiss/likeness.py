@@ -20,11 +20,9 @@ from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import tables
 from dedup_nb.pictures import images, orientations
 from dedup_nb.pictures.engines import LOCAL
-from dedup_nb.session import workbench
+from dedup_nb.session import notebooks, workbench
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets.tuning import present
-
-NOTEBOOK = "30_clip_faiss"
 
 
 class Search:
@@ -161,7 +159,7 @@ def similar(
     if not image.is_file():
         raise ValueError(f"{tables.shown(str(image))} is not a file")
     with tempfile.TemporaryDirectory() as scratch:
-        run = workbench.start(NOTEBOOK, {**values, "run_dir": scratch})
+        run = workbench.start(notebooks.CLIP_FAISS, {**values, "run_dir": scratch})
         search = Search(run, run.values["embedder"], run.values["invariance"])
         table = search.like(image, k)
         run.store.close()

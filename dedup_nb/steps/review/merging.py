@@ -30,7 +30,6 @@ from dedup_nb.session import notebooks, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 
-OWN = "80_review"
 LEFT = ("has", "have")
 NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
 UNUSABLE_COLUMNS = ["input", "path", "reason"]
@@ -119,7 +118,7 @@ def _results_in(folder: Path) -> list[Path]:
     if not (folder / "run.json").is_file():
         return []
     inside = sorted(path.parent for path in folder.glob("[0-9][0-9]_*/groups.csv"))
-    return [f.resolve() for f in inside if f.name != OWN and _of_finder(f)]
+    return [f.resolve() for f in inside if f.name != notebooks.REVIEW and _of_finder(f)]
 
 
 def _of_finder(folder: Path) -> bool:

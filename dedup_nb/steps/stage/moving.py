@@ -15,11 +15,11 @@ import ipywidgets
 import pandas as pd
 
 from dedup_nb import report, staging
-from dedup_nb.library import files, formats, tables
+from dedup_nb.library import files, formats, quantities, tables
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import measures
 from dedup_nb.pictures.store import Facts, FileKey
-from dedup_nb.session import runs
+from dedup_nb.session import notebooks, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.staging import telling
@@ -89,7 +89,7 @@ def _of_clusters(path: Path) -> bool:
 def _chosen_and_new(path: Path) -> tuple[bool, bool, int, str]:
     with open(path, "rb") as file:
         moves = len(file.readlines(2**16)) > 1  # a row below the header
-    chosen = path.parent.name.startswith("saved-") or "80_review" in path.parts[-3:]
+    chosen = path.parent.name.startswith("saved-") or notebooks.REVIEW in path.parts[-3:]
     return moves, chosen, path.stat().st_mtime_ns, str(path)
 
 
@@ -144,7 +144,7 @@ class PlanView:
             for row in bundle.rows:
                 if not _is_picture(row.src, self._facts.get(row.sha256)):
                     continue
-                reason = f"{telling.count(len(bundle.rows), 'file')} of it; {bundle.reason}"
+                reason = f"{quantities.count(len(bundle.rows), 'file')} of it; {bundle.reason}"
                 if row.keeper:
                     keeper = self._member(row.keeper, row.keeper_sha256, "keeper", "stays")
                     members.setdefault(row.keeper, keeper)
@@ -348,7 +348,7 @@ class Recovery:
 
     def __init__(self, run: Workbench) -> None:
         self.run = run
-        unfinished = telling.count(staging.status(run.library).unfinished, "unfinished bundle")
+        unfinished = quantities.count(staging.status(run.library).unfinished, "unfinished bundle")
         self.button = ipywidgets.Button(
             description=f"Send {unfinished} home",
             icon="life-ring",

@@ -1,0 +1,18 @@
+"""Numbers as people read them: sizes and counts."""
+
+from __future__ import annotations
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a size as people read it: 1234567 -> `1.2 MB`."""
+    size = float(n_bytes)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+
+
+def count(n: int, what: str) -> str:
+    """Return `1 bundle`, `2 bundles`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
