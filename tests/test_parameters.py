@@ -33,7 +33,7 @@ def profile(tmp_path, text):
         ("10_phash: {max_distance: -1}", "it goes from 0 to 256"),
         ("10_phash: {max_distance: 20}", "max_distance 20 above ceiling 16"),
         ("10_phash: {ceiling: 65}", "ceiling 65 for a hash of 64 bits"),
-        ("10_phash: {hash: sha}", "sets hash to sha; choose one of phash, dhash, whash, ahash"),
+        ("10_phash: {hash: sha}", "sets hash to sha; choose one of phash"),
         ("10_phash: {hash_bits: 128}", "choose one of 64, 256"),
         ("roots: mojo1", 'sets roots to "mojo1" \\(text\\); roots is a list of texts'),
         ("limit: 0", "it goes from 1 upwards"),

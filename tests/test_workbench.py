@@ -8,6 +8,7 @@ from pictures import make_library, photo, save, tree
 
 from dedup_nb.finders import phash
 from dedup_nb.library import catalogue, tables
+from dedup_nb.pictures.engines import decoders
 from dedup_nb.session import run as session_run
 from dedup_nb.session import workbench
 from dedup_nb.steps.phash import folder_hashes
@@ -128,7 +129,7 @@ def test_a_second_run_gives_the_same_bytes_whatever_the_number_of_workers(
 ):
     folders = []
     for workers in (1, 3):
-        monkeypatch.setattr(workbench.measures.decoders.os, "cpu_count", lambda n=workers: n)
+        monkeypatch.setattr(decoders.os, "cpu_count", lambda n=workers: n)
         run = start(
             tmp_path,
             library,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -204,7 +205,10 @@ def compare(
     near, _ = chosen.thresholds(min_cosine, None)
     bound = round(max(near - ROOM, -1.0), 4)
     vectors, rows = run.embeddings(embedder)
-    i, j = _near_images(run, candidates, vectors, rows, max(chosen.floor, bound))
+    in_series = (run.catalogue["series"] != "").to_numpy()
+    floor = max(chosen.floor, bound)
+    near = PROPOSERS[candidates](Images(run, in_series, vectors, rows, floor))
+    i, j = near["i"].to_numpy(np.int64), near["j"].to_numpy(np.int64)
     matches, apart = [], []
     place = np.full(len(run.images), -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -226,56 +230,50 @@ def compare(
     return Compared(found, embedder, near, bound, matches, apart)
 
 
-def _near_images(
-    run: Workbench,
-    candidates: str,
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    floor: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return near images of series, by row: what proposes pairs of sets."""
-    inside = (run.catalogue["series"] != "").to_numpy()
-    pairs = PROPOSERS[candidates](run, inside, vectors, rows, floor)
-    return pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
+class Images(NamedTuple):
+    """What proposers of pairs of sets look at.
+
+    Attributes
+    ----------
+    run : Workbench
+        The run at work.
+    in_series : ndarray of bool, shape (n,)
+        Which images of the catalogue belong to a series.
+    vectors : ndarray of float32, shape (m, n_orientations, d)
+        Embeddings of the readable images.
+    rows : ndarray of int64, shape (m,)
+        Their rows in the catalogue.
+    floor : float
+        Smallest cosine that is looked for.
+    """
+
+    run: Workbench
+    in_series: NDArray[np.bool_]
+    vectors: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    floor: float
 
 
-def _by_hash(
-    run: Workbench,
-    inside: NDArray[np.bool_],
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    floor: float,
-) -> pd.DataFrame:
-    hashes, hashed = run.hashes("phash", 64)
-    keep = inside[hashed]
-    return phash.near_pairs(hashes[keep], PHASH_BITS, rows=hashed[keep])[0]
+def _by_hash(images: Images) -> pd.DataFrame:
+    hashes, rows = images.run.hashes("phash", 64)
+    keep = images.in_series[rows]
+    return phash.near_pairs(hashes[keep], PHASH_BITS, rows=rows[keep])[0]
 
 
-def _by_clusters(
-    run: Workbench,
-    inside: NDArray[np.bool_],
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    floor: float,
-) -> pd.DataFrame:
-    labels = np.full(len(inside), -1, np.int64)
-    labels[rows] = clusters.Hierarchy(vectors[:, 0]).cut(TWO_SETS)
-    labels[~inside] = -1
+def _by_clusters(images: Images) -> pd.DataFrame:
+    labels = np.full(len(images.in_series), -1, np.int64)
+    labels[images.rows] = clusters.Hierarchy(images.vectors[:, 0]).cut(TWO_SETS)
+    labels[~images.in_series] = -1
     return clusters.pairs_within(labels)
 
 
-def _by_embedding(
-    run: Workbench,
-    inside: NDArray[np.bool_],
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    floor: float,
-) -> pd.DataFrame:
-    mine = inside[rows]
-    return index.near_pairs(vectors[mine][:, :1], floor, rows=rows[mine])[0]
+def _by_embedding(images: Images) -> pd.DataFrame:
+    keep = images.in_series[images.rows]
+    vectors, rows = images.vectors[keep][:, :1], images.rows[keep]
+    return index.near_pairs(vectors, images.floor, rows=rows)[0]
 
 
-# word of the parameter `candidates` -> what proposes pairs of images of series
+# Word of the parameter `candidates` -> what proposes pairs of images of series, by catalogue row.
 PROPOSERS = {"embedding": _by_embedding, "phash": _by_hash, "clusters": _by_clusters}
 
 
