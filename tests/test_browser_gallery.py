@@ -24,7 +24,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from dedup_nb.decisions import Decisions
+from dedup_nb.groups.decisions import Decisions
 from dedup_nb.widgets.gallery import Gallery
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>.png"

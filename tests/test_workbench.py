@@ -240,3 +240,14 @@ def test_only_what_was_scanned_is_in_the_catalogue(tmp_path, library):
     ]
     assert len(run.catalogue) + len(run.others) == len(files)
     assert catalogue.others_by(run.others)["files"].sum() == len(run.others)
+
+
+def test_a_library_in_outputs_has_its_runs_beside_it_and_not_in_it(tmp_path, library, monkeypatch):
+    project = tmp_path / "project"
+    (project / "outputs").mkdir(parents=True)
+    library.rename(project / "outputs/demo-library")
+    values = {"library": str(project / "outputs/demo-library"), "prefer": []}
+    values |= {"cache_dir": str(tmp_path / "cache")}
+    monkeypatch.setattr(session_run.notebooks, "notebooks_folder", lambda: project / "notebooks")
+    run = session_run.Run("10_phash", values)
+    assert run.folder.parent == run.outputs == project / "outputs/demo-library-runs"

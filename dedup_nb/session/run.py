@@ -114,12 +114,11 @@ class Run:
         """Return the folder of all runs of this profile, or of this library without one."""
         if profile := self.values.get("profile"):
             return runs.outputs_folder(Path(profile)) / Path(profile).stem
-        folder = notebooks.notebooks_folder().parent
-        return (
-            (folder if os.access(folder, os.W_OK) else Path.cwd())
-            / "outputs"
-            / (self.library.name or "library")
-        )
+        project = notebooks.notebooks_folder().parent
+        outputs = (project if os.access(project, os.W_OK) else Path.cwd()) / "outputs"
+        name = self.library.name or "library"
+        is_library = (outputs / name).resolve().is_relative_to(self.library.resolve())
+        return outputs / (f"{name}-runs" if is_library else name)  # outputs/demo-library is one
 
     @property
     def outputs(self) -> Path:

@@ -207,8 +207,8 @@ def compare(
     vectors, rows = run.embeddings(embedder)
     in_series = (run.catalogue["series"] != "").to_numpy()
     floor = max(chosen.floor, bound)
-    near = PROPOSERS[candidates](Images(run, in_series, vectors, rows, floor))
-    i, j = near["i"].to_numpy(np.int64), near["j"].to_numpy(np.int64)
+    pairs = PROPOSERS[candidates](Images(run, in_series, vectors, rows, floor))
+    i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
     matches, apart = [], []
     place = np.full(len(run.images), -1, np.int64)
     place[rows] = np.arange(len(rows))
