@@ -36,7 +36,7 @@ def test_every_embedder_says_what_it_is_and_lies_within_its_scale():
 
 def test_every_bound_is_of_a_parameter_that_a_notebook_has():
     known = {p for name in notebooks.notebook_names() for p in parameters.of_notebook(name)}
-    assert set(allowed.ALLOWED) - known - {"engine"} == set()  # engine: with the second engine
+    assert set(allowed.ALLOWED) - known == set()
 
 
 def test_the_default_of_every_parameter_is_allowed():

@@ -16,7 +16,6 @@ from dedup_nb.finders.embeddings import EMBEDDERS
 from dedup_nb.finders.phash import HASH_BITS, HASHES
 from dedup_nb.finders.time_window import MODES
 from dedup_nb.groups.keepers import KEEPER_WORDS
-from dedup_nb.pictures.engines import ENGINES
 from dedup_nb.pictures.orientations import INVARIANCES
 
 INFINITE = float("inf")
@@ -76,7 +75,6 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "metric": Words(METRICS),
     "include": Words(("reviewed", "all")),
     "keeper_order": Words(KEEPER_WORDS),
-    "engine": Words(ENGINES),
     "device": Form(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, cuda, cuda:1, mps"),
     "limit": Range(1),
     "max_pixels": Range(1, 1e12),

@@ -107,14 +107,14 @@ def _verify(store: Store, told: Told, mend: bool) -> None:
 
 def _damaged(store: Store) -> Iterator[tuple[str, str, str]]:
     """Yield (kind, sha256, why) of every value that cannot be what it says."""
-    widths: dict[str, int] = {}
+    widths = store.usual_widths()
     for kind, sha256, value in store.values():
-        if why := _wrong(kind, value, widths.setdefault(kind, len(value))):
+        if why := _wrong(kind, value, widths.get(kind, 0)):
             yield kind, sha256, why
 
 
 def _wrong(kind: str, value: bytes, width: int) -> str:
-    """Say what is wrong with a value of a kind of which another has so many bytes, or nothing."""
+    """Say what is wrong with a value, or nothing; `width` is how many bytes most of its kind have."""
     for prefix, why in CHECKS.items():
         if kind.startswith(prefix):
             return why(value)

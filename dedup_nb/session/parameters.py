@@ -43,13 +43,13 @@ SHARED = [
     "device",
     "verify",
     "cache_dir",
-    "engine",
 ]
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
 NAMES_OR_PATHS = ("model", "pretrained")  # made absolute where a file is named
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
 PATH_LISTS = ("results",)
+MOST_NAMED = 30  # names that a message lists where none is near
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,10 @@ def _of_cell(source: str) -> dict[str, Parameter]:
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else f"; it knows {', '.join(sorted(known))}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    names = sorted(set(known))
+    return f"; it knows {', '.join(names)}" if len(names) <= MOST_NAMED else ""
 
 
 def check(name: str, values: Mapping[str, Any], source: str) -> None:
