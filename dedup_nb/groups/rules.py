@@ -7,7 +7,7 @@ overrides none. To add a rule for all finders, write a function and add a `Rule`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,8 +162,3 @@ def proposed_pairs_only(grouping: Grouping, reason: str) -> Rule:
         return cut
 
     return Rule("proposed_pairs", "an image is staged only for a keeper it was proposed for", hold)
-
-
-def described(rules: Iterable[Rule]) -> list[tuple[str, str]]:
-    """Return (name, help) of rules, for reports and documentation."""
-    return [(rule.name, rule.help) for rule in rules]

@@ -114,7 +114,7 @@ def _damaged(store: Store) -> Iterator[tuple[str, str, str]]:
 
 
 def _wrong(kind: str, value: bytes, width: int) -> str:
-    """Say what is wrong with a value, or nothing; `width` is how many bytes most of its kind have."""
+    """Say what is wrong with a value; most of its kind have `width` bytes."""
     for prefix, why in CHECKS.items():
         if kind.startswith(prefix):
             return why(value)
