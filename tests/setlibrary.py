@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from pictures import save, write
+from drawn import save, write
 from PIL import Image
 
 from dedup_nb.demo import copies, pictures

@@ -8,7 +8,7 @@ import time
 
 import imagehash
 import pytest
-from pictures import make_library, tree
+from drawn import make_library, tree
 from PIL import Image
 
 from dedup_nb import cli

@@ -1,0 +1,250 @@
+"""Proposed pairs are compared by their pixels before they may be staged."""
+
+import itertools
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from drawn import save
+from PIL import ImageFilter, ImageOps
+from test_verify import captioned, drawn, edited, jpeg
+
+from dedup_nb import groups
+from dedup_nb.compare import verdicts, verify
+from dedup_nb.compare.verify import Verdict
+from dedup_nb.finders import phash
+from dedup_nb.groups import rules
+from dedup_nb.pictures.engines import local
+from dedup_nb.session import workbench
+
+
+def run_of(tmp_path, files, **values):
+    """Write pictures, start 10_phash over them and return the run and its loose candidates."""
+    for name, picture in files.items():
+        save(picture, tmp_path / "library" / name)
+    run = workbench.start(
+        "10_phash",
+        {
+            "library": str(tmp_path / "library"),
+            "cache_dir": str(tmp_path / "cache"),
+            "run_dir": str(tmp_path / "run"),
+            "invariance": "rotate",
+        }
+        | values,
+    )
+    hashes, rows = run.hashes("phash", 64, "rotate")
+    return run, run.candidates(phash.near_pairs(hashes, 30, rows=rows)[0])
+
+
+def rows_of(run, candidates, threshold=30):
+    with run.verdicts.without_limit():
+        table = candidates.table(candidates.cut(threshold))
+    return {
+        row["path"]: (row["role"], row["keeper"], row["kind"]) for row in table.to_dict("records")
+    }
+
+
+def test_copies_are_staged_with_their_kind_and_an_edit_waits(tmp_path):
+    whole = drawn(1, (480, 320))
+    run, candidates = run_of(
+        tmp_path,
+        {
+            "a.png": whole,
+            "again.png": jpeg(whole, 60),
+            "mirrored.png": ImageOps.mirror(whole).resize((300, 200)),
+            "retouched.png": edited(whole, 0.06, "swapped"),
+        },
+        keeper_order=["path"],
+    )
+    rows = rows_of(run, candidates)
+    assert rows["again.png"] == ("stage", "a.png", "re-encoded")
+    assert rows["mirrored.png"] == ("stage", "a.png", "mirrored, resized")
+    assert rows["retouched.png"][0] == "review" and "edited" in rows["retouched.png"][2]
+
+
+def test_a_crop_goes_for_its_whole_but_never_the_other_way_round(tmp_path):
+    whole = drawn(2, (480, 320))
+    files = {"b whole.png": whole, "a crop.png": whole.crop((30, 20, 450, 300))}
+    run, candidates = run_of(tmp_path, files, keeper_order=["largest"])
+    assert rows_of(run, candidates)["a crop.png"] == ("stage", "b whole.png", "cropped")
+    other, candidates = run_of(
+        tmp_path, files, keeper_order=["path"], run_dir=str(tmp_path / "other")
+    )
+    rows = rows_of(other, candidates)  # though the crop comes first by keeper_order
+    assert rows["a crop.png"] == ("stage", "b whole.png", "cropped")
+    assert rows["b whole.png"][0] == "keeper"
+
+
+def test_a_framed_or_captioned_copy_never_outranks_the_picture_for_its_larger_size(tmp_path):
+    whole = drawn(2, (480, 320))
+    files = {
+        "captioned.png": captioned(whole, bar=True),
+        "framed.jpg": ImageOps.expand(whole, 12, "black"),
+        "plain.png": whole,
+        "smaller.png": whole.resize((300, 200)),
+    }
+    rows = rows_of(*run_of(tmp_path, files, keeper_order=["largest"]))
+    assert rows["plain.png"][0] == "keeper"
+    assert rows["framed.jpg"] == ("stage", "plain.png", "bordered")
+    assert rows["smaller.png"] == ("stage", "plain.png", "resized")
+    assert rows["captioned.png"][0] == "review"  # what is written there would be lost
+
+
+def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, monkeypatch):
+    whole = drawn(3)
+    files = {"a.png": whole, "b.png": jpeg(whole, 70), "c.png": whole.filter(ImageFilter.BLUR)}
+    run, candidates = run_of(tmp_path, files)
+    with run.verdicts.at_most(0):
+        table = candidates.table(candidates.cut(30))
+    assert set(table["role"]) == {"keeper", "review"}
+    assert set(table["reason"][table["role"] == "review"]) == {rules.NOT_CHECKED}
+    first = rows_of(run, candidates)
+    assert [role for role, _, _ in first.values()].count("stage") == 2
+    monkeypatch.setattr(verify, "plain_verdict", None)  # whoever compares again fails
+    monkeypatch.setattr(verify, "same_picture", None)
+    again, candidates = run_of(tmp_path, files, run_dir=str(tmp_path / "again"))
+    assert rows_of(again, candidates) == first
+
+
+def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, request):
+    whole = drawn(4, (480, 320))
+    files = {
+        "a.png": whole,
+        "cropped.png": whole.crop((40, 30, 450, 300)),
+        "edited.png": edited(whole, 0.06, "swapped"),
+        "mirrored.png": ImageOps.mirror(whole),
+        "small.jpg": jpeg(whole.resize((240, 160)), 60),
+        "turned.png": whole.rotate(3),
+        "unlike.png": drawn(5, (480, 320)),
+    }
+    found = []
+    for threads in (1, 8):
+        monkeypatch.setattr(local.os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(verdicts, "BATCH", 20 if threads > 1 else 3)
+        request.addfinalizer(lambda: cv2.setNumThreads(1))
+        cv2.setNumThreads(threads)
+        values = {"cache_dir": str(tmp_path / f"cache {threads}")}
+        run, _ = run_of(tmp_path, files, run_dir=str(tmp_path / f"run {threads}"), **values)
+        pairs = set(itertools.combinations(sorted(run.verdicts.digests), 2))
+        with run.verdicts.without_limit():
+            run.verdicts._know(pairs)
+        assert run.verdicts.verdicts.keys() == pairs
+        found.append(run.verdicts.verdicts)
+    assert found[0] == found[1]
+    assert sum(verdict.same for verdict in found[0].values()) > 6
+
+
+def test_an_exact_copy_needs_no_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "plain_verdict", None)
+    monkeypatch.setattr(verify, "same_picture", None)
+    run, candidates = run_of(tmp_path, {"a.png": drawn(1), "b.png": drawn(1)})
+    assert ("stage", "exact copy") in {
+        (role, kind) for role, _, kind in rows_of(run, candidates).values()
+    }
+
+
+def test_with_verify_off_the_measure_alone_decides(tmp_path):
+    files = {"a.png": drawn(1), "edited.png": edited(drawn(1), 0.06, "swapped")}
+    run, candidates = run_of(tmp_path, files, verify=False)
+    assert run.verdicts is None
+    assert "stage" in set(candidates.table(candidates.cut(30))["role"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "accepted"),
+    [
+        (Verdict(0.9, ("re-encoded",)), True),
+        (Verdict(0.84), False),  # another picture
+        (Verdict(1.0, ("edited",), edited_area=0.05, where=(0.4, 0.4, 0.6, 0.6)), False),
+        (Verdict(1.0, ("edited",), edited_area=0.01, where=(0.4, 0.4, 0.5, 0.5)), False),  # a smile
+        (Verdict(1.0, ("edited",), edited_area=0.01, where=(0.7, 0.9, 0.95, 0.97)), True),  # a mark
+        (Verdict(1.0, ("cropped",), crop="a", overlap=0.6), True),
+        (Verdict(1.0, ("cropped",), crop="b", overlap=0.6), False),  # the keeper is the crop
+        (Verdict(1.0, ("cropped",), crop="a", overlap=0.6, scale=0.5), False),  # it has more detail
+        (Verdict(1.0, ("bordered",), border="a", overlap=0.8), True),
+        (Verdict(1.0, ("bordered",), border="b", overlap=0.8), False),  # the keeper has a frame
+        (Verdict(1.0, ("bordered",), border="a", overlap=0.8, scale=0.5), False),
+        (Verdict(1.0, ("cropped",), crop="a", border="b", overlap=0.8), False),  # or a caption
+        (Verdict(1.0, ("cropped",), crop="b", border="a", overlap=0.8), False),
+    ],
+)
+def test_what_may_go_for_its_keeper(verdict, accepted):
+    assert verdicts.judge(verdict, member_first=True).accepted == accepted
+
+
+def plain_images(n):
+    names = [f"{k:02}" for k in range(n)]
+    return pd.DataFrame(
+        {
+            "path": names, "sha256": names, "root": ".", "stage": "", "level": np.nan, "series": "",
+            "folder": "", "stem": names, "width": 1, "height": 1, "bytes": 1, "mtime_ns": 0,
+            "protected": False, "cropped": False, "doubt": "",
+        }
+    )  # fmt: skip
+
+
+class Told:
+    """Checks that know which (member, keeper) are no copies."""
+
+    def __init__(self, *refused):
+        self.refusals = {*refused, *((b, a) for a, b in refused)}
+
+    def refused(self, members, keepers):
+        pairs = zip(members.tolist(), keepers.tolist(), strict=True)
+        return np.array([pair in self.refusals for pair in pairs], bool)
+
+    def judgement(self, member, keeper):
+        accepted = (member, keeper) not in self.refusals
+        return groups.Judgement(accepted, "", 1.0, "" if accepted else "another picture")
+
+
+def test_a_refused_member_finds_its_own_twin_or_waits_with_the_nearest():
+    images = plain_images(4)
+    pairs = pd.DataFrame({"i": [0, 0, 1, 0], "j": [1, 2, 2, 3], "hamming_bits": [1, 1, 0, 2]})
+    candidates = groups.Candidates(
+        images, pairs, keeper_order=["path"], checks=Told((1, 0), (2, 0), (3, 0))
+    )
+    cut = candidates.cut(8)
+    assert [groups.ROLES[role] for role in cut.roles] == ["keeper", "keeper", "stage", "review"]
+    assert cut.keepers.tolist() == [0, 1, 1, 0]
+    assert candidates.reason(cut, 3) == "another picture"
+
+
+class OneWay(Told):
+    """Checks that refuse a pair in one direction alone."""
+
+    def __init__(self, *refused):
+        self.refusals = {*refused}
+
+
+def test_a_keeper_that_would_go_for_its_member_lets_it_come_first():
+    pairs = pd.DataFrame({"i": [0, 0, 1], "j": [1, 2, 3], "hamming_bits": [1, 1, 1]})
+    framed = groups.Candidates(
+        plain_images(4), pairs, keeper_order=["path"], checks=OneWay((1, 0))
+    )  # 0 has more pixels, for it is 1 in a frame; 2 is near 0 alone
+    cut = framed.cut(8)
+    assert cut.keepers.tolist() == [1, 1, -1, 1]  # nobody joins a group by way of a third
+    assert [groups.ROLES[role] for role in cut.roles] == ["stage", "keeper", "", "stage"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_a_slider_was_before_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    i, j = np.triu_indices(14, 1)
+    some = rng.random(len(i)) < 0.3
+    pairs = pd.DataFrame({"i": i[some], "j": j[some]})
+    pairs["hamming_bits"] = rng.integers(0, 12, len(pairs))
+    ends = [(a, b) for a, b in pairs[["i", "j"]].to_numpy().tolist()]
+    refused = [(a, b) if rng.random() < 0.7 else (b, a) for a, b in ends if rng.random() < 0.5]
+
+    def made():
+        return groups.Candidates(
+            plain_images(14), pairs, keeper_order=["path"], checks=OneWay(*refused)
+        )
+
+    moved = made()
+    for threshold in (12, 3, 7, 12, 5):
+        cut, fresh = moved.cut(threshold), made().cut(threshold)
+        assert cut.keepers.tolist() == fresh.keepers.tolist()
+        assert cut.roles.tolist() == fresh.roles.tolist()
