@@ -2,10 +2,11 @@
 
 import pytest
 
+from dedup_nb.compare import verdicts
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.groups import columns, keepers, measures, rules
 from dedup_nb.library import formats
-from dedup_nb.pictures import engines
+from dedup_nb.pictures import engines, images, store
 from dedup_nb.session import allowed, example, notebooks, parameters
 from dedup_nb.steps.set_pruning import pruning
 
@@ -77,3 +78,16 @@ def test_no_suffix_belongs_to_two_formats():
 
 def test_every_notebook_that_the_registry_names_is_there():
     assert set(notebooks.NOTEBOOKS) <= set(notebooks.notebook_names())
+
+
+def test_the_notebooks_keep_in_the_order_that_the_package_does():
+    for name in notebooks.notebook_names():
+        known = parameters.of_notebook(name)
+        if "keeper_order" in known:
+            assert known["keeper_order"].default == keepers.KEEPER_ORDER, name
+
+
+def test_thumbnails_of_another_size_have_another_version():
+    """Thumbnails feed `verify`: raise `THUMBNAIL`, `VERDICTS` and `FEATURES` with their size."""
+    assert (store.THUMBNAIL, images.THUMBNAIL_PX, images.LONG_SIDE_PX) == (1, 256, 256)
+    assert (verdicts.VERDICTS, verdicts.FEATURES) == ("verdict 11", "sift 3")

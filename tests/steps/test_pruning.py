@@ -15,7 +15,8 @@ from setlibrary import (
 )
 from test_workbench import start
 
-from dedup_nb import report, staging
+from dedup_nb import groups, report, staging
+from dedup_nb.groups import rules
 from dedup_nb.steps.set_pruning import pruning, setgroups
 
 KEPT, LOSSY, THIRD = "20250705_100100", "20250705_100200", "20250705_100300"
@@ -355,3 +356,26 @@ def test_charts_and_tables_stand_when_there_is_nothing_to_compare(tmp_path):
     table = setgroups.by_threshold(made, pruning.steps(made.compared))
     assert set(table["sets to stage"]) == {0}
     assert made.run.save(made, 0.85, name="min_cosine").exists()
+
+
+def test_a_rule_of_every_finder_holds_a_whole_set_back(begun):
+    made = compared(begun())
+    going = next(series for series, role in roles(made).items() if role == "stage")
+    row = next(k for k, s in enumerate(made.images.table["series"]) if s == going)
+
+    def hold_one(cut, images):
+        cut.hold([row], "waits")
+        return cut
+
+    made.rules.insert(len(made.rules) - 1, groups.Rule("one", "", hold_one))
+    assert roles(made)[going] == "review"
+    cut = made.cut(made.compared.min_cosine)
+    members = [k for k, s in enumerate(made.images.table["series"]) if s == going]
+    assert {int(cut.roles[k]) for k in members} == {groups.REVIEW}
+    assert "is held back" in reasons(made)[going]
+
+
+def test_the_rules_of_every_finder_hold_for_sets_too(begun):
+    names = [rule.name for rule in compared(begun()).rules]
+    assert {rule.name for rule in rules.standard()} <= set(names)
+    assert len(names) == len(set(names))

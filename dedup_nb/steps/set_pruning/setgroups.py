@@ -167,7 +167,13 @@ class Sets(groups.Candidates):
         self.companions = [int(companions[list(each.rows)].sum()) for each in self.sets]
         self.ranks_of_sets = self._ranks()
         self.grouping, self.obey = SetStars(self), self._obey
-        self.rules = [self._whole_set(*rule) for rule in self._held_back]
+        of_sets = [self._set_rule(*rule) for rule in self._held_back]
+        whole = "a set moves whole or not at all"
+        self.rules = [
+            *of_sets,  # first, since they know why a whole set waits
+            *self.rules,
+            groups.Rule("whole_sets", whole, self._whole_sets, chains=True),
+        ]
 
     @property
     def tuned(self) -> Mapping[str, Any]:
@@ -264,24 +270,24 @@ class Sets(groups.Candidates):
     def _held_back(self) -> list[SetRule]:
         """Name, help and function (cut, kept, other) -> why a set is held back, in order."""
         return [
-            ("one_name", "a set that shares a name with what stays", self._stuck),
-            ("protect", "a set with a protected image", self._guarded),
-            ("same", "a set that is not plainly the same", self._in_doubt),
-            ("doubt", "a set with a picture whose measure is not trusted", self._doubtful),
-            ("cropped", "a cropped set beside one that is not cropped", self._cropped),
-            ("pixels", "a set with more pixels than the kept one", self._larger),
+            ("name_of_set", "a set that shares a name with what stays", self._stuck),
+            ("protected_set", "a set with a protected image", self._guarded),
+            ("same_set", "a set that is not plainly the same", self._in_doubt),
+            ("doubtful_set", "a set with a picture whose measure is not trusted", self._doubtful),
+            ("cropped_set", "a cropped set beside one that is not cropped", self._cropped),
+            ("larger_set", "a set with more pixels than the kept one", self._larger),
         ]
 
-    def _whole_set(self, name: str, what: str, why_held: WhyHeld) -> groups.Rule:
+    def _set_rule(self, name: str, what: str, why_held: WhyHeld) -> groups.Rule:
         """Return the rule that holds a whole set back where there is a reason to."""
-        role = groups.PROTECTED if name == "protect" else groups.REVIEW
+        role = groups.PROTECTED if name == "protected_set" else groups.REVIEW
 
         def hold(cut: groups.Cut, images: groups.Images) -> groups.Cut:
             for other, kept in cut.detail.joined.items():
                 rows = list(self.sets[other].rows)
                 if cut.roles[rows[0]] != groups.STAGE:
                     continue
-                if cut.by_person[rows[0]] and name != "one_name":
+                if cut.by_person[rows[0]] and name != "name_of_set":
                     continue
                 if why := why_held(cut, kept, other):
                     cut.hold(rows, role=role)
@@ -289,6 +295,17 @@ class Sets(groups.Candidates):
             return cut
 
         return groups.Rule(name, f"{what} is never staged by a rule", hold)
+
+    def _whole_sets(self, cut: groups.Cut, images: groups.Images) -> groups.Cut:
+        """Hold back the rest of a set of which a rule held back one image."""
+        for other, kept in cut.detail.joined.items():
+            rows = np.array(self.sets[other].rows)
+            staged = rows[cut.roles[rows] == groups.STAGE]
+            if 0 < len(staged) < len(rows):
+                cut.hold(staged)
+                held = next(row for row in rows.tolist() if row not in staged)
+                self._say(cut, kept, other, f"{images.paths[held]} of it is held back")
+        return cut
 
     def _stuck(self, cut: groups.Cut, kept: int, other: int) -> str:
         images, rows = self.images, list(self.sets[other].rows)
