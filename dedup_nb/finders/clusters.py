@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.cluster import HDBSCAN
 
 from dedup_nb.finders import spanning
 
-METRICS = ("euclidean", "cosine", "manhattan")
 MOST_IMAGES = 300_000  # time grows with the square of their number
 MOST_MANHATTAN = 50_000  # of which there is no matrix product
 MOST_PAIRS = 20_000_000
@@ -73,6 +71,8 @@ class Hierarchy:
         min_cluster_size : int
             Images that make a cluster, at least.
         """
+        from sklearn.cluster import HDBSCAN  # half a second, which other notebooks do not need
+
         labels: NDArray[np.int64] = np.full(self.n, -1, np.int64)
         if len(self.some) < max(2, min_cluster_size):
             return labels

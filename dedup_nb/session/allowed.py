@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dedup_nb.finders.clusters import METRICS
 from dedup_nb.finders.embeddings import EMBEDDERS
+from dedup_nb.finders.metrics import METRICS
 from dedup_nb.finders.phash import HASH_BITS, HASHES
 from dedup_nb.finders.time_window import MODES
 from dedup_nb.groups.keepers import KEEPER_WORDS

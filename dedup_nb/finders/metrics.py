@@ -1,0 +1,3 @@
+"""The distances of two vectors that clustering knows."""
+
+METRICS = ("euclidean", "cosine", "manhattan")
