@@ -30,7 +30,7 @@ class Hierarchy:
     min_samples : int
         Neighbours that make a place dense: larger leaves more singles.
     metric : str
-        One of `METRICS`. On unit vectors the first two order distances alike.
+        One of `metrics.METRICS`. On unit vectors the first two order distances alike.
 
     Raises
     ------

@@ -5,7 +5,7 @@ import pytest
 from sklearn.cluster import HDBSCAN
 from test_spanning import nested
 
-from dedup_nb.finders import clusters
+from dedup_nb.finders import clusters, metrics
 
 
 def unit(*rows):
@@ -18,7 +18,7 @@ VECTORS = unit(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("metric", clusters.METRICS)
+@pytest.mark.parametrize("metric", metrics.METRICS)
 def test_clusters_are_named_by_their_smallest_member_and_the_rest_is_single(metric):
     labels = clusters.Hierarchy(VECTORS, metric=metric).cut()
     assert labels.tolist() == [0, 1, 0, -1, 1, 0, -1]
