@@ -1,7 +1,7 @@
-"""A manifest -> journalled moves into staging; and, at any time, everything home again.
+"""A manifest -> journalled moves into staging, and back home at any time.
 
-What a notebook or the command line calls. Deciding is done elsewhere: here the plan is compared
-with the disk, bundle by bundle, and a bundle moves whole or not at all.
+The functions that notebooks and the command line call. Nothing is decided here: the plan is
+compared with the disk bundle by bundle, and each bundle moves whole or not at all.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ __all__ = [
     "unlock",
 ]
 
-Progress = Callable[[int, int], None]  # bundles settled, of how many
+Progress = Callable[[int, int], None]  # bundles finished, total number of bundles
 
 
 @dataclass
@@ -94,12 +94,12 @@ class Result:
     metadata_lost: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     recovered: Recovered = field(default_factory=Recovered)
-    stopped: str = ""  # why the batch did not go on
+    stopped: str = ""  # why the batch stopped early
     interrupted: bool = False
 
     @property
     def left(self) -> int:
-        """Bundles that were not tried."""
+        """Number of bundles that were not tried."""
         return self.planned - self.done - self.already_staged - len(self.refused)
 
     @property
@@ -118,7 +118,7 @@ def check(
     allow_keepers: bool = False,
     progress: Progress | None = None,
 ) -> list[Refusal]:
-    """Return what `stage` would refuse now; the dry run, which writes nothing anywhere.
+    """Return what `stage` would refuse now. This is the dry run; it writes nothing.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def check(
     Returns
     -------
     list of Refusal
-        Code, bundle, what was found, and what to do about it. Empty if everything would move.
+        Code, bundle, the problem and what to do about it. Empty if everything would move.
     """
     refused = []
     with Library(library) as opened:
@@ -173,10 +173,11 @@ def stage(
     allow_keepers: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """Move what a plan names into staging, each bundle whole or not at all.
+    """Move the files of a plan into staging, each bundle whole or not at all.
 
-    What an earlier call left unfinished goes home first. A bundle that is not as planned is refused
-    and the next one goes on. Calling it again with the same plan moves what is still at home.
+    Bundles that an earlier call left unfinished are moved home first. A bundle that differs from
+    the plan is refused, and the call continues with the next one. Calling it again with the same
+    plan moves what is still at home.
 
     Parameters
     ----------
@@ -185,13 +186,13 @@ def stage(
     library, roots
         As for `check`.
     allow_copy : bool
-        Copy, verified, where a file can be neither renamed nor linked.
+        Make a verified copy where a file can be neither renamed nor linked.
     strict_companions : bool
         Refuse images without companions.
     allow_keepers : bool
-        Let go of files that were kept when others were approved.
+        Also stage files that were the keepers of files approved earlier.
     progress : callable, optional
-        Called with the bundles settled so far and their number.
+        Called with the number of bundles finished so far and the total.
 
     Returns
     -------
@@ -201,7 +202,7 @@ def stage(
     Raises
     ------
     StagingError
-        Before anything moved: status 2 for wrong input, 3 if a person is needed, 4 if locked.
+        Before anything moved: status 2 for wrong input, 3 if you must act first, 4 if locked.
     """
     result = Result(planned=len(plan.bundles))
     with _at_work(library, result.recovered) as (opened, ledger, reserve, stop):
@@ -233,14 +234,14 @@ def stage(
 
 
 def _run(plan: Plan, examiner: Examiner, run: BatchRun, stop: Callable[[], bool]) -> int:
-    """Examine and move bundle by bundle; return how many were staged already."""
+    """Examine and move each bundle; return how many were already staged."""
     already = 0
     shared = False
     for planned in plan.in_order():
         if stop():
             break
         if planned.shared_only and not shared:
-            run.flush()  # a shared sidecar goes after all that it covers
+            run.flush()  # a shared sidecar moves after every image that it covers
             shared = True
         try:
             run.add(examiner.examine(planned))
@@ -268,21 +269,21 @@ def _take(result: Result, run: BatchRun) -> None:
 
 
 def recover(library: str | Path, *, accept_lost: bool = False) -> Recovered:
-    """Send home whatever a killed or failed command left in the middle.
+    """Move home the bundles that a killed or failed command left unfinished.
 
     Parameters
     ----------
     accept_lost : bool
-        Close bundles of which a file is nowhere to be found, so that work can go on.
+        Close bundles that have a missing file, so that work can continue.
 
     Returns
     -------
     Recovered
-        Bundles that went home, conflicts, and what could not be finished now.
+        Bundles moved home, conflicts, and bundles that could not be finished now.
     """
-    told = Recovered()
-    with _at_work(library, told, accept_lost):
-        return told
+    recovered = Recovered()
+    with _at_work(library, recovered, accept_lost):
+        return recovered
 
 
 def restore(
@@ -294,15 +295,15 @@ def restore(
     *,
     progress: Progress | None = None,
 ) -> Restored:
-    """Bring staged bundles home; all of them, or those of a batch, a group, a bundle or a file.
+    """Move staged bundles home: all of them, or those of one batch, group, bundle or file.
 
-    Nothing is replaced: where the home is taken, or the staged file was changed, the bundle stays
-    staged whole and is told as a conflict. A file's whole bundle comes with it.
+    Nothing is replaced: where the home path is taken, or the staged file has changed, the whole
+    bundle stays staged and is reported as a conflict. Restoring one file restores its bundle.
 
     Raises
     ------
     StagingError
-        Status 2 if nothing staged is meant by the scope, 4 if locked.
+        Status 2 if the scope matches nothing staged, 4 if locked.
     """
     scope = Scope(batch, group, bundle, file)
     recovered = Recovered()
@@ -310,7 +311,7 @@ def restore(
         batches = batches_in(ledger, scope)
         total = sum(len(chosen(each, scope)) for each in batches)
         if not total and not scope.whole_batches:
-            raise StagingError("nothing that is staged is meant by this; see status", WRONG_INPUT)
+            raise StagingError("nothing staged matches; see dedup-nb status", WRONG_INPUT)
         work = Restoring(opened, ledger, reserve, stop=stop, moved=_counter(progress, total))
         work.told.planned = total
         folder = opened.journal_folder()
@@ -327,17 +328,17 @@ def restore(
 
 
 def approval_token(library: str | Path, batch: str, *, permanent: bool = False) -> str:
-    """Return the token that approves exactly what is staged in a batch now.
+    """Return the token that approves exactly the files now staged in a batch.
 
-    Twelve hex digits over path, size and digest of each file; any change makes another token.
-    Permanent deletion needs a second one, of its own.
+    The token is twelve hex digits, computed from the path, size and digest of each file; any
+    change gives a different token. Permanent deletion needs a second token.
     """
     with Library(library) as opened:
         return token_of(opened, batch_to_approve(read_ledger(opened), batch), permanent)
 
 
 def approval_phrase(library: str | Path, batch: str) -> str:
-    """Return what a person types to approve a batch: `APPROVE <batch> <number of files>`."""
+    """Return the phrase to type to approve a batch: `APPROVE <batch> <number of files>`."""
     with Library(library) as opened:
         return phrase_of(opened, batch_to_approve(read_ledger(opened), batch))
 
@@ -352,26 +353,26 @@ def approve(
     permanent_token: str | None = None,
     progress: Progress | None = None,
 ) -> Approved:
-    """Send what is staged in a batch to the system's trash, file by file, each verified.
+    """Move the staged files of a batch to the system trash, verifying each file.
 
     Parameters
     ----------
     token, phrase : str
-        One of the two: `approval_token` (headless) or, typed by a person, `approval_phrase`.
+        One of the two: `approval_token` (headless), or `approval_phrase` typed by hand.
     permanent : bool
-        Delete for good instead; needs `permanent_token` too and 24 hours since staging.
+        Delete permanently instead; needs `permanent_token` too, and 24 hours since staging.
 
     Returns
     -------
     Approved
-        What is gone. A bundle whose keeper does not stand as it did, or whose files were changed,
-        stays staged and is told.
+        What left staging. A bundle whose keeper or files have changed stays staged and is listed
+        in `refused`.
 
     Raises
     ------
     StagingError
-        Nothing was touched: status 2 if token or phrase are missing or wrong, 3 if the batch can
-        not be approved, 4 if locked.
+        Nothing was touched: status 2 if the token or phrase is missing or wrong, 3 if the batch
+        cannot be approved, 4 if locked.
     """
     recovered = Recovered()
     with _at_work(library, recovered) as (opened, ledger, reserve, stop):
@@ -401,26 +402,28 @@ def approve(
 def _need_consent(library: Library, batch: Batch, token: str | None, phrase: str | None) -> None:
     if token is None and phrase is None:
         raise StagingError(
-            f"batch {batch.id} is only approved with its token, or the phrase that a person types",
+            f"approving batch {batch.id} needs its token or the typed phrase",
             WRONG_INPUT,
         )
     if token is not None and token != token_of(library, batch):
         raise StagingError(
-            f"the token does not stand for what is staged in {batch.id} now; look at it again",
+            f"the token does not match what is now staged in {batch.id}; review the batch again",
             WRONG_INPUT,
         )
     if phrase is not None and phrase.strip() != phrase_of(library, batch):
         raise StagingError(
-            f"that is not the phrase; to approve, type {phrase_of(library, batch)}", WRONG_INPUT
+            f"the phrase is wrong; to approve, type {phrase_of(library, batch)}", WRONG_INPUT
         )
 
 
 def _need_second_consent(library: Library, batch: Batch, token: str | None) -> None:
     if token != token_of(library, batch, permanent=True):
-        raise StagingError("permanent deletion needs its own token; nothing deleted", WRONG_INPUT)
+        raise StagingError(
+            "permanent deletion needs its own token; nothing was deleted", WRONG_INPUT
+        )
     if not old_enough(batch):
         raise StagingError(
-            f"{batch.id} was staged less than 24 hours ago; delete for good later, or use the trash"
+            f"{batch.id} was staged less than 24 hours ago; use the trash, or delete it later"
         )
 
 
@@ -428,7 +431,7 @@ def _need_second_consent(library: Library, batch: Batch, token: str | None) -> N
 
 
 def flag(library: str | Path, folders: Sequence[str]) -> Flagged:
-    """Make an empty `.cropped` beside each PNG below some folders that has none.
+    """Create an empty `.cropped` marker beside each PNG below some folders that has none.
 
     Parameters
     ----------
@@ -438,8 +441,8 @@ def flag(library: str | Path, folders: Sequence[str]) -> Flagged:
     Returns
     -------
     Flagged
-        The markers made, as a batch that `restore` undoes. Manifests made before are stale for
-        their bundles.
+        The markers made, as a batch that `restore` undoes. Earlier manifests become stale for the
+        bundles of these PNGs.
     """
     recovered = Recovered()
     with _at_work(library, recovered) as (opened, ledger, reserve, _stop):
@@ -451,13 +454,13 @@ def flag(library: str | Path, folders: Sequence[str]) -> Flagged:
 
 
 def unlock(library: str | Path, confirm: Callable[[str], bool]) -> bool:
-    """Remove the lock file of a command that was killed, after `confirm` agreed to who held it.
+    """Remove the lock file of a killed command, if `confirm` accepts the holder it is shown.
 
     Returns
     -------
     bool
-        False if there is no lock file, or `confirm` said no. Where the file system knows `flock`
-        there never is one: that lock dies with its process.
+        False if there is no lock file or `confirm` returned False. Where the file system supports
+        `flock` there is never a lock file: that lock ends with its process.
     """
     with Library(library) as opened:
         holder = holder_of(opened)
@@ -473,20 +476,26 @@ def unlock(library: str | Path, confirm: Callable[[str], bool]) -> bool:
 def _at_work(
     library: str | Path, recovered: Recovered, accept_lost: bool = False
 ) -> Iterator[tuple[Library, Ledger, Reserve, Callable[[], bool]]]:
-    """Open and lock a library, and send home what is unfinished."""
+    """Open and lock a library, and move unfinished bundles home."""
     try:
         with Library(library) as opened, locked(opened), flagged_interrupts() as stop:
             ledger = read_ledger(opened)
             reserve = Reserve(opened.fd, (PRIVATE,))
-            told = recover_ledger(opened, ledger, reserve, accept_lost)
-            recovered.__dict__.update(told.__dict__)
-            if told.aborted or told.restored or told.approved or told.conflicts or told.lost:
+            outcome = recover_ledger(opened, ledger, reserve, accept_lost)
+            recovered.__dict__.update(outcome.__dict__)
+            if (
+                outcome.aborted
+                or outcome.restored
+                or outcome.approved
+                or outcome.conflicts
+                or outcome.lost
+            ):
                 ledger = read_ledger(opened)
             yield opened, ledger, reserve, stop
     except OSError as error:
         raise StagingError(
             f"{library}: {(error.strerror or str(error)).lower()}; "
-            "what was begun is in the journal; recover once this is put right"
+            "fix this, then run dedup-nb recover: the journal holds what was started"
         ) from error
 
 
@@ -495,7 +504,7 @@ def _at_work(
 
 @dataclass
 class BatchStatus:
-    """One batch as journal and disk have it now."""
+    """The current state of one batch, by journal and disk."""
 
     batch: str
     since: str  # UTC
@@ -514,7 +523,7 @@ class BatchStatus:
 
 @dataclass
 class Status:
-    """What is staged in a library, and what waits for a person. Nothing was written to tell it."""
+    """What is staged in a library, and what needs your attention."""
 
     batches: list[BatchStatus] = field(default_factory=list)
     holder: str = ""  # who a lock file names
@@ -536,50 +545,50 @@ class Status:
 
 
 def status(library: str | Path) -> Status:
-    """Return what is staged, since when, how much, what is unfinished and what people moved.
+    """Return what is staged, since when, what is unfinished, and what was moved by hand.
 
-    Reads names and sizes, no contents; takes no lock and writes nothing.
+    Reads names and sizes, not contents; takes no lock and writes nothing.
     """
     with Library(library) as opened:
         holder = holder_of(opened)
-        told = Status(holder="" if holder is None else describe_holder(holder))
+        report = Status(holder="" if holder is None else describe_holder(holder))
         for batch in read_ledger(opened).batches.values():
-            told.batches.append(_batch_status(opened, batch))
-        return told
+            report.batches.append(_batch_status(opened, batch))
+        return report
 
 
 def _batch_status(library: Library, batch: Batch) -> BatchStatus:
-    told = BatchStatus(batch.id, str(batch.header.get("time", "")), damage=batch.damage)
-    told.flags = sum(batch.flags.values())
+    report = BatchStatus(batch.id, str(batch.header.get("time", "")), damage=batch.damage)
+    report.flags = sum(batch.flags.values())
     for intent in batch.intents.values():
-        told.approved += len(intent.purged)
+        report.approved += len(intent.purged)
         if intent.state in OPEN:
-            told.unfinished.append(intent.bundle)
+            report.unfinished.append(intent.bundle)
         elif intent.state is State.CONFLICT:
-            told.conflicts.append(intent.bundle)
+            report.conflicts.append(intent.bundle)
         elif intent.state is not State.STAGED:
             continue
-        _count_on_disk(library, intent, told)
-    return told
+        _count_on_disk(library, intent, report)
+    return report
 
 
-def _count_on_disk(library: Library, intent: Intent, told: BatchStatus) -> None:
-    if intent.staging not in told.staging:
-        told.staging.append(intent.staging)
+def _count_on_disk(library: Library, intent: Intent, report: BatchStatus) -> None:
+    if intent.staging not in report.staging:
+        report.staging.append(intent.staging)
     staged = 0
     with Folders(library.fd) as folders:
         for file in intent.left:
             if _is_there(folders, file.place):
                 staged += 1
-                told.n_bytes += file.size
+                report.n_bytes += file.size
             elif intent.state is not State.STAGED:
                 continue
             elif _is_there(folders, file.home):
-                told.home_by_hand.append(file.src)
+                report.home_by_hand.append(file.src)
             else:
-                told.gone_by_hand.append(file.dst)
-    told.files += staged
-    told.bundles += staged > 0
+                report.gone_by_hand.append(file.dst)
+    report.files += staged
+    report.bundles += staged > 0
 
 
 def _is_there(folders: Folders, path: Parts) -> bool:

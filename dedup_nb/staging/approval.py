@@ -1,4 +1,4 @@
-"""A batch that a person approved -> its files, verified one by one, to the system's trash."""
+"""An approved batch -> its files, verified one by one, in the system trash."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Discard = Callable[[Library, Spot, StagedFile, Seen], None]
 
 @dataclass
 class Approved:
-    """What left staging for good, and what stayed."""
+    """What left staging permanently, and what stayed."""
 
     bundles: int = 0
     files: int = 0
@@ -54,7 +54,7 @@ def batch_to_approve(ledger: Ledger, name: str) -> Batch:
     """
     batch = ledger.batches.get(name)
     if batch is None:
-        raise StagingError(f"there is no batch {name}; see status", WRONG_INPUT)
+        raise StagingError(f"there is no batch {name}; see dedup-nb status", WRONG_INPUT)
     if batch.damage:
         raise StagingError(f"journal {batch.name} is read-only: {batch.damage}; not approved")
     if any(intent.staging == CLUSTERS for intent in batch.intents.values()):
@@ -73,13 +73,13 @@ def staged_now(library: Library, batch: Batch) -> Iterator[tuple[StagedFile, See
                 try:
                     seen = safefs.read_regular(spot, file.dst) if spot else None
                 except Refused:
-                    continue  # no regular file any more: approval will refuse it by name
+                    continue  # no longer a regular file: approval refuses it by name
                 if seen is not None:
                     yield file, seen
 
 
 def token_of(library: Library, batch: Batch, permanent: bool = False) -> str:
-    """Return what stands for exactly what is staged now; any change makes another."""
+    """Return the token of exactly the files staged now; any change gives a different one."""
     lines = sorted(f"{f.dst}\t{s.size}\t{s.sha256}\n" for f, s in staged_now(library, batch))
     digest = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape"))
     if permanent:
@@ -88,7 +88,7 @@ def token_of(library: Library, batch: Batch, permanent: bool = False) -> str:
 
 
 def phrase_of(library: Library, batch: Batch) -> str:
-    """Return what a person types to approve a batch: its name and how many files are staged."""
+    """Return the phrase to type to approve a batch: its name and the number of staged files."""
     with Folders(library.fd) as folders:
         n = sum(
             safefs.look(folders.find(file.place)) is not None
@@ -100,7 +100,7 @@ def phrase_of(library: Library, batch: Batch) -> str:
 
 
 def to_trash(library: Library, spot: Spot, file: StagedFile, seen: Seen) -> None:
-    """Hand one verified file to the system's trash; OSError if it did not take it."""
+    """Move one verified file to the system trash; OSError if the trash did not take it."""
     from send2trash import send2trash
 
     path = library.path / file.dst
@@ -113,12 +113,12 @@ def to_trash(library: Library, spot: Spot, file: StagedFile, seen: Seen) -> None
 
 
 def delete(_library: Library, spot: Spot, _file: StagedFile, seen: Seen) -> None:
-    """Delete one verified file for good."""
+    """Delete one verified file permanently."""
     safefs.unlink_same(spot, seen.inode)
 
 
 class Approving:
-    """One approval at work."""
+    """Approves the bundles of one batch."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Approving:
         self.told = Approved()
 
     def run(self, folder_fd: int, reserve: Reserve) -> None:
-        """Approve bundle after bundle."""
+        """Approve each staged bundle in turn."""
         try:
             journal = Journal.reopen(Spot(folder_fd, self.batch.name), reserve, self.batch.contents)
         except OSError as error:
@@ -157,32 +157,32 @@ class Approving:
 
     def _approve(self, journal: Journal, intent: Intent) -> None:
         try:
-            found = self._verified(intent)
+            located = self._verified(intent)
         except Refused as refused:
             self.told.refused.append(refused.of(intent.bundle))
             return
         except OSError as error:
             self.told.refused.append(by_errno(error, intent.files[0].dst).of(intent.bundle))
             return
-        names = [each.file.dst for each in found]
+        names = [each.file.dst for each in located]
         journal.append([end_record("approve_intent", intent, files=names)])
-        gone = self._discard_all(intent, found)
+        gone = self._discard_all(intent, located)
         journal.append([end_record("purged", intent, files=[file.dst for file in gone])])
-        self.told.bundles += len(gone) == len(found)
+        self.told.bundles += len(gone) == len(located)
         self.told.files += len(gone)
         self.told.n_bytes += sum(file.size for file in gone)
 
     def _verified(self, intent: Intent) -> list[Found]:
-        """Return the files of a bundle that are staged as journalled, its keepers standing."""
+        """Return the files of a bundle if they are staged as journalled and its keepers remain."""
         with Folders(self.library.fd) as folders:
-            found = survey(folders, intent)
-            for each in found:
+            located = survey(folders, intent)
+            for each in located:
                 if each.place is Place.CONFLICT:
                     raise Refused("conflict", each.why, each.file.dst)
                 if each.place is Place.BOTH:
-                    what = f"{shown(each.file.src)} is at home too"
+                    what = f"{shown(each.file.src)} is also at home"
                     raise Refused("conflict", what, each.file.src)
-            staged = [each for each in found if each.place is Place.STAGED]
+            staged = [each for each in located if each.place is Place.STAGED]
             for keeper in intent.keepers:
                 self._check_keeper(folders, keeper, staged)
             return staged
@@ -190,24 +190,26 @@ class Approving:
     def _check_keeper(self, folders: Folders, keeper: KeeperSeen, staged: list[Found]) -> None:
         now = self.examiner.standing(folders, keeper.path)
         if (now.size, now.mtime_ns, now.sha256) != (keeper.size, keeper.mtime_ns, keeper.sha256):
-            what = f"keeper {shown(keeper.path)} was changed since"
+            what = f"keeper {shown(keeper.path)} has changed since"
             raise Refused("keeper_changed", what, keeper.path)
         for each in staged:
             if each.staged and self.examiner.same_entry(folders, keeper.path, now, each.staged):
                 what = f"keeper {shown(keeper.path)} is the staged file itself"
                 raise Refused("keeper_changed", what, keeper.path)
 
-    def _discard_all(self, intent: Intent, found: list[Found]) -> list[StagedFile]:
-        """Discard what can be; the first failure keeps the rest of the bundle staged."""
+    def _discard_all(self, intent: Intent, located: list[Found]) -> list[StagedFile]:
+        """Discard file by file; the first failure keeps the rest of the bundle staged."""
         gone: list[StagedFile] = []
         touched: set[Parts] = set()
         with Folders(self.library.fd) as folders:
-            for each in reversed(found):  # the image last: what stays behind then explains itself
+            for each in reversed(
+                located
+            ):  # the image last: after a failure it is still there to look at
                 spot = folders.spot(each.file.place)
                 try:
                     seen = safefs.read_regular(spot, each.file.dst)
                     if seen is None or seen.sha256 != each.file.sha256:
-                        raise Refused("conflict", f"{shown(each.file.dst)} was changed just now")
+                        raise Refused("conflict", f"{shown(each.file.dst)} has just changed")
                     self.discard(self.library, spot, each.file, seen)
                 except (OSError, Refused, safefs.Swapped) as error:
                     self.told.refused.append(
@@ -224,7 +226,7 @@ class Approving:
 
 
 def old_enough(batch: Batch, now: datetime | None = None) -> bool:
-    """Tell whether everything staged in a batch was staged 24 hours ago or longer."""
+    """Return whether everything in a batch was staged at least 24 hours ago."""
     now = now or datetime.now(UTC)
     staged = [i.time for i in batch.intents.values() if i.state is State.STAGED]
     try:

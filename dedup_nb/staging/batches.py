@@ -1,4 +1,4 @@
-"""Bundles that are ready -> moved into staging, up to 64 under one synced group of intents."""
+"""Ready bundles -> bundles moved into staging, up to 64 for each synced group of intents."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from dedup_nb.staging.recovery import end_record, remove_empty
 from dedup_nb.staging.refusals import Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
 
-GROUP_BUNDLES = 64  # intents in one sync, at most
-GROUP_S = 0.5  # a bundle does not wait longer than this between its check and its move
+GROUP_BUNDLES = 64  # maximum number of intents in one sync
+GROUP_S = 0.5  # longest time a bundle waits between its check and its move
 ERRORS_IN_A_ROW = 3
 
 
 class BatchStopped(Exception):
-    """The batch cannot go on; what it moved so far is settled."""
+    """The batch cannot continue; what it moved so far is recorded."""
 
 
 @dataclass
 class Moving:
-    """One bundle of a group on its way."""
+    """One bundle of the group being moved."""
 
     ready: Ready
     intent: Intent
     how: list[Moved] = field(default_factory=list)
     refused: Refused | None = None
-    open: bool = False  # the way home was barred; recovery goes on
+    open: bool = False  # it could not be moved home; recovery tries again
 
 
 @dataclass
 class Counts:
-    """What a batch did so far."""
+    """What a batch has done so far."""
 
     done: int = 0
     files: int = 0
@@ -56,7 +56,7 @@ class Counts:
 
 
 class BatchRun:
-    """One batch at work: its journal, the group that waits, and what came of the others."""
+    """One running batch: its journal, the queued group and the counts so far."""
 
     def __init__(
         self,
@@ -85,13 +85,13 @@ class BatchRun:
 
     @property
     def started(self) -> bool:
-        """Whether anything was journalled."""
+        """Whether anything has been journalled."""
         return self._journal is not None
 
-    # ------------------------------------------------------------ taking bundles in
+    # ------------------------------------------------------------ queueing bundles
 
     def add(self, ready: Ready) -> None:
-        """Queue a bundle; moves the group when it is full or has waited long enough."""
+        """Queue a bundle; move the group once it is full or has waited long enough."""
         self._waiting.append(ready)
         if len(self._waiting) == 1:
             self._since_s = time.monotonic()
@@ -99,21 +99,21 @@ class BatchRun:
             self.flush()
 
     def refuse(self, bundle: str, refused: Refused) -> None:
-        """Count a refusal; after three by errno in a row `check_errors` stops the batch."""
+        """Count a refusal; after three system errors in a row `check_errors` stops the batch."""
         self.counts.refused.append(refused.of(bundle))
         self.moved(1)
         self._errors = self._errors + 1 if refused.code == "io_error" else 0
         if self._errors == ERRORS_IN_A_ROW:
-            self._stop_because = f"{ERRORS_IN_A_ROW} errors of the system in a row: {refused}"
+            self._stop_because = f"{ERRORS_IN_A_ROW} system errors in a row: {refused}"
 
     def check_errors(self) -> None:
-        """Settle what waits and stop, if too many errors came in a row."""
+        """Move the queued group and stop, if there were too many errors in a row."""
         if self._stop_because:
             self.flush()
             raise BatchStopped(self._stop_because)
 
     def flush(self) -> None:
-        """Move the group that waits."""
+        """Move the queued group."""
         group, self._waiting = self._waiting, []
         if not group:
             return
@@ -129,7 +129,7 @@ class BatchRun:
         self.examiner.new_group()
 
     def end(self) -> None:
-        """Write the last record and give the reserve back; neither is needed for safety."""
+        """Write the last record and free the reserve; neither is needed for safety."""
         if self._journal is None:
             return
         try:
@@ -139,7 +139,7 @@ class BatchRun:
             self._journal.append([{"event": "end", "time": utc_now(), **counts}])
             self.reserve.give_back()
         except OSError:
-            pass  # the next recovery gives it back
+            pass  # the next recovery frees it
         finally:
             self._journal.close()
 
@@ -149,7 +149,7 @@ class BatchRun:
         if self._journal is None:
             folder = self.library.journal_folder(make=True)
             if folder is None:
-                raise StagingError(f"{self.library.path} lost its private folder just now")
+                raise StagingError(f"the private folder of {self.library.path} has just vanished")
             try:
                 self.reserve.fill(self.plan.files)
                 self._journal = Journal.create(
@@ -157,8 +157,8 @@ class BatchRun:
                 )
             except OSError as error:
                 raise StagingError(
-                    f"the journal of this batch cannot be kept: {(error.strerror or '').lower()}; "
-                    "nothing was moved; make room on the disk"
+                    f"cannot write the journal of this batch: {(error.strerror or '').lower()}; "
+                    "nothing was moved; free some disk space"
                 ) from error
             finally:
                 os.close(folder)
@@ -180,11 +180,11 @@ class BatchRun:
             journal.append(records)
         except OSError as error:
             raise BatchStopped(
-                f"the journal cannot be written: {(error.strerror or '').lower()}"
+                f"cannot write the journal: {(error.strerror or '').lower()}"
             ) from error
 
     def _prepare(self, journal: Journal, group: list[Ready]) -> list[Moving]:
-        """Make the destination folders, recorded first, and look that each destination is free."""
+        """Record and make the destination folders, and check that each destination is free."""
         moving = []
         wanted = {row_dst(row, self.id)[:-1] for ready in group for row, _ in ready.files}
         barred = self._record_missing(journal, wanted)
@@ -199,7 +199,7 @@ class BatchRun:
         return moving
 
     def _record_missing(self, journal: Journal, wanted: set[Parts]) -> dict[Parts, OSError]:
-        """Record the folders that are about to be made; return those that cannot be looked up."""
+        """Record the folders about to be made; return those that cannot be looked up."""
         missing: dict[Parts, None] = {}
         barred = {}
         for parts in sorted(wanted):
@@ -223,12 +223,12 @@ class BatchRun:
                     safefs.make_folders(self.library.fd, path[:-1])
                     taken = safefs.look(folders.spot(path)) is not None
                 except (NotADirectoryError, FileExistsError) as error:
-                    what = f"{row.staging} is no folder, or one in it was swapped"
+                    what = f"{row.staging} is not a folder, or a folder in it was swapped"
                     raise Refused("dst_exists", what, row.src) from error
                 except OSError as error:
                     raise by_errno(error, row.dst(self.id)) from error
                 if taken:
-                    what = f"{shown(row.dst(self.id))} exists already"
+                    what = f"{shown(row.dst(self.id))} already exists"
                     raise Refused("dst_exists", what, row.src)
 
     def _intent(self, ready: Ready) -> Intent:
@@ -263,7 +263,7 @@ class BatchRun:
     # ------------------------------------------------------------ the moves
 
     def _move(self, moving: Moving) -> None:
-        """Move one bundle; whatever goes wrong, it goes home."""
+        """Move one bundle; on any error move it home."""
         try:
             if self.stop():
                 raise safefs.Interrupted
@@ -272,14 +272,14 @@ class BatchRun:
         except Refused as refused:
             self._go_home(moving, refused)
         except safefs.Interrupted:
-            self._go_home(moving, Refused("not_attempted", "stopped by a person"))
+            self._go_home(moving, Refused("not_attempted", "interrupted by you"))
         except safefs.Swapped:
             self._go_home(moving, Refused("swapped", "a file was swapped just before it moved"))
         except safefs.NeedsCopy:
-            what = "staging is on another file system, only a copy could move it"
+            what = "staging is on another file system, so the file can only be copied"
             self._go_home(moving, Refused("needs_copy", what))
         except FileExistsError as error:
-            what = f"{shown(str(error.filename))} exists in staging already"
+            what = f"{shown(str(error.filename))} already exists in staging"
             self._go_home(moving, Refused("dst_exists", what))
         except OSError as error:
             self._go_home(moving, by_errno(error, moving.intent.files[0].src))
@@ -303,19 +303,19 @@ class BatchRun:
                 raise
 
     def _look_by_path(self, moving: Moving, placed: list[tuple[Spot, Spot, Seen]]) -> None:
-        """Walk to each destination anew: a folder swapped under our hands shows here."""
+        """Walk to each destination again, to detect a folder that was swapped meanwhile."""
         with Folders(self.library.fd) as folders:
             for file, (_, target, _) in zip(moving.intent.files, placed, strict=True):
                 try:
-                    found = safefs.look(folders.find(file.place))
+                    arrived = safefs.look(folders.find(file.place))
                 except NotADirectoryError:
                     raise safefs.Swapped from None
                 held = safefs.look(target)
-                if found is None or held is None or not os.path.samestat(found, held):
+                if arrived is None or held is None or not os.path.samestat(arrived, held):
                     raise safefs.Swapped
 
     def _send_back_what_grew(self, group: list[Moving]) -> None:
-        """Send home the bundles to which a companion came meanwhile: none moves in part."""
+        """Move home the bundles that gained a companion meanwhile: none moves in part."""
         moved = {id(each.ready): each for each in group if each.refused is None}
         for ready, refused in self.examiner.newcomers([each.ready for each in moved.values()]):
             self._go_home(moved[id(ready)], refused)
@@ -324,11 +324,11 @@ class BatchRun:
         moving.refused = refused
         try:
             with Folders(self.library.fd) as folders:
-                found = survey(folders, moving.intent)
-            touched, _ = send_home(self.library, moving.intent, found)
+                located = survey(folders, moving.intent)
+            touched, _ = send_home(self.library, moving.intent, located)
             sync(self.library, touched)
-            # Only what we had moved can be lost; what went away before was somebody else's doing.
-            lost = [each for each in found[: len(moving.how)] if each.place is Place.NOWHERE]
+            # Only files that we moved can be lost; files missing before were removed by others.
+            lost = [each for each in located[: len(moving.how)] if each.place is Place.NOWHERE]
             if lost:
                 moving.open = True
                 moving.refused = Refused("lost", f"LOST: {lost[0].why}", lost[0].file.src)
@@ -345,7 +345,7 @@ class BatchRun:
     # ------------------------------------------------------------ after the moves
 
     def _sync(self, group: list[Moving]) -> None:
-        """Make the moves last, destinations before sources; what cannot be synced goes home."""
+        """Sync the moves, destinations before sources; move home what cannot be synced."""
         touched = {parts for each in group for parts in _folders_of(each)}
         try:
             sync(self.library, touched, first="staging")
@@ -358,7 +358,7 @@ class BatchRun:
         try:
             self._record(journal, [_end_of(each) for each in group if not each.open])
         except BatchStopped as stopped:
-            # What is not recorded as done must not stay staged: the next recovery would undo it.
+            # A bundle not recorded as done must not stay staged: the next recovery would undo it.
             for each in group:
                 if each.refused is None:
                     self._go_home(each, Refused("io_error", str(stopped), ""))
@@ -371,7 +371,7 @@ class BatchRun:
         try:
             journal.append(records)
         except OSError:
-            return  # their intents stay open; all of it is at home, recovery will see that
+            return  # the intents stay open; all files are at home, and recovery closes them
 
     def _count(self, group: list[Moving]) -> None:
         for each in group:
@@ -397,7 +397,7 @@ class BatchRun:
 
 
 def row_dst(row: Row, batch: str) -> Parts:
-    """Return where a row's file goes, as components."""
+    """Return the destination of a row's file, as path components."""
     return tuple(row.dst(batch).split("/"))
 
 
@@ -422,7 +422,7 @@ def _end_of(moving: Moving) -> Record:
 
 
 def _back_through_open_folders(placed: list[tuple[Spot, Spot, Seen]]) -> None:
-    """Undo moves by the folders that are open, whatever their paths lead to by now."""
+    """Undo moves through the open folders, wherever their paths lead by now."""
     for source, target, seen in reversed(placed):
         status = safefs.look(target)
         if status is not None and safefs.seen(status).inode == seen.inode:

@@ -1,4 +1,4 @@
-"""A planned bundle, looked up on disk -> ready to move, or why it is refused. Writes nothing."""
+"""A planned bundle and the disk -> the bundle ready to move, or why it is refused."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from dedup_nb.staging.plans import Plan, PlannedBundle, Row, rounded_mtime
 from dedup_nb.staging.refusals import Refused, by_errno
 from dedup_nb.staging.safefs import Folders, Parts, Seen, Spot, Stop, split_path
 
-RACY_NS = 2_000_000_000  # a file changed this recently is read again: its clock may be too coarse
+# A file changed this recently is read again: its timestamp may be too coarse to show a change.
+RACY_NS = 2_000_000_000
 FOLDERS_KEPT = 256
 
 
 class AlreadyStaged(Exception):
-    """Every file of the bundle is staged, or was approved, as the plan asks."""
+    """Every file of the bundle is already staged or approved, as planned."""
 
 
 @dataclass
 class Ready:
-    """A bundle as it was found, equal to its plan."""
+    """A bundle whose files on disk equal the plan."""
 
     planned: PlannedBundle
     files: list[tuple[Row, Seen]]  # images first, shared sidecars last
@@ -47,7 +48,7 @@ class Ready:
 
 
 class Examiner:
-    """Compares bundles of one plan with the disk and with what is staged already."""
+    """Compares the bundles of one plan with the disk and with what is already staged."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Examiner:
             allow_keepers,
             stop,
         )
-        self.staged_now: set[str] = set()  # home paths of what this batch has moved
+        self.staged_now: set[str] = set()  # home paths of the files that this batch moved
         self._fresh: dict[Parts, FolderBundles] = {}
         self._indexed: dict[Parts, FolderBundles] = {}
         self._keepers_by_digest = ledger.paths_by_digest()
@@ -77,20 +78,20 @@ class Examiner:
         self._digests: dict[str, Seen] = {}
 
     def new_group(self) -> None:
-        """Look at every folder again from here on."""
+        """Forget the folder listings, so that every folder is read again."""
         self._fresh.clear()
 
     def examine(self, planned: PlannedBundle) -> Ready:
-        """Return a bundle that equals its plan and whose keepers stand.
+        """Return a bundle that equals its plan and whose keepers are in place.
 
         Raises
         ------
         Refused
-            With the code of the first thing that is wrong.
+            With the code of the first problem.
         AlreadyStaged
             If there is nothing left to do.
         Interrupted
-            If `stop` said so in the middle of a file.
+            If `stop` returns True while a file is read.
         """
         if planned.problem is not None:
             raise planned.problem
@@ -116,13 +117,13 @@ class Examiner:
             [row.src for row, seen in files if _shares_inode(row, seen, keepers)],
         )
 
-    # ------------------------------------------------------------ where it lies
+    # ------------------------------------------------------------ roots and earlier batches
 
     def _check_roots(self, planned: PlannedBundle) -> None:
         for row in planned.rows:
             for path in filter(None, (row.src, row.keeper)):
                 if not inside(split_path(path), self.roots):
-                    raise Refused("outside_roots", f"{shown(path)} is in none of the roots", path)
+                    raise Refused("outside_roots", f"{shown(path)} is outside the roots", path)
 
     def _already_staged(self, folders: Folders, planned: PlannedBundle) -> bool:
         return bool(planned.rows) and all(
@@ -142,11 +143,11 @@ class Examiner:
     def _read_source(self, folders: Folders, row: Row) -> Seen:
         seen = self._read(folders, row.src)
         if seen is None:
-            raise Refused("stale", f"{shown(row.src)} is not there any more", row.src)
+            raise Refused("stale", f"{shown(row.src)} no longer exists", row.src)
         if rounded_mtime(row.mtime_ns, seen.mtime_ns):
             raise Refused("rounded_mtime", f"mtime_ns of {shown(row.src)} was rounded", row.src)
         if (seen.size, seen.mtime_ns, seen.sha256) != (row.size, row.mtime_ns, row.sha256):
-            raise Refused("stale", f"{shown(row.src)} was changed after the report", row.src)
+            raise Refused("stale", f"{shown(row.src)} changed after the report", row.src)
         return seen
 
     def _read(self, folders: Folders, path: str) -> Seen | None:
@@ -159,7 +160,7 @@ class Examiner:
     # ------------------------------------------------------------ whole bundles
 
     def _names(self, folders: Folders, folder: Parts) -> FolderBundles:
-        """Return the folder's names as they are now, indexed again only if names were added."""
+        """Return the current names in a folder, indexed again only if names were added."""
         if folder in self._fresh:
             return self._fresh[folder]
         names = frozenset(safefs.list_names(folders.fd(folder)))
@@ -185,7 +186,7 @@ class Examiner:
         files: list[tuple[Row, Seen]],
         images: list[tuple[Row, Seen]],
     ) -> int:
-        """Refuse a bundle that is not whole; return how many of its images have no companion."""
+        """Refuse an incomplete bundle; return how many of its images have no companion."""
         needed: set[str] = set()
         alone = 0
         for row, _ in images:
@@ -198,7 +199,9 @@ class Examiner:
         planned_paths = {row.src for row, _ in files}
         own = {row.src for row, _ in files if row.covers is None}
         for path in sorted(own - needed):
-            raise Refused("not_a_member", f"{shown(path)} belongs to no image of its bundle", path)
+            raise Refused(
+                "not_a_member", f"{shown(path)} belongs to none of the images in its bundle", path
+            )
         missing = {
             path
             for path in needed - planned_paths
@@ -219,7 +222,7 @@ class Examiner:
         return {above + member for member in bundles.members(name) if member in bundles.present}
 
     def _shared_elsewhere(self, folders: Folders, path: str, images: set[str]) -> bool:
-        """Tell whether a missing member is a sidecar that the plan moves with all it covers."""
+        """Return whether a missing member is a sidecar that the plan moves with its images."""
         covers = self.plan.shared.get(path, ())
         return not images.isdisjoint(covers) and all(
             image in self.plan.condemned or _look(folders, image) is None for image in covers
@@ -229,7 +232,7 @@ class Examiner:
         for path in sorted(missing):
             status = _look(folders, path)
             if status is None:
-                return Refused("stale", f"{shown(path)} was there a moment ago", path)
+                return Refused("stale", f"{shown(path)} has just vanished", path)
             if not stat.S_ISREG(status.st_mode):
                 what = f"{shown(path)} is {safefs.kind(status)} with an image's name"
                 return Refused("not_regular", what, path)
@@ -259,14 +262,14 @@ class Examiner:
         row: Row,
         images: list[tuple[Row, Seen]],
     ) -> None:
-        """Refuse a shared sidecar unless all that it covers goes with it."""
+        """Refuse a shared sidecar unless every image that it covers moves with it."""
         if any(row is image for image, _ in images):
-            raise Refused("shared_stays", f"{shown(row.src)} is an image, no sidecar", row.src)
+            raise Refused("shared_stays", f"{shown(row.src)} is an image, not a sidecar", row.src)
         together = self.staged_now | {other.src for other in planned.rows}
         together |= {path for path in self.ledger.away if self._staged_by_this_plan(path)}
         covers = sorted({*(row.covers or ()), *self._series_of(folders, row.src)})
         if not _is_sidecar_of(row.src, covers):
-            what = f"{shown(row.src)} is named after none of the images that it should cover"
+            what = f"{shown(row.src)} is not named after any image that it should cover"
             raise Refused("shared_stays", what, row.src)
         for path in covers:
             if path in together:
@@ -284,13 +287,13 @@ class Examiner:
                 raise Refused("shared_stays", what, row.src)
 
     def _staged_by_this_plan(self, path: str) -> bool:
-        """Tell whether an earlier call with this very plan, cut short, has staged an image."""
+        """Return whether an earlier, interrupted call with the same plan staged this image."""
         batch = self.ledger.batches.get(self.ledger.away[path].batch)
         plan = batch.header.get("plan") if batch else None
         return bool(self.plan.sha256) and plan == self.plan.sha256
 
     def _series_of(self, folders: Folders, path: str) -> list[str]:
-        """Return the images of the series that a sidecar's name is the id of, gone or not."""
+        """Return the images, present or not, of the series that a sidecar is named after."""
         folder, _, name = path.rpartition("/")
         gone = {*self.plan.condemned, *self.ledger.away}
         names = {other.rpartition("/")[2] for other in gone if other.rpartition("/")[0] == folder}
@@ -303,7 +306,7 @@ class Examiner:
         return []
 
     def _owners(self, folders: Folders, path: str) -> list[str]:
-        """Return the images at home whose own companion a file is."""
+        """Return the images at home that own this file as a companion."""
         folder = split_path(path)[:-1]
         bundles = self._names(folders, folder)
         fd = folders.fd(folder)
@@ -315,7 +318,7 @@ class Examiner:
             and image_format(name, safefs.read_head(Spot(fd, name))) is not None
         ]
 
-    # ------------------------------------------------------------ survivors
+    # ------------------------------------------------------------ keepers
 
     def _check_keepers(
         self, folders: Folders, planned: PlannedBundle, files: list[tuple[Row, Seen]]
@@ -328,16 +331,16 @@ class Examiner:
         for path, sha256 in wanted.items():
             seen = self.standing(folders, path)
             if seen.sha256 != sha256:
-                raise _keeper(path, "was changed after the report")
+                raise _keeper(path, "changed after the report")
             if any(self.same_entry(folders, path, seen, member) for _, member in files):
-                raise _keeper(path, "is the very file that is to be staged")
+                raise _keeper(path, "is the file to be staged")
             keepers[path] = seen
         return keepers
 
     def standing(self, folders: Folders, path: str) -> Seen:
-        """Return a keeper that is at home and stays there; else refuse."""
+        """Return a keeper that is at home and stays there; refuse otherwise."""
         if path in self.plan.condemned:
-            raise _keeper(path, "is to be staged by the same plan")
+            raise _keeper(path, "would be staged by the same plan")
         if path in self.ledger.away:
             raise _keeper(path, f"was staged in batch {self.ledger.away[path].batch}")
         try:
@@ -345,11 +348,11 @@ class Examiner:
         except Refused as refused:
             raise _keeper(path, "cannot be relied on: " + refused.message) from refused
         if seen is None:
-            raise _keeper(path, "is not there")
+            raise _keeper(path, "does not exist")
         return seen
 
     def _remembered(self, folders: Folders, path: str) -> Seen | None:
-        """Read a keeper, or trust what was read of it if not even its ctime moved since."""
+        """Read a keeper, or reuse the last reading if even its ctime is unchanged."""
         known = self._digests.get(path)
         if known is not None:
             status = _look(folders, path)
@@ -361,44 +364,44 @@ class Examiner:
         return seen
 
     def same_entry(self, folders: Folders, path: str, keeper: Seen, member: Seen) -> bool:
-        """Tell whether keeper and member are one name, spelled in two ways, and not two links."""
+        """Return whether keeper and member are one name spelled in two ways, not two links."""
         if keeper.inode != member.inode:
             return False
         parts = split_path(path)
         return keeper.nlink == 1 or parts[-1] not in self._names(folders, parts[:-1]).present
 
     def recheck(self, ready: Ready) -> None:
-        """Refuse, right before it moves, a bundle whose keepers do not stand as they did."""
+        """Refuse a bundle whose keepers have changed; called right before it moves."""
         with Folders(self.library.fd) as folders:
             for path, known in ready.keepers.items():
                 status = _look(folders, path)
                 if status is None or not stat.S_ISREG(status.st_mode):
-                    raise _keeper(path, "went away just now")
+                    raise _keeper(path, "has just vanished")
                 now = safefs.seen(status, known.sha256, known.head)
-                if now.ctime_ns != known.ctime_ns:  # a link of it may just have been staged
+                if now.ctime_ns != known.ctime_ns:  # staging a hard link of it also changes ctime
                     again = self._read(folders, path)
                     now = again if again is not None else now
                 if now.identity != known.identity or now.sha256 != known.sha256:
-                    raise _keeper(path, "was changed just now")
+                    raise _keeper(path, "has just changed")
 
     def newcomers(self, group: Sequence[Ready]) -> list[tuple[Ready, Refused]]:
-        """Return the bundles to which a companion came since they were examined, and why.
+        """Return the bundles that gained a companion since they were examined, and why.
 
-        Asked once for a whole group, after its moves: a folder is listed once, however large.
+        Called once for each group, after its moves, so that a large folder is listed only once.
         """
         by_folder: defaultdict[Parts, list[tuple[Ready, str]]] = defaultdict(list)
         for ready in group:
             for row, _ in ready.files:
                 parts = split_path(row.src)
                 by_folder[parts[:-1]].append((ready, parts[-1]))
-        found: dict[int, tuple[Ready, Refused]] = {}
+        refusals: dict[int, tuple[Ready, Refused]] = {}
         with Folders(self.library.fd) as folders:
             for folder, own in by_folder.items():
                 try:
                     come = self._come(folders, folder)
                 except OSError as error:
                     refused = by_errno(error, "/".join(folder))
-                    found |= {id(ready): (ready, refused) for ready, _ in own}
+                    refusals |= {id(ready): (ready, refused) for ready, _ in own}
                     continue
                 if not come:
                     continue
@@ -406,20 +409,20 @@ class Examiner:
                 for ready, name in own:
                     for member in sorted(come.intersection(bundles.members(name))):
                         path = "/".join((*folder, member))
-                        what = f"{shown(path)} appeared just now"
-                        found[id(ready)] = ready, Refused("stale", what, path)
-        return list(found.values())
+                        what = f"{shown(path)} has just appeared"
+                        refusals[id(ready)] = ready, Refused("stale", what, path)
+        return list(refusals.values())
 
     def _come(self, folders: Folders, folder: Parts) -> frozenset[str]:
-        """Return the names that came into a folder since the group was examined."""
+        """Return the names added to a folder since the group was examined."""
         now = frozenset(safefs.list_names(folders.fd(folder)))
         return now - self._names(folders, folder).present
 
     def _check_not_a_keeper(self, folders: Folders, row: Row, seen: Seen) -> None:
-        """Refuse a file that something staged, or approved, relies on."""
-        batch = "something that is staged"
+        """Refuse a file that is the keeper of something staged or approved."""
+        batch = "a staged file"
         for path in self._folded_keepers.get(folded(row.src), ()):
-            if self._is_same_file(folders, path, seen):  # itself, or spelled in another way
+            if self._is_same_file(folders, path, seen):  # by this or another spelling
                 raise _is_keeper(row.src, batch)
         for path in self._keepers_by_digest.get(seen.sha256, ()):
             if not self._stands_elsewhere(folders, path, seen):
@@ -432,8 +435,8 @@ class Examiner:
         ):
             raise Refused(
                 "is_keeper",
-                f"{shown(row.src)} is what was kept when others were approved; "
-                "only with allow_keepers, after a look at what it stood for",
+                f"{shown(row.src)} is the keeper of files approved earlier; "
+                "staging it needs allow_keepers",
                 row.src,
             )
 
@@ -442,7 +445,7 @@ class Examiner:
         return status is not None and safefs.seen(status).inode == seen.inode
 
     def _stands_elsewhere(self, folders: Folders, path: str, seen: Seen) -> bool:
-        """Tell whether a keeper with this digest is at home, so that this file is only its twin."""
+        """Return whether the keeper of this digest is at home, so that this file is its twin."""
         try:
             keeper = self.standing(folders, path)
         except Refused:
@@ -451,9 +454,9 @@ class Examiner:
 
 
 def _is_sidecar_of(path: str, covers: Sequence[str]) -> bool:
-    """Tell whether a shared sidecar lies beside what it covers and is named after one of them.
+    """Return whether a shared sidecar lies beside the images it covers and is named after one.
 
-    Nothing else may leave without a keeper of its own: a list of paths is only a claim.
+    No other file may move without a keeper of its own; the list in `covers` proves nothing.
     """
     folder, _, name = path.rpartition("/")
     names = [image.rpartition("/")[2] for image in covers]

@@ -1,4 +1,4 @@
-"""PNGs below folders -> an empty `.cropped` marker beside each that has none, journalled."""
+"""Folders -> an empty, journalled `.cropped` marker beside each PNG that has none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Flagged:
 
     batch: str = ""  # '' if there was nothing to make
     made: list[str] = field(default_factory=list)
-    had: int = 0  # PNGs that had a marker
+    had: int = 0  # PNGs that already had a marker
     refused: list[Refusal] = field(default_factory=list)
 
     @property
@@ -38,24 +38,24 @@ class Flagged:
 
 
 def flag_folders(library: Library, folders: Sequence[str], reserve: Reserve, after: str) -> Flagged:
-    """Make the markers that are missing below folders of a locked library, as the next batch."""
-    told = Flagged()
+    """Create the missing markers below folders of a locked library, as one batch."""
+    flagged = Flagged()
     wanted: dict[Parts, list[str]] = {}
     for root in clean_roots(library, folders):
         for folder, names in _folders_below(library, root):
             missing, had = missing_markers(names)
-            told.had += had
+            flagged.had += had
             if missing:
                 wanted[folder] = missing
     if wanted:
-        _make(library, wanted, reserve, after, told)
-    return told
+        _make(library, wanted, reserve, after, flagged)
+    return flagged
 
 
 def missing_markers(names: Sequence[str]) -> tuple[list[str], int]:
-    """Return the markers that the PNGs among names lack, and how many PNGs have theirs.
+    """Return the missing markers of the PNGs among `names`, and how many PNGs have one.
 
-    A marker whose name differs only in case counts: on some file systems it is the same file.
+    A marker that differs only in case counts: on some file systems it is the same file.
     """
     there = {folded(name) for name in names}
     pngs = [name for name in names if suffix(name) == ".png" and not name.startswith(".")]
@@ -65,7 +65,7 @@ def missing_markers(names: Sequence[str]) -> tuple[list[str], int]:
 
 
 def _folders_below(library: Library, root: Parts) -> Iterator[tuple[Parts, list[str]]]:
-    """Yield each folder with the names of its regular files; links and hidden ones left out."""
+    """Yield each folder with the names of its regular files, without links and hidden folders."""
     waiting = [root]
     while waiting:
         folder = waiting.pop()
@@ -90,14 +90,14 @@ def _folders_below(library: Library, root: Parts) -> Iterator[tuple[Parts, list[
 
 
 def _make(
-    library: Library, wanted: dict[Parts, list[str]], reserve: Reserve, after: str, told: Flagged
+    library: Library, wanted: dict[Parts, list[str]], reserve: Reserve, after: str, flagged: Flagged
 ) -> None:
-    told.batch = new_batch_id(after)
+    flagged.batch = new_batch_id(after)
     journals = library.journal_folder(make=True)
     if journals is None:
-        raise StagingError(f"{library.path} lost its private folder just now")
+        raise StagingError(f"the private folder of {library.path} has just vanished")
     header = {
-        "batch": told.batch,
+        "batch": flagged.batch,
         "tool": __version__,
         "device": os.fstat(library.fd).st_dev,
         "plan": "",
@@ -106,23 +106,25 @@ def _make(
         "time": utc_now(),
     }
     try:
-        journal = Journal.create(Spot(journals, f"{told.batch}.jsonl"), reserve, header)
+        journal = Journal.create(Spot(journals, f"{flagged.batch}.jsonl"), reserve, header)
     except OSError as error:
-        raise StagingError(f"the journal cannot be kept: {error.strerror}; no flag made") from error
+        raise StagingError(
+            f"cannot write the journal: {error.strerror}; no marker was made"
+        ) from error
     finally:
         os.close(journals)
     try:
         for folder, markers in wanted.items():
-            _make_in_folder(library, folder, markers, journal, told)
-        journal.append([{"event": "end", "time": utc_now(), "done": len(told.made)}])
+            _make_in_folder(library, folder, markers, journal, flagged)
+        journal.append([{"event": "end", "time": utc_now(), "done": len(flagged.made)}])
     except OSError as error:
-        told.refused.append(by_errno(error, "the journal").of(told.batch))
+        flagged.refused.append(by_errno(error, "the journal").of(flagged.batch))
     finally:
         journal.close()
 
 
 def _make_in_folder(
-    library: Library, folder: Parts, markers: list[str], journal: Journal, told: Flagged
+    library: Library, folder: Parts, markers: list[str], journal: Journal, flagged: Flagged
 ) -> None:
     paths = ["/".join((*folder, marker)) for marker in markers]
     journal.append([{"event": "created", "time": utc_now(), "flags": paths}])
@@ -130,21 +132,21 @@ def _make_in_folder(
     try:
         fd = safefs.walk(library.fd, folder)
     except OSError as error:
-        told.refused.append(by_errno(error, "/".join(folder)).of("/".join(folder)))
+        flagged.refused.append(by_errno(error, "/".join(folder)).of("/".join(folder)))
         journal.append([{"event": "uncreated", "time": utc_now(), "flags": paths}])
         return
     try:
         for marker, path in zip(markers, paths, strict=True):
             try:
                 os.close(safefs.create(Spot(fd, marker)))
-                told.made.append(path)
+                flagged.made.append(path)
             except FileExistsError:
                 not_ours.append(path)
-                why = Refused("dst_exists", f"{shown(path)} was just made by somebody else", path)
-                told.refused.append(why.of(path))
+                why = Refused("dst_exists", f"another program has just made {shown(path)}", path)
+                flagged.refused.append(why.of(path))
             except OSError as error:
                 not_ours.append(path)
-                told.refused.append(by_errno(error, path).of(path))
+                flagged.refused.append(by_errno(error, path).of(path))
         safefs.sync_folder(fd)
     finally:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""One bundle goes home: the disk is the truth, the journal only says where to look."""
+"""One journalled bundle -> its files back home, judged by the disk rather than the journal."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dedup_nb.staging.safefs import CopyTerms, Folders, Parts, Seen, Spot
 
 
 class Place(Enum):
-    """Where a file of an intent was found, and so what is to be done."""
+    """Where the file of an intent is, and so what to do with it."""
 
     HOME = auto()  # only at home: nothing to do
     STAGED = auto()  # only staged, as journalled: move it home
-    BOTH = auto()  # at both, the same: drop the staged one
+    BOTH = auto()  # at both, identical: remove the staged one
     CONFLICT = auto()  # at both and different, or staged and changed: touch nothing
     UNPUBLISHED = auto()  # only as our finished temporary: publish it at home
     NOWHERE = auto()
 
 
 class Found(NamedTuple):
-    """One file of an intent as the disk has it."""
+    """One file of an intent and where it is on disk."""
 
     file: StagedFile
     place: Place
@@ -38,20 +38,20 @@ class Found(NamedTuple):
 
 
 class Conflict(Exception):
-    """Contents stand in each other's way; nothing was touched, or what was is back."""
+    """The contents conflict; nothing was touched, or every move was undone."""
 
-    def __init__(self, found: list[Found]) -> None:
-        super().__init__("; ".join(each.why for each in found))
-        self.found = found
+    def __init__(self, located: list[Found]) -> None:
+        super().__init__("; ".join(each.why for each in located))
+        self.found = located
 
 
 def survey(folders: Folders, intent: Intent) -> list[Found]:
-    """Look up each file of an intent that was not approved; nothing is written.
+    """Locate each file of an intent that was not approved; writes nothing.
 
     Raises
     ------
     OSError
-        If the disk does not answer; a folder on the way that is a link counts as that.
+        If the disk cannot be read, or a folder on the path is a link.
     """
     return [_find(folders, intent, file) for file in intent.left]
 
@@ -66,7 +66,7 @@ def _find(folders: Folders, intent: Intent, file: StagedFile) -> Found:
         return Found(file, Place.BOTH, safefs.seen(staged))
     now = _read(place, file.dst)
     if now is None or now.sha256 != file.sha256:
-        return Found(file, Place.CONFLICT, why=f"{shown(file.dst)} was changed while it was staged")
+        return Found(file, Place.CONFLICT, why=f"{shown(file.dst)} changed while it was staged")
     if home is None:
         return Found(file, Place.STAGED, now)
     at_home = _read(folders.spot(file.home), file.src)
@@ -76,7 +76,7 @@ def _find(folders: Folders, intent: Intent, file: StagedFile) -> Found:
 
 
 def _read(spot: Spot, path: str) -> Seen | None:
-    """Read a file; None if it is no regular file, or is being written."""
+    """Read a file; None if it is not a regular file or is being written."""
     try:
         return safefs.read_regular(spot, path)
     except Refused:
@@ -105,31 +105,33 @@ def _temporaries(intent: Intent, file: StagedFile) -> tuple[Parts, Parts]:
     return (*file.home[:-1], name), (*file.place[:-1], name)
 
 
-def send_home(library: Library, intent: Intent, found: list[Found]) -> tuple[set[Parts], list[str]]:
-    """Bring home what a survey found, the last file first.
+def send_home(
+    library: Library, intent: Intent, located: list[Found]
+) -> tuple[set[Parts], list[str]]:
+    """Move home the files that `survey` located, the last file first.
 
     Returns
     -------
     folders : set of components
-        Folders whose names changed, still to be synced by `sync`.
+        Folders whose names changed, to be synced by `sync`.
     lost : list of str
-        Metadata that a copy could not bring along.
+        Metadata that a copy could not keep.
 
     Raises
     ------
     Conflict
-        Before anything was touched, or after what was moved went back.
+        Before anything was touched, or after every move was undone.
     OSError
-        If the system stops it half-way; the next survey goes on from there.
+        If a system error stops it half-way; the next survey continues from there.
     """
-    conflicts = [each for each in found if each.place is Place.CONFLICT]
+    conflicts = [each for each in located if each.place is Place.CONFLICT]
     if conflicts:
         raise Conflict(conflicts)
     touched: set[Parts] = set()
     lost: list[str] = []
     done: list[Found] = []
     with Folders(library.fd) as folders:
-        for each in reversed(found):
+        for each in reversed(located):
             try:
                 lost += _bring(library, folders, intent, each)
             except FileExistsError:
@@ -137,7 +139,7 @@ def send_home(library: Library, intent: Intent, found: list[Found]) -> tuple[set
                 taken = f"{shown(each.file.src)} was just taken by another file"
                 raise Conflict([each._replace(why=taken)]) from None
             except safefs.Swapped:
-                changed = f"{shown(each.file.dst)} was changed just now"
+                changed = f"{shown(each.file.dst)} has just changed"
                 _take_back(folders, done)
                 raise Conflict([each._replace(why=changed)]) from None
             if each.place not in (Place.HOME, Place.NOWHERE):
@@ -146,14 +148,14 @@ def send_home(library: Library, intent: Intent, found: list[Found]) -> tuple[set
     return touched, lost
 
 
-def _bring(library: Library, folders: Folders, intent: Intent, found: Found) -> tuple[str, ...]:
-    file, staged = found.file, found.staged
-    if found.place is Place.BOTH and staged is not None:
+def _bring(library: Library, folders: Folders, intent: Intent, located: Found) -> tuple[str, ...]:
+    file, staged = located.file, located.staged
+    if located.place is Place.BOTH and staged is not None:
         _sync_home(folders.spot(file.home))
         safefs.unlink_same(folders.spot(file.place), staged.inode)
-    elif found.place in (Place.STAGED, Place.UNPUBLISHED) and staged is not None:
+    elif located.place in (Place.STAGED, Place.UNPUBLISHED) and staged is not None:
         safefs.make_folders(library.fd, file.home[:-1])
-        source = folders.spot(found.temporary or file.place)
+        source = folders.spot(located.temporary or file.place)
         terms = CopyTerms(intent.temporary(file), file.mode, file.mtime_ns)
         return safefs.move(source, folders.spot(file.home), staged, terms).lost
     return ()
@@ -169,7 +171,7 @@ def _sync_home(spot: Spot) -> None:
 
 
 def _take_back(folders: Folders, done: list[Found]) -> None:
-    """Stage again what just went home, so that the bundle stays whole."""
+    """Stage again the files that just went home, so that the bundle stays whole."""
     for each in reversed(done):
         if each.place is Place.STAGED and each.staged is not None:
             source, target = folders.spot(each.file.home), folders.spot(each.file.place)
@@ -177,7 +179,7 @@ def _take_back(folders: Folders, done: list[Found]) -> None:
 
 
 def sync(library: Library, touched: set[Parts], first: str = "home") -> None:
-    """Make the names in these folders last: those of homes first, or those of staging first."""
+    """Sync these folders to disk: home folders first, or staging folders first."""
 
     def late(parts: Parts) -> bool:
         staging = bool(parts) and parts[0] in STAGING
@@ -195,7 +197,7 @@ def sync(library: Library, touched: set[Parts], first: str = "home") -> None:
 
 
 def drop_temporaries(library: Library, intent: Intent) -> None:
-    """Remove the copies in the making that a kill left behind."""
+    """Remove the partial copies that a killed process left behind."""
     with Folders(library.fd) as folders:
         for file in intent.files:
             for path in _temporaries(intent, file):

@@ -1,4 +1,4 @@
-"""Stop, asked for with an interrupt, becomes a flag that is looked at between two bundles."""
+"""An interrupt (Stop, Ctrl-C) -> a flag that staging checks between two bundles."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextlib.contextmanager
 def flagged_interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether an interrupt came; the handler is put back after.
+    """Yield a function that returns whether an interrupt arrived; then restore the handler.
 
-    Outside the main thread interrupts are never delivered, and the function stays false.
+    Outside the main thread no interrupt arrives, and the function always returns False.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

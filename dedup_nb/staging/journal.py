@@ -1,7 +1,7 @@
-"""Records appended to a file, each with its checksum, that survive a kill and a full disk.
+"""Records -> a journal file whose checksummed lines survive a kill and a full disk.
 
-A line is JSON, TAB, crc32 (eight hex digits). The reader never raises: a torn last line is ignored,
-anything else that is wrong is told as `damage`, and such a journal is read but never written again.
+A line is JSON, TAB, crc32 (eight hex digits). The reader never raises: it ignores a torn last line
+and reports any other problem as `damage`; a damaged journal is read but never written again.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ Record = dict[str, Any]
 
 
 def encode(record: Record) -> bytes:
-    """Return one record as a line of the journal."""
+    """Return one record as a journal line."""
     text = json.dumps(record, separators=(",", ":")).encode("ascii")
     return b"%s\t%08x\n" % (text, zlib.crc32(text))
 
 
 def decode(line: bytes) -> Record | None:
-    """Return the record of one line (without its line feed), or None if it is no whole record."""
+    """Return the record of one line (without its line feed), or None if it is incomplete."""
     text, tab, crc = line.rpartition(b"\t")
     if not tab or crc != b"%08x" % zlib.crc32(text):
         return None
@@ -60,15 +60,15 @@ def decode(line: bytes) -> Record | None:
 
 @dataclass
 class Contents:
-    """What a journal says."""
+    """The contents of a journal."""
 
     records: list[Record] = field(default_factory=list)
-    good_bytes: int = 0  # where the next record goes; behind it lies at most a torn line
-    damage: str = ""  # why it must not be written any more; '' if it may
+    good_bytes: int = 0  # where the next record goes; at most a torn line follows
+    damage: str = ""  # why the journal is read-only; '' if it is not
 
 
 def parse(data: bytes) -> Contents:
-    """Return the records of a journal's bytes, what is torn or damaged left out."""
+    """Return the records in a journal's bytes, without torn and damaged lines."""
     contents = Contents()
     lines = data.split(b"\n")
     torn = lines.pop()  # what follows the last line feed
@@ -91,12 +91,12 @@ def _header_problem(records: list[Record]) -> str:
     if records[0]["event"] != "header":
         return "its header is missing"
     if records[0].get("version") != VERSION:
-        return f"its version is {records[0].get('version')!r}, this tool knows {VERSION}"
+        return f"its version is {records[0].get('version')!r}, but this tool reads {VERSION}"
     return ""
 
 
 def read(spot: Spot) -> Contents:
-    """Return what the journal at a name says; never raises for what is in it or how it is kept."""
+    """Return the contents of the journal at a name; unreadable or damaged ones never raise."""
     try:
         fd = os.open(spot.name, safefs.READ, dir_fd=spot.fd)
         try:
@@ -109,7 +109,7 @@ def read(spot: Spot) -> Contents:
 
 
 class Reserve:
-    """Space set aside so that the way home can still be recorded on a full disk."""
+    """Reserved space, so that moves home can still be recorded on a full disk."""
 
     def __init__(self, root_fd: int, folder: Parts) -> None:
         self.root_fd, self.folder = root_fd, folder
@@ -121,7 +121,7 @@ class Reserve:
         with Folders(self.root_fd) as folders:
             fd = safefs.create(Spot(folders.fd(self.folder), RESERVE), 0o600)
             try:
-                # Random bytes: zeros would take no space where the file system compresses.
+                # Random bytes: a compressing file system would store zeros in no space.
                 for start in range(0, wanted, safefs.CHUNK_BYTES):
                     safefs.write_all(fd, os.urandom(min(safefs.CHUNK_BYTES, wanted - start)))
                 safefs.sync_file(fd)
@@ -139,14 +139,14 @@ class Reserve:
 
 
 class Journal:
-    """One open journal; records are appended one write each, then synced."""
+    """One open journal; each record is appended in one write, then synced."""
 
     def __init__(self, fd: int, reserve: Reserve, good_bytes: int = 0) -> None:
         self.fd, self.reserve, self.good_bytes = fd, reserve, good_bytes
 
     @classmethod
     def create(cls, spot: Spot, reserve: Reserve, header: Record) -> Journal:
-        """Start a new journal with its header, on disk when this returns."""
+        """Create a journal and write its header; both are on disk when this returns."""
         safefs.step("create")
         fd = os.open(spot.name, safefs.CREATE | os.O_APPEND, 0o666, dir_fd=spot.fd)
         journal = cls(fd, reserve)
@@ -160,7 +160,7 @@ class Journal:
 
     @classmethod
     def reopen(cls, spot: Spot, reserve: Reserve, contents: Contents) -> Journal:
-        """Open a journal that was read, to write behind its last whole record."""
+        """Open an existing journal, to append after its last whole record."""
         flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         safefs.step("open")
         journal = cls(os.open(spot.name, flags, dir_fd=spot.fd), reserve, contents.good_bytes)
@@ -172,12 +172,12 @@ class Journal:
         return journal
 
     def append(self, records: Iterable[Record]) -> None:
-        """Append records and sync once; on a full disk give the reserve back and try again.
+        """Append records and sync once; on a full disk free the reserve and try again.
 
         Raises
         ------
         OSError
-            If they could not be written; none of them is then in the file, as far as can be told.
+            If they could not be written; a partial write is cut off again where possible.
         """
         lines = [encode(record) for record in records]
         try:
@@ -200,7 +200,7 @@ class Journal:
         self.good_bytes += sum(map(len, lines))
 
     def cut(self) -> None:
-        """Cut off what stands behind the last whole record: a line that a kill or an error tore."""
+        """Truncate after the last whole record, dropping a torn line."""
         if os.fstat(self.fd).st_size > self.good_bytes:
             safefs.step("truncate")
             os.ftruncate(self.fd, self.good_bytes)

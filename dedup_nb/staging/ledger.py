@@ -1,4 +1,4 @@
-"""Every journal of a library -> what is staged where, and what relies on which keeper."""
+"""All journals of a library -> what is staged where, and which keepers must stay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class State(StrEnum):
-    """Where a bundle stands by its last record."""
+    """The state of a bundle by its last record."""
 
     STAGING = "staging"  # intent without an end
     STAGED = "staged"
@@ -46,7 +46,7 @@ _AFTER = {
 
 
 class StagedFile(NamedTuple):
-    """One file of an intent: its home, its place in staging, and what it was."""
+    """One file of an intent: its home, its place in staging, and its identity."""
 
     src: str
     dst: str
@@ -70,7 +70,7 @@ class StagedFile(NamedTuple):
 
 
 class KeeperSeen(NamedTuple):
-    """A keeper as it was when something was staged for it."""
+    """A keeper as it was when its bundle was staged."""
 
     path: str
     sha256: str
@@ -82,7 +82,7 @@ class KeeperSeen(NamedTuple):
 
 @dataclass(slots=True)
 class Intent:
-    """One bundle that a batch set out to move."""
+    """One bundle that a batch intends to move."""
 
     batch: str
     number: int
@@ -96,7 +96,7 @@ class Intent:
     time: str
     state: State = State.STAGING
     purged: set[str] = field(default_factory=set)  # dst of files approved
-    returned: set[str] = field(default_factory=set)  # dst of files home again, others gone by hand
+    returned: set[str] = field(default_factory=set)  # dst of files back home, or removed by hand
     bringing: set[str] = field(default_factory=set)  # dst of files on their way home
 
     @property
@@ -106,7 +106,7 @@ class Intent:
 
     @property
     def left(self) -> list[StagedFile]:
-        """Files that neither were approved nor came home."""
+        """Files that are neither approved nor back home."""
         return [file for file in self.files if file.dst not in self.purged | self.returned]
 
     @property
@@ -115,30 +115,30 @@ class Intent:
         return self.state not in (State.HOME, State.PURGED)
 
     def temporary(self, file: StagedFile) -> str:
-        """Return the name of a copy in the making of one of its files."""
+        """Return the name of the partial copy of one of its files."""
         return temporary_name(self.batch, self.number, self.files.index(file))
 
 
 def temporary_name(batch: str, number: int, index: int) -> str:
-    """Return the name of a copy in the making."""
+    """Return the name of a partial copy."""
     return f".dedup_nb-{batch}-{number}-{index}.tmp"
 
 
 @dataclass
 class Batch:
-    """What one journal says."""
+    """The batch that one journal describes."""
 
     id: str
     header: Record = field(default_factory=dict)
     intents: dict[int, Intent] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)  # made by us, upper ones first
-    flags: dict[str, bool] = field(default_factory=dict)  # marker -> still ours
+    folders: list[str] = field(default_factory=list)  # made by this batch, parents first
+    flags: dict[str, bool] = field(default_factory=dict)  # marker -> not undone yet
     contents: Contents = field(default_factory=Contents)
     ended: bool = False
 
     @property
     def damage(self) -> str:
-        """Why its journal must not be written any more, '' if it may."""
+        """Why its journal is read-only, '' if it is not."""
         return self.contents.damage
 
     @property
@@ -148,12 +148,12 @@ class Batch:
 
     @property
     def open_intents(self) -> list[Intent]:
-        """Bundles left in the middle of something."""
+        """Bundles with an unfinished move."""
         return [intent for intent in self.intents.values() if intent.state in OPEN]
 
 
 class Ledger:
-    """Every batch of a library, and what follows for the next one."""
+    """Every batch of a library, and what the next batch must respect."""
 
     def __init__(self, batches: list[Batch]) -> None:
         self.batches = {batch.id: batch for batch in batches}
@@ -170,7 +170,7 @@ class Ledger:
             yield from batch.intents.values()
 
     def note(self, intent: Intent) -> None:
-        """Take in what one bundle now means for others."""
+        """Record the files and keepers of one bundle."""
         if intent.relied_on:
             self.away.update((file.src, intent) for file in intent.left)
             self.keepers.update((keeper.path, keeper.sha256) for keeper in intent.keepers)
@@ -192,7 +192,7 @@ class Ledger:
 
 
 def read_ledger(library: Library) -> Ledger:
-    """Return what every journal of a library says; never raises for what is in them."""
+    """Read every journal of a library; damaged journals never raise."""
     folder = library.journal_folder()
     if folder is None:
         return Ledger([])
@@ -204,17 +204,17 @@ def read_ledger(library: Library) -> Ledger:
 
 
 def read_batch(folder_fd: int, name: str) -> Batch:
-    """Return what one journal says."""
+    """Read the batch that one journal describes."""
     contents = journal.read(Spot(folder_fd, name))
     batch = Batch(name.removesuffix(".jsonl"), contents=contents)
     if not BATCH_ID.fullmatch(batch.id):
-        contents.damage = contents.damage or "its name is no batch"
+        contents.damage = contents.damage or "its name is not a batch id"
         return batch
     for number, record in enumerate(contents.records, 1):
         try:
             _take(batch, record)
         except (KeyError, TypeError, ValueError, AttributeError, Refused):
-            contents.damage = contents.damage or f"record {number} makes no sense"
+            contents.damage = contents.damage or f"record {number} is invalid"
     return batch
 
 
@@ -223,7 +223,7 @@ def _take(batch: Batch, record: Record) -> None:
     if event == "header":
         batch.header = record
         if record.get("batch") != batch.id:
-            raise ValueError("the journal of another batch")
+            raise ValueError("the header names another batch")
     elif event == "intent":
         intent = _intent(batch.id, record)
         batch.intents[intent.number] = intent
@@ -279,9 +279,9 @@ def _file(batch: str, entry: dict[str, Any]) -> StagedFile:
     home, place = split_path(file.src), split_path(file.dst)
     inner = 3 if place[0] == CLUSTERS and place[2:] != home else 2
     if place[0] not in STAGING or place[1] != batch or place[inner:] != home or OURS & set(home):
-        raise ValueError("an intent whose paths are not its own")
+        raise ValueError("an intent with paths outside its batch")
     if not _SHA256.fullmatch(file.sha256) or not all(isinstance(n, int) for n in file[2:8]):
-        raise ValueError("an intent whose facts are none")
+        raise ValueError("an intent with an invalid digest or number")
     return file
 
 
@@ -291,7 +291,7 @@ def intent_record(intent: Intent) -> Record:
     Raises
     ------
     ValueError
-        If the reader would not take it back; then nothing may move.
+        If the reader would reject it; then nothing may move.
     """
     for file in intent.files:
         _file(intent.batch, file._asdict())

@@ -1,4 +1,4 @@
-"""A library folder, opened once: its lock, its roots and the private folder inside it."""
+"""A library folder -> an open library with its lock, its roots and its private folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dedup_nb.staging.safefs import Parts, Spot
 JOURNAL_FOLDER: Parts = (PRIVATE, "journal")
 LOCK = "lock"
 
-# Answers of file systems on which `flock` does not work; NFS wants a file open for writing (EBADF).
+# Errors of file systems without a working `flock`; NFS needs a file open for writing (EBADF).
 _NO_FLOCK = {
     errno.ENOLCK,
     errno.ENOSYS,
@@ -37,18 +37,20 @@ _NO_FLOCK = {
 
 
 class Library:
-    """A library folder that is open; every path is relative to it."""
+    """An open library folder; every path is relative to it."""
 
     def __init__(self, path: str | Path) -> None:
         if not str(path):
-            raise StagingError("the library has no name; name its folder", WRONG_INPUT)
+            raise StagingError(
+                "the library path is empty; pass the folder of the collection", WRONG_INPUT
+            )
         self.path = Path(path).absolute()
         try:
             self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StagingError(
                 f"{self.path} cannot be opened as a library: {error.strerror}; "
-                "name the folder of the collection",
+                "pass the folder of the collection",
                 WRONG_INPUT,
             ) from error
 
@@ -59,7 +61,7 @@ class Library:
         os.close(self.fd)
 
     def journal_folder(self, make: bool = False) -> int | None:
-        """Return the folder of the journals, open, or None; the caller closes it."""
+        """Open the journal folder and return it, or None if missing; the caller closes it."""
         try:
             if make:
                 safefs.make_folders(self.fd, JOURNAL_FOLDER)
@@ -69,7 +71,7 @@ class Library:
         except OSError as error:
             raise StagingError(
                 f"{self.path / PRIVATE} cannot be used: {(error.strerror or '').lower()}; "
-                "it must be a folder that you may write"
+                "it must be a folder that you can write to"
             ) from error
 
 
@@ -79,14 +81,14 @@ def clean_roots(library: Library, roots: Sequence[str] | None) -> list[Parts]:
     Raises
     ------
     StagingError
-        With status 2, if one is outside the library, is a staging folder, is no folder, or lies
-        inside another.
+        With status 2, if a root is outside the library, is a staging folder, is not a folder, or
+        lies inside another root.
     """
     clean = sorted({_root(library, root) for root in roots or ["."]})
     for first, second in itertools.pairwise(clean):
         if second[: len(first)] == first:
             raise StagingError(
-                f"root {'/'.join(second)} lies inside root {'/'.join(first) or '.'}; name one",
+                f"root {'/'.join(second)} lies inside root {'/'.join(first) or '.'}; pass only one",
                 WRONG_INPUT,
             )
     return clean
@@ -103,7 +105,7 @@ def _root(library: Library, root: str) -> Parts:
         os.close(safefs.walk(library.fd, parts))
     except (Refused, OSError) as error:
         raise StagingError(
-            f"root {root} is no folder inside {library.path}; correct the roots", WRONG_INPUT
+            f"root {root} is not a folder inside {library.path}; correct the roots", WRONG_INPUT
         ) from error
     if OURS & set(parts):
         raise StagingError(f"root {root} is a staging folder; correct the roots", WRONG_INPUT)
@@ -111,15 +113,15 @@ def _root(library: Library, root: str) -> Parts:
 
 
 def inside(parts: Parts, roots: Sequence[Parts]) -> bool:
-    """Tell whether a path lies inside one of the roots."""
+    """Return whether a path lies inside one of the roots."""
     return any(len(parts) > len(root) and parts[: len(root)] == root for root in roots)
 
 
 def new_batch_id(after: str = "") -> str:
-    """Return the id of a new batch: its UTC time and six random hex digits.
+    """Return the id of a new batch: the UTC time and six random hex digits.
 
-    Ids sort in the order of their making: one that is made in the same second as `after`, the
-    latest so far, gets higher digits.
+    Ids sort by creation: an id made in the same second as `after`, the latest id so far, gets
+    higher digits.
     """
     while True:
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -131,7 +133,7 @@ def new_batch_id(after: str = "") -> str:
 
 
 def utc_now() -> str:
-    """Return the time as journals write it."""
+    """Return the current time in the format of the journals."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -140,7 +142,7 @@ def utc_now() -> str:
 
 @contextlib.contextmanager
 def locked(library: Library) -> Iterator[None]:
-    """Hold the library for one command; `Locked` at once if another holds it."""
+    """Lock the library for one command; raise `Locked` at once if another command holds it."""
     if _flock(library):
         try:
             yield
@@ -157,13 +159,13 @@ def locked(library: Library) -> Iterator[None]:
 
 
 def _flock(library: Library) -> bool:
-    """Lock the library's folder; False where the file system cannot."""
+    """Lock the library's folder; False where the file system has no `flock`."""
     try:
         safefs.step("flock")
         fcntl.flock(library.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Locked(
-            f"{library.path} is locked: another batch is at work in it; wait until it is done"
+            f"{library.path} is locked: another batch is running; wait until it is done"
         ) from None
     except OSError as error:
         if error.errno in _NO_FLOCK:
@@ -187,8 +189,8 @@ def _take_lock_file(spot: Spot) -> None:
         holder = read_lock_file(spot)
         os.close(spot.fd)
         raise Locked(
-            f"locked by {describe_holder(holder)}; wait until it is done, or, if it was killed, "
-            "dedup-nb unlock"
+            f"locked by {describe_holder(holder)}; wait until it is done, or run dedup-nb unlock "
+            "if it was killed"
         ) from None
     try:
         safefs.write_all(fd, json.dumps(this_holder()).encode())
@@ -199,7 +201,7 @@ def _take_lock_file(spot: Spot) -> None:
 
 
 def this_holder() -> dict[str, Any]:
-    """Return who we are: host, pid, boot and start time."""
+    """Return the identity of this process: host, pid, boot id and start time."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -210,7 +212,7 @@ def this_holder() -> dict[str, Any]:
 
 
 def boot_id() -> str:
-    """Return what tells this boot of the machine from others, '' where it cannot be told."""
+    """Return the id of this boot of the machine, '' where it is not available."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -218,7 +220,7 @@ def boot_id() -> str:
 
 
 def read_lock_file(spot: Spot) -> dict[str, Any] | None:
-    """Return who holds the lock file; None if there is none, {} if it cannot be understood."""
+    """Return the holder of the lock file; None if there is none, {} if it is unreadable."""
     try:
         fd = os.open(spot.name, safefs.READ, dir_fd=spot.fd)
     except FileNotFoundError:
@@ -235,9 +237,9 @@ def read_lock_file(spot: Spot) -> dict[str, Any] | None:
 
 
 def describe_holder(holder: dict[str, Any] | None) -> str:
-    """Return who holds a lock, in words, and whether it still runs where that can be told."""
+    """Describe the holder of a lock, and say if it is no longer running where that is known."""
     if not holder:
-        return "someone who left no name"
+        return "an unknown process"
     words = f"pid {holder.get('pid')} on {holder.get('host')} since {holder.get('started')}"
     if holder.get("host") != socket.gethostname():
         return words
@@ -253,7 +255,7 @@ def describe_holder(holder: dict[str, Any] | None) -> str:
 
 
 def unlock(library: Library) -> bool:
-    """Remove a lock file that a killed process left; False if there is none."""
+    """Remove the lock file of a killed process; False if there is none."""
     try:
         fd = safefs.walk(library.fd, (PRIVATE,))
     except OSError:
@@ -268,7 +270,7 @@ def unlock(library: Library) -> bool:
 
 
 def holder_of(library: Library) -> dict[str, Any] | None:
-    """Return who the lock file names; None if there is none."""
+    """Return the holder named by the lock file; None if there is none."""
     try:
         fd = safefs.walk(library.fd, (PRIVATE,))
     except OSError:

@@ -1,4 +1,4 @@
-"""manifest.csv -> the plan: which bundles move, each row checked as far as text can tell."""
+"""manifest.csv -> the plan: which bundles move, each row checked without the disk."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     src: str
     staging: str  # the staging folder
-    folder: str  # folder below the batch, for clusters; '' else
+    folder: str  # folder below the batch, for clusters; otherwise ''
     size: int
     mtime_ns: int
     sha256: str
@@ -55,7 +55,7 @@ class Row(NamedTuple):
     covers: tuple[str, ...] | None = None  # images that a shared sidecar covers
 
     def dst(self, batch: str) -> str:
-        """Return where the file goes in a batch, relative to the library."""
+        """Return the destination of the file in a batch, relative to the library."""
         return "/".join(filter(None, (self.staging, batch, self.folder, self.src)))
 
 
@@ -72,13 +72,13 @@ class PlannedBundle:
 
     @property
     def shared_only(self) -> bool:
-        """Whether it holds nothing but shared sidecars."""
+        """Whether it holds only shared sidecars."""
         return bool(self.rows) and all(row.covers is not None for row in self.rows)
 
 
 @dataclass
 class Plan:
-    """What a manifest asks for; nothing on disk was looked at."""
+    """The moves that a manifest asks for, not yet compared with the disk."""
 
     path: Path | None = None
     sha256: str = ""
@@ -87,26 +87,26 @@ class Plan:
     condemned: set[str] = field(default_factory=set)  # every src
     keepers: set[str] = field(default_factory=set)
     shared: dict[str, tuple[str, ...]] = field(default_factory=dict)  # src -> images it covers
-    duplicates: set[str] = field(default_factory=set)  # every src that two rows name
+    duplicates: set[str] = field(default_factory=set)  # every src that appears twice
 
     @property
     def files(self) -> int:
-        """How many files the plan would move."""
+        """Number of files the plan would move."""
         return sum(len(bundle.rows) for bundle in self.bundles.values())
 
     @property
     def n_bytes(self) -> int:
-        """How many bytes the plan would move."""
+        """Number of bytes the plan would move."""
         return sum(row.size for bundle in self.bundles.values() for row in bundle.rows)
 
     def in_order(self) -> Iterator[PlannedBundle]:
-        """Yield the bundles as they are to move: shared sidecars of their own last."""
+        """Yield the bundles in the order they move: bundles of shared sidecars come last."""
         for last in (False, True):
             yield from (b for b in self.bundles.values() if b.shared_only is last)
 
 
 def read_manifest(path: str | Path) -> Plan:
-    """Return the plan that a manifest holds, without looking at the library.
+    """Read a manifest into a plan, without looking at the library.
 
     Parameters
     ----------
@@ -117,13 +117,13 @@ def read_manifest(path: str | Path) -> Plan:
     Returns
     -------
     Plan
-        Bundles in the order of the file. A bundle with a row that no disk could make right carries
-        its `problem` and will be refused; the others stand.
+        Bundles in the order of the file. A bundle with an invalid row has a `problem` and will be
+        refused; the others are not affected.
 
     Raises
     ------
     StagingError
-        With status 2, if it is no CSV, was cut off inside a row, or lacks a column.
+        With status 2, if the file is not a CSV, is cut off inside a row, or lacks a column.
     """
     path = Path(path)
     try:
@@ -143,7 +143,7 @@ def read_manifest(path: str | Path) -> Plan:
 
 
 def plan_of(rows: Iterable[Mapping[str, str]]) -> Plan:
-    """Return the plan of rows that are already text, as `read_manifest` does for a file."""
+    """Return the plan of rows in memory, as `read_manifest` does for a file."""
     plan = Plan()
     for row in rows:
         _add(plan, row)
@@ -153,7 +153,7 @@ def plan_of(rows: Iterable[Mapping[str, str]]) -> Plan:
 
 def _file_digest(path: Path) -> tuple[str, int]:
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError(f"{path} is no regular file; name the manifest.csv of a report")
+        raise ValueError(f"{path} is not a regular file; pass the manifest.csv of a report")
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return digest, os.fstat(file.fileno()).st_mtime_ns
@@ -167,7 +167,7 @@ def _header(path: Path) -> dict[str, str]:
 def _need_columns(path: Path, row: Mapping[str, str]) -> None:
     missing = [name for name in _NEEDED if name not in row]
     if missing:
-        raise ValueError(f"{path} lacks the columns {', '.join(missing)}; make the report again")
+        raise ValueError(f"{path} lacks the columns {', '.join(missing)}; run the report again")
 
 
 def _add(plan: Plan, cells: Mapping[str, str]) -> None:
@@ -205,7 +205,7 @@ def _row(cells: Mapping[str, str]) -> Row:
     _refuse_ours(split_path(src), src)
     staging, folder = _destination(cells["dst"], src, cells["group"])
     if folder and len(split_path(folder)) != 1:
-        raise Refused("bad_dst", f"{shown(folder)!r} is no name of one folder", src)
+        raise Refused("bad_dst", f"{shown(folder)!r} is not the name of a single folder", src)
     covers = _covers(cells.get("covers") or "", src)
     if keeper:
         _refuse_ours(split_path(keeper), keeper)
@@ -225,7 +225,7 @@ def _row(cells: Mapping[str, str]) -> Row:
 
 
 def _refuse_ours(parts: Parts, path: str) -> None:
-    """Refuse a path inside a staging or the private folder, however its letters are cased."""
+    """Refuse a path inside a staging folder or the private folder, ignoring case."""
     if any(folded(part) in OURS for part in parts):
         raise Refused("bad_path", f"{shown(path)} lies in a staging or private folder", path)
 
@@ -234,7 +234,7 @@ def _destination(dst: str, src: str, group: str) -> tuple[str, str]:
     """Return the staging folder of a row, and its folder below the batch (clusters only)."""
     staging, _, home = dst.partition("/")
     if staging not in STAGING:
-        raise Refused("bad_dst", f"dst {shown(dst)!r} is in no staging folder", src)
+        raise Refused("bad_dst", f"dst {shown(dst)!r} is not in a staging folder", src)
     if home == src:
         return sys.intern(staging), sys.intern(group if staging == CLUSTERS else "")
     folder, _, home = home.partition("/")
@@ -258,7 +258,7 @@ def _digest(text: str, column: str, src: str) -> str:
         raise Refused(
             "short_digest", f"{column} of {shown(src)} is cut to {len(text)} characters", src
         )
-    raise Refused("bad_row", f"{column} of {shown(src)} is no sha256", src)
+    raise Refused("bad_row", f"{column} of {shown(src)} is not a sha256", src)
 
 
 def _covers(text: str, src: str) -> tuple[str, ...] | None:
@@ -270,14 +270,14 @@ def _covers(text: str, src: str) -> tuple[str, ...] | None:
     except (ValueError, RecursionError):
         covers = None
     if not isinstance(covers, list) or not all(isinstance(path, str) for path in covers):
-        raise Refused("bad_row", f"covers of {shown(src)} is no JSON list of paths", src)
+        raise Refused("bad_row", f"covers of {shown(src)} is not a JSON list of paths", src)
     for path in covers:
         _refuse_ours(split_path(path), path)
     return tuple(covers) if covers else None
 
 
 def rounded_mtime(planned_ns: int, found_ns: int) -> bool:
-    """Tell whether a time in a manifest is the found one after a spreadsheet's 15 digits."""
+    """Return whether a time in a manifest is the time on disk rounded to 15 digits."""
     if planned_ns == found_ns:
         return False
     return any(

@@ -1,4 +1,4 @@
-"""Staged bundles -> home again, up to 64 under one synced group of restore intents."""
+"""Staged bundles -> bundles back home, up to 64 for each synced group of restore intents."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from dedup_nb.staging.safefs import Folders, Parts, Spot, Stop
 
 @dataclass
 class Restored:
-    """What a restore brought home and what it could not."""
+    """What a restore moved home and what it could not."""
 
     done: int = 0  # bundles
     files: int = 0
     n_bytes: int = 0
-    home_by_hand: int = 0  # bundles that a person had brought home
-    gone_by_hand: list[str] = field(default_factory=list)  # files that a person took from staging
+    home_by_hand: int = 0  # bundles that someone had moved home
+    gone_by_hand: list[str] = field(default_factory=list)  # files that someone removed from staging
     flags_removed: int = 0
     metadata_lost: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -36,13 +36,13 @@ class Restored:
 
     @property
     def status(self) -> int:
-        """Exit status: 0, or 3 if something stayed staged or needs a person."""
+        """Exit status: 0, or 3 if something stayed staged or you must act."""
         return REFUSED if self.refused or self.stopped or self.interrupted else 0
 
 
 @dataclass
 class Scope:
-    """Which bundles are meant; empty fields mean all."""
+    """Which bundles to restore; empty fields mean all."""
 
     batch: str | None = None
     group: str | None = None
@@ -51,11 +51,11 @@ class Scope:
 
     @property
     def whole_batches(self) -> bool:
-        """Whether it takes batches as a whole, their flags too."""
+        """Whether it covers whole batches, including their markers."""
         return self.group is None and self.bundle is None and self.file is None
 
     def takes(self, intent: Intent) -> bool:
-        """Tell whether a bundle is meant."""
+        """Return whether a bundle is in scope."""
         return (
             (self.group is None or intent.group == self.group)
             and (self.bundle is None or intent.bundle == self.bundle)
@@ -64,12 +64,12 @@ class Scope:
 
 
 def batches_in(ledger: Ledger, scope: Scope) -> list[Batch]:
-    """Return the batches that are meant, the newest first.
+    """Return the batches in scope, the newest first.
 
     Raises
     ------
     StagingError
-        With status 2, if the one that is named does not exist.
+        With status 2, if the named batch does not exist.
     """
     if scope.batch is None:
         return list(reversed(ledger.batches.values()))
@@ -80,9 +80,9 @@ def batches_in(ledger: Ledger, scope: Scope) -> list[Batch]:
 
 
 def chosen(batch: Batch, scope: Scope) -> list[Intent]:
-    """Return the staged bundles that are meant, the last moved first.
+    """Return the staged bundles in scope, the last moved first.
 
-    A shared sidecar comes home, first, as soon as one image that it covers does.
+    A shared sidecar is restored, and comes first, if any image that it covers is restored.
     """
     staged = [i for i in batch.intents.values() if i.state in (State.STAGED, State.CONFLICT)]
     homes = {file.src for intent in staged if scope.takes(intent) for file in intent.files}
@@ -93,7 +93,7 @@ def chosen(batch: Batch, scope: Scope) -> list[Intent]:
 
 
 class Restoring:
-    """One restore at work."""
+    """Restores bundles of one library."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Restoring:
         self.told = Restored()
 
     def run(self, folder_fd: int, batches: list[Batch], scope: Scope) -> None:
-        """Restore what is meant of these batches; the newest comes home first."""
+        """Restore the bundles in scope of these batches, the newest batch first."""
         for batch in batches:
             wanted = chosen(batch, scope)
             flags = [path for path, ours in batch.flags.items() if ours]
@@ -151,65 +151,65 @@ class Restoring:
             safefs.remove_empty_folder(self.library.fd, parts)
 
     def _restore_group(self, journal: Journal, group: list[Intent]) -> None:
-        """Look, record, move, sync, record."""
+        """Survey, journal the intents, move, sync, and journal the ends."""
         surveyed = [(intent, self._survey(journal, intent)) for intent in group]
-        ready = [(intent, found) for intent, found in surveyed if found is not None]
+        ready = [(intent, located) for intent, located in surveyed if located is not None]
         if not ready:
             return
-        journal.append([_restore_intent(intent, found) for intent, found in ready])
+        journal.append([_restore_intent(intent, located) for intent, located in ready])
         touched: set[Parts] = set()
         ends: list[tuple[Intent, list[Found], Record]] = []
-        for intent, found in ready:
+        for intent, located in ready:
             try:
-                folders, lost = send_home(self.library, intent, found)
+                folders, lost = send_home(self.library, intent, located)
             except Conflict as conflict:
                 self._refuse(intent, Refused("conflict", str(conflict)))
                 ends.append((intent, [], end_record("conflict", intent, why=str(conflict))))
             except OSError as error:
-                # Its restore_intent stays open: the next recovery goes on from here.
+                # Its restore_intent stays open, and the next recovery continues from here.
                 self._refuse(intent, by_errno(error, intent.files[0].src))
             else:
                 touched |= folders
-                home = [each.file.dst for each in found if each.place is not Place.NOWHERE]
+                home = [each.file.dst for each in located if each.place is not Place.NOWHERE]
                 record = end_record("restored", intent, files=home, lost_metadata=lost)
-                ends.append((intent, found, record))
+                ends.append((intent, located, record))
         sync(self.library, touched)
         journal.append([record for _, _, record in ends])
-        for intent, found, record in ends:
-            self._count(intent, found, record)
+        for intent, located, record in ends:
+            self._count(intent, located, record)
 
     def _survey(self, journal: Journal, intent: Intent) -> list[Found] | None:
-        """Return what is to be brought home, or None if the bundle stays as it is."""
+        """Return the files to move home, or None if the bundle stays as it is."""
         try:
             with Folders(self.library.fd) as folders:
-                found = survey(folders, intent)
+                located = survey(folders, intent)
         except OSError as error:
             self._refuse(intent, by_errno(error, intent.files[0].src))
             return None
-        conflicts = [each for each in found if each.place is Place.CONFLICT]
+        conflicts = [each for each in located if each.place is Place.CONFLICT]
         if conflicts:
             why = "; ".join(each.why for each in conflicts)
             self._refuse(intent, Refused("conflict", why, conflicts[0].file.src))
             if intent.state is not State.CONFLICT:
                 journal.append([end_record("conflict", intent, why=why)])
             return None
-        if all(each.place is Place.NOWHERE for each in found):
-            self.told.gone_by_hand += [each.file.dst for each in found]
+        if all(each.place is Place.NOWHERE for each in located):
+            self.told.gone_by_hand += [each.file.dst for each in located]
             self.moved(1)
             return None
-        return found
+        return located
 
     def _refuse(self, intent: Intent, refused: Refused) -> None:
         self.told.refused.append(refused.of(intent.bundle))
         self.moved(1)
 
-    def _count(self, intent: Intent, found: list[Found], record: Record) -> None:
+    def _count(self, intent: Intent, located: list[Found], record: Record) -> None:
         if record["event"] == "conflict":
             intent.state = State.CONFLICT
             return
         intent.state = State.HOME
-        brought = [each.file for each in found if each.place in (Place.STAGED, Place.BOTH)]
-        self.told.gone_by_hand += [e.file.dst for e in found if e.place is Place.NOWHERE]
+        brought = [each.file for each in located if each.place in (Place.STAGED, Place.BOTH)]
+        self.told.gone_by_hand += [e.file.dst for e in located if e.place is Place.NOWHERE]
         self.told.home_by_hand += not brought
         self.told.done += 1
         self.told.files += len(brought)
@@ -218,7 +218,7 @@ class Restoring:
         self.moved(1)
 
     def _remove_flags(self, journal: Journal, flags: list[str]) -> None:
-        """Remove the markers that a flag command made and that are still empty files at home."""
+        """Remove the markers that a flag command made, if they are still empty files."""
         for path in flags:
             parts = tuple(path.split("/"))
             with Folders(self.library.fd) as folders:
@@ -240,8 +240,8 @@ def _is_empty_file(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
-def _restore_intent(intent: Intent, found: list[Found]) -> Record:
-    bringing = [each.file.dst for each in found if each.place in (Place.STAGED, Place.BOTH)]
+def _restore_intent(intent: Intent, located: list[Found]) -> Record:
+    bringing = [each.file.dst for each in located if each.place in (Place.STAGED, Place.BOTH)]
     return end_record("restore_intent", intent, files=bringing)
 
 

@@ -1,4 +1,4 @@
-"""run.json beside or above a file of a run -> the library and the roots of that run."""
+"""A manifest -> the library and the roots, from run.json beside or above it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dedup_nb.staging.refusals import WRONG_INPUT, StagingError
 
 
 def library_of_run(manifest: str | Path) -> tuple[str, list[str]]:
-    """Return the library (absolute) and its roots that made a manifest.
+    """Return the library (an absolute path) and the roots that a manifest was made from.
 
     Raises
     ------
     StagingError
-        With status 2, if there is no run.json or it does not say.
+        With status 2, if there is no run.json, or it lacks the library or its roots.
     """
     start = Path(manifest).absolute()
     for folder in start.parents:
@@ -23,15 +23,15 @@ def library_of_run(manifest: str | Path) -> tuple[str, list[str]]:
         if path.is_file():
             return _read(path)
     raise StagingError(
-        f"there is no run.json beside or above {manifest}; name the library with --library",
+        f"there is no run.json beside or above {manifest}; pass --library",
         WRONG_INPUT,
     )
 
 
 def _read(path: Path) -> tuple[str, list[str]]:
     try:
-        said = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-        library, roots = said["library"], said["roots"]
+        run = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        library, roots = run["library"], run["roots"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _wrong(path) from error
     roots_are_text = isinstance(roots, list) and all(isinstance(root, str) for root in roots)
@@ -42,13 +42,13 @@ def _read(path: Path) -> tuple[str, list[str]]:
 
 def _wrong(path: Path) -> StagingError:
     return StagingError(
-        f"{path} does not name a library and its roots; name them with --library and --root",
+        f"{path} does not name a library and its roots; pass --library and --root",
         WRONG_INPUT,
     )
 
 
 def library_above(folder: str | Path) -> str:
-    """Return the nearest folder above that was used as a library before.
+    """Return the nearest folder above that has already been used as a library.
 
     Raises
     ------
@@ -59,6 +59,4 @@ def library_above(folder: str | Path) -> str:
     for above in (start, *start.parents):
         if (above / PRIVATE).is_dir():
             return str(above)
-    raise StagingError(
-        f"no folder above {folder} is a library yet; name it with --library", WRONG_INPUT
-    )
+    raise StagingError(f"no folder above {folder} is a library yet; pass --library", WRONG_INPUT)

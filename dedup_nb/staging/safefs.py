@@ -1,8 +1,8 @@
-"""Names inside open folders -> files moved, copied and synced: never following, never replacing.
+"""Names in open folders -> files moved, copied and synced, without following or replacing.
 
-Every system call that touches the tree passes `step` first, so that tests can kill the process or
-fail the call at each one of them. Paths are relative to one open folder and walked component by
-component; after planning no string path reaches the system.
+Every system call that touches the tree calls `step` first, so that tests can kill the process or
+make the call fail at each of them. Paths are relative to one open folder and are walked component
+by component; after planning no string path reaches the system.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ TREE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# "Rename without replacing" or "link" is not something this file system does.
+# Errors of file systems that do not support renaming without replacing, or hard links.
 NO_RENAME = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 NO_LINK = {*NO_RENAME, errno.EPERM, errno.EMLINK}
 
 Parts = tuple[str, ...]
 Stop = Callable[[], bool]
 
-watch: Callable[[str], None] | None = None  # tests set it to see each step before it is made
+watch: Callable[[str], None] | None = None  # set by tests, called before each step
 
 
 def step(name: str) -> None:
@@ -44,15 +44,15 @@ def step(name: str) -> None:
 
 
 class Interrupted(Exception):
-    """A person asked to stop in the middle of a long file."""
+    """An interrupt arrived while a long file was read."""
 
 
 class NeedsCopy(OSError):
-    """The destination is on another file system, or no link can be made there."""
+    """The destination is on another file system, or does not support links."""
 
 
 class Swapped(Exception):
-    """A file is not the one that was looked at before."""
+    """A file is not the one that was read before."""
 
 
 class Spot(NamedTuple):
@@ -63,7 +63,7 @@ class Spot(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a regular file was when it was read."""
+    """The identity and digest of a regular file when it was read."""
 
     dev: int
     ino: int
@@ -77,7 +77,7 @@ class Seen(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, int, int, int]:
-        """Which file it is and, by size and time, whether it was written since."""
+        """Device, inode, size and mtime_ns; equal if the file was not replaced or changed."""
         return self[:4]
 
     @property
@@ -87,16 +87,16 @@ class Seen(NamedTuple):
 
 
 class CopyTerms(NamedTuple):
-    """How a file is copied where it can neither be renamed nor linked."""
+    """How to copy a file that can be neither renamed nor linked."""
 
-    temporary: str  # name of the copy in the making, in the target's folder
+    temporary: str  # name of the partial copy, in the target's folder
     mode: int
     mtime_ns: int
     stop: Stop | None = None
 
 
 class Moved(NamedTuple):
-    """How a file got to its place, and what of its metadata did not come along."""
+    """How a file was moved, and which of its metadata were lost."""
 
     how: str  # rename, link or copy
     lost: tuple[str, ...] = ()
@@ -111,17 +111,17 @@ def split_path(path: str) -> Parts:
     Raises
     ------
     Refused
-        With `bad_path`: empty, absolute, NUL, an empty, `.` or `..` component, a component of more
-        than 255 bytes, or text that is no file name in any encoding.
+        With `bad_path`, if the path is empty or absolute, contains NUL or an empty, `.` or `..`
+        component, has a component longer than 255 bytes, or cannot be encoded as a file name.
     """
     parts = tuple(path.split("/"))
     for part in parts:
         if part in ("", ".", "..") or "\0" in part:
-            raise Refused("bad_path", f"{shown(path)!r} is no path inside the library", path)
+            raise Refused("bad_path", f"{shown(path)!r} is not a path inside the library", path)
         try:
             length = len(os.fsencode(part))
         except UnicodeEncodeError:
-            raise Refused("bad_path", f"{path!a} is no file name", path) from None
+            raise Refused("bad_path", f"{path!a} is not a file name", path) from None
         if length > NAME_BYTES:
             raise Refused("bad_path", f"{shown(part)!r} is longer than {NAME_BYTES} bytes", path)
     return parts
@@ -147,7 +147,7 @@ def walk(root_fd: int, parts: Parts) -> int:
 
 
 class Folders:
-    """Folders below one root, walked to once and held open until the block ends."""
+    """Folders below one root, each opened once and kept open until the block ends."""
 
     def __init__(self, root_fd: int) -> None:
         self.root_fd = root_fd
@@ -162,17 +162,17 @@ class Folders:
         self._open.clear()
 
     def fd(self, parts: Parts) -> int:
-        """Return the open folder; OSError if a component is missing, a link or no folder."""
+        """Return the open folder; OSError if a component is missing, a link or not a folder."""
         if parts not in self._open:
             self._open[parts] = walk(self.root_fd, parts)
         return self._open[parts]
 
     def spot(self, path: Parts) -> Spot:
-        """Return where a file's name stands."""
+        """Return the spot of a file: its open folder and its name."""
         return Spot(self.fd(path[:-1]), path[-1])
 
     def find(self, path: Parts) -> Spot | None:
-        """Return where a file's name would stand, or None if its folder is not there."""
+        """Return the spot of a file, or None if its folder does not exist."""
         try:
             return self.spot(path)
         except FileNotFoundError:
@@ -180,7 +180,7 @@ class Folders:
 
 
 def make_folders(root_fd: int, parts: Parts) -> None:
-    """Make a folder and those above it, each synced into its parent; what is there stays."""
+    """Make a folder and its missing parents, each synced into its parent folder."""
     fd = os.dup(root_fd)
     try:
         for part in parts:
@@ -197,7 +197,7 @@ def make_folders(root_fd: int, parts: Parts) -> None:
 
 
 def missing_folders(root_fd: int, parts: Parts) -> list[Parts]:
-    """Return which folders on the way to `parts` are not there, the upper ones first."""
+    """Return the missing folders on the path to `parts`, parents first."""
     for depth in range(1, len(parts) + 1):
         try:
             os.close(walk(root_fd, parts[:depth]))
@@ -207,7 +207,7 @@ def missing_folders(root_fd: int, parts: Parts) -> list[Parts]:
 
 
 def remove_empty_folder(root_fd: int, parts: Parts) -> None:
-    """Remove a folder if it is there, is a folder and is empty; else leave it."""
+    """Remove a folder if it exists and is empty; otherwise do nothing."""
     try:
         fd = walk(root_fd, parts[:-1])
     except (FileNotFoundError, NotADirectoryError):
@@ -233,7 +233,7 @@ def list_names(fd: int) -> list[str]:
 
 
 def look(spot: Spot | None) -> os.stat_result | None:
-    """Return what stands at a name, links not followed; None if nothing does."""
+    """Return the stat of a name without following links; None if it does not exist."""
     if spot is None:
         return None
     step("stat")
@@ -244,7 +244,7 @@ def look(spot: Spot | None) -> os.stat_result | None:
 
 
 def seen(status: os.stat_result, sha256: str = "", head: bytes = b"") -> Seen:
-    """Return what matters of a stat."""
+    """Return the parts of a stat that identify a file."""
     return Seen(
         status.st_dev,
         status.st_ino,
@@ -259,7 +259,7 @@ def seen(status: os.stat_result, sha256: str = "", head: bytes = b"") -> Seen:
 
 
 def kind(status: os.stat_result) -> str:
-    """Name what is not a regular file."""
+    """Return what kind of non-regular file this is, such as `a symlink`."""
     kinds = {
         stat.S_IFLNK: "a symlink",
         stat.S_IFDIR: "a folder",
@@ -270,16 +270,16 @@ def kind(status: os.stat_result) -> str:
 
 
 def read_regular(spot: Spot, path: str, stop: Stop | None = None) -> Seen | None:
-    """Read a regular file to its end and return what it is, its digest too; None if absent.
+    """Read a regular file to its end and return its identity and digest; None if absent.
 
     Raises
     ------
     Refused
-        `not_regular` for a link, a folder or a device; `stale` if it was written while it was read.
+        `not_regular` for a link, a folder or a device; `stale` if it changed while it was read.
     OSError
         If it cannot be read.
     Interrupted
-        If `stop` said so between two chunks.
+        If `stop` returns True between two chunks.
     """
     status = look(spot)
     if status is None:
@@ -297,7 +297,7 @@ def read_regular(spot: Spot, path: str, stop: Stop | None = None) -> Seen | None
     finally:
         os.close(fd)
     if seen(before) != seen(after) or seen(status).inode != seen(after).inode:
-        raise Refused("stale", f"{shown(path)} was written while it was read", path)
+        raise Refused("stale", f"{shown(path)} changed while it was read", path)
     return seen(after, sha256, head)
 
 
@@ -310,22 +310,22 @@ def _digest(fd: int, stop: Stop | None = None) -> tuple[bytes, str]:
     return head, digest.hexdigest()
 
 
-# ---------------------------------------------------------------- making things last
+# ---------------------------------------------------------------- syncing to disk
 
 
 def sync_file(fd: int) -> None:
-    """Make a file's content last: `fsync`, and on macOS through the drive's own cache too."""
+    """Sync a file to disk with `fsync`, on macOS with `F_FULLFSYNC` to flush the drive's cache."""
     step("fsync")
     full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS; not run on Linux
     if full is not None:
-        with contextlib.suppress(OSError):  # SMB shares refuse it, plain fsync is what they have
+        with contextlib.suppress(OSError):  # SMB shares refuse it and offer only fsync
             fcntl.fcntl(fd, full)
             return
     os.fsync(fd)
 
 
 def sync_folder(fd: int) -> None:
-    """Make a folder's names last; some network file systems cannot and say EINVAL."""
+    """Sync a folder to disk; some network file systems do not support it (EINVAL)."""
     step("fsync")
     try:
         os.fsync(fd)
@@ -343,7 +343,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def create(spot: Spot, mode: int = 0o666) -> int:
-    """Create a file that is not there yet and return it open; FileExistsError if it is."""
+    """Create a new file and return it open; FileExistsError if it exists."""
     step("create")
     return os.open(spot.name, CREATE, mode, dir_fd=spot.fd)
 
@@ -362,7 +362,7 @@ _RENAME_EXCL = 4  # macOS
 
 
 def _exclusive_rename() -> Callable[[int, bytes, int, bytes], int] | None:
-    """Return the system's rename that refuses to replace, or None where there is none."""
+    """Return the system's rename without replacing, or None where there is none."""
     name, flag = (
         ("renameatx_np", _RENAME_EXCL)  # not run on Linux
         if sys.platform == "darwin"
@@ -385,13 +385,13 @@ _RENAME = _exclusive_rename()
 
 
 def rename_exclusive(source: Spot, target: Spot) -> None:
-    """Rename a file onto a name that is free.
+    """Rename a file to a name that is free.
 
     Raises
     ------
     OSError
         FileExistsError if the name is taken in any form; EXDEV across file systems; one of
-        `NO_RENAME` where the system or the file system cannot do it.
+        `NO_RENAME` where the system or the file system does not support it.
     """
     step("rename")
     if _RENAME is None:
@@ -403,7 +403,7 @@ def rename_exclusive(source: Spot, target: Spot) -> None:
 
 
 def link(source: Spot, target: Spot) -> None:
-    """Give a file a second name that is free."""
+    """Hard-link a file to a name that is free."""
     step("link")
     os.link(
         source.name,
@@ -420,7 +420,7 @@ def _is(spot: Spot, inode: tuple[int, int]) -> bool:
 
 
 def unlink_same(spot: Spot, inode: tuple[int, int]) -> None:
-    """Remove a name that still stands for this inode; `Swapped` if it does not."""
+    """Remove a name if it still refers to this inode; raise `Swapped` if not."""
     if not _is(spot, inode):
         raise Swapped
     unlink(spot)
@@ -428,12 +428,12 @@ def unlink_same(spot: Spot, inode: tuple[int, int]) -> None:
 
 @contextlib.contextmanager
 def held(spot: Spot, expected: Seen, stop: Stop | None = None) -> Iterator[None]:
-    """Hold a file open that is still the one that was read, so that no other takes its inode.
+    """Check that a file is the one that was read, and hold it open so its inode is not reused.
 
     Raises
     ------
     Swapped
-        If the name stands for something else, or the file was written since.
+        If the name refers to another file, or the file has changed since.
     """
     step("open")
     try:
@@ -447,7 +447,7 @@ def held(spot: Spot, expected: Seen, stop: Stop | None = None) -> Iterator[None]
         now = seen(status)
         if not stat.S_ISREG(status.st_mode) or now.identity != expected.identity:
             raise Swapped
-        # Written with its time put back, or only linked or renamed: its content decides.
+        # Rewritten with its old mtime, or only linked or renamed: the content decides.
         if now.ctime_ns != expected.ctime_ns and _digest(fd, stop)[1] != expected.sha256:
             raise Swapped
         yield
@@ -456,23 +456,23 @@ def held(spot: Spot, expected: Seen, stop: Stop | None = None) -> Iterator[None]
 
 
 def move(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | None = None) -> Moved:
-    """Move the file that was read onto a free name: by rename, else link, else verified copy.
+    """Move a file to a free name: by rename, else by link, else by verified copy.
 
     Parameters
     ----------
     expected : Seen
-        The file as it was verified; for a copy its digest too.
+        The file as it was verified; a copy also needs its digest.
     copy : CopyTerms or None
-        How to copy where nothing else works; None forbids it.
+        How to copy if neither rename nor link works; None forbids it.
 
     Raises
     ------
     Swapped
-        If what arrived is another file; it went back where it came from.
+        If another file arrived; it was moved back.
     NeedsCopy
-        If only a copy could do it and `copy` is None.
+        If the file can only be copied and `copy` is None.
     OSError
-        FileExistsError if the target's name is taken; else what the system says.
+        FileExistsError if the target's name is taken; any other system error as raised.
     """
     with held(source, expected, copy.stop if copy else None):
         return _move_held(source, target, expected, copy)
@@ -501,7 +501,7 @@ def _move_by_link(source: Spot, target: Spot, expected: Seen, copy: CopyTerms | 
             raise
         return _copy_if_allowed(source, target, expected, copy, error)
     if not _is(target, expected.inode):
-        unlink(target)  # a second name of a stranger's file; its own name is still there
+        unlink(target)  # a second link to another file, which keeps its own name
         raise Swapped
     sync_folder(target.fd)
     unlink_same(source, expected.inode)
@@ -521,7 +521,7 @@ def _copy_if_allowed(
 
 
 def move_by_copy(source: Spot, target: Spot, expected: Seen, terms: CopyTerms) -> Moved:
-    """Copy a file, read the copy back, publish it, and only then remove the source."""
+    """Copy a file, verify the copy, publish it, and only then remove the source."""
     if look(target) is not None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.name)
     work = Spot(target.fd, terms.temporary)
@@ -529,7 +529,7 @@ def move_by_copy(source: Spot, target: Spot, expected: Seen, terms: CopyTerms) -
     try:
         publish(work, target)
     except OSError:
-        with contextlib.suppress(OSError):  # recovery knows its name and drops it
+        with contextlib.suppress(OSError):  # recovery knows its name and removes it
             unlink(work)
         raise
     sync_folder(target.fd)
@@ -557,7 +557,7 @@ def _copy_to(source: Spot, work: Spot, expected: Seen, terms: CopyTerms) -> tupl
 
 
 def _create_anew(work: Spot) -> int:
-    """Create a temporary; one of its name that a killed copy left behind goes first."""
+    """Create a temporary file, replacing one of the same name that a killed copy left."""
     try:
         return create(work, 0o600)
     except FileExistsError:
@@ -578,7 +578,7 @@ def _fill(from_fd: int, to_fd: int, expected: Seen, terms: CopyTerms) -> tuple[s
 
 
 def read_head(spot: Spot) -> bytes:
-    """Return the first bytes of a regular file, none if it is anything else."""
+    """Return the first bytes of a regular file, or no bytes for anything else."""
     status = look(spot)
     if status is None or not stat.S_ISREG(status.st_mode):
         return b""
@@ -591,7 +591,7 @@ def read_head(spot: Spot) -> bytes:
 
 
 def chunks(fd: int, stop: Stop | None = None) -> Iterator[bytes]:
-    """Yield what is left of an open file, chunk by chunk; `Interrupted` if `stop` says so."""
+    """Yield the rest of an open file in chunks; raise `Interrupted` if `stop` returns True."""
     while True:
         step("read")
         chunk = os.read(fd, CHUNK_BYTES)
@@ -603,7 +603,7 @@ def chunks(fd: int, stop: Stop | None = None) -> Iterator[bytes]:
 
 
 def _copy_metadata(from_fd: int, to_fd: int, terms: CopyTerms) -> tuple[str, ...]:
-    """Bring attributes, owner, mode and times along; return what could not be brought."""
+    """Copy attributes, owner, mode and times; return the names of what was lost."""
     lost = _copy_attributes(from_fd, to_fd)
     owner = os.fstat(from_fd)
     try:
@@ -622,7 +622,7 @@ def _copy_metadata(from_fd: int, to_fd: int, terms: CopyTerms) -> tuple[str, ...
 
 
 def _copy_attributes(from_fd: int, to_fd: int) -> list[str]:
-    """Copy extended attributes; return the names of those that the target would not take."""
+    """Copy extended attributes; return the names of those that the target rejects."""
     if sys.platform == "darwin":
         return _copy_attributes_macos(from_fd, to_fd)
     lost = []
@@ -646,7 +646,7 @@ def _copy_attributes_macos(from_fd: int, to_fd: int) -> list[str]:
 
 
 def publish(work: Spot, target: Spot) -> None:
-    """Give a finished temporary its name in the same folder, without replacing."""
+    """Rename a finished temporary file within its folder, without replacing."""
     try:
         rename_exclusive(work, target)
     except OSError as error:

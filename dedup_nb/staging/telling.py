@@ -1,4 +1,4 @@
-"""What staging did, in sentences for a terminal or a notebook."""
+"""Results of staging -> lines of text for a terminal or a notebook."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ REFUSALS_SHOWN = 50
 
 
 def plain(text: str) -> str:
-    """Return text on one line, without control characters that a terminal would obey."""
+    """Return text on one line, with control characters escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown(text))
 
 
 def refusal_lines(refused: Sequence[Refusal], shown_at_most: int = REFUSALS_SHOWN) -> Iterator[str]:
-    """Yield one line for each bundle that did not move: code, what was found, what to do."""
+    """Yield one line for each bundle that did not move: code, problem, what to do."""
     for each in refused[:shown_at_most]:
         yield plain(f"refused {each.bundle}: {each.code}: {each.message}; {each.todo}")
     if len(refused) > shown_at_most:
@@ -48,15 +48,15 @@ def result_lines(result: Result) -> Iterator[str]:
     if result.alone:
         yield f"{count(result.alone, 'image')} had no companion"
     if result.copied:
-        yield f"{count(result.copied, 'file')} could only be copied"
+        yield f"{count(result.copied, 'file')} moved by copying"
     if result.frees_nothing:
-        yield f"{count(len(result.frees_nothing), 'hard link')} of a keeper: frees nothing"
+        yield f"{count(len(result.frees_nothing), 'hard link')} to a keeper: no space is freed"
     for line in result.metadata_lost:
-        yield plain(f"lost in copying {line}")
+        yield plain(f"metadata lost in copying {line}")
     if result.refused:
         yield f"refused {count(len(result.refused), 'bundle')}"
     if result.interrupted:
-        yield "stopped by a person"
+        yield "interrupted by you"
     if result.stopped:
         yield plain(f"the batch was stopped: {result.stopped}")
     if result.left:
@@ -65,70 +65,70 @@ def result_lines(result: Result) -> Iterator[str]:
         yield f"batch {result.batch}"
 
 
-def recovered_lines(told: Recovered) -> Iterator[str]:
+def recovered_lines(recovered: Recovered) -> Iterator[str]:
     """Yield what recovery finished and what it could not."""
-    if told.aborted:
-        yield f"sent home {count(told.aborted, 'unfinished bundle')}"
-    if told.restored:
-        yield f"finished restoring {count(told.restored, 'bundle')}"
-    if told.approved:
-        yield f"{count(told.approved, 'approval')} had been cut short: counted as they are on disk"
-    for line in told.damaged:
+    if recovered.aborted:
+        yield f"moved {count(recovered.aborted, 'unfinished bundle')} home"
+    if recovered.restored:
+        yield f"finished restoring {count(recovered.restored, 'bundle')}"
+    if recovered.approved:
+        yield f"{count(recovered.approved, 'interrupted approval')} settled by what is on disk"
+    for line in recovered.damaged:
         yield plain(line)
 
 
-def restored_lines(told: Restored) -> Iterator[str]:
-    """Yield what came home and what did not."""
+def restored_lines(restored: Restored) -> Iterator[str]:
+    """Yield what was restored and what was not."""
     yield (
-        f"restored {count(told.done, 'bundle')}, {count(told.files, 'file')}, "
-        f"{size_text(told.n_bytes)}"
+        f"restored {count(restored.done, 'bundle')}, {count(restored.files, 'file')}, "
+        f"{size_text(restored.n_bytes)}"
     )
-    if told.home_by_hand:
-        yield f"home by hand: {count(told.home_by_hand, 'bundle')}"
-    if told.gone_by_hand:
-        yield f"gone by hand: {count(len(told.gone_by_hand), 'file')}"
-    if told.flags_removed:
-        yield f"removed {count(told.flags_removed, 'flag')}"
-    for line in told.metadata_lost:
-        yield plain(f"lost in copying {line}")
-    if told.interrupted:
-        yield "stopped by a person; restore again for the rest"
-    if told.stopped:
-        yield plain(f"stopped: {told.stopped}")
+    if restored.home_by_hand:
+        yield f"home by hand: {count(restored.home_by_hand, 'bundle')}"
+    if restored.gone_by_hand:
+        yield f"gone by hand: {count(len(restored.gone_by_hand), 'file')}"
+    if restored.flags_removed:
+        yield f"removed {count(restored.flags_removed, 'flag')}"
+    for line in restored.metadata_lost:
+        yield plain(f"metadata lost in copying {line}")
+    if restored.interrupted:
+        yield "interrupted by you; run restore again for the rest"
+    if restored.stopped:
+        yield plain(f"stopped: {restored.stopped}")
 
 
-def approved_lines(told: Approved) -> Iterator[str]:
-    """Yield what left staging for good."""
+def approved_lines(approved: Approved) -> Iterator[str]:
+    """Yield what left staging permanently."""
     yield (
-        f"approved {count(told.bundles, 'bundle')}, {count(told.files, 'file')}, "
-        f"{size_text(told.n_bytes)}"
+        f"approved {count(approved.bundles, 'bundle')}, {count(approved.files, 'file')}, "
+        f"{size_text(approved.n_bytes)}"
     )
-    if told.refused:
-        yield f"refused {count(len(told.refused), 'bundle')}, still staged"
-    if told.interrupted:
-        yield "stopped by a person"
-    if told.stopped:
-        yield plain(f"stopped: {told.stopped}")
+    if approved.refused:
+        yield f"refused {count(len(approved.refused), 'bundle')}, still staged"
+    if approved.interrupted:
+        yield "interrupted by you"
+    if approved.stopped:
+        yield plain(f"stopped: {approved.stopped}")
 
 
-def flagged_lines(told: Flagged) -> Iterator[str]:
+def flagged_lines(flagged: Flagged) -> Iterator[str]:
     """Yield which markers were made."""
-    yield f"made {count(len(told.made), 'marker')}; {told.had:,} were there"
-    if told.batch:
-        yield f"batch {told.batch}"
+    yield f"made {count(len(flagged.made), 'marker')}; {flagged.had:,} already existed"
+    if flagged.batch:
+        yield f"batch {flagged.batch}"
 
 
-def status_lines(told: Status) -> Iterator[str]:
-    """Yield what is staged, batch by batch, and what waits for a person."""
-    if told.holder:
-        yield plain(f"locked by {told.holder}")
-    listed = [batch for batch in told.batches if _worth_a_line(batch)]
+def status_lines(status: Status) -> Iterator[str]:
+    """Yield what is staged, batch by batch, and what needs your attention."""
+    if status.holder:
+        yield plain(f"locked by {status.holder}")
+    listed = [batch for batch in status.batches if _worth_a_line(batch)]
     for batch in listed:
         yield from _batch_lines(batch)
     if not listed:
         yield "nothing is staged"
-    elif told.files:
-        yield f"in all {count(told.files, 'file')} staged, {size_text(told.n_bytes)}"
+    elif status.files:
+        yield f"total: {count(status.files, 'file')} staged, {size_text(status.n_bytes)}"
 
 
 def _worth_a_line(batch: BatchStatus) -> bool:
@@ -151,7 +151,7 @@ def _batch_lines(batch: BatchStatus) -> Iterator[str]:
         f"{size_text(batch.n_bytes)}{where}, since {batch.since or 'unknown'}"
     )
     if batch.unfinished:
-        yield f"  unfinished: {count(len(batch.unfinished), 'bundle')}; dedup-nb recover"
+        yield f"  unfinished: {count(len(batch.unfinished), 'bundle')}; run dedup-nb recover"
     for bundle in batch.conflicts:
         yield plain(f"  conflict: {bundle}")
     if batch.approved:

@@ -98,7 +98,7 @@ def test_any_change_in_staging_makes_the_token_invalid(
         staged.unlink()
     else:
         staging.restore(library, bundle="b")
-    with pytest.raises(staging.StagingError, match="does not stand for"):
+    with pytest.raises(staging.StagingError, match="does not match"):
         staging.approve(library, batch, token)
     assert names(trash) == []
 

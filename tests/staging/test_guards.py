@@ -105,7 +105,7 @@ GUARDS = {
     "a torn line is cut off": (
         "journal.py", "            journal.cut()\n", "            pass\n", "test_journal.py", "cuts_it_off"),
     "a damaged journal is not written": (
-        "recovery.py", "if told.damaged:\n        raise", "if False:\n        raise", "test_journal.py", "damaged_journal_stops"),
+        "recovery.py", "if recovered.damaged:\n        raise", "if False:\n        raise", "test_journal.py", "damaged_journal_stops"),
     "journals lead nowhere outside": (
         "ledger.py", "place[inner:] != home or OURS & set(home)", "False", "test_journal.py", "out_of_the_library"),
     "conflicts touch nothing": (

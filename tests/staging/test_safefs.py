@@ -167,7 +167,7 @@ def test_a_file_written_while_it_is_read_is_not_trusted(
         return found
 
     monkeypatch.setattr(safefs, "_digest", reading)
-    with pytest.raises(Refused, match="written while it was read"):
+    with pytest.raises(Refused, match="changed while it was read"):
         safefs.read_regular(folders.spot(("from", "a")), "from/a")
 
 

@@ -111,14 +111,14 @@ def test_a_companion_that_comes_meanwhile_is_not_left_behind(library, monkeypatc
 def test_a_library_without_a_name_is_not_the_current_folder(library, monkeypatch, capsys):
     monkeypatch.chdir(library)
     assert cli.main(["restore", "--library", ""]) == 2
-    assert "no name" in capsys.readouterr().err
+    assert "path is empty" in capsys.readouterr().err
 
 
 def test_a_pipe_for_a_manifest_is_refused_and_not_waited_for(library, capsys):
     pipe = library.with_name("pipe.csv")
     os.mkfifo(pipe)
     assert cli.main(["stage", str(pipe), "--library", str(library)]) == 2
-    assert "no regular file" in capsys.readouterr().err
+    assert "not a regular file" in capsys.readouterr().err
 
 
 def test_a_run_json_of_nonsense_is_one_sentence(library, capsys):

@@ -175,7 +175,7 @@ def test_a_rollback_that_cannot_finish_stays_open_until_the_next_recovery(
         patch.setattr(safefs, "rename_exclusive", breaking)
         assert scene.stage().status == 3
         assert staging.status(scene.library).unfinished == 1
-        with pytest.raises(staging.StagingError, match="cannot be finished"):
+        with pytest.raises(staging.StagingError, match="cannot finish"):
             scene.stage()
     told = scene.recover()
     assert (told.status, told.aborted) == (0, 1)

@@ -166,7 +166,7 @@ def test_a_person_types_the_phrase_or_takes_all_back(staged):
     assert consent.approve.description == "Send 4 files to the trash"
     consent.typed.value = "yes"
     consent.approve.click()
-    assert "that is not the phrase" in consent.said.value and not consent.approve.disabled
+    assert "the phrase is wrong" in consent.said.value and not consent.approve.disabled
     consent.restore.click()
     assert "restored 3 bundles, 4 files" in consent.said.value
     assert (staged.library / "mojo1/plain small.txt").exists()
