@@ -1,1 +1,1 @@
-"""Fingerprints and names -> pairs; each finder is ignorant of the others."""
+"""Fingerprints and names -> pairs; no finder depends on another."""

@@ -1,9 +1,10 @@
-"""Many vectors of the store -> the FAISS index that was learnt for them, grown by what is new.
+"""The vectors of a large store -> a trained FAISS index, kept beside the store and updated.
 
-Where pairs are looked for exactly, the vectors in the store are all there is to keep. Beyond that
-FAISS first learns cells, which takes minutes, and sorts each vector into one: that is kept beside
-the store, one file an embedder, whole or not at all, and only new vectors are added to it. It may
-be deleted at any time, and a file of another store, or one that is damaged, is learnt again.
+An exact search needs only the vectors in the store. An approximate search first trains cells,
+which takes minutes, and assigns each vector to a cell. The result is saved beside the store, one
+file for each embedder, and later runs only add new vectors. The file is written whole or not at
+all and may be deleted at any time; if it is damaged or belongs to another store, the cells are
+trained again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dedup_nb.pictures.store import Store
 Unpack = Callable[[Sequence[bytes]], NDArray[np.float32]]
 
 PATTERN = "cells-*.faiss"
-ROWS = 50_000  # read from the store at once
+ROWS = 50_000  # vectors read from the store at once
 
 
 def kept(store: Store, kind: str, unpack: Unpack) -> Cells:
@@ -32,26 +33,26 @@ def kept(store: Store, kind: str, unpack: Unpack) -> Cells:
     Parameters
     ----------
     store : Store
-        Where the vectors are; the file lies in its folder.
+        Holds the vectors; the file lies in its folder.
     kind : str
-        The upright vectors of an embedder.
+        Kind of the upright vectors of an embedder.
     unpack : callable
-        Stored values -> array of shape (n, d).
+        Stored values -> array of float32, shape (n, d).
     """
     path = _path(store, kind)
-    found = _read(path)
-    last = int(found.ids.max(initial=0)) if found else 0
+    cells = _read(path)
+    last = int(cells.ids.max(initial=0)) if cells else 0
     new = list(store.numbered(kind, last))
-    if found is None or not found.suits(found.lists.ntotal + len(new)):
+    if cells is None or not cells.suits(cells.lists.ntotal + len(new)):
         new = list(store.numbered(kind))
-        found = Cells.learn(unpack([value for _, _, value in new]))
+        cells = Cells.learn(unpack([value for _, _, value in new]))
     if new:
         for start in range(0, len(new), ROWS):
             part = new[start : start + ROWS]
             ids = np.array([number for number, _, _ in part], np.int64)
-            found.add(ids, unpack([value for _, _, value in part]))
-        _write(found, path)
-    return found
+            cells.add(ids, unpack([value for _, _, value in part]))
+        _write(cells, path)
+    return cells
 
 
 def _path(store: Store, kind: str) -> Path:
@@ -64,11 +65,11 @@ def _read(path: Path) -> Cells | None:
         return None
     try:
         return Cells(faiss.read_index(str(path)))
-    except RuntimeError:  # cut off or of another version: it is learnt again
+    except RuntimeError:  # truncated or of another version: trained again
         return None
 
 
-def _write(found: Cells, path: Path) -> None:
-    """Write whole or not at all; of two processes the later one stays."""
+def _write(cells: Cells, path: Path) -> None:
+    """Write the file whole or not at all; if two processes write, the later one wins."""
     with replacing(path) as fresh:
-        faiss.write_index(found.lists, str(fresh))
+        faiss.write_index(cells.lists, str(fresh))

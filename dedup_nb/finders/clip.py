@@ -1,8 +1,8 @@
-"""Pictures -> unit vectors by a CLIP model of open_clip: its weights, device and preprocessing.
+"""Pictures -> unit-length embeddings from a CLIP model of open_clip.
 
-torch is imported when a model is looked for, and by nothing else. Vectors made on a processor are
-the same bytes in any order, company and number of threads: a chunk always has `CHUNK` pictures.
-Those made in half precision on a GPU are kept in half precision, and so can be told.
+torch is imported only when a model is needed. Vectors computed on a CPU are the same bytes for any
+order, batch and number of threads, because a chunk always has `CHUNK` pictures. Vectors computed
+in half precision on a GPU are stored in half precision, so that they can be recognised.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ from numpy.typing import NDArray
 from dedup_nb.pictures.images import ModelInput
 
 MODEL, PRETRAINED = "ViT-B-32", "laion2b_s34b_b79k"
-VERSION = 2  # of the preprocessing; vectors of another version are embedded again
+VERSION = 2  # version of the preprocessing; vectors of another version are computed again
 CONFIGURATION = ".json"
 CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 WITHOUT = "or set embedder: dct, which needs no weights"
 WAYS_OUT = f"set pretrained to a local checkpoint, run this once on a connected machine, {WITHOUT}"
-MISSING_OPERATORS = "operator torchvision::"  # what torchvision raises beside another torch's build
+MISSING_OPERATORS = "operator torchvision::"  # raised by a torchvision built for another torch
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 CONNECT_S = 10
 
-CHUNK = 8  # pictures that one thread of a processor embeds at once
-GPU_BATCH = 256  # at most
-ACTIVATIONS = 40  # numbers a model holds for each number of its input, at most
-SHARE = 0.5  # of the memory that is free may be used for them
-HALF, FULL = b"e", b"f"  # how the numbers of a stored vector are kept, as NumPy calls it
+CHUNK = 8  # pictures that one CPU thread embeds at once
+GPU_BATCH = 256  # maximum batch size on a GPU
+ACTIVATIONS = 40  # maximum number of values a model holds for each input value
+SHARE = 0.5  # share of the free memory that activations may use
+HALF, FULL = b"e", b"f"  # NumPy type codes of stored vectors: float16, float32
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Which model, which weights of it and where it runs, as the parameters say.
+    """The model, its weights and the device, as set by the parameters.
 
     Attributes
     ----------
     model : str
-        Architecture, as open_clip calls it, or the path of a configuration of your own (`.json`).
+        Name of an open_clip architecture, or the path of your own configuration (`.json`).
     pretrained : str
-        One of open_clip's tags, or the path of a checkpoint.
+        A pretrained tag of open_clip, or the path of a checkpoint.
     device : str
         `auto`, `cpu`, `mps`, `cuda` or `cuda:1`.
     """
@@ -70,12 +70,12 @@ class Weights:
 
     @property
     def is_local(self) -> bool:
-        """Whether a file is named and no tag."""
+        """Whether `pretrained` is a file rather than a tag."""
         return os.sep in self.pretrained or self.pretrained.lower().endswith(CHECKPOINTS)
 
     @property
     def key(self) -> str:
-        """What tells these vectors from all others: the model, and the tag or the file's content.
+        """Identifies these vectors: the model, and the tag or the digest of the checkpoint.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Weights:
 
     @property
     def says(self) -> str:
-        """What it is, for screens and reports."""
+        """Description for screens and reports."""
         tag = Path(self.pretrained).name if self.is_local else self.pretrained
         return f"open_clip {self.name} ({tag})"
 
@@ -106,23 +106,23 @@ def _digest(path: Path) -> str:
         status = path.stat()
         return _digest_of(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except OSError as error:
-        reason = "is not there" if isinstance(error, FileNotFoundError) else error.strerror
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else error.strerror
         raise ValueError(f"{path} of the model {reason}; {WAYS_OUT}") from error
 
 
 @cache
 def _digest_of(path: Path, *unchanged: int) -> str:
-    """Read a checkpoint once while it stays as it is: a gigabyte takes half a second."""
+    """Digest a checkpoint, cached while the file is unchanged: a gigabyte takes half a second."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# ---------------------------------------------------------------- what is there
+# ---------------------------------------------------------------- finding the weights
 
 
 def library() -> Any:
-    """Return open_clip, imported with or without a torchvision that fits torch."""
-    # a thread that waits does not take a core from the decoders; it is read when torch is loaded
+    """Import open_clip, even if the installed torchvision does not fit torch."""
+    # waiting threads must not take a core from the decoders; torch reads this when it is loaded
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with _quiet():
         try:
@@ -135,7 +135,7 @@ def library() -> Any:
 
 
 def _define_operators() -> None:
-    """Define what torchvision's own build would: open_clip only uses its transforms."""
+    """Define the operators that torchvision lacks; open_clip uses only its transforms."""
     import torch
 
     for name in [n for n in sys.modules if n.partition(".")[0] in ("torchvision", "open_clip")]:
@@ -146,12 +146,12 @@ def _define_operators() -> None:
     _kept.append(fragment)
 
 
-_kept: list[Any] = []  # a fragment is gone when nobody holds it
+_kept: list[Any] = []  # keeps the library fragment alive
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what open_clip and the hub log and warn about off the screen."""
+    """Suppress log messages and warnings of open_clip and the hub."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -163,24 +163,24 @@ def _quiet() -> Iterator[None]:
 
 
 def check(weights: Weights) -> Path:
-    """Return the checkpoint of some weights, fetched where that is needed and can be.
+    """Return the path of the checkpoint, downloading it if needed.
 
     Raises
     ------
     ValueError
-        One sentence, if the model, the weights or the device cannot be had.
+        One sentence, if the model, the weights or the device are not available.
     """
     if weights.is_local:
         path = Path(weights.pretrained)
         if not path.is_file():
-            what = "is no file" if path.exists() else "is not there"
+            what = "is not a file" if path.exists() else "does not exist"
             raise ValueError(f"pretrained names the checkpoint {path}, which {what}; {WAYS_OUT}")
     open_clip = library()
     if weights.name != weights.model and Path(weights.model).is_file():
         open_clip.add_model_config(weights.model)
     if weights.name not in open_clip.list_models():
         raise ValueError(
-            f"model {weights.model} is not known to open_clip"
+            f"open_clip does not know the model {weights.model}"
             f"{_nearest(weights.name, open_clip.list_models())}"
         )
     _device(weights.device)
@@ -188,7 +188,7 @@ def check(weights: Weights) -> Path:
 
 
 def loadable(weights: Weights) -> None:
-    """Refuse what `check` refuses, and a local checkpoint that is none of the model.
+    """Check the weights as `check` does, and that a local checkpoint fits the model.
 
     Raises
     ------
@@ -201,49 +201,49 @@ def loadable(weights: Weights) -> None:
 
 def _nearest(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; it knows {', '.join(known)}"
+    return f"; did you mean {close[0]}?" if close else f"; choose one of {', '.join(known)}"
 
 
 def _of_tag(open_clip: Any, weights: Weights) -> Path:
-    """Return the checkpoint of a tag: from the hub's cache, else from the hub."""
+    """Return the checkpoint of a tag, from the hub's cache or else from the hub."""
     settings = open_clip.get_pretrained_cfg(weights.name, weights.pretrained)
     if not settings:
         tags = open_clip.list_pretrained_tags_by_model(weights.name)
         raise ValueError(
-            f"open_clip has no weights {weights.pretrained} of {weights.name}"
+            f"open_clip has no weights {weights.pretrained} for {weights.name}"
             f"{_nearest(weights.pretrained, tags) if tags else ''}; "
-            "a checkpoint is named by its path"
+            "for a local checkpoint, pass its path"
         )
     if (cached := _cached(settings)) is not None:
         return cached
     try:
         _refuse_unconnected(settings)
-        print(f"fetching the weights {weights.pretrained} of {weights.name} ...", flush=True)
+        print(f"downloading weights {weights.pretrained} for {weights.name} ...", flush=True)
         with _quiet():
             return Path(open_clip.download_pretrained(settings))
-    except Exception as error:  # whatever the hub, a proxy or a disk has to say
+    except Exception as error:  # the hub, a proxy or the disk may raise anything
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
         raise ValueError(
-            f"the weights {weights.pretrained} of {weights.name} are not on this machine and "
-            f"cannot be fetched ({reason}); {WAYS_OUT}"
+            f"the weights {weights.pretrained} for {weights.name} are not on this machine and "
+            f"cannot be downloaded ({reason}); {WAYS_OUT}"
         ) from error
 
 
 def _cached(settings: Mapping[str, Any]) -> Path | None:
-    """Return weights that were fetched before, without asking the hub about them."""
+    """Return weights downloaded earlier, without contacting the hub."""
     from huggingface_hub import try_to_load_from_cache
     from open_clip import constants
 
     repository, _, name = settings.get("hf_hub", "").rpartition("/")
     names = [name] if name else [constants.HF_SAFE_WEIGHTS_NAME, constants.HF_WEIGHTS_NAME]
     for name in names if repository else []:
-        if isinstance(found := try_to_load_from_cache(repository, name), str):
-            return Path(found)
+        if isinstance(path := try_to_load_from_cache(repository, name), str):
+            return Path(path)
     return None
 
 
 def _refuse_unconnected(settings: Mapping[str, Any]) -> None:
-    """Fail at once where the hub is out of reach: it tries again for most of a minute."""
+    """Fail at once if the hub is unreachable; its own retries take most of a minute."""
     from huggingface_hub import constants
 
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
@@ -258,28 +258,28 @@ def _refuse_unconnected(settings: Mapping[str, Any]) -> None:
 
 
 class Model:
-    """A vision model with its weights, ready to embed.
+    """A loaded vision model, ready to embed pictures.
 
     Parameters
     ----------
     weights : Weights
-        What to load.
+        Model, weights and device to load.
     half : bool, optional
-        Half precision; on a GPU by default.
+        Whether to use half precision; by default only on a GPU.
 
     Attributes
     ----------
     input : ModelInput
-        What it is shown; see `images.measure`.
+        How pictures are prepared for the model; see `images.measure`.
     batch : int
-        Pictures to be embedded at once, as many as the memory allows.
+        Number of pictures embedded at once, limited by memory.
     says : str
-        What runs where, for the screen.
+        Model, device and batch size, for the screen.
 
     Raises
     ------
     ValueError
-        One sentence, if the weights cannot be had or do not fit the model.
+        One sentence, if the weights are not available or do not fit the model.
     """
 
     def __init__(self, weights: Weights, half: bool | None = None) -> None:
@@ -308,8 +308,8 @@ class Model:
             self.batch = min(GPU_BATCH, 1 << (fit.bit_length() - 1))
         precision = "half precision" if self.half else "float32"
         self.says = (
-            f"{weights.says} on {self.device}, {precision}, {self.batch} pictures a batch; "
-            f"it is shown {width}x{height} pixels ({self.input.resize_mode})"
+            f"{weights.says} on {self.device}, {precision}, {self.batch} pictures per batch, "
+            f"input {width}x{height} pixels ({self.input.resize_mode})"
         )
 
     def _loaded(self, open_clip: Any, weights: Weights, path: Path, settings: Any) -> Any:
@@ -325,11 +325,11 @@ class Model:
                     require_pretrained=True,
                     weights_only=True,
                 )
-        except Exception as error:  # a stranger's file: pickle, JSON and torch all have their own
+        except Exception as error:  # pickle, JSON and torch each raise their own errors
             reason = str(error).strip().partition("\n")[0][:200]
             raise ValueError(
-                f"the checkpoint {path} does not hold weights of {weights.name} that can be "
-                f"loaded ({type(error).__name__}: {reason}); {WAYS_OUT}"
+                f"the checkpoint {path} cannot be loaded as weights for {weights.name} "
+                f"({type(error).__name__}: {reason}); {WAYS_OUT}"
             ) from error
         return net.eval()
 
@@ -337,14 +337,14 @@ class Model:
         return self.torch.tensor(values, device=self.device).view(1, 3, 1, 1)
 
     def encode(self, pictures: Sequence[bytes], turn: tuple[bool, bool, bool]) -> list[bytes]:
-        """Return the vectors of some pictures, to be kept; see `unpack`.
+        """Embed pictures and return the vectors as stored bytes; see `unpack`.
 
         Parameters
         ----------
         pictures : sequence of bytes
-            Rasters of `input`.
-        turn : (transposed, columns reversed, rows reversed)
-            Orientation in which they are embedded.
+            Rasters prepared for `input`.
+        turn : tuple of bool (transposed, columns reversed, rows reversed)
+            Orientation in which the pictures are embedded.
         """
         height, width = self.input.height, self.input.width
         shape = (len(pictures), height, width, 3)
@@ -355,7 +355,7 @@ class Model:
         return [kind + vector.astype(f"<{kind.decode()}").tobytes() for vector in vectors]
 
     def _in_chunks(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed on a processor: a thread for each chunk, the last one filled up."""
+        """Embed on a CPU, one thread for each chunk; the last chunk is padded."""
         n = len(pictures)
         missing = -n % CHUNK
         filled = np.concatenate([pictures, np.repeat(pictures[-1:], missing, axis=0)])
@@ -364,7 +364,7 @@ class Model:
         return np.concatenate(vectors)[:n]
 
     def _at_once(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed on a GPU, in halves where its memory does not suffice."""
+        """Embed on a GPU; split the batch in half when memory runs out."""
         try:
             return self._forward(pictures)
         except self.torch.OutOfMemoryError:
@@ -382,18 +382,18 @@ class Model:
             shown = shown.sub_(self.mean).div_(self.std)
             vectors = self.net.encode_image(shown.half() if self.half else shown).float()
             vectors = torch.nn.functional.normalize(vectors, dim=-1)
-            found: NDArray[np.float32] = vectors.cpu().numpy()
-        if not np.isfinite(found).all():
+            array: NDArray[np.float32] = vectors.cpu().numpy()
+        if not np.isfinite(array).all():
             raise ValueError(
-                "the model gives numbers that are none; set device: cpu, where it is computed in "
-                "float32" if self.half else "the model gives numbers that are none: its weights "
+                "the model returns NaN or infinity; set device: cpu, which computes in "
+                "float32" if self.half else "the model returns NaN or infinity: its weights "
                 "are broken"
             )  # fmt: skip
-        return found
+        return array
 
     @property
     def _pool(self) -> ThreadPoolExecutor:
-        """Threads that embed a chunk each, with one core each: none waits for another's layer."""
+        """Threads that each embed one chunk on one core, so that none waits for another."""
         if not hasattr(self, "_threads"):
             self._threads = ThreadPoolExecutor(
                 self.threads, "clip", initializer=self.torch.set_num_threads, initargs=(1,)
@@ -402,7 +402,7 @@ class Model:
 
 
 def _device(name: str) -> Any:
-    """Return a device of torch; `auto` is the best that is there."""
+    """Return a torch device; `auto` is the best one available."""
     import torch
 
     there = ["cpu"]
@@ -411,7 +411,7 @@ def _device(name: str) -> Any:
     if torch.cuda.is_available():
         there[:0] = ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
     if name != "auto" and name not in there:
-        raise ValueError(f"device {name} is not there; here is {' and '.join(there)}")
+        raise ValueError(f"device {name} is not available; choose one of {', '.join(there)}")
     return torch.device(there[0] if name == "auto" else name)
 
 
@@ -423,27 +423,27 @@ def _free_bytes(torch: Any, device: Any) -> float:
         lines = dict(line.split(":", 1) for line in table.read_text().splitlines() if ":" in line)
         if "MemAvailable" in lines:
             return 1024 * float(lines["MemAvailable"].split()[0])
-    # macOS does not tell what is free
+    # macOS does not report free memory
     return 0.25 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _settings(open_clip: Any, weights: Weights, path: Path) -> dict[str, Any]:
-    """Return how these weights were trained: the size of pictures, mean, interpolation.
+    """Return the preprocessing of these weights: picture size, mean, interpolation.
 
-    A tag has that with it; a local checkpoint in an `open_clip_config.json` beside it, else what
-    all of open_clip's own weights of the model agree on.
+    A tag comes with its preprocessing. A local checkpoint has it in an `open_clip_config.json`
+    beside it; otherwise it is what all of open_clip's weights for the model agree on.
     """
     if not weights.is_local:
         return dict(open_clip.get_pretrained_cfg(weights.name, weights.pretrained))
     beside = path.parent / "open_clip_config.json"
     if beside.is_file():
         try:
-            found = json.loads(beside.read_text(encoding="utf-8"))["preprocess_cfg"]
-            return dict(found)
+            settings = json.loads(beside.read_text(encoding="utf-8"))["preprocess_cfg"]
+            return dict(settings)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{beside} does not tell how pictures are shown to the model ({error!r}); mend it "
-                "or move it away from the checkpoint"
+                f"{beside} has no valid preprocess_cfg ({error!r}); correct it, or move it away "
+                "from the checkpoint"
             ) from error
     names = ("mean", "std", "interpolation", "resize_mode")
     tags = open_clip.list_pretrained_tags_by_model(weights.name)
@@ -463,11 +463,11 @@ def _turned(
     return pictures[:, ::-1] if rows else pictures
 
 
-# ---------------------------------------------------------------- what is kept
+# ---------------------------------------------------------------- stored vectors
 
 
 def unpack(stored: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return kept vectors as an array, of unit length.
+    """Return stored vectors as an array of unit-length rows.
 
     Returns
     -------
@@ -476,13 +476,13 @@ def unpack(stored: Sequence[bytes]) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        If they are not of one model.
+        If the vectors come from different models.
     """
     vectors: list[NDArray[Any]] = [
         np.frombuffer(value, f"<{value[:1].decode()}", offset=1) for value in stored
     ]
     if len({len(vector) for vector in vectors}) > 1:
-        raise ValueError("these vectors are not of one model; embed again")
+        raise ValueError("these vectors come from different models; embed again")
     d = len(vectors[0]) if vectors else 0
     array = np.array(vectors, np.float32).reshape(len(vectors), d)
     if in_half_precision(stored):
@@ -491,5 +491,5 @@ def unpack(stored: Sequence[bytes]) -> NDArray[np.float32]:
 
 
 def in_half_precision(stored: Sequence[bytes]) -> int:
-    """Count the kept vectors that were made in half precision, on a GPU."""
+    """Count the stored vectors that were computed in half precision, on a GPU."""
     return sum(value[:1] == HALF for value in stored)

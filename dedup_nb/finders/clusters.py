@@ -1,8 +1,8 @@
-"""Vectors -> HDBSCAN clusters (Campello, Moulavi and Sander, 2013), by scikit-learn.
+"""Embeddings -> HDBSCAN clusters (Campello, Moulavi and Sander, 2013), by scikit-learn.
 
-Numbers in, numbers out. A cluster is no group of near-duplicates: it may chain, and nothing in it
-is proposed for staging. scikit-learn cuts the tree that `spanning` finds; its own search for it
-takes seven to twenty times as long.
+A cluster is not a near-duplicate group: it may chain, and nothing in it is proposed for staging.
+scikit-learn cuts the tree that `spanning` computes; its own search for the tree takes seven to
+twenty times as long.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from scipy.sparse import csr_array
 
 from dedup_nb.finders import spanning
 
-MOST_IMAGES = 300_000  # time grows with the square of their number
-MOST_MANHATTAN = 50_000  # of which there is no matrix product
+MOST_IMAGES = 300_000  # limit, because the time grows with the square of the number of images
+MOST_MANHATTAN = 50_000  # lower, because Manhattan distances need more than a matrix product
 MOST_PAIRS = 20_000_000
-LEAST_LENGTH = 1e-12  # of an edge: a sparse graph has none of length 0
+LEAST_LENGTH = 1e-12  # shortest edge length; a sparse graph cannot store an edge of length 0
 
 
 class Hierarchy:
-    """What HDBSCAN finds out about vectors before it is told how large a cluster is.
+    """The HDBSCAN hierarchy of some vectors, to be cut at any minimum cluster size.
 
     Parameters
     ----------
     embeddings : ndarray of float32, shape (n, d)
-        Of unit length; a vector of zeros, which a picture of one tone has, joins no cluster.
+        Unit-length vectors; an all-zero vector, from a picture of one tone, joins no cluster.
     min_samples : int
-        Neighbours that make a place dense: larger leaves more singles.
+        Number of neighbours that define density; a larger value leaves more images unclustered.
     metric : str
-        One of `metrics.METRICS`. On unit vectors the first two order distances alike.
+        One of `metrics.METRICS`. On unit vectors the first two rank distances in the same order.
 
     Raises
     ------
     ValueError
-        If there are more images, or more neighbours, than memory or time allow.
+        If there are too many images or neighbours for the memory or the time.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Hierarchy:
         most = MOST_MANHATTAN if metric == "manhattan" else MOST_IMAGES
         if len(self.some) > most:
             raise ValueError(
-                f"{len(self.some):,} images are too many to be clustered by metric {metric}, "
+                f"{len(self.some):,} images are too many for metric {metric}, "
                 f"which takes at most {most:,}; use only_folders"
                 + (", or metric euclidean" if metric == "manhattan" else "")
             )
@@ -57,19 +57,23 @@ class Hierarchy:
             self.graph = self._graph(spanning.spanning_tree(self.vectors, self.min_samples))
 
     def _graph(self, tree: spanning.Tree) -> csr_array:
-        """Return the tree as the sparse distances that scikit-learn takes."""
+        """Return the tree as the sparse distance matrix that scikit-learn takes."""
         lengths = np.square(tree.lengths) / 2 if self.metric == "cosine" else tree.lengths
         lengths = np.maximum(lengths, LEAST_LENGTH)
         ends = np.concatenate([tree.i, tree.j]), np.concatenate([tree.j, tree.i])
         return csr_array((np.tile(lengths, 2), ends), shape=(len(self.some),) * 2)
 
     def cut(self, min_cluster_size: int = 2) -> NDArray[np.int64]:
-        """Return the cluster of each vector, named by its smallest member; -1 for a single.
+        """Return the cluster of each vector, named by its smallest member; -1 if unclustered.
 
         Parameters
         ----------
         min_cluster_size : int
-            Images that make a cluster, at least.
+            Smallest number of images in a cluster, inclusive.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
         """
         from sklearn.cluster import HDBSCAN  # half a second, which other notebooks do not need
 
@@ -77,20 +81,20 @@ class Hierarchy:
         if len(self.some) < max(2, min_cluster_size):
             return labels
         given = {"min_cluster_size": min_cluster_size, "copy": True}
-        if self.graph is not None:  # its lengths know of min_samples
-            found = HDBSCAN(metric="precomputed", min_samples=1, **given).fit(self.graph)
+        if self.graph is not None:  # its lengths already include min_samples
+            model = HDBSCAN(metric="precomputed", min_samples=1, **given).fit(self.graph)
         else:
-            found = HDBSCAN(metric=self.metric, min_samples=self.min_samples, **given)
-            found.fit(self.vectors.astype(np.float64))
-        inside = found.labels_ >= 0
-        _, first, index = np.unique(found.labels_[inside], return_index=True, return_inverse=True)
+            model = HDBSCAN(metric=self.metric, min_samples=self.min_samples, **given)
+            model.fit(self.vectors.astype(np.float64))
+        inside = model.labels_ >= 0
+        _, first, index = np.unique(model.labels_[inside], return_index=True, return_inverse=True)
         members = self.some[inside]
         labels[members] = members[first][index]
         return labels
 
 
 def pairs_within(labels: NDArray[np.int64]) -> pd.DataFrame:
-    """Return all pairs `i < j` of one cluster.
+    """Return all pairs `i < j` whose images are in the same cluster.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def pairs_within(labels: NDArray[np.int64]) -> pd.DataFrame:
     if count > MOST_PAIRS:
         largest = max(len(part) for part in parts)
         raise ValueError(
-            f"the clusters hold {count:,} pairs, the largest has {largest:,} images; "
+            f"the clusters contain {count:,} pairs and the largest has {largest:,} images; "
             "use candidates: embedding"
         )
     places = [np.triu_indices(len(part), 1) for part in parts]

@@ -1,8 +1,8 @@
-"""Czkawka's results -> groups of what it claims; our groups -> Czkawka's JSON.
+"""Czkawka's results -> the groups they claim; our groups -> Czkawka's JSON.
 
-Read are the JSON of every version since 6.1 (similar images and duplicates, with and without
-reference folders), its text, and CSV that people made of it. Nothing is believed here: a claim
-names a path, and whoever asks looks it up on disk.
+Reads the JSON of every version since 6.1 (similar images and duplicates, with and without
+reference folders), its text, and CSV made from it. A result is only a claim about a path; the
+caller checks it on disk.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ WINDOWS = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\)")
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of one group, as Czkawka claims it to be.
+    """One file of one group, as Czkawka reports it.
 
     Attributes
     ----------
     path : str
         Absolute, as written.
     size, modified : int or None
-        Bytes and Unix seconds at the time of its scan, where the file tells them.
+        Bytes and Unix seconds at the time of Czkawka's scan, if the results include them.
     bits : int or None
-        Hamming distance to the group's first hash, where the file tells it.
+        Hamming distance to the group's first hash in bits, if the results include it.
     reference : bool
-        Whether it lies in a reference folder.
+        Whether the file is in a reference folder.
     """
 
     path: str
@@ -60,21 +60,21 @@ class Entry:
 
 @dataclass
 class Results:
-    """What one file of results claims."""
+    """The groups in one results file."""
 
     file: Path
-    kind: str  # SIMILAR or DUPLICATES; CSV is taken for similar images
+    kind: str  # SIMILAR or DUPLICATES; CSV counts as similar images
     groups: list[list[Entry]] = field(default_factory=list)
 
 
 def read(file: Path) -> Results:
-    """Read one file of results; the content tells its shape.
+    """Read one results file; the format is detected from the content.
 
     Raises
     ------
     ValueError
-        One sentence that names the file and the place in it, if it is damaged, truncated or
-        not Czkawka's.
+        One sentence that names the file and the place in it, if the file is damaged, truncated
+        or not from Czkawka.
     """
     text = _text(file)
     start = text.lstrip()[:1]
@@ -92,11 +92,11 @@ def _text(file: Path) -> str:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ValueError(f"results {file} cannot be read: {error.strerror or error}") from error
+        raise ValueError(f"cannot read the results {file}: {error.strerror or error}") from error
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # PowerShell writes UTF-16
         return data.decode("utf-16", "replace")
     if (at := data.find(b"\0")) >= 0:
-        raise ValueError(f"{file} byte {at}: binary, so these are no results of Czkawka")
+        raise ValueError(f"{file} byte {at}: binary data, so this is not a Czkawka results file")
     return data.decode("utf-8-sig", "surrogateescape")
 
 
@@ -107,21 +107,21 @@ def _read_json(file: Path, text: str) -> Results:
     try:
         loaded = json.loads(text)
     except RecursionError:
-        raise ValueError(f"{file} nests too deeply for results of Czkawka") from None
+        raise ValueError(f"{file} is nested too deeply for a Czkawka results file") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         whole = error.pos < len(text.rstrip())
         why = "damaged" if whole else "truncated"
         raise ValueError(
-            f"{file} {place}: {error.msg}; the file is {why}, export it again"
+            f"{file} {place}: {error.msg}; the file is {why}; export it again"
         ) from None
     results = Results(file, SIMILAR)
     if isinstance(loaded, list):
-        found = [(f"group {n}", value) for n, value in enumerate(loaded, 1)]
+        parts = [(f"group {n}", value) for n, value in enumerate(loaded, 1)]
     else:
-        found = [(f"key {json.dumps(key)}", value) for key, value in loaded.items()]
+        parts = [(f"key {json.dumps(key)}", value) for key, value in loaded.items()]
         results.kind = DUPLICATES
-    for place, value in found:
+    for place, value in parts:
         for where, group in _groups_below(place, value, file, nested=isinstance(loaded, dict)):
             results.groups.append(_json_group(where, group, file))
     if results.groups and isinstance(loaded, list) and not _has_pixels(loaded):
@@ -132,7 +132,7 @@ def _read_json(file: Path, text: str) -> Results:
 def _groups_below(
     place: str, value: Any, file: Path, nested: bool
 ) -> Iterable[tuple[str, list[Any]]]:
-    """Yield the groups under one key or place: one, or by hash a list of them."""
+    """Yield the groups under one key: a single group, or a list of groups keyed by hash."""
     if not isinstance(value, list):
         raise _foreign(file, place, "a list of files", value)
     if nested and value and all(isinstance(part, list) for part in value):
@@ -156,7 +156,7 @@ def _json_entry(place: str, entry: Any, file: Path, *, reference: bool) -> Entry
         raise _foreign(file, place, "a file", entry)
     path = entry.get("path")
     if not isinstance(path, str) or not path:
-        raise ValueError(f"{file} {place} has no path; these are no results of Czkawka")
+        raise ValueError(f"{file} {place} has no path; this is not a Czkawka results file")
     numbers: dict[str, int | None] = {}
     for name, keys in {
         "size": ("size",),
@@ -165,22 +165,22 @@ def _json_entry(place: str, entry: Any, file: Path, *, reference: bool) -> Entry
     }.items():
         value = next((entry[key] for key in keys if key in entry), None)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise ValueError(f"{file} {place}: {keys[0]} is {json.dumps(value)}, no whole number")
+            raise ValueError(f"{file} {place}: {keys[0]} is {json.dumps(value)}, not an integer")
         numbers[name] = value
     return Entry(path, **numbers, reference=reference)
 
 
 def _has_pixels(groups: list[Any]) -> bool:
-    """Tell similar images from duplicates by size and name, whose list looks the same."""
+    """Return whether the entries have pixel sizes: similar images do, duplicates do not."""
     first = next((part for group in groups for part in group if isinstance(part, dict)), {})
     return not {"width", "dimensions", "similarity", "difference"}.isdisjoint(first)
 
 
-def _foreign(file: Path, place: str, wanted: str, found: Any) -> ValueError:
+def _foreign(file: Path, place: str, wanted: str, value: Any) -> ValueError:
     kinds = {dict: "an object", list: "a list", str: "text", type(None): "null"}
     return ValueError(
-        f"{file} {place} is {kinds.get(type(found), 'a number')} where {wanted} is expected; "
-        "these are no results of Czkawka's similar images or duplicates"
+        f"{file} {place} is {kinds.get(type(value), 'a number')} where {wanted} is expected; "
+        "this is not a Czkawka results file of similar images or duplicates"
     )
 
 
@@ -193,7 +193,7 @@ def _names(line: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(head: str) -> str | None:
-    """Return what separates the cells of a head line that names paths and groups, or None."""
+    """Return the delimiter of a CSV header that has path and group columns, or None."""
     for delimiter in ",;\t":
         names = _names(head, delimiter)
         if {*names} & {*PATH_COLUMNS} and {*names} & {*GROUP_COLUMNS}:
@@ -243,40 +243,44 @@ def _cell(row: Mapping[str, str], columns: Sequence[str]) -> str:
 
 @dataclass
 class _Block:
-    """One group of a text while it is read."""
+    """One group of a text file while it is read."""
 
     line: int
     count: int
     kind: str
     written: list[str] = field(default_factory=list)
     reference: bool = False
-    blank: bool = False  # an empty line after the head announces a reference file
+    blank: bool = False  # an empty line after the header precedes a reference file
 
 
 def _read_text(file: Path, text: str) -> Results:
     blocks: list[_Block] = []
-    told = None  # how many groups of similar images the head announces
+    announced = None  # number of groups of similar images that the header announces
     nothing = False
-    lines = [line.removesuffix("\r") for line in text.split("\n")]  # names may hold odd breaks
+    lines = [
+        line.removesuffix("\r") for line in text.split("\n")
+    ]  # file names may contain other line breaks
     for number, line in enumerate(lines, 1):
-        if found := SIMILAR_HEAD.fullmatch(line.strip()):
-            blocks.append(_Block(number, int(found[1]), SIMILAR))
-        elif found := SIMILAR_COUNT.fullmatch(line.strip()):
-            told = int(found[1])
-        elif found := DUPLICATES_HEAD.fullmatch(line):
-            blocks.append(_Block(number, int(found[1]), DUPLICATES))
+        if match := SIMILAR_HEAD.fullmatch(line.strip()):
+            blocks.append(_Block(number, int(match[1]), SIMILAR))
+        elif match := SIMILAR_COUNT.fullmatch(line.strip()):
+            announced = int(match[1])
+        elif match := DUPLICATES_HEAD.fullmatch(line):
+            blocks.append(_Block(number, int(match[1]), DUPLICATES))
         elif line.strip() in NOTHING:
             nothing = True
         elif blocks:
             _take_line(blocks[-1], line, f"{file} line {number}")
         elif line.strip() and not _preamble(line):
             raise ValueError(
-                f"{file} line {number}: {line[:60]!r} is nothing that Czkawka writes; "
-                "give its JSON or text, or CSV with the columns path and group"
+                f"{file} line {number}: {line[:60]!r} is not Czkawka output; "
+                "pass its JSON or text, or a CSV with the columns path and group"
             )
-    if not blocks and not nothing and told != 0:
-        raise ValueError(f"{file} line {len(lines)}: ends before the first group; truncated")
-    _refuse_truncated(file, blocks, told)
+    if not blocks and not nothing and announced != 0:
+        raise ValueError(
+            f"{file} line {len(lines)}: the file ends before its first group; it is truncated"
+        )
+    _refuse_truncated(file, blocks, announced)
     plain = _quotes_are_plain([path for block in blocks for path in block.written])
     groups = [
         [
@@ -304,22 +308,24 @@ def _take_line(block: _Block, line: str, place: str) -> None:
             block.reference, line = True, line.removeprefix(REFERENCE_LINE)
         block.written.append(line)
         return
-    found = SIMILAR_LINE.fullmatch(line)
-    if not found:
+    match = SIMILAR_LINE.fullmatch(line)
+    if not match:
         raise ValueError(
-            f"{place}: {line[:60]!r} is no line of similar images; the file is damaged or truncated"
+            f"{place}: {line[:60]!r} is not a similar image; the file is damaged or truncated"
         )
     block.reference = block.reference or block.blank
-    block.written.append(found[1])
+    block.written.append(match[1])
 
 
-def _refuse_truncated(file: Path, blocks: Sequence[_Block], told: int | None) -> None:
-    if told is not None and len(blocks) < told:
-        raise ValueError(f"{file} ends after {len(blocks)} of {told} groups; the file is truncated")
+def _refuse_truncated(file: Path, blocks: Sequence[_Block], announced: int | None) -> None:
+    if announced is not None and len(blocks) < announced:
+        raise ValueError(
+            f"{file} ends after {len(blocks)} of {announced} groups; the file is truncated"
+        )
     for block in blocks[-1:]:
         wanted = block.count + block.reference
-        # old versions wrote the number of groups here
-        if len(block.written) < wanted and block.count != told:
+        # old versions wrote the number of groups here instead of the number of files
+        if len(block.written) < wanted and block.count != announced:
             raise ValueError(
                 f"{file} line {block.line}: the group has {len(block.written)} of {wanted} files; "
                 "the file is truncated"
@@ -327,11 +333,11 @@ def _refuse_truncated(file: Path, blocks: Sequence[_Block], told: int | None) ->
 
 
 def _quotes_are_plain(written: Sequence[str]) -> bool:
-    """Tell version 8, which writes a quoted path as it is, from 7.0, which escapes it."""
+    """Return whether quoted paths are unescaped, as version 8 writes them; 7.0 escapes them."""
     quoted = [path[1:-1] for path in written if _is_quoted(path)]
     for path in quoted:
         left = ESCAPE.sub("", path)
-        marks = {found[2] for found in ESCAPE.finditer(path) if found[1] is None}
+        marks = {match[2] for match in ESCAPE.finditer(path) if match[1] is None}
         if '"' in left or not marks <= {*RUST_ESCAPES} or re.match(r"[A-Za-z]:\\[^\\]", path):
             return True
     return False
@@ -347,7 +353,7 @@ def _unquoted(path: str, plain: bool) -> str:
     if plain:
         return path[1:-1]
     return ESCAPE.sub(
-        lambda found: chr(int(found[1], 16)) if found[1] else RUST_ESCAPES[found[2]], path[1:-1]
+        lambda match: chr(int(match[1], 16)) if match[1] else RUST_ESCAPES[match[2]], path[1:-1]
     )
 
 
@@ -355,15 +361,15 @@ def _unquoted(path: str, plain: bool) -> str:
 
 
 def here(path: str, path_map: Mapping[str, str]) -> str:
-    """Return a claimed path as it is on this machine, with `/`.
+    """Translate a path from Czkawka's results to this machine, with `/` separators.
 
     Parameters
     ----------
     path : str
-        As Czkawka wrote it, perhaps on another machine.
+        As Czkawka wrote it, possibly on another machine.
     path_map : mapping of str -> str
-        Prefix there -> prefix here; the longest that fits is used. Whole folders only; without
-        regard to case for Windows paths, of which Czkawka writes a part in lower case.
+        Prefix there -> prefix here; the longest match wins. Only whole folders match. Windows
+        paths ignore case, because Czkawka writes part of them in lower case.
     """
     clean = _slashes(path)
     for old in sorted(path_map, key=len, reverse=True):
@@ -380,20 +386,20 @@ def _slashes(path: str) -> str:
     if not WINDOWS.match(path):
         return path
     clean = path.replace("\\", "/")
-    return re.sub(r"^//\?/(UNC/)?", lambda found: "//" if found[1] else "", clean)
+    return re.sub(r"^//\?/(UNC/)?", lambda match: "//" if match[1] else "", clean)
 
 
-# ---------------------------------------------------------------- ours, in its shape
+# ---------------------------------------------------------------- export to Czkawka's format
 
 
 def shaped(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[list[dict[str, Any]]]:
-    """Return groups in the shape in which Czkawka 8 to 10 writes similar images, for JSON.
+    """Convert groups to the JSON structure of similar images of Czkawka 8 to 10.
 
     Parameters
     ----------
     groups : iterable of sequences of mappings
-        The keeper of each comes first; members have `path` (absolute), `bytes`, `width`, `height`,
-        `mtime_ns` and `bits`.
+        The keeper of each group comes first; members have `path` (absolute), `bytes`, `width`,
+        `height`, `mtime_ns` and `bits`.
     """
     return [
         [

@@ -1,9 +1,10 @@
-"""Pixels -> unit vectors that lie near each other where pictures look alike.
+"""Pixels -> unit-length embeddings that are close together for pictures that look alike.
 
-`dct` is strict: low frequencies of the picture inside its borders. `mix` adds the directions of
-edges and the colours, and proposes more loosely. Both need no weights and are made of signed parts
-that a mirror or a quarter turn only moves about, so all eight orientations follow from one stored
-vector. `clip` is a model of open_clip (see `clip`); each orientation is embedded by itself.
+`dct` is strict: the low frequencies of the picture inside its borders. `mix` adds edge directions
+(histograms of gradients; Dalal and Triggs, 2005) and colours, and matches more loosely. Neither
+needs weights. A mirror image or a quarter turn only permutes their values and flips signs, so all
+eight orientations follow from one stored vector. `clip` is a model of open_clip (see `clip`); it
+embeds each orientation separately.
 """
 
 from __future__ import annotations
@@ -23,33 +24,33 @@ from dedup_nb.pictures.images import CHROMA_PX, LUMA_PX, TRIMMED_CHROMA, TRIMMED
 from dedup_nb.pictures.measures import Kind, Rasters
 
 Vector = NDArray[np.float64]
-Moves = tuple[NDArray[np.int64], NDArray[np.float32]]  # places to take from, signs
+Moves = tuple[NDArray[np.int64], NDArray[np.float32]]  # source position of each value, its sign
 
-DIRECTIONS = 8  # of edges, a full turn
-WINDOWS = 6  # to a side
+DIRECTIONS = 8  # edge directions in a full turn
+WINDOWS = 6  # windows on each side of the grid
 WINDOW_SIGMA_PX = LUMA_PX / WINDOWS * 1.25
-CHROMA_SIDE = 4  # low frequencies of Cb and Cr, to a side
-COLOURLESS = 0.02  # keeps the colours of a grey picture from being noise
+CHROMA_SIDE = 4  # Cb and Cr keep CHROMA_SIDE x CHROMA_SIDE low frequencies
+COLOURLESS = 0.02  # constant that outweighs the colour noise of a grey picture
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """A kind of vector with a scale of its own.
+    """A kind of embedding, with its own range of cosine similarities.
 
     Attributes
     ----------
     name : str
-        As the parameter `embedder` calls it.
+        Value of the parameter `embedder`.
     min_cosine : float
-        Where its near-duplicates begin, unless a person says otherwise.
+        Default threshold for near-duplicates, inclusive.
     floor : float
-        Loosest cosine similarity of pairs that are kept, so that the slider has room.
+        Lowest cosine similarity of the pairs that are kept, so that the slider has room.
     says : str
-        What it is, for screens and reports.
+        Description for screens and reports.
     parts : callable, optional
-        Makes what turns a picture into numbers; None where a model does.
+        Returns the `Part` that computes the vector; None if a model does.
     weights : clip.Weights, optional
-        The model behind it, where it needs one.
+        The model, if it needs one.
     """
 
     name: str
@@ -61,12 +62,12 @@ class Embedder:
 
     @property
     def needs_weights(self) -> bool:
-        """Whether a model with weights makes its vectors."""
+        """Whether its vectors come from a model with weights."""
         return self.parts is None
 
     @property
     def kind(self) -> Kind:
-        """How it is made from a picture, for `measures.measure_files`; without weights only."""
+        """How to compute it from a picture, for `measures.measure_files`; without weights only."""
         parts = _parts_of(self)
 
         def encode(pictures: Sequence[Rasters]) -> list[bytes]:
@@ -75,32 +76,32 @@ class Embedder:
         return Kind(f"{self.name}-v1", parts.needs, encode)
 
     def thresholds(self, min_cosine: float | None, floor: float | None) -> tuple[float, float]:
-        """Return (min_cosine, floor), its own where they are not given; see `Embedder`.
+        """Return (min_cosine, floor), with the embedder's defaults for None; see `Embedder`.
 
         Raises
         ------
         ValueError
-            If `floor` lies above `min_cosine`.
+            If `floor` is above `min_cosine`.
         """
         near = self.min_cosine if min_cosine is None else min_cosine
         loose = min(self.floor, near) if floor is None else floor
         if loose > near:
             raise ValueError(
-                f"floor {loose:g} lies above min_cosine {near:g}; lower floor, down to which pairs "
-                "are computed"
+                f"floor {loose:g} is above min_cosine {near:g}; lower floor, the bound down to "
+                "which pairs are computed"
             )
         return near, loose
 
 
 def steps(bound: float) -> list[float]:
-    """Return thresholds to be compared, from a bound up to 1, about twenty."""
+    """Return about twenty thresholds to compare, from a bound up to 1."""
     step = max(0.005, round((1 - bound) / 20, 2))
     count = int((1 - bound) / step + 1e-9)
     return [round(1 - n * step, 4) for n in range(count, -1, -1)]
 
 
 def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.float32]:
-    """Return stored vectors as an array of the orientations that count.
+    """Return stored vectors as an array, one row for each orientation that counts.
 
     Parameters
     ----------
@@ -114,17 +115,19 @@ def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDAr
     Returns
     -------
     ndarray of float32, shape (n, n_orientations, d)
-        Of unit length; all zero for a picture of one tone, which is near nothing.
+        Unit-length vectors; all zero for a picture of one tone, which has no near neighbours.
 
     Raises
     ------
     ValueError
-        If `invariance` is unknown, or the vectors were made by another embedder.
+        If `invariance` is unknown, or the vectors come from another embedder.
     """
     turns = _turns(name)[: orientations.count(invariance)]
     d = len(turns[0][0])
     if any(len(value) != 4 * d for value in stored):
-        raise ValueError(f"these vectors are not of {name}, which has {d} numbers; embed again")
+        raise ValueError(
+            f"these vectors do not come from {name}, which has {d} dimensions; embed again"
+        )
     upright = np.frombuffer(b"".join(stored), np.float32).reshape(len(stored), d)
     turned = np.empty((len(stored), len(turns), d), np.float32)
     for k, (places, signs) in enumerate(turns):
@@ -134,23 +137,23 @@ def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDAr
 
 @cache
 def _turns(name: str) -> list[Moves]:
-    """Return for each orientation which number comes to each place, and with which sign."""
+    """Return for each orientation which value moves to each position, and with which sign."""
     parts = _parts_of(EMBEDDERS[name])
     return [parts.turned(*orientation) for orientation in orientations.ORIENTATIONS]
 
 
 class Part(ABC):
-    """One kind of numbers told by a picture, and what an orientation does to them."""
+    """One kind of values computed from a picture, and how orientations permute them."""
 
     needs: tuple[Raster, ...] = (TRIMMED_LUMA,)
 
     @abstractmethod
     def vector(self, picture: Rasters) -> Vector:
-        """Return the numbers of a picture, of unit length."""
+        """Return the unit-length vector of a picture."""
 
     @abstractmethod
     def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
-        """Return which number comes to each place when a picture is turned, with its sign."""
+        """Return which value moves to each position when a picture is turned, with its sign."""
 
 
 def _unit(values: Vector) -> Vector:
@@ -161,7 +164,7 @@ def _unit(values: Vector) -> Vector:
 def _frequencies(
     u: NDArray[np.int64], v: NDArray[np.int64], transposed: bool, columns: bool, rows: bool
 ) -> Moves:
-    """Return what an orientation does to DCT coefficients: which comes here, with which sign."""
+    """Return how an orientation permutes DCT coefficients, and with which signs."""
     index = {pair: place for place, pair in enumerate(zip(u.tolist(), v.tolist(), strict=True))}
     pairs = zip(v.tolist(), u.tolist(), strict=True) if transposed else index
     signs = np.where(columns, (-1.0) ** v, 1.0) * np.where(rows, (-1.0) ** u, 1.0)
@@ -169,7 +172,7 @@ def _frequencies(
 
 
 class _Dct(Part):
-    """Low frequencies of the luma inside the borders, by their distance from the constant."""
+    """Low frequencies of the luma inside the borders, up to a radius around the constant."""
 
     def __init__(self, radius: float = 12) -> None:
         side = int(np.ceil(radius))
@@ -188,7 +191,10 @@ class _Dct(Part):
 
 
 class _Edges(Part):
-    """Directions of edges in 6x6 soft windows: signed luma gradients, eight soft directions."""
+    """Histograms of luma gradients in 6x6 soft windows and eight soft directions.
+
+    A signed variant of HOG (Dalal and Triggs, 2005).
+    """
 
     def vector(self, picture: Rasters) -> Vector:
         down, across = np.gradient(_luma(picture))
@@ -214,9 +220,9 @@ class _Edges(Part):
     def turned(self, transposed: bool, columns: bool, rows: bool) -> Moves:
         places = np.arange(DIRECTIONS * WINDOWS**2).reshape(DIRECTIONS, WINDOWS, WINDOWS)
         turn = np.arange(DIRECTIONS)
-        if transposed:  # across and down change places: an angle a becomes a quarter less a
+        if transposed:  # x and y swap: an angle a becomes a quarter turn minus a
             places = places[(DIRECTIONS // 4 - turn) % DIRECTIONS].swapaxes(1, 2)
-        if columns:  # a half turn less a
+        if columns:  # an angle a becomes a half turn minus a
             places = places[(DIRECTIONS // 2 - turn) % DIRECTIONS][:, :, ::-1]
         if rows:
             places = places[-turn % DIRECTIONS][:, ::-1]
@@ -225,7 +231,7 @@ class _Edges(Part):
 
 
 class _Colours(Part):
-    """Low frequencies of Cb and Cr, and a constant that outweighs them in grey pictures."""
+    """Low frequencies of Cb and Cr, plus a constant that outweighs them in grey pictures."""
 
     def __init__(self) -> None:
         u, v = np.mgrid[:CHROMA_SIDE, :CHROMA_SIDE]
@@ -248,7 +254,7 @@ class _Colours(Part):
 
 
 class _Mix(Part):
-    """`dct` to a wider radius, edges and colours, joined with weights .45, .45 and .1."""
+    """`dct` with a wider radius, edges and colours, combined with weights .45, .45 and .1."""
 
     needs = (TRIMMED_LUMA, TRIMMED_CHROMA)
 
@@ -260,7 +266,7 @@ class _Mix(Part):
         ]
 
     def vector(self, picture: Rasters) -> Vector:
-        if np.ptp(_luma(picture)) == 0:  # one tone: colour alone would match what shows nothing
+        if np.ptp(_luma(picture)) == 0:  # one tone: colour alone would match unrelated pictures
             return np.zeros(sum(len(part.turned(False, False, False)[0]) for part, _ in self.parts))
         return _unit(
             np.concatenate([np.sqrt(weight) * part.vector(picture) for part, weight in self.parts])
@@ -280,27 +286,27 @@ def _luma(picture: Rasters) -> Vector:
 
 def _parts_of(embedder: Embedder) -> Part:
     if embedder.parts is None:
-        raise ValueError(f"embedder {embedder.name} makes its vectors by a model")
+        raise ValueError(f"embedder {embedder.name} computes its vectors with a model")
     return embedder.parts()
 
 
-# To add an embedder, add an entry: its parts, or a model's weights. Its cosines have a scale of
-# their own. Generated pictures of one style lie at .7 to .85 for clip; only near-duplicates are
-# nearer than that.
+# To add an embedder, add an entry with its parts, or None for a model. Each embedder has its own
+# range of cosines. For clip, generated pictures of one style are at .7 to .85; only near-duplicates
+# are above that.
 EMBEDDERS: Mapping[str, Embedder] = {
     entry.name: entry
     for entry in (
         Embedder(
-            "dct", 0.85, 0.5, "low frequencies inside the borders; strict, needs no weights", _Dct
+            "dct", 0.85, 0.5, "low frequencies inside the borders; strict, without weights", _Dct
         ),
         Embedder(
             "mix",
             0.9,
             0.6,
-            "low frequencies, edges and colours; a loose proposer, needs no weights",
+            "low frequencies, edges and colours; loose, without weights",
             _Mix,
         ),
-        Embedder("clip", 0.92, 0.85, "what a vision model sees"),
+        Embedder("clip", 0.92, 0.85, "embeddings of a vision model"),
     )
 }
 
@@ -311,12 +317,12 @@ def embedder(
     pretrained: str = clip.PRETRAINED,
     device: str = "auto",
 ) -> Embedder:
-    """Return an embedder by its name; the other parameters are of those that need weights.
+    """Return an embedder by name; the other parameters apply to embedders with weights.
 
     Raises
     ------
     ValueError
-        If there is none of this name.
+        If there is no embedder of this name.
     """
     if name not in EMBEDDERS:
         raise ValueError(f"embedder {name} is not known; choose one of {', '.join(EMBEDDERS)}")

@@ -1,11 +1,12 @@
-"""Vectors -> pairs above a cosine similarity, and the nearest neighbours of each.
+"""Embeddings -> pairs above a cosine similarity, and the nearest neighbours of each image.
 
-Pairs are exact: found by a matrix product with a margin, then computed again in float64 in one
-fixed order and rounded, so that the same vectors give the same bytes on any number of threads.
+Pairs are exact: a matrix product with a margin finds candidates, and their cosines are computed
+again in float64 in a fixed order and rounded, so that the same vectors give the same bytes on any
+number of threads.
 
-Beyond some 300,000 vectors that takes too long. `Cells`, FAISS's inverted lists, then tell which
-pairs are looked at: some are missed, and `Cells.tune` measures how many. What is found has its
-exact cosine all the same.
+Above about 300,000 vectors this takes too long. `Cells`, the inverted lists of FAISS (Johnson et
+al., 2019), then limit the pairs that are compared: some are missed, and `Cells.tune` measures how
+many. The pairs that are found still have their exact cosine.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ from dedup_nb.pictures.engines import LOCAL, Engine
 
 Vectors = NDArray[np.float32]
 
-DECIMALS = 4  # of a cosine
+DECIMALS = 4  # decimals of a reported cosine
 STEPS = 10**DECIMALS
-ROUNDING = 1e-6  # a float32 product may differ by in a block of another shape
-MARGIN = 1e-4  # of float32 products, and half a step of rounding
-BLOCK_VALUES = 8_000_000  # of a matrix product at once
-PROJECTED = 48  # principal components that bound a cosine
-WORTHWHILE_N, WORTHWHILE_D = 4_000, 160  # a bound is looked for from here on
-MOST_DOUBTED = 0.02  # of all pairs may be left by the bound, or it is not worth it
-SAMPLE = 256
+ROUNDING = 1e-6  # difference of a float32 product between blocks of different shape
+MARGIN = 1e-4  # covers the float32 error of a product and half a step of rounding
+BLOCK_VALUES = 8_000_000  # largest number of values in one matrix product
+PROJECTED = 48  # number of principal components used to bound a cosine
+WORTHWHILE_N, WORTHWHILE_D = 4_000, 160  # smallest n and d for which a bound is tried
+MOST_DOUBTED = 0.02  # largest share of pairs that a useful bound may leave to check
+SAMPLE = 256  # number of vectors sampled to estimate a share
 
-APPROXIMATE_N = 300_000  # vectors from which on pairs are looked for in cells
-CELLS_EACH = 4  # cells for each unit of the square root of n
-TRAINED_ON, TRAINED_FOR = 32, 6  # vectors a cell, rounds
-GROWN = 4  # times as many vectors as cells were learnt from, and they are learnt again
-RECALL = 0.99  # wished for
-MOST_PROBED = 4  # a search looks at most into one of so many cells
-NEIGHBOURS_PROBED = 16  # times as many cells for neighbours, which lie farther than pairs
-QUERIES = 16_384  # in one search
+APPROXIMATE_N = 300_000  # number of vectors from which the search uses cells
+CELLS_EACH = 4  # number of cells, as a multiple of the square root of n
+TRAINED_ON, TRAINED_FOR = 32, 6  # training vectors for each cell, training iterations
+GROWN = 4  # cells are trained again once there are this many times more vectors
+RECALL = 0.99  # target share of pairs found
+MOST_PROBED = 4  # a search visits at most 1 / MOST_PROBED of the cells
+NEIGHBOURS_PROBED = 16  # neighbours are farther away than pairs and need this many times the cells
+QUERIES = 16_384  # vectors in one search
 
 
 def near_pairs(
@@ -60,49 +61,50 @@ def near_pairs(
     Parameters
     ----------
     embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
-        Of unit length. With orientations, a pair's cosine is the largest over those of the second
-        picture.
+        Unit-length vectors. With orientations, the cosine of a pair is the largest over the
+        orientations of the second picture.
     floor : float
-        Loosest cosine kept, inclusive; cosines are rounded to four decimals before.
+        Lowest cosine kept, inclusive, from -1 to 1; compared after rounding to four decimals.
     max_pairs : int
-        Where more pairs than this lie above `floor`, a tighter bound is used.
+        If more pairs than this lie above `floor`, a tighter bound is used.
     rows : ndarray of int64, shape (n,), optional
-        Ascending numbers to name the vectors by, such as catalogue rows; their places by default.
+        Ascending row numbers used as `i` and `j`, such as catalogue rows; positions by default.
     cells : Cells, optional
-        Which pairs are looked at; all by default.
+        Restricts which pairs are compared; all pairs by default.
     engine : Engine
-        Joins the blocks of rows.
+        Processes the blocks of rows.
 
     Returns
     -------
     pairs : DataFrame
         Columns `i < j` (`rows`) and `cosine`, sorted by i, then j.
     bound : float
-        The cosine down to which the pairs are complete: `floor`, or more where `max_pairs` stopped
-        it. Above 1 if even equal vectors are more than `max_pairs`; there are no pairs then.
+        Cosine down to which the pairs are complete: `floor`, or higher if `max_pairs` was
+        reached. Above 1 if even identical vectors make more than `max_pairs` pairs; then there
+        are no pairs.
     """
     turned = _turned(embeddings)
-    found = _Found(floor, max_pairs)
+    collected = _Found(floor, max_pairs)
     if cells is not None:
-        for i, j in cells.pairs(turned, lambda: found.bound - MARGIN):
-            found.add(i, j, _cosines(turned, i, j))
+        for i, j in cells.pairs(turned, lambda: collected.bound - MARGIN):
+            collected.add(i, j, _cosines(turned, i, j))
     else:
-        _find_all(turned, found, engine)
-    pairs = found.pairs()
+        _find_all(turned, collected, engine)
+    pairs = collected.pairs()
     if rows is not None:
         pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
-    return pairs, found.bound
+    return pairs, collected.bound
 
 
-def _find_all(turned: Vectors, found: _Found, engine: Engine) -> None:
-    search = _search(turned, found.bound)
+def _find_all(turned: Vectors, collected: _Found, engine: Engine) -> None:
+    search = _search(turned, collected.bound)
 
     def above(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
-        i, j = search.above(start, stop, found.bound - MARGIN)
+        i, j = search.above(start, stop, collected.bound - MARGIN)
         return i, j, _cosines(turned, i, j)
 
     for part in engine.join(above, engine.blocks(len(turned), BLOCK_VALUES)):
-        found.add(*part)
+        collected.add(*part)
 
 
 def nearest(
@@ -111,18 +113,18 @@ def nearest(
     rows: NDArray[np.int64] | None = None,
     cells: Cells | None = None,
 ) -> pd.DataFrame:
-    """Return the k nearest neighbours of each vector, by FAISS's exact search or by `cells`.
+    """Return the k nearest neighbours of each vector, by exact FAISS search or by `cells`.
 
     Parameters
     ----------
     embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
-        As `near_pairs` takes them.
+        As in `near_pairs`.
     k : int
-        Neighbours of each, itself left out; all others where there are fewer.
+        Number of neighbours, not counting the vector itself; all others if there are fewer.
     rows : ndarray of int64, shape (n,), optional
-        Numbers to name the vectors by; their places by default.
+        Row numbers used as `i` and `j`; positions by default.
     cells : Cells, optional
-        Where neighbours are looked for; everywhere by default.
+        Restricts where neighbours are searched; everywhere by default.
 
     Returns
     -------
@@ -148,7 +150,7 @@ def nearest(
 
 
 def _candidates(turned: Vectors, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (i, j) of enough neighbours of each vector, itself among them."""
+    """Return (i, j) of at least k neighbours of each vector, including the vector itself."""
     n, n_turns, d = turned.shape
     flat = faiss.IndexFlatIP(d)
     flat.add(np.ascontiguousarray(turned.reshape(n * n_turns, d)))
@@ -158,7 +160,7 @@ def _candidates(turned: Vectors, k: int) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def like(embeddings: Vectors, wanted: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the cosine similarity of one vector to each, the largest over orientations.
+    """Return the cosine similarity of one vector to every other, maximised over orientations.
 
     Parameters
     ----------
@@ -172,7 +174,7 @@ def like(embeddings: Vectors, wanted: NDArray[np.float32]) -> NDArray[np.float64
 
 
 def cosines(embeddings: Vectors, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the cosine similarity of vectors i and j, pair by pair, as `near_pairs` gives it."""
+    """Return the cosine similarity of vectors i and j, pair by pair, as in `near_pairs`."""
     return _cosines(_turned(embeddings), i, j)
 
 
@@ -182,7 +184,7 @@ def _turned(embeddings: Vectors) -> Vectors:
 
 
 class _Found:
-    """Pairs as they are found, no more than `max_pairs`: the bound rises where there are more."""
+    """Collects at most `max_pairs` pairs, raising the bound when there are more."""
 
     def __init__(self, floor: float, max_pairs: int) -> None:
         self.bound, self.max_pairs, self.count = floor, max_pairs, 0
@@ -197,10 +199,10 @@ class _Found:
             self._tighten()
 
     def _tighten(self) -> None:
-        """Raise the bound to the least cosine above which no more than `max_pairs` lie."""
+        """Raise the bound to the lowest cosine with at most `max_pairs` pairs above it."""
         steps = np.rint(np.concatenate([part[2] for part in self.parts]) * STEPS).astype(np.int64)
         counts = np.bincount(steps + STEPS, minlength=2 * STEPS + 1)
-        at_least = np.cumsum(counts[::-1])[::-1]  # of each step and more
+        at_least = np.cumsum(counts[::-1])[::-1]  # number of pairs at or above each step
         fits = np.flatnonzero(at_least <= self.max_pairs)
         self.bound = (int(fits[0]) - STEPS if len(fits) else STEPS + 1) / STEPS
         parts = self.parts
@@ -217,21 +219,21 @@ class _Found:
         return pd.DataFrame({"i": i[order], "j": j[order], "cosine": cosines[order]})
 
 
-# ---------------------------------------------------------------- beyond the exact
+# ---------------------------------------------------------------- approximate search
 
 
 class Cells:
-    """Vectors in cells that were learnt, FAISS's inverted lists; a search looks into the nearest.
+    """Vectors sorted into trained cells (FAISS inverted lists); a search visits the nearest cells.
 
     Parameters
     ----------
     lists : faiss.IndexIVFFlat
-        Trained, by `learn` or before; grows by `add`.
+        A trained index, from `learn` or from disk; `add` extends it.
 
     Attributes
     ----------
     recall : float
-        Share of the pairs of a sample that are found; see `tune`.
+        Share of a sample's pairs that the search finds, 0 to 1; see `tune`.
     """
 
     def __init__(self, lists: Any) -> None:
@@ -240,7 +242,7 @@ class Cells:
 
     @classmethod
     def learn(cls, vectors: Vectors) -> Cells:
-        """Return empty cells that suit some vectors, shape (n, d)."""
+        """Train empty cells on vectors of shape (n, d)."""
         n, d = vectors.shape
         count = max(1, int(CELLS_EACH * np.sqrt(n)))
         lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, count, faiss.METRIC_INNER_PRODUCT)
@@ -251,7 +253,7 @@ class Cells:
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The numbers of the vectors in the cells."""
+        """The ids of the vectors in the cells."""
         return np.concatenate([self._ids(cell) for cell in range(self.lists.nlist)])
 
     def _ids(self, cell: int) -> NDArray[np.int64]:
@@ -263,18 +265,18 @@ class Cells:
         return ids
 
     def suits(self, n: int) -> bool:
-        """Tell whether so many vectors are not far more than these cells were learnt for."""
+        """Return whether n vectors are not far more than these cells were trained for."""
         return bool(self.lists.nlist >= int(CELLS_EACH * np.sqrt(n / GROWN)))
 
     def add(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
-        """Add vectors, shape (n, d), by their numbers."""
+        """Add vectors of shape (n, d) with their ids."""
         if len(ids):
             self.lists.add_with_ids(np.ascontiguousarray(vectors), ids)
 
     def name(self, ids: NDArray[np.int64]) -> None:
-        """Say which numbers the vectors asked for have, by place; others are passed over.
+        """Set the ids of the vectors to search among, by position; other vectors are skipped.
 
-        Equal contents may share a number.
+        Identical contents may share an id.
         """
         self._places = np.argsort(ids, kind="stable")
         self._known, starts = np.unique(ids[self._places], return_index=True)
@@ -282,7 +284,7 @@ class Cells:
         self.__dict__.pop("_inside", None)
 
     def tune(self, embeddings: Vectors, floor: float) -> float:
-        """Look into more cells until `RECALL` of a sample's pairs is found; return the recall."""
+        """Visit more cells until `RECALL` of a sample's pairs are found; return the recall."""
         turned = _turned(embeddings)
         some = _sample(len(turned))
         i, j = np.nonzero(_cosines_to_all(turned, some) >= floor)
@@ -291,8 +293,8 @@ class Cells:
         self.lists.nprobe = 4
         while True:
             i, j = self._near(turned, search, some, floor - MARGIN)
-            found = np.isin(true, i * len(turned) + j)
-            self.recall = float(found.mean()) if len(true) else 1.0
+            recovered = np.isin(true, i * len(turned) + j)
+            self.recall = float(recovered.mean()) if len(true) else 1.0
             if self.recall >= RECALL or self.lists.nprobe * MOST_PROBED >= self.lists.nlist:
                 return self.recall
             self.lists.nprobe *= 2
@@ -300,7 +302,7 @@ class Cells:
     def pairs(
         self, turned: Vectors, bound: Callable[[], float]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield (i, j), i < j, of pairs that may lie above a bound, which may rise."""
+        """Yield (i, j), i < j, of pairs that may lie above a bound; the bound may rise."""
         n, search = len(turned), _search(turned, bound())
         for start in range(0, n, QUERIES):
             i, j = self._near(turned, search, np.arange(start, min(n, start + QUERIES)), bound())
@@ -309,7 +311,7 @@ class Cells:
     def _near(
         self, turned: Vectors, search: _Search, some: NDArray[np.int64], bound: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (i, j) above a bound; a turned picture is looked for among the upright ones."""
+        """Return (i, j) above a bound, searching a turned picture among the upright ones."""
         n = len(turned)
         keys = [np.zeros(0, np.int64)]
         for turn in range(turned.shape[1]):
@@ -323,9 +325,10 @@ class Cells:
     def _blocks(
         self, asked: Vectors, probed: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield, cell by cell, which of the vectors asked for look into it, and the places inside.
+        """Yield, for each cell, the query vectors that visit it and the positions inside it.
 
-        So a cell is read once for many, by a matrix product; FAISS's own search reads it for each.
+        One matrix product then serves all queries of a cell; FAISS's own search reads the cell
+        again for each query.
         """
         _, chosen = self.lists.quantizer.search(np.ascontiguousarray(asked), probed)
         order = np.argsort(chosen, axis=None, kind="stable")
@@ -336,13 +339,13 @@ class Cells:
 
     @cached_property
     def _inside(self) -> list[NDArray[np.int64]]:
-        """The places in each cell."""
+        """The positions in each cell."""
         return [self._placed(self._ids(cell)) for cell in range(self.lists.nlist)]
 
     def neighbours(
         self, turned: Vectors, k: int, places: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (i, j) of enough neighbours of each vector, or of some, itself among them."""
+        """Return (i, j) of enough neighbours of all or some vectors, including themselves."""
         places = np.arange(len(turned)) if places is None else places
         probed = min(self.lists.nlist, NEIGHBOURS_PROBED * self.lists.nprobe)
         firsts, seconds = [], []
@@ -351,7 +354,7 @@ class Cells:
             for turn in range(turned.shape[1]):
                 asked = turned[some, turn]
                 best = _Best(len(some), min(k + 1, len(turned)))
-                # the nearest cells first: they tell below what nothing is among the best
+                # the nearest cells first: they set the bound that the other cells must exceed
                 for looked in (1, self.lists.nprobe, probed):
                     best.forget()
                     for rows, inside in self._blocks(asked, looked):
@@ -362,18 +365,18 @@ class Cells:
         return np.concatenate(firsts), np.concatenate(seconds)
 
     def recall_of_neighbours(self, embeddings: Vectors, k: int) -> float:
-        """Return the share of the k nearest of a sample that are found."""
+        """Return the share of the k nearest neighbours of a sample that the search finds."""
         turned = _turned(embeddings)
         some = _sample(len(turned))
         k = min(k, len(turned) - 1)
         near = _cosines_to_all(turned, some)
         true = np.argpartition(-near, k - 1, axis=1)[:, :k]
         i, j = self.neighbours(turned, k, some)
-        found = np.isin((some[:, None] * len(turned) + true).ravel(), i * len(turned) + j)
-        return float(found.mean())
+        recovered = np.isin((some[:, None] * len(turned) + true).ravel(), i * len(turned) + j)
+        return float(recovered.mean())
 
     def _placed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the places that have any of these numbers."""
+        """Return the positions that have any of these ids."""
         at = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
         at = at[self._known[at] == ids]
         counts = self._starts[at + 1] - self._starts[at]
@@ -384,20 +387,20 @@ class Cells:
 
 
 class _Best:
-    """The `depth` best places for each of `n` vectors, as blocks of products come in."""
+    """The `depth` best positions for each of `n` vectors, collected from blocks of products."""
 
     def __init__(self, n: int, depth: int) -> None:
         self.depth, self.least = depth, np.full(n, -2, np.float32)
         self.forget()
 
     def forget(self) -> None:
-        """Drop the places, but not how near they were: nothing less near is among the best."""
+        """Drop the positions but keep the bound: no lower product can be among the best."""
         nothing = np.zeros(0, np.int64)
         self.parts = [(nothing, nothing, np.zeros(0, np.float32))]
         self.count = 0
 
     def add(self, rows: NDArray[np.int64], places: NDArray[np.int64], products: Vectors) -> None:
-        """Take the products of some of the vectors, shape (len(rows), len(places))."""
+        """Add the products of some vectors, shape (len(rows), len(places))."""
         row, column = np.nonzero(products >= self.least[rows][:, None])
         self.parts.append((rows[row], places[column], products[row, column]))
         self.count += len(row)
@@ -405,7 +408,7 @@ class _Best:
             self.sort()
 
     def sort(self) -> None:
-        """Keep the best."""
+        """Keep only the best."""
         rows, places, products = (np.concatenate(part) for part in zip(*self.parts, strict=True))
         order = np.argsort(4.0 * rows - products)  # by vector, then the nearest first
         rows, places, products = rows[order], places[order], products[order]
@@ -418,12 +421,12 @@ class _Best:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """The vectors, each as often as it has places."""
+        """The vectors, each repeated for every position it has."""
         return self.parts[0][0]
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """Their best places, the nearest first."""
+        """Their best positions, the nearest first."""
         return self.parts[0][1]
 
 
@@ -432,7 +435,7 @@ def _sample(n: int) -> NDArray[np.int64]:
 
 
 def _cosines_to_all(turned: Vectors, some: NDArray[np.int64]) -> Vectors:
-    """Return the cosine of some vectors to all others, -2 to themselves."""
+    """Return the cosines of some vectors to all vectors, with -2 for themselves."""
     near: Vectors = np.max([turned[some, 0] @ turn.T for turn in turned.swapaxes(0, 1)], axis=0)
     near[np.arange(len(some)), some] = -2
     return near
@@ -443,7 +446,7 @@ def _cosines_to_all(turned: Vectors, some: NDArray[np.int64]) -> Vectors:
 
 @dataclass
 class _Search:
-    """Where the product of `left` and `right` is large: it bounds the cosine from above."""
+    """A search for large products of `left` and `right`, which bound the cosine from above."""
 
     left: Vectors  # (n, d)
     right: Vectors  # (n_orientations, n, d)
@@ -451,7 +454,7 @@ class _Search:
     def above(
         self, start: int, stop: int, bound: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return all i < j, i from `start` to `stop`, whose product is at least `bound`."""
+        """Return all i < j with i in `start:stop` whose product is at least `bound`."""
         products = self.left[start:stop] @ self.right[0, start:].T
         for turn in self.right[1:]:
             np.maximum(products, self.left[start:stop] @ turn[start:].T, out=products)
@@ -465,7 +468,7 @@ class _Search:
 
 
 def _search(turned: Vectors, floor: float) -> _Search:
-    """Return the cheapest search that misses nothing."""
+    """Return the cheapest search that misses no pair."""
     right = np.ascontiguousarray(turned.swapaxes(0, 1))
     plain = _Search(right[0], right)
     n, _, d = turned.shape
@@ -478,10 +481,10 @@ def _search(turned: Vectors, floor: float) -> _Search:
 
 
 def _projected(right: Vectors) -> _Search:
-    """Return vectors of few numbers whose product is never below the cosine of the whole ones.
+    """Return shortened vectors whose product is never below the cosine of the full vectors.
 
-    The principal components are multiplied as they are; what they leave of each vector is at most
-    the product of its lengths (the Cauchy-Schwarz inequality).
+    The first principal components are kept. The remainders of two vectors contribute at most the
+    product of their lengths (the Cauchy-Schwarz inequality), so the length is kept as one value.
     """
     upright = right[0]
     sample = upright[:: max(1, len(upright) // 20_000)].astype(np.float64)
@@ -500,7 +503,7 @@ def _projected(right: Vectors) -> _Search:
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _collect(products, bound, counts, starts, j):  # type: ignore[no-untyped-def]
-    """Count the large products right of the diagonal in each row, or with `starts` note them."""
+    """Count the large products right of the diagonal in each row; with `starts`, store them."""
     collect = len(starts) > 0
     for row in numba.prange(len(products)):
         if not collect:
@@ -517,7 +520,7 @@ def _collect(products, bound, counts, starts, j):  # type: ignore[no-untyped-def
 
 
 def _cosines(turned: Vectors, i: NDArray[Any], j: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the cosine of each pair, the largest over orientations, rounded; always the same."""
+    """Return the rounded cosine of each pair, maximised over orientations; deterministic."""
     cosines = np.empty(len(i))
     _dots(turned, i, j, cosines)
     rounded: NDArray[np.float64] = np.clip(np.round(cosines, DECIMALS), -1, 1) + 0.0
@@ -526,7 +529,7 @@ def _cosines(turned: Vectors, i: NDArray[Any], j: NDArray[Any]) -> NDArray[np.fl
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _dots(turned, i, j, cosines):  # type: ignore[no-untyped-def]
-    """One after the other in float64: neither threads nor blocks change the order of sums."""
+    """Sum sequentially in float64, so that threads and blocks do not change the order of sums."""
     for at in numba.prange(len(i)):
         best = -2.0
         for turn in range(turned.shape[1]):

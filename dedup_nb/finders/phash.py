@@ -1,6 +1,6 @@
 """Pixels -> perceptual hashes -> pairs within a Hamming distance.
 
-The hashes are those of the `imagehash` library, bit for bit, computed in batches.
+The hashes equal those of the `imagehash` library bit for bit, but are computed in batches.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ Bits = NDArray[np.bool_]
 Grey = NDArray[np.uint8]  # shape (n, height, width)
 
 HASH_BITS = (64, 256)
-BAND_BITS = 16  # hashes are looked up by pieces of this many bits
-IN_VECTORS = 30  # times as many compared as looked up, of hashes of one word; measured
-# of hashes of one word compared at a time
+BAND_BITS = 16  # the lookup splits each hash into bands of this many bits
+# Comparing every pair of 64-bit hashes uses vector instructions and is measured to be this many
+# times faster, per pair, than visiting a pair through the lookup.
+IN_VECTORS = 30
+# `_scan_all_64` compares a block of 64 rows with 4096 columns that fit the cache, 256 at a time: a
+# run of 256 is skipped if its smallest distance is above the bound.
 BLOCK_ROWS, BLOCK_COLUMNS, RUN = 64, 4096, 256
 
 
@@ -40,13 +43,13 @@ class Hash:
     Attributes
     ----------
     name : str
-        As the parameter `hash` has it.
+        Value of the parameter `hash`.
     help : str
-        What its bits say of a picture.
+        What the bits describe.
     size : callable
-        Side of the hash in bits (8 or 16) -> width and height of the grey picture it works on.
+        Side of the hash in bits (8 or 16) -> (width, height) in pixels of its grey input.
     bits : callable
-        Grey pictures of that size -> their bits, shape (n, side, side).
+        Grey pictures of that size -> bool array, shape (n, side, side).
     """
 
     name: str
@@ -84,13 +87,13 @@ def _mean_bits(rasters: Grey) -> Bits:
     return bits
 
 
-# To add a hash, add an entry. The stored value is named by the entry and `-v1`; a hash that changes
-# needs another name, so that old values are not taken for new ones.
+# To add a hash, add an entry. Stored values are named after the entry plus `-v1`; a hash that
+# changes needs a new name, so that old values are not mistaken for new ones.
 HASHES: Mapping[str, Hash] = {
     entry.name: entry
     for entry in (
         Hash("phash", "low frequencies", lambda side: (4 * side, 4 * side), _dct_bits),
-        Hash("dhash", "brighter to the right", lambda side: (side + 1, side), _gradient_bits),
+        Hash("dhash", "brighter than on the left", lambda side: (side + 1, side), _gradient_bits),
         Hash("whash", "wavelets", lambda side: (8 * side, 8 * side), _wavelet_bits),
         Hash("ahash", "brighter or darker than the mean", lambda side: (side, side), _mean_bits),
     )
@@ -98,10 +101,10 @@ HASHES: Mapping[str, Hash] = {
 
 
 def kind(name: str, hash_bits: int) -> Kind:
-    """Return how one hash is made from a picture, for `measures.measure_files`.
+    """Return how to compute one hash from a picture, for `measures.measure_files`.
 
-    The hash is kept in all eight orientations: upright, mirrored, then the quarter turns and their
-    mirror images.
+    The hash is stored in all eight orientations: upright, mirrored, then the quarter turns and
+    their mirror images.
 
     Parameters
     ----------
@@ -117,11 +120,11 @@ def kind(name: str, hash_bits: int) -> Kind:
     """
     if name not in HASHES or hash_bits not in HASH_BITS:
         raise ValueError(
-            f"hash {name} with {hash_bits} bits is not known; choose one of {', '.join(HASHES)} "
+            f"unknown hash {name} with {hash_bits} bits; choose one of {', '.join(HASHES)} "
             f"with 64 or 256 bits"
         )
     upright = HASHES[name].size(8 if hash_bits == 64 else 16)
-    sizes = upright, upright[::-1]  # upright, and turned by a quarter
+    sizes = upright, upright[::-1]  # upright, and after a quarter turn
 
     def encode(pictures: Sequence[Rasters]) -> list[bytes]:
         columns = [
@@ -144,30 +147,30 @@ def _oriented(
 
 
 def hash_rasters(name: str, rasters: NDArray[np.uint8]) -> Hashes:
-    """Hash grey pictures that already have the size which the hash works on.
+    """Hash grey pictures that already have the input size of the hash.
 
     Parameters
     ----------
     name : str
         A name of `HASHES`.
     rasters : ndarray of uint8, shape (n, height, width)
-        For `phash` 32x32 (64 bits) or 64x64 (256 bits).
+        For `phash`, 32x32 pixels (64 bits) or 64x64 pixels (256 bits).
 
     Returns
     -------
     ndarray of uint8, shape (n, n_bytes)
-        Eight bits packed to the byte, rows of the hash first: `imagehash`'s own order.
+        Eight bits packed to the byte, row by row as in `imagehash`.
     """
     return np.packbits(HASHES[name].bits(rasters).reshape(len(rasters), -1), axis=1)
 
 
 def hex_digits(hash_bytes: NDArray[np.uint8]) -> str:
-    """Return one hash as `imagehash` writes it."""
+    """Return one hash as hexadecimal digits, as `imagehash` writes it."""
     return hash_bytes.tobytes().hex()
 
 
 def unpack(stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.uint8]:
-    """Return stored hashes as an array of the orientations that count.
+    """Return stored hashes as an array, one row for each orientation that counts.
 
     Returns
     -------
@@ -193,23 +196,25 @@ def near_pairs(
     Parameters
     ----------
     hashes : ndarray of uint8, shape (n, n_bytes) or (n, n_orientations, n_bytes)
-        With orientations, a pair's distance is the least over those of the second picture.
+        With orientations, the distance of a pair is the smallest over the orientations of the
+        second picture.
     ceiling : int
-        Loosest Hamming distance kept, in bits, inclusive.
+        Largest Hamming distance kept, in bits, inclusive.
     max_pairs : int
-        Where more pairs than this lie within `ceiling`, a tighter bound is used.
+        If more pairs than this lie within `ceiling`, a tighter bound is used.
     rows : ndarray of int64, shape (n,), optional
-        Ascending numbers to name the hashes by, such as catalogue rows; their places by default.
+        Ascending row numbers used as `i` and `j`, such as catalogue rows; positions by default.
     engine : Engine
-        Joins the blocks of rows.
+        Processes the blocks of rows.
 
     Returns
     -------
     pairs : DataFrame
         Columns `i < j` (`rows`) and `hamming_bits`, sorted by i, then j.
     bound : int
-        The distance up to which the pairs are complete: `ceiling`, or less where `max_pairs`
-        stopped it. -1 if even equal hashes are more than `max_pairs`; there are no pairs then.
+        Distance in bits up to which the pairs are complete: `ceiling`, or less if `max_pairs` was
+        reached. -1 if even identical hashes make more than `max_pairs` pairs; then there are no
+        pairs.
     """
     if hashes.ndim == 2:
         hashes = hashes[:, None, :]
@@ -228,7 +233,7 @@ def near_pairs(
 
 
 class _Join:
-    """All pairs i < j with `left[i]` near `right[j]`: counted first, then collected."""
+    """All pairs i < j with `left[i]` near `right[j]`, first counted, then collected."""
 
     def __init__(
         self,
@@ -242,7 +247,7 @@ class _Join:
         self.lookup = _Lookup(self.right, ceiling)
         none = np.zeros((0, ceiling + 1), np.uint32)
         parts = engine.join(self._count, engine.blocks(len(self.left)))
-        self.counts = np.concatenate([none, *parts])  # by row and distance
+        self.counts = np.concatenate([none, *parts])  # (n, ceiling + 1), pairs at each distance
         self.histogram = self.counts.sum(axis=0, dtype=np.int64)
 
     def pairs(self, bound: int) -> pd.DataFrame:
@@ -292,24 +297,26 @@ class _Join:
 
 
 class _Lookup:
-    """Hashes by their 16-bit bands, and how far around a band one has to look.
+    """An index of hashes by their 16-bit bands, with a search radius for each band.
 
-    Two hashes within r bits agree in some band b to within its radius, if the radii plus one sum
-    to more than r (the general pigeonhole principle, Qin et al., SIGMOD 2018).
+    If two hashes differ in at most r bits, they differ in at most radius[b] bits in at least one
+    band b, provided that the sum of (radius[b] + 1) over all bands exceeds r. This is the general
+    pigeonhole principle (Qin et al., SIGMOD 2018).
     """
 
     def __init__(self, right: NDArray[np.uint64], ceiling: int) -> None:
         n = len(right)
         bands = right.view(np.uint16)  # (n, n_bands)
         n_bands = bands.shape[1]
-        spare = ceiling - n_bands + 1  # what the radii have to sum to; below 0 a band is skipped
+        spare = ceiling - n_bands + 1  # required sum of the radii; radius -1 skips a band
         radii = np.array([(spare + n_bands - 1 - b) // n_bands for b in range(n_bands)])
         radii = np.clip(radii, -1, BAND_BITS).astype(np.int64)
         weights = np.bitwise_count(np.arange(1 << BAND_BITS, dtype=np.uint16))
         masks = np.argsort(weights, kind="stable").astype(np.uint16)
-        reach = np.concatenate([[0], np.cumsum(np.bincount(weights))])  # masks by radius + 1
+        # reach[r + 1]: number of masks with at most r bits set
+        reach = np.concatenate([[0], np.cumsum(np.bincount(weights))])
         probes = int(reach[radii + 1].sum())
-        compared = n / 2 / (IN_VECTORS if right.shape[1] == 1 else 1)  # in words, one by one
+        compared = n / 2 / (IN_VECTORS if right.shape[1] == 1 else 1)  # cost of comparing all
         self.worthwhile = probes * (6 + 4 * n / (1 << BAND_BITS)) < compared
         order = np.zeros((0, 0), np.int32)
         first = np.zeros((0, 0), np.int64)
@@ -322,7 +329,7 @@ class _Lookup:
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _ones(x):  # type: ignore[no-untyped-def]
-    """Count the ones of a 64-bit word; compiled to the processor's own instruction."""
+    """Count the set bits of a 64-bit word; compiles to the CPU's popcount instruction."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -339,7 +346,7 @@ def _distance(a, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _note(i, j, distance, place, collect, counts, second, bits):  # type: ignore[no-untyped-def]
-    """Write a pair to its place, or only count it; return the next place."""
+    """Store a pair at `place`, or only count it; return the next free place."""
     if collect:
         second[place] = j
         bits[place] = distance
@@ -350,9 +357,9 @@ def _note(i, j, distance, place, collect, counts, second, bits):  # type: ignore
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _scan_all(left, right, first, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
-    """Compare a block of rows with all after each; without `starts` only count by distance.
+    """Compare each row of a block with all later rows; without `starts` only count the pairs.
 
-    `left` are the rows from `first` on.
+    `left` holds the rows from `first` on.
     """
     n = len(right)
     collect = len(starts) > 0
@@ -366,7 +373,7 @@ def _scan_all(left, right, first, counts, starts, second, bits, bound):  # type:
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
 def _scan_all_64(left, right, first, counts, starts, second, bits, bound):  # type: ignore[no-untyped-def]
-    """As `_scan_all` for hashes of one word: a run of them is passed over if its least is far."""
+    """Do as `_scan_all` for 64-bit hashes, skipping runs whose smallest distance is too large."""
     n, m = len(right), len(left)
     collect = len(starts) > 0
     for block in numba.prange((m + BLOCK_ROWS - 1) // BLOCK_ROWS):
@@ -376,7 +383,7 @@ def _scan_all_64(left, right, first, counts, starts, second, bits, bound):  # ty
         if collect:
             places[: bottom - top] = starts[top:bottom]
         nearest = first + top - (first + top) % BLOCK_COLUMNS
-        for column in range(nearest, n, BLOCK_COLUMNS):  # stays in the cache
+        for column in range(nearest, n, BLOCK_COLUMNS):  # these columns stay in the cache
             edge = min(n, column + BLOCK_COLUMNS)
             for i in range(top, bottom):
                 mine = left[i]
@@ -394,7 +401,7 @@ def _scan_all_64(left, right, first, counts, starts, second, bits, bound):  # ty
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _least(mine, others):  # type: ignore[no-untyped-def]
-    """Return the least distance to some hashes; written so that it compiles to vectors."""
+    """Return the smallest distance to some hashes; compiles to vector instructions."""
     least = np.int64(64)
     for k in range(len(others)):
         least = min(least, _ones(mine ^ others[k]))
@@ -405,7 +412,7 @@ def _least(mine, others):  # type: ignore[no-untyped-def]
 def _scan_lookup(  # type: ignore[no-untyped-def]
     left, right, order, heads, masks, reach, radii, first, counts, starts, second, bits, bound
 ):
-    """As `_scan_all`, by bands; a pair is taken in the first band that finds it."""
+    """Do as `_scan_all` by band lookup; a pair counts only in the first band that finds it."""
     n_bands = len(radii)
     collect = len(starts) > 0
     for i in numba.prange(len(left)):

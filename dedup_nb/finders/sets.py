@@ -1,7 +1,7 @@
 """Series -> sets of one line-up, which of them are the same, and which one is kept.
 
-Numbers and names in, numbers out: no file is touched here and no pixel looked at. A set is never
-pruned for another by way of a third: every stage of it was compared with the kept set itself.
+Works on numbers and names only; it reads no files and no pixels. A set is never pruned through a
+third set: every stage is compared directly with the kept set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dedup_nb.library.names import LOOK_AHEAD, find_series
 
 SAME, REVIEW, DIFFERENT = "same", "review", "different"
 
-MAX_TONE = 4.0  # grey levels: saving again and noise bring less than 2, a filter more
+MAX_TONE = 4.0  # grey levels: re-encoding and noise change less than 2, a filter more
 
 Near = Callable[[int, int], bool]
 
@@ -32,13 +32,13 @@ class ImageSet:
     Attributes
     ----------
     folder, series : str
-        Where it lies, and its id: the stamp of its first member.
+        Its folder, and its id: the stamp of its first member.
     rows : tuple of int
-        Its images, rows of the catalogue, in the order of stages.
+        Catalogue rows of its images, in the order of the stages.
     stages : tuple of str
-        Their full stage names: the line-up.
+        Full stage names of these images: the line-up.
     problem : str
-        Why it can never be compared as a set, or "".
+        Why it cannot be compared as a set, or "".
     """
 
     folder: str
@@ -52,7 +52,7 @@ class ImageSet:
 
     @property
     def name(self) -> str:
-        """Folder and series id: what a person calls it."""
+        """Folder and series id, for display."""
         return f"{self.folder}/{self.series}" if self.folder else self.series
 
 
@@ -95,27 +95,27 @@ def _set(part: pd.DataFrame) -> ImageSet:
 def split_runs(
     images: pd.DataFrame, sets: Sequence[ImageSet], near: Near
 ) -> tuple[dict[int, list[int]], list[list[int]]]:
-    """Find runs of stages that lie in several folders: they are told, and never pruned.
+    """Find runs of stages that are spread over several folders; they are reported, never pruned.
 
-    An image in no series continues a set from another folder if it has a stage that the set lacks,
-    its stamp fits between the stamps of the stages around it, and it looks like them. A copy of a
-    member under the member's own name continues nothing.
+    An image without a series continues a set in another folder if it has a stage that the set
+    lacks, its stamp lies between those of the neighbouring stages, and it looks like them. A copy
+    of a member under the same name does not continue the set.
 
     Parameters
     ----------
     images : DataFrame
-        As `find` takes it, with `stem`.
+        As in `find`, with the column `stem`.
     sets : sequence of ImageSet
-        What `find` returned.
+        Result of `find`.
     near : callable
-        Two rows -> whether the pictures look alike; True where that cannot be told.
+        Two rows -> whether the pictures look alike; True if unknown.
 
     Returns
     -------
     continued : dict of int -> list of int
-        Position of a set -> the rows elsewhere that belong to its run.
+        Position of a set -> rows in other folders that belong to its run.
     scattered : list of list of int
-        Runs of which no folder holds two stages.
+        Runs without two stages in any one folder.
     """
     table = images.reset_index(drop=True)
     of_series = table[table["series"] != ""]
@@ -129,17 +129,17 @@ def split_runs(
     for place, each in enumerate(sets):
         start = bisect.bisect_left(stamps, each.stamps[0]) - LOOK_AHEAD
         stop = bisect.bisect_right(stamps, each.stamps[-1]) + LOOK_AHEAD
-        found: dict[float, int] = {}  # one a stage: the first that fits
+        further: dict[float, int] = {}  # for each stage the first row that fits
         for k in range(max(0, start), min(stop, len(rows))):
             if (
                 folders[k] != each.folder
                 and _continues(each, levels[k], stamps[k])
                 and near(_beside(each, levels[k]), int(rows[k]))
             ):
-                found.setdefault(float(levels[k]), int(rows[k]))
-        if found:
-            continued[place] = list(found.values())
-    taken = {row for found in continued.values() for row in found}
+                further.setdefault(float(levels[k]), int(rows[k]))
+        if further:
+            continued[place] = list(further.values())
+    taken = {row for further in continued.values() for row in further}
     return continued, _scattered(alone[~alone.index.isin(taken)], near)
 
 
@@ -151,7 +151,7 @@ def _continues(each: ImageSet, level: float, stamp: str) -> bool:
 
 
 def _beside(each: ImageSet, level: float) -> int:
-    """Return the member whose stage is nearest to a level."""
+    """Return the member whose stage is closest to a level."""
     away = [abs(mine - level) for mine in each.levels]
     return each.rows[away.index(min(away))]
 
@@ -173,22 +173,22 @@ def _scattered(alone: pd.DataFrame, near: Near) -> list[list[int]]:
 def near_sets(
     sets: Sequence[ImageSet], i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of sets that share a near pair of images of one stage, each once, sorted.
+    """Yield each pair of sets with a near pair of images of the same stage, once and sorted.
 
     Parameters
     ----------
     sets : sequence of ImageSet
-        What `find` returned.
+        Result of `find`.
     i, j : ndarray of int, shape (n_pairs,)
-        Near images, by row.
+        Catalogue rows of near images.
     """
     place_of = {row: (k, stage) for k, each in enumerate(sets) for row, stage in _members(each)}
-    found = set()
+    pairs = set()
     for a, b in zip(i.tolist(), j.tolist(), strict=True):
         one, other = place_of.get(a), place_of.get(b)
         if one and other and one[0] != other[0] and one[1] == other[1]:
-            found.add((min(one[0], other[0]), max(one[0], other[0])))
-    yield from sorted(found)
+            pairs.add((min(one[0], other[0]), max(one[0], other[0])))
+    yield from sorted(pairs)
 
 
 def _members(each: ImageSet) -> Iterator[tuple[int, str]]:
@@ -196,13 +196,13 @@ def _members(each: ImageSet) -> Iterator[tuple[int, str]]:
 
 
 def why_apart(one: ImageSet, other: ImageSet) -> str:
-    """Say why two sets are never compared stage by stage, or nothing."""
+    """Return why two sets cannot be compared stage by stage, or ""."""
     if one.series == other.series:
         return "of one series id"
     return "of another line-up" if one.stages != other.stages else ""
 
 
-# ---------------------------------------------------------------- are they the same
+# ---------------------------------------------------------------- comparing two sets
 
 
 @dataclass(frozen=True)
@@ -214,15 +214,16 @@ class Match:
     a, b : int
         Positions of the sets, a < b.
     cosines : tuple of float
-        Cosine similarity, one a stage.
+        Cosine similarity of each stage.
     areas : tuple of float
-        Share of the picture that differs locally, one a stage; nan where it was not looked at.
+        Share of the picture that differs locally, 0 to 1, for each stage; nan if not compared.
     tones : tuple of float
-        How far tone and colour of the whole pictures are apart, grey levels, one a stage.
+        Difference of overall tone and colour in grey levels, for each stage.
     problem : str
         Why a stage could not be compared, or "".
     told, told_why : str
-        What companions and PNG text tell: `same`, `differs`, `inconclusive` or "" (not asked).
+        Result of comparing companions and PNG text (`same`, `differs`, `inconclusive`, or "" if
+        not compared), and its reason.
     """
 
     a: int
@@ -236,34 +237,34 @@ class Match:
 
     @property
     def weakest(self) -> int:
-        """Which stage is least alike: the one that differs most, then the least cosine."""
+        """Index of the stage that differs most: the largest area, then the lowest cosine."""
         areas = np.nan_to_num(np.round(self.areas, 4))
         return min(range(len(areas)), key=lambda k: (-areas[k], self.cosines[k], k))
 
     @property
     def area(self) -> float:
-        """The largest share that differs of any stage; nan where none was looked at."""
+        """The largest differing share of any stage; nan if none was compared."""
         known = [area for area in self.areas if not np.isnan(area)]
         return max(known, default=float("nan"))
 
     @property
     def cosine(self) -> float:
-        """The least cosine of all stages."""
+        """The lowest cosine of all stages."""
         return min(self.cosines)
 
 
 def judge(
     match: Match, stages: Sequence[str], min_cosine: float, max_edited_area: float
 ) -> tuple[str, str]:
-    """Say whether two sets are the same at these thresholds (inclusive), and why not.
+    """Return whether two sets are the same at these thresholds (inclusive), and why not.
 
     Returns
     -------
     verdict : str
-        `same`, `review` (the pictures are; what is told of them is not, or not known), or
-        `different`.
+        `same`, `review` (the pictures match, but their tone, companions or PNG text differ or are
+        unknown), or `different`.
     why : str
-        The stage that decides and what it shows; "" for `same`.
+        The deciding stage and how it differs; "" for `same`.
     """
     for stage, cosine in zip(stages, match.cosines, strict=True):
         if cosine < min_cosine:
@@ -277,7 +278,7 @@ def judge(
         if tone > MAX_TONE:
             return REVIEW, f"{stage}: tone or colours differ by {tone:.0f} of 255 levels"
     if match.told == "differs":
-        return REVIEW, f"not told alike: {match.told_why} differs"
+        return REVIEW, f"companions or PNG text differ: {match.told_why}"
     if match.told == "inconclusive":
         return REVIEW, f"inconclusive: {match.told_why}"
     return SAME, ""
@@ -289,18 +290,18 @@ def judge(
 def stars(
     order: Sequence[int], edges: Sequence[tuple[int, int]], taken: Sequence[int] | None = None
 ) -> dict[int, int]:
-    """Let each set join the best kept set that it was compared with directly.
+    """Assign each set to the best kept set that it was compared with directly.
 
-    The best set of all that are left is kept, its direct neighbours join it, and so on.
+    The best remaining set is kept and its direct neighbours join it; this repeats on the rest.
 
     Parameters
     ----------
     order : sequence of int
-        Sets, the one that is kept first in front.
+        Sets, best first.
     edges : sequence of (int, int)
-        Sets that are the same.
+        Pairs of sets that are the same.
     taken : sequence of int, optional
-        Sets that are kept already: they may be joined, and join nobody.
+        Sets that are already kept: others may join them, but they join no other set.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Vectors -> the minimum spanning tree of their mutual reachability distances, which HDBSCAN cuts.
+"""Vectors -> the minimum spanning tree of their mutual reachability distances, for HDBSCAN.
 
-Numbers in, numbers out. Borůvka's algorithm (1926), exact: what leaves a component first is known
-from the nearest neighbours of its members, or is looked for among all vectors where they do not
-tell. Time grows with the square of their number, but by matrix products; memory with the number.
+An exact version of Borůvka's algorithm (1926). The shortest edge out of a component comes from the
+nearest neighbours of its members; if these are not enough, all vectors are searched. Time grows
+with the square of the number of vectors, in matrix products; memory grows linearly.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Vectors = NDArray[np.float32]
 Indices = NDArray[np.int64]
 Distances = NDArray[np.float64]
 
-NEIGHBOURS = 16  # of each vector that are looked up, at least
-MOST_LISTED = 100_000_000  # neighbours of all vectors together
-MARGIN = 4e-6  # of a squared distance by float32 products
-BLOCK_VALUES = 16_000_000  # of a matrix product at once
+NEIGHBOURS = 16  # smallest number of neighbours looked up for each vector
+MOST_LISTED = 100_000_000  # largest total number of listed neighbours
+MARGIN = 4e-6  # error of a squared distance computed from float32 products
+BLOCK_VALUES = 16_000_000  # largest number of values in one matrix product
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,16 @@ def spanning_tree(vectors: Vectors, min_samples: int = 1) -> Tree:
     Parameters
     ----------
     vectors : ndarray of float32, shape (n, d)
-        About of unit length; n is at least 2.
+        Vectors of about unit length; n is at least 2.
     min_samples : int
-        Two vectors are as far apart as their Euclidean distance, or as the distance of either to
-        its nearest `min_samples`, itself among them, where that is more.
+        The core distance of a vector is the distance to its `min_samples`-th nearest vector,
+        counting itself. The length of an edge is the largest of the Euclidean distance and the two
+        core distances.
 
     Raises
     ------
     ValueError
-        If `min_samples` is too large for so many vectors.
+        If `min_samples` is too large for the number of vectors.
     """
     n = len(vectors)
     vectors = np.ascontiguousarray(vectors)
@@ -57,7 +58,7 @@ def spanning_tree(vectors: Vectors, min_samples: int = 1) -> Tree:
     if n * depth > MOST_LISTED:
         raise ValueError(
             f"min_samples {min_samples} is too large for {n:,} images; "
-            f"at most {MOST_LISTED // n - 1} can be had"
+            f"use at most {MOST_LISTED // n - 1}"
         )
     search = _Search(vectors, min(min_samples, n), depth)
     edges: list[tuple[Indices, Indices, Distances]] = []
@@ -72,7 +73,7 @@ def spanning_tree(vectors: Vectors, min_samples: int = 1) -> Tree:
 
 
 class _Search:
-    """Components that grow, and what is known of the way out of each."""
+    """The growing components, and the shortest known edge out of each."""
 
     def __init__(self, vectors: Vectors, min_samples: int, depth: int) -> None:
         self.vectors, n = vectors, len(vectors)
@@ -81,18 +82,18 @@ class _Search:
         _measure(vectors, self.neighbours, lengths)
         ordered = np.sort(lengths, axis=1)
         self.cores = ordered[:, min_samples - 1].copy()
-        # whoever is not listed is no nearer than the last who is
+        # every vector that is not listed is at least as far as the last one listed
         seen = np.sqrt(np.maximum(np.square(ordered[:, -1]) - MARGIN, 0.0))
         self.bounds = np.full(n, np.inf) if depth == n else np.maximum(seen, self.cores)
         np.maximum(lengths, self.cores[:, None], out=lengths)
         self.lengths = np.maximum(lengths, self.cores[self.neighbours], out=lengths)
-        self.further = np.arange(n)  # the nearest in another component, where that was looked for
+        self.further = np.arange(n)  # nearest vector in another component, if searched
         self.further_lengths = np.full(n, np.inf)
         self.components = np.arange(n)
         self.sizes = np.ones(n, np.int64)
 
     def ways_out(self) -> tuple[Indices, Indices, Distances, NDArray[np.bool_]]:
-        """Return the shortest known edge out of each component, and whether there is no shorter."""
+        """Return the shortest known edge out of each component, and whether it is the shortest."""
         count = len(self.sizes)
         firsts, seconds = np.full(count, -1), np.full(count, -1)
         lengths, bounds = np.full(count, np.inf), np.full(count, np.inf)
@@ -104,7 +105,7 @@ class _Search:
         return firsts, seconds, lengths, lengths <= bounds
 
     def look_further(self, lengths: Distances) -> None:
-        """Look among all vectors for the way out of every component but the largest."""
+        """Search all vectors for the shortest edge out of every component but the largest."""
         largest = int(np.argmax(self.sizes))
         unsure = (self.bounds < lengths[self.components]) & (self.components != largest)
         places = np.flatnonzero(unsure)
@@ -120,7 +121,7 @@ class _Search:
     def join(
         self, firsts: Indices, seconds: Indices, lengths: Distances
     ) -> tuple[Indices, Indices, Distances]:
-        """Join components by edges, the shortest first; return those that were needed."""
+        """Join components by edges, the shortest first; return the edges that joined two."""
         low, high = np.minimum(firsts, seconds), np.maximum(firsts, seconds)
         order = np.lexsort((high, low, lengths))
         low, high, lengths = low[order], high[order], lengths[order]
@@ -133,7 +134,7 @@ class _Search:
 
 
 def _nearest(vectors: Vectors, depth: int) -> Indices:
-    """Return the places of the nearest of each vector, itself among them or its equals."""
+    """Return the positions of the nearest vectors of each vector, including itself or a copy."""
     flat = faiss.IndexFlatL2(vectors.shape[1])
     flat.add(vectors)
     places: Indices = flat.search(vectors, depth)[1]
@@ -157,7 +158,7 @@ def _measure(vectors, neighbours, lengths):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _before(length, i, j, other, k, m):  # type: ignore[no-untyped-def]
-    """Tell whether an edge is shorter than another; equal ones are ordered by their ends."""
+    """Return whether an edge is shorter than another; ties are ordered by their ends."""
     if length != other:
         return length < other
     return (min(i, j), max(i, j)) < (min(k, m), max(k, m))

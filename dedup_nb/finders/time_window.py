@@ -1,7 +1,7 @@
-"""Stamps -> clusters within some seconds of one class of images.
+"""Stamps -> clusters of images of one class that follow each other within some seconds.
 
-Numbers in, numbers out. A class is what has to be the same: the stage's full name. Times are
-whole microseconds of naive local time, so that a window is exact over midnight and year ends.
+Only images of the same class (the full stage name) are clustered together. Times are whole
+microseconds of naive local time, so that a window is exact across midnight and the end of a year.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from numpy.typing import NDArray
 
 MODES = ("chain", "anchored")
 NO_STAMP = np.iinfo(np.int64).min
-BRACKET_GAP_S = 3  # frames of one exposure bracket follow one another within this
+BRACKET_GAP_S = 3  # largest gap between two frames of an exposure bracket, inclusive
 EPOCH = datetime(1970, 1, 1)
 
 Indices = NDArray[np.int64]
 
 
 def microseconds(stamps: Sequence[datetime | None]) -> Indices:
-    """Return naive times as whole microseconds, `NO_STAMP` for None; no time zone is applied."""
+    """Convert naive times to whole microseconds, `NO_STAMP` for None; no time zone is applied."""
     step = timedelta(microseconds=1)
     times = [NO_STAMP if stamp is None else (stamp - EPOCH) // step for stamp in stamps]
     return np.array(times, np.int64)
 
 
 class Windows:
-    """Images in the order of class and time, cut into clusters at any number of seconds at once.
+    """Images sorted by class and time, quickly cut into clusters at any number of seconds.
 
     Parameters
     ----------
     stamps_us : ndarray of int64, shape (n,)
-        As `microseconds` returns them; images with `NO_STAMP` take no part.
+        As returned by `microseconds`; images with `NO_STAMP` are left out.
     classes : sequence of str, length n
-        Only images of one class come together.
+        Only images of the same class are clustered together.
     mode : str
-        `chain`: each within the window of the one before; `anchored`: each within the window of
-        the first, and the next image after that anchors the next cluster.
+        `chain`: each image is within the window of the previous one. `anchored`: each image is
+        within the window of the first; the next image after that starts a new cluster.
     brackets : ndarray of int64, shape (n,), optional
-        Images with the same number from 0 up are kept together whatever the window; -1 is none.
+        Images with the same number (0 or more) stay together for any window; -1 means no bracket.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Windows:
 
     @property
     def gaps(self) -> pd.DataFrame:
-        """Each image and the next one of its class: `i < j` and `gap_s`, in the order of time."""
+        """Each image and the next one of its class, as `i < j` and `gap_s`, in order of time."""
         before, after = self.order[:-1], self.order[1:]
         same = self.codes[:-1] == self.codes[1:]
         return pd.DataFrame(
@@ -82,12 +82,12 @@ class Windows:
         )
 
     def clusters(self, seconds: float) -> Indices:
-        """Return the cluster of each image, named by its smallest row; -1 for one that is alone.
+        """Return the cluster of each image, named by its smallest row; -1 for a single image.
 
         Parameters
         ----------
         seconds : float
-            Window, inclusive.
+            Window in seconds, inclusive.
         """
         labels: Indices = np.full(len(self.stamps_us), -1, np.int64)
         starts, sizes = self._runs(seconds)
@@ -97,7 +97,7 @@ class Windows:
         return labels
 
     def extents(self, seconds: float) -> pd.DataFrame:
-        """Return one row a cluster: `images` in it, `first_us` and `last_us`."""
+        """Return one row for each cluster: number of `images`, `first_us` and `last_us`."""
         starts, sizes = self._runs(seconds)
         starts, sizes = starts[sizes > 1], sizes[sizes > 1]
         return pd.DataFrame(
@@ -109,7 +109,7 @@ class Windows:
         )
 
     def _runs(self, seconds: float) -> tuple[Indices, Indices]:
-        """Return where the clusters begin in the order of time, single images too, and sizes."""
+        """Return the start and size of each cluster in order of time, including single images."""
         first = np.zeros(len(self.order), np.int64)
         window_us = round(seconds * 1e6)
         _cut(self.times, self.codes, self.brackets, window_us, self.mode == "anchored", first)
@@ -117,19 +117,19 @@ class Windows:
         return starts, sizes.astype(np.int64)
 
     def span_s(self, rows: Sequence[int]) -> float:
-        """Return the seconds from the first to the last of some images."""
+        """Return the time in seconds from the first to the last of some images."""
         times = self.stamps_us[list(rows)]
         return float(times.max() - times.min()) / 1e6
 
     def between(self, a: Indices, b: Indices) -> NDArray[np.float64]:
-        """Return the seconds between images `a` and `b`, pair by pair."""
+        """Return the time in seconds between images `a` and `b`, pair by pair."""
         apart: NDArray[np.float64] = np.abs(self.stamps_us[a] - self.stamps_us[b]) / 1e6
         return apart
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _cut(times, codes, brackets, window, anchored, first):  # type: ignore[no-untyped-def]
-    """Write into `first` where the cluster of each image begins; all in the order of time."""
+    """Write the start of each image's cluster into `first`; images are in order of time."""
     began = np.full(brackets.max() + 1 if len(brackets) else 0, -1)  # cluster of each bracket
     since = 0
     for at in range(1, len(times)):
@@ -153,10 +153,10 @@ def brackets(
     automatic: NDArray[np.bool_],
     biases: NDArray[np.float64],
 ) -> Indices:
-    """Return which images are frames of one exposure bracket: a number each, -1 for none.
+    """Return the exposure bracket of each image as a number from 0 up; -1 for none.
 
-    A bracket is a run of frames in one folder that the camera marked as automatic, each within
-    `BRACKET_GAP_S` of the one before, no exposure bias twice, at least two.
+    A bracket is a run of at least two frames in one folder that the camera marked as bracketed,
+    each within `BRACKET_GAP_S` of the previous one, and all with different exposure biases.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def brackets(
     biases : ndarray of float64, shape (n,)
         EXIF ExposureBiasValue in steps; nan where there is none.
     """
-    found: Indices = np.full(len(stamps_us), -1, np.int64)
+    numbers: Indices = np.full(len(stamps_us), -1, np.int64)
     codes, _ = pd.factorize(np.asarray(folders, object))
     ready = np.flatnonzero(automatic & (stamps_us != NO_STAMP) & ~np.isnan(biases))
     runs: list[list[int]] = []
@@ -179,5 +179,5 @@ def brackets(
         else:
             runs.append([k])
     for number, run in enumerate(run for run in runs if len(run) > 1):
-        found[run] = number
-    return found
+        numbers[run] = number
+    return numbers

@@ -1,7 +1,7 @@
-"""Images of a library -> their vectors by any embedder; only content that is new is embedded.
+"""Images of a library -> their embeddings; only new content is embedded.
 
-Vectors are found in the store by content and by the embedder's whole name (model and tag, or the
-digest of the checkpoint, and a version), so those of another are never taken for them.
+The store looks up vectors by content and by the full name of the embedder (model and tag or
+checkpoint digest, and a version), so vectors of different embedders are never mixed.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.pictures.engines.decoders import Content
 from dedup_nb.pictures.store import FileKey, Store
 
-AHEAD = 2  # batches that are decoded while one is embedded
+AHEAD = 2  # batches decoded ahead while one is embedded
 
 Picture = tuple[str, bytes]  # sha256, raster
 
 
 @dataclass
 class Vectors:
-    """The vectors of some contents.
+    """The vectors of a list of contents.
 
     Attributes
     ----------
     array : ndarray of float32, shape (n, n_orientations, d)
     there : ndarray of bool, shape (m,)
-        Which of the contents asked for have one: n of m.
+        Which of the m requested contents have a vector; n of them do.
     embedded : int
-        Contents that were embedded now.
+        Number of contents that were embedded now.
     in_half_precision : int
-        Vectors made on a GPU.
+        Number of vectors computed on a GPU.
     """
 
     array: NDArray[np.float32]
@@ -61,27 +61,27 @@ def by_model(
     progress: Callable[[], measures.Progress] = lambda: lambda done, total: None,
     say: Callable[[str], None] = print,
 ) -> Vectors:
-    """Return the vectors of files by an embedder with weights, embedding what is new.
+    """Return the vectors of files from an embedder with weights, embedding new content.
 
     Parameters
     ----------
     library, files, sha256s
-        Files that can be read, relative to the folder, and their contents.
+        Readable files, relative to the library folder, and the digests of their contents.
     store : Store
-        Where vectors are found and kept.
+        Holds the vectors.
     chosen : Embedder
         See `embeddings.embedder`.
     invariance : str
-        Turned pictures are embedded too: `mirror` once more, `rotate` seven times.
+        `none`; `mirror` and `rotate` also embed one or seven other orientations of each picture.
     progress : callable
-        Called when the model is ready; what it returns is called with (done, total).
+        Called when the model is ready; returns a function that is called with (done, total).
     say : callable
-        Told which model runs where, if one is needed.
+        Called with a description of the model and its device, if a model is needed.
 
     Raises
     ------
     ValueError
-        One sentence, if the weights cannot be had.
+        One sentence, if the weights are not available.
     """
     weights = chosen.weights or clip.Weights()
     names = kinds(weights, invariance)
@@ -102,18 +102,18 @@ def by_model(
 
 
 def _kept(store: Store, name: str, sha256s: Sequence[str]) -> tuple[NDArray[np.float32], int]:
-    """Return the vectors of one orientation, and how many of them are in half precision."""
-    found = store.measures(name, sha256s)
-    stored = [found[digest] for digest in sha256s]
+    """Return the stored vectors of one orientation, and how many are in half precision."""
+    values = store.measures(name, sha256s)
+    stored = [values[digest] for digest in sha256s]
     return clip.unpack(stored), clip.in_half_precision(stored)
 
 
 def complete(
     store: Store, sha256s: Sequence[str | None], weights: clip.Weights, invariance: str
 ) -> bool:
-    """Tell whether every content that can be read has its vectors, so that no weights are needed.
+    """Return whether every readable content has its vectors, so that no weights are needed.
 
-    A content that is not known yet is None.
+    None stands for a content that is not known yet.
     """
     known = [digest for digest in sha256s if digest]
     if len(known) < len(sha256s):
@@ -123,7 +123,7 @@ def complete(
 
 
 def kinds(weights: clip.Weights, invariance: str) -> list[str]:
-    """Return under which names the vectors of each orientation are kept."""
+    """Return the names under which the store keeps the vectors of each orientation."""
     turns = range(orientations.count(invariance))
     key = weights.key
     return [f"{key} turned {turn}" if turn else key for turn in turns]
@@ -138,13 +138,13 @@ def _embed(
     lacking: Sequence[Set[str]],
     progress: measures.Progress,
 ) -> None:
-    """Embed files and keep the vectors, a batch in a transaction."""
+    """Embed files and store the vectors, one transaction for each batch."""
     paths = [os.fsencode(library / file.path) for file in wanted.values()]
     contents = [(*file[1:], digest) for digest, file in wanted.items()]
     turns = orientations.ORIENTATIONS[: len(names)]
     done = 0
     progress(done, len(paths))
-    # where memory runs short the batch shrinks, so it is asked for each time
+    # the batch size shrinks when memory runs short, so it is read each time
     with closing(_decoded(paths, model.input, model.batch, contents)) as stream:
         for batch in stream:
             made = []
@@ -163,9 +163,9 @@ def _decoded(
     size: int,
     contents: Sequence[Content] = (),
 ) -> Generator[list[Picture], None, None]:
-    """Yield pictures in batches, in the order of their paths; decoders work ahead of the model.
+    """Yield batches of pictures in the order of their paths, decoded ahead of the model.
 
-    A picture that cannot be decoded now, or that is another one by now, is left out.
+    A picture that can no longer be decoded, or whose content has changed, is left out.
     """
     ahead: queue.Queue[list[Picture] | BaseException | None] = queue.Queue(AHEAD)
     gone = threading.Event()
@@ -191,7 +191,7 @@ def _decoded(
                 if batch:
                     hand_over(batch)
             hand_over(None)
-        except BaseException as error:  # is raised again where it is waited for
+        except BaseException as error:  # raised again in the waiting thread
             hand_over(error)
 
     worker = threading.Thread(target=work, name="decoded ahead", daemon=True)
@@ -211,10 +211,10 @@ def _in_order(
     wanted: images.ModelInput,
     contents: Sequence[Content],
 ) -> Generator[Picture, None, None]:
-    """Yield (sha256, raster) in the order of the paths, so that batches are always the same."""
+    """Yield (sha256, raster) in the order of the paths, so that batches are reproducible."""
     early: dict[int, images.Measured] = {}
     following = 0
-    # how large they may be was asked for the catalogue
+    # the catalogue has already applied the limit on pixels
     stream = LOCAL.measure(paths, [wanted], contents=contents, max_pixels=float("inf"))
     with closing(stream):
         for position, measured in stream:

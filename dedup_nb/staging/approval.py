@@ -202,9 +202,7 @@ class Approving:
         gone: list[StagedFile] = []
         touched: set[Parts] = set()
         with Folders(self.library.fd) as folders:
-            for each in reversed(
-                located
-            ):  # the image last: after a failure it is still there to look at
+            for each in reversed(located):  # the image last, so that a failure leaves it in place
                 spot = folders.spot(each.file.place)
                 try:
                     seen = safefs.read_regular(spot, each.file.dst)

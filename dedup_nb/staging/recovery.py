@@ -35,9 +35,7 @@ class Recovered:
     approved: int = 0  # bundles whose approval was interrupted, settled by what is on disk
     conflicts: list[Refusal] = field(default_factory=list)
     lost: list[Refusal] = field(default_factory=list)
-    unfinished: list[Refusal] = field(
-        default_factory=list
-    )  # stopped by a system error; tried again
+    unfinished: list[Refusal] = field(default_factory=list)  # by a system error; tried again
     damaged: list[str] = field(default_factory=list)  # read-only journals, and why
 
     @property
@@ -72,9 +70,7 @@ def recover_ledger(
                 _remove_left_folders(library, batch, recovered)
         _remove_left_staging(library, ledger, recovered)
         if recovered.finished:
-            with contextlib.suppress(
-                OSError
-            ):  # costs only disk space; the next command tries again
+            with contextlib.suppress(OSError):  # the next command tries again
                 reserve.give_back()
     finally:
         os.close(folder)

@@ -61,5 +61,5 @@ def test_pairs_within_clusters(monkeypatch):
     assert pairs.values.tolist() == [[0, 2], [0, 5], [1, 4], [2, 5]]
     assert len(clusters.pairs_within(np.array([-1, -1]))) == 0
     monkeypatch.setattr(clusters, "MOST_PAIRS", 3)
-    with pytest.raises(ValueError, match="hold 4 pairs, the largest has 3 images"):
+    with pytest.raises(ValueError, match="contain 4 pairs and the largest has 3 images"):
         clusters.pairs_within(np.array([0, 1, 0, -1, 1, 0, -1]))

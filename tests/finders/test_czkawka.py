@@ -149,25 +149,25 @@ whole = json.dumps([[similar(A), similar(B)]], indent=1)
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (whole[:-40], r"results line \d+ column \d+: .*; the file is truncated, export it again"),
+        (whole[:-40], r"results line \d+ column \d+: .*; the file is truncated; export it again"),
         (whole.replace('"size": 10', '"size" 10', 1), r"line 5 column \d+: .*; the file is damaged"),
         ("[" * 100_000, "nests too deeply|truncated"),
         ([a, b], "group 1 is an object where a list of files is expected"),  # empty files, say
         ([[{"name": "x"}, a]], "group 1 entry 1 has no path"),
         ([[a, "b"]], "group 1 entry 2 is text where a file is expected"),
-        ({"98": [[a, dict(b, size="big")]]}, 'key "98" group 1 entry 2: size is "big", no whole number'),
+        ({"98": [[a, dict(b, size="big")]]}, 'key "98" group 1 entry 2: size is "big", not an integer'),
         ({"98": 5}, 'key "98" is a number where a list of files is expected'),
         ("", "is empty"),
         (b"\x89PNG\r\n\x1a\n\0\0", "byte 8: binary"),
-        ("once upon a time\n", "line 1: 'once upon a time' is nothing that Czkawka writes"),
-        ("path;size\n/p/a;3\n", "line 1: 'path;size' is nothing .* columns path and group"),
+        ("once upon a time\n", "line 1: 'once upon a time' is not Czkawka output"),
+        ("path;size\n/p/a;3\n", "line 1: 'path;size' is not Czkawka .* columns path and group"),
         (f"path,group\n{A},1\n{B}\n", "line 3 has 1 of 2 columns; the file is damaged or truncated"),
         (f'path,group\n{A},1\n"{B},1\n', r"line \d: .*; the file is damaged"),
         (f"path,group\n{A},\n", "line 2 has no group"),
-        (text(A, B, C, A)[:-60], "ends after|line 9|the group has|no line of similar images"),
-        (text(A, B, C, A).replace(" - High\n\nFound", " - High\n/p/half - 16\n\nFound"), "line 7: '/p/half - 16' is no line"),
+        (text(A, B, C, A)[:-60], "ends after|line 9|the group has|is not a similar image"),
+        (text(A, B, C, A).replace(" - High\n\nFound", " - High\n/p/half - 16\n\nFound"), "line 7: '/p/half - 16' is not a similar image"),
         (text(A, B, C, A, head="5 images which have similar friends\n\n"), "ends after 2 of 5 groups"),
-        (HEAD, "ends before the first group; truncated"),
+        (HEAD, "the file ends before its first group"),
     ],
 )  # fmt: skip
 def test_a_damaged_truncated_or_foreign_file_is_one_error_with_the_place(

@@ -107,7 +107,7 @@ def test_borders_are_found_and_a_flat_picture_is_all_picture():
 
 def test_vectors_of_another_embedder_are_refused():
     stored = embeddings.embedder("mix").kind.encode([rasters(detailed())])
-    with pytest.raises(ValueError, match="these vectors are not of dct"):
+    with pytest.raises(ValueError, match="these vectors do not come from dct"):
         embeddings.unpack("dct", stored)
 
 
@@ -116,7 +116,7 @@ def test_what_is_not_known_is_refused_by_name():
         embeddings.embedder("clop")
     with pytest.raises(ValueError, match="invariance twice is not known"):
         embeddings.unpack("dct", [], "twice")
-    with pytest.raises(ValueError, match=r"floor 0\.9 lies above min_cosine 0\.85"):
+    with pytest.raises(ValueError, match=r"floor 0\.9 is above min_cosine 0\.85"):
         embeddings.embedder("dct").thresholds(None, 0.9)
 
 

@@ -113,5 +113,5 @@ def test_no_pictures_and_one_picture_have_no_pairs():
 
 
 def test_an_unknown_hash_is_refused_by_name():
-    with pytest.raises(ValueError, match="hash md5 with 64 bits is not known"):
+    with pytest.raises(ValueError, match="unknown hash md5 with 64 bits"):
         phash.kind("md5", 64)

@@ -143,7 +143,7 @@ def match(cosines=(0.99, 0.98), areas=(0.0, 0.01), tones=(0.5, 1.0), **more):
         (match(areas=(0.0, np.nan)), REVIEW, "not compared tile by tile"),
         (match(problem="x has no picture"), REVIEW, "x has no picture"),
         (match(tones=(0.0, 9.0)), REVIEW, "two: tone or colours differ by 9 of 255 levels"),
-        (match(told="differs", told_why="two: prompt"), REVIEW, "not told alike: two: prompt differs"),
+        (match(told="differs", told_why="two: prompt"), REVIEW, "companions or PNG text differ: two: prompt"),
         (match(told="inconclusive", told_why="one: y"), REVIEW, "inconclusive: one: y"),
         (match(told="same"), SAME, ""),
         # a difference weighs more than a doubt

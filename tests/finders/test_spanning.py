@@ -70,5 +70,7 @@ def test_few_vectors_and_many_copies_make_a_tree(vectors):
 
 def test_too_many_neighbours_are_refused(monkeypatch):
     monkeypatch.setattr(spanning, "MOST_LISTED", 3_000)
-    with pytest.raises(ValueError, match="min_samples 50 is too large for 100 images; at most 29"):
+    with pytest.raises(
+        ValueError, match="min_samples 50 is too large for 100 images; use at most 29"
+    ):
         spanning.spanning_tree(nested(100), 50)

@@ -186,7 +186,7 @@ def test_weights_that_cannot_be_had_stop_a_run_before_anything_starts(
     for number, (more, complaint) in enumerate(
         [
             ("", "cannot be fetched"),
-            ("pretrained: ../weights/none.pt", "which is not there"),
+            ("pretrained: ../weights/none.pt", "which does not exist"),
             ("pretrained: ../weights/other.safetensors", "does not hold weights of ViT-B-32"),
             (
                 "pretrained: ../weights/torn.safetensors\nmodel: ../weights/tiny.json",
