@@ -102,7 +102,7 @@ def reading(said, asked):
     }
 
 
-@pytest.mark.filterwarnings("ignore:.* is no decision")
+@pytest.mark.filterwarnings("ignore:.* is not a decision")
 @pytest.mark.parametrize("name", ["decisions", "damaged"])
 def test_old_decisions_are_in_force_and_can_be_undone_one_by_one(name, tmp_path):
     path = tmp_path / "decisions.jsonl"
@@ -143,8 +143,9 @@ def rows(path, columns=None):
 
 
 def assert_same_table(now, then):
-    """Compare two CSV files by the columns of the second."""
-    columns = next(csv.reader(io.StringIO(then.read_text(encoding="utf-8"))))
+    """Compare two CSV files by the columns of the second; the wording of reasons may change."""
+    header = next(csv.reader(io.StringIO(then.read_text(encoding="utf-8"))))
+    columns = [name for name in header if name != "reason"]
     assert rows(now, columns) == rows(then, columns)
 
 

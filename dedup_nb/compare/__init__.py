@@ -1,1 +1,1 @@
-"""Two pictures -> are they the same? Verdicts are remembered by content."""
+"""Two pictures -> whether they are the same; verdicts are stored by content."""

@@ -1,7 +1,7 @@
-"""Two pictures of one framing -> are they two renders of it, or was one edited, and where?
+"""Two pictures of one framing -> whether they are renders of one picture, and local edits.
 
-Pixels in, numbers out. What holds for the whole picture (tone, colour, sharpness, noise) is fitted
-away or cancels; so a local edit shows however small its share of the whole is.
+Works on pixels only. Changes of the whole picture (tone, colour, sharpness, noise) are fitted away
+or cancel, so that even a small local edit shows.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-CANVAS_PX = 256  # long side at which two pictures are compared
-TILES = 8  # along the long side; they overlap by half
-ALIKE = 0.75  # correlation of detail from which on two renders can be one picture
-DETAIL_PX = 8.0  # what is coarser than that is light and tone, not detail
-MOST_USUAL, STEADY = 2.0, 0.3  # times the median tile, and levels a step of slope more
-USUAL = 0.75  # the share of tiles that show no more than noise, even in an edited picture
-# What noise and re-encoding bring the worst tile to at most, in units of the usual tile:
+CANVAS_PX = 256  # long side of the canvas on which two pictures are compared
+TILES = 8  # number of tiles along the long side; tiles overlap by half
+ALIKE = 0.75  # lowest correlation of detail for two renders of one picture
+DETAIL_PX = 8.0  # anything coarser counts as light and tone, not detail
+MOST_USUAL, STEADY = 2.0, 0.3  # cap on the usual tile: factor on the median, plus a constant
+USUAL = 0.75  # share of tiles that show only noise, even in an edited picture
+# Largest value of a tile that noise and re-encoding cause, in units of the usual tile:
 LUMA_LIMIT, CHROMA_LIMIT, DETAIL_LIMIT = 4.1, 2.55, 8.5
 LUMA_FLOOR, CHROMA_FLOOR, DETAIL_FLOOR = 1.5, 1.2, 0.02  # grey levels, grey levels, 1 - NCC
-FINE_TONE = 8  # steps of a grey level in which a tone curve is read
-UNTOUCHED = 2.0  # grey levels that nine tenths of all pixels may differ without any fit
-LEAST_SAMPLES = 5  # of one range of grey for a corner of the tone curve
-FLAT_VARIANCE = 16.0  # tiles below it have no light and shade to correlate
-NO_DETAIL = 4.0  # variance of a tile's detail that noise alone brings
+FINE_TONE = 8  # steps per grey level at which a tone curve is evaluated
+UNTOUCHED = 2.0  # grey levels by which nine tenths of the pixels may differ before any fit
+LEAST_SAMPLES = 5  # smallest number of samples in a range of grey for a corner of the tone curve
+FLAT_VARIANCE = 16.0  # below this variance a tile has no light and shade to correlate
+NO_DETAIL = 4.0  # variance of a tile's detail that noise alone causes
 CLIPPED = (4, 251)
 
 Box = tuple[float, ...]
@@ -39,24 +39,24 @@ Box = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Framing:
-    """How two renders of one framing differ; all areas are shares of the picture, 0 to 1.
+    """The differences of two renders of one framing; areas are shares of the picture, 0 to 1.
 
     Attributes
     ----------
     alike : float
-        Correlation of their detail, the median over all of it, -1 to 1. Below `ALIKE` they are
-        two pictures, or have too little detail to tell.
+        Median correlation of their detail, -1 to 1. Below `ALIKE` they are different pictures, or
+        have too little detail to decide.
     worst_tile : float
-        How far the worst tile stands out from the usual tile of this pair, so that noise and
-        filters over the whole picture cancel. Above 1 it is a local edit.
+        Difference of the worst tile relative to the usual tile of this pair, so that noise and
+        global filters cancel. Above 1 it is a local edit.
     edited_area : float
-        Area in which they differ locally; 0 where no tile stands out.
+        Area of local differences; 0 if no tile stands out.
     largest_edit : float
         Area of the largest connected difference.
     where : (left, top, right, bottom)
-        Box around that difference, each 0 to 1; empty where there is none.
+        Box around that difference, each 0 to 1; empty if there is none.
     toned, tinted : float
-        How much tone and colour as a whole had to be changed, grey levels.
+        Global change of tone and of colour, in grey levels.
     """
 
     alike: float
@@ -74,39 +74,39 @@ class Framing:
 
 
 def same_framing(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Framing:
-    """Compare two pictures of the same framing: two renders, or one with a local edit?
+    """Compare two pictures of the same framing, and find local edits.
 
-    Both are brought to one size (sizes may differ, a stretch of some percent too). Differences
-    in tone, colour, light fall-off and sharpness that hold for the whole picture are fitted
-    away; what is left is judged tile by tile against the usual tile of the pair.
+    Both are resized to a common size; their sizes may differ, and their aspect ratios by a few
+    percent. Global differences of tone, colour, light fall-off and sharpness are fitted away; the
+    rest is compared tile by tile with the usual tile of the pair.
 
     Parameters
     ----------
     a, b : ndarray of uint8, shape (height, width, 3)
-        RGB pictures, upright; about `CANVAS_PX` on the long side is enough.
+        Upright RGB pictures; a long side of about `CANVAS_PX` is enough.
 
     Returns
     -------
     Framing
-        The same whichever comes first.
+        Independent of the order of `a` and `b`.
 
     Raises
     ------
     ValueError
-        If an array is no RGB picture.
+        If an array is not an 8-bit RGB picture.
     """
     for picture in (a, b):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise ValueError(f"not an RGB picture of 8 bits: {picture.dtype} {picture.shape}")
+            raise ValueError(f"not an 8-bit RGB picture: {picture.dtype} {picture.shape}")
     size = _common_size(a, b)
     small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (a, b)]
-    small.sort(key=lambda pixels: pixels.tobytes())  # the same whichever comes first
+    small.sort(key=lambda pixels: pixels.tobytes())  # makes the result independent of the order
     everywhere = np.ones(small[0].shape[:2], bool)
     return Difference(small[0], small[1], everywhere).judged()
 
 
 def _common_size(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return width and height of the canvas: no larger than the smaller of both pictures."""
+    """Return width and height of the canvas, no larger than the smaller picture."""
     long = max(min(CANVAS_PX, max(a.shape[:2]), max(b.shape[:2])), 16)
     aspect = np.sqrt(a.shape[1] / a.shape[0] * b.shape[1] / b.shape[0])
     width, height = (long, long / aspect) if aspect >= 1 else (long * aspect, long)
@@ -114,7 +114,7 @@ def _common_size(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 class _Canvas:
-    """Luma, Cr and Cb around 0, a little blurred, and where a channel is clipped (0 to 1)."""
+    """Slightly blurred luma, Cr and Cb around 0, and where a channel is clipped (0 to 1)."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
@@ -131,7 +131,7 @@ class _Canvas:
 
     @cached_property
     def softer(self) -> list[Floats]:
-        """Luma in three degrees of sharpness."""
+        """Luma at three degrees of sharpness."""
         return [self.luma, blurred(self.luma, 1.2), blurred(self.luma, 2.5)]
 
     @property
@@ -146,7 +146,7 @@ def blurred(plane: Floats, sigma: float) -> Floats:
 
 
 def _coarse(plane: Floats, sigma: float) -> Floats:
-    """Return a plane blurred by many pixels, at a quarter of the size meanwhile."""
+    """Return a plane blurred by many pixels, computed at a quarter of its size for speed."""
     height, width = plane.shape
     small = cv2.resize(plane, (-(-width // 4), -(-height // 4)), interpolation=cv2.INTER_AREA)
     wide: Floats = cv2.resize(blurred(small, sigma / 4), (width, height))
@@ -154,11 +154,11 @@ def _coarse(plane: Floats, sigma: float) -> Floats:
 
 
 class Difference:
-    """Two pictures on one canvas, one fitted to the other, and what is left.
+    """Two pictures on one canvas, one fitted to the other, and the remaining difference.
 
-    Each is fitted to the other, and the direction that leaves less is kept: a clipped picture can
-    be told from the unclipped one, not the other way round; and the colours of a grey picture from
-    those of a coloured one.
+    Each is fitted to the other, and the direction with the smaller remainder is kept: a clipped
+    picture can be predicted from the unclipped one, and a grey picture from a coloured one, but not
+    the reverse.
     """
 
     def __init__(self, a: NDArray[np.uint8], b: NDArray[np.uint8], mask: Mask) -> None:
@@ -167,7 +167,7 @@ class Difference:
         self.alike, self.detailed = _alike(self.a, self.b, self.tiles)
 
     def judged(self) -> Framing:
-        """Fit one to the other, weigh every tile against the usual one, outline what stands out."""
+        """Fit one to the other, compare every tile with the usual one, and outline local edits."""
         self._fit()
         left, steep = self._rms(self.left), self._rms(self.slope) + 1
         luma_usual = _usual(left / steep)
@@ -222,7 +222,7 @@ class Difference:
         if np.quantile(apart, 0.9) > UNTOUCHED:
             fits = (_LumaFit(b, a, self.thin), _LumaFit(a, b, self.thin))
             best = min(fits, key=lambda fit: fit.left_over)
-            if best.off < self.toned:  # something was done to the picture as a whole
+            if best.off < self.toned:  # a global change of tone
                 self.luma, self.fitted = best.to.luma, best.whole()
 
     def _thinned(self, plane: Floats) -> Floats:
@@ -241,7 +241,7 @@ class Difference:
             x = _columns(map(self._thinned, planes))
             weights = _fit(x, target)
             if np.median(np.linalg.norm(target - _times(x, weights), axis=1)) < self.tinted:
-                fitted = [_weighed(planes, w) for w in weights.T]  # its colours were changed
+                fitted = [_weighed(planes, w) for w in weights.T]  # a global change of colour
         off = cv2.magnitude(to.chroma[0] - fitted[0], to.chroma[1] - fitted[1])
         doubt = np.maximum(a.clipped, b.clipped)  # clipping distorts colours
         self.chroma_left = off * np.sqrt(1 - 0.85 * doubt)
@@ -251,7 +251,7 @@ class Difference:
         return np.sqrt(np.maximum(self.tiles.means(plane * plane), 0))
 
     def _correlations(self) -> Floats:
-        """Return the correlation of each tile; two tiles without light and shade agree fully."""
+        """Return the correlation of each tile; two flat tiles have correlation 1."""
         means, x, y = self.tiles.means, self.luma, self.fitted
         mean_x, mean_y = means(x), means(y)
         of_x = np.maximum(means(x * x) - mean_x**2, 0) + FLAT_VARIANCE
@@ -262,13 +262,13 @@ class Difference:
 
 
 def _usual(steps: Floats) -> float:
-    """Return what noise, sharpening and a shift leave in most tiles, for a step of slope."""
-    # a large edit may reach more tiles than a quarter, but hardly half of them
+    """Return the difference per slope that noise, sharpening and a shift leave in most tiles."""
+    # a large edit may touch more than a quarter of the tiles, but rarely half of them
     return float(min(np.quantile(steps, USUAL), MOST_USUAL * np.median(steps) + STEADY))
 
 
 def _alike(a: _Canvas, b: _Canvas, tiles: Tiles) -> tuple[float, float]:
-    """Return the correlation of tiles that half of all detail exceeds, and how many have any."""
+    """Return the detail-weighted median correlation, and the share of tiles with detail."""
     x, y = a.detail, b.detail
     of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) for plane in (x, y))
     correlation = tiles.means(x * y) / np.sqrt((of_x + NO_DETAIL) * (of_y + NO_DETAIL))
@@ -277,14 +277,14 @@ def _alike(a: _Canvas, b: _Canvas, tiles: Tiles) -> tuple[float, float]:
 
 
 class _LumaFit:
-    """The luma of one picture from that of another: tone, light fall-off and sharpness fitted.
+    """The luma of one picture predicted from another: fits tone, light fall-off and sharpness.
 
     Attributes
     ----------
     off : float
-        What it leaves at the median pixel, grey levels.
+        Remaining difference at the median pixel, in grey levels.
     left_over : float
-        The same in units of what there was to tell.
+        The same, relative to the spread of the target.
     """
 
     def __init__(self, by: _Canvas, to: _Canvas, thin: NDArray[np.int64]) -> None:
@@ -323,7 +323,7 @@ class _LumaFit:
 
 @lru_cache(maxsize=8)
 def _places(shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Return how far down and how far across each pixel lies, -1 to 1."""
+    """Return the vertical and horizontal position of each pixel, -1 to 1."""
     v, u = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
     return np.repeat(v[:, None], shape[1], 1), np.repeat(u[None], shape[0], 0)
 
@@ -341,15 +341,15 @@ def _weighed(planes: Iterable[Floats], weights: Floats) -> Floats:
 
 
 def _times(x: Floats, weights: Floats) -> Floats:
-    """Return their product by one thread: many would cost more than they bring."""
+    """Return the product on one thread; more threads cost more than they save here."""
     product: Floats = cv2.gemm(x, weights, 1, None, 0)
     return product
 
 
 def _fit(x: Floats, y: Floats) -> Floats:
-    """Return the weights that bring x nearest to y, whatever an edited part of the picture is.
+    """Return the weights that best fit x to y, robust against an edited part of the picture.
 
-    Sums run in a fixed order, so that the number of threads changes nothing.
+    Sums run in a fixed order, so that the number of threads does not change the result.
     """
     scale = np.sqrt((x * x).mean(axis=0)) + 1e-9
     x, n = x / scale, x.shape[1]
@@ -357,16 +357,16 @@ def _fit(x: Floats, y: Floats) -> Floats:
     inside = np.ones(len(x), bool)
     for _ in range(3):
         squares = cv2.mulTransposed(both[inside], aTa=True)
-        steady = squares[:n, :n] + 1e-9 * len(x) * np.eye(n)  # where planes are alike
+        steady = squares[:n, :n] + 1e-9 * len(x) * np.eye(n)  # regularise nearly equal planes
         weights = np.linalg.solve(steady, squares[:n, n:])
         off = np.linalg.norm(y - _times(x, weights), axis=1)
         inside = off <= max(float(np.quantile(off, 0.8)), 1e-3)
-    found: Floats = weights / scale[:, None]
-    return found
+    fitted: Floats = weights / scale[:, None]
+    return fitted
 
 
 def _tone_curve(by: Floats, to: Floats) -> tuple[Floats, Floats]:
-    """Return the rising curve, as its corners, that brings `by` nearest to `to`."""
+    """Return the corners of the rising curve that best maps `by` to `to`."""
     level = np.clip(by / 8, 0, 31).astype(np.uint8)
     counts = np.bincount(level, minlength=32)
     ends = np.cumsum(counts)
@@ -378,7 +378,7 @@ def _tone_curve(by: Floats, to: Floats) -> tuple[Floats, Floats]:
 
 
 def slope(planes: Sequence[Floats]) -> Floats:
-    """Return how steep planes are together at each pixel, grey levels a pixel."""
+    """Return the combined gradient magnitude of the planes, in grey levels per pixel."""
     squares = np.zeros_like(planes[0])
     for plane in planes:
         for along in ((1, 0), (0, 1)):
@@ -388,7 +388,7 @@ def slope(planes: Sequence[Floats]) -> Floats:
 
 
 def quantile(values: Floats, weights: Floats, share: float) -> float:
-    """Return the value below which a share of all weight lies."""
+    """Return the weighted quantile: the value below which a share of all weight lies."""
     order = np.argsort(values, axis=None, kind="stable")
     amount = np.cumsum(weights.ravel()[order])
     place = int(np.searchsorted(amount, amount[-1] * share)) if len(order) else 0
@@ -396,7 +396,7 @@ def quantile(values: Floats, weights: Floats, share: float) -> float:
 
 
 class Tiles:
-    """Overlapping square tiles over the part of a canvas that counts."""
+    """Overlapping square tiles over the masked part of a canvas."""
 
     def __init__(self, mask: Mask) -> None:
         self.shape = mask.shape
@@ -424,12 +424,12 @@ class Tiles:
         return means
 
     def means(self, plane: Floats) -> Floats:
-        """Return the mean of each tile that lies mostly inside, shape (n,)."""
+        """Return the mean of each tile that is mostly inside the mask, shape (n,)."""
         sums = self._sums(plane if self.whole else plane * self.weight)
         return np.asarray(sums[self.chosen] / self.covered[self.chosen])
 
     def central(self) -> Mask:
-        """Return which of these tiles lie in the middle of the canvas, half as wide and high."""
+        """Return which of these tiles lie in the central half of the canvas, in both directions."""
         height, width = self.shape
         across = np.abs(2 * self.lefts + self.width - width) <= width / 2
         down = np.abs(2 * self.tops + self.height - height) <= height / 2
@@ -437,7 +437,7 @@ class Tiles:
         return central
 
     def spread(self, marked: Mask) -> Mask:
-        """Return the pixels that lie in any of the marked tiles."""
+        """Return the pixels inside any of the marked tiles."""
         inside = np.zeros(self.shape, bool)
         for down, across in np.argwhere(self.chosen)[marked]:
             top, left = self.tops[down], self.lefts[across]
@@ -446,7 +446,7 @@ class Tiles:
 
 
 def _outlined(edited: Mask, mask: Mask) -> tuple[float, float, Box]:
-    """Return the area that differs, the largest connected part of it, and the box around that."""
+    """Return the differing area, its largest connected part, and the box around that part."""
     height, width = edited.shape
     whole = np.count_nonzero(mask)
     count, _, stats, _ = cv2.connectedComponentsWithStats(edited.astype(np.uint8))

@@ -1,7 +1,7 @@
-"""Proposed pairs -> verdicts on their pixels, each made once and remembered by content.
+"""Proposed pairs -> verdicts on their pixels, each computed once and stored by content.
 
-The joint between `groups`, which asks, `verify`, which judges, and the store. All is told by the
-thumbnails that are there: no file is read again. Features are made where two framings differ.
+Connects `groups`, which asks for verdicts, `verify`, which computes them, and the store. Works on
+the stored thumbnails: no file is read again. Features are computed only where two framings differ.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from dedup_nb.pictures import features, images
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Store
 
-FEATURES = "sift 3"  # kind under which features lie in the store; another number is made anew
-VERDICTS = "verdict 11"  # and verdicts
-AT_ONCE = 16  # pairs that are compared while a slider moves; more wait
-AHEAD = 10_000  # pairs that are compared for thresholds to which nobody has moved yet
-BATCH = 256
-LEAST_DETAIL = 0.9  # of the resolution of a crop, or a framed copy, that its keeper has to have
+FEATURES = "sift 3"  # store kind of features; increase the number when they change
+VERDICTS = "verdict 11"  # store kind of verdicts; likewise
+AT_ONCE = 16  # largest number of pairs compared while a slider moves; the others wait
+AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
+BATCH = 256  # pairs compared and stored together
+LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, NDArray[np.uint8]]
@@ -41,9 +41,9 @@ class Verdicts:
     Parameters
     ----------
     catalogue : DataFrame
-        Columns `sha256, width, height`: what the images are.
+        Columns `sha256, width, height` of the images.
     store : Store
-        Keeps features and verdicts, and has the thumbnails.
+        Holds the thumbnails, features and verdicts.
     engine : Engine
         Compares the pairs.
     """
@@ -58,17 +58,17 @@ class Verdicts:
         self.left: float = AT_ONCE
         self.waiting = 0
 
-    # -- what groups ask -------------------------------------------------------------------------
+    # -- interface for groups --------------------------------------------------------------------
 
     def refused(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which pairs are known to be no copies; as many as may be are compared now."""
+        """Return which pairs are known not to be copies; compares as many as the limit allows."""
         rows = list(zip(members.tolist(), keepers.tolist(), strict=True))
         self._know({self._pair(*pair) for pair in rows})
-        told = [self.judgement(*pair) for pair in rows]
-        return np.array([one is not None and not one.accepted for one in told], bool)
+        judgements = [self.judgement(*pair) for pair in rows]
+        return np.array([one is not None and not one.accepted for one in judgements], bool)
 
     def judgement(self, member: int, keeper: int) -> Judgement | None:
-        """Return what is known of a member and its keeper, or None."""
+        """Return the judgement on a member and its keeper, or None if it is not known."""
         pair = self._pair(member, keeper)
         if pair[0] == pair[1]:
             return Judgement(True, "exact copy", 1.0)
@@ -78,21 +78,21 @@ class Verdicts:
         return judge(verdict, member_first=pair[0] == self.digests[member])
 
     def describe(self) -> str:
-        """Say what was compared, and what was found."""
+        """Return a sentence on the pairs compared and the results."""
         same = [verdict for verdict in self.verdicts.values() if verdict.same]
         edited = sum(not verdict.unedited for verdict in same)
         text = (
             f"{len(self.verdicts):,} pairs verified by their pixels: {len(same) - edited:,} show "
-            f"the same picture, {edited:,} one with a local edit, "
-            f"{len(self.verdicts) - len(same):,} two pictures"
+            f"the same picture, {edited:,} the same picture with a local edit, "
+            f"{len(self.verdicts) - len(same):,} different pictures"
         )
         if self.waiting:
-            text += "; looser thresholds have more: they wait for review until they are saved"
+            text += "; looser thresholds add more pairs, which wait for review until you save them"
         return text
 
     @contextmanager
     def at_most(self, pairs: float) -> Iterator[None]:
-        """Compare no more pairs than that inside; the others stay unknown."""
+        """Compare at most this many pairs inside the block; the others stay unknown."""
         before, self.left, self.waiting = self.left, pairs, 0
         try:
             yield
@@ -100,10 +100,10 @@ class Verdicts:
             self.left = before
 
     def without_limit(self) -> Any:
-        """Compare whatever is asked inside."""
+        """Compare every requested pair inside the block."""
         return self.at_most(float("inf"))
 
-    # -- how it becomes known --------------------------------------------------------------------
+    # -- computing verdicts ----------------------------------------------------------------------
 
     def _pair(self, a: int, b: int) -> Pair:
         first, second = sorted((self.digests[a], self.digests[b]))
@@ -122,7 +122,7 @@ class Verdicts:
         if len(unknown) > self.left:
             self.waiting += len(unknown)
             return
-        if self.left != AT_ONCE:  # a budget, not the few that a slider may have each time
+        if self.left != AT_ONCE:  # a budget, not the limit for each move of the slider
             self.left -= len(unknown)
         if unknown:
             self._compare(unknown)
@@ -137,7 +137,7 @@ class Verdicts:
             rest = [pair for pair in able if pair not in self.verdicts]
             self._keep(self._by_features(rest, small))
             tell(start + len(part), len(pairs))
-        self.failed |= set(pairs) - self.verdicts.keys()  # a thumbnail that was dropped meanwhile
+        self.failed |= set(pairs) - self.verdicts.keys()  # their thumbnails were removed meanwhile
 
     def _keep(self, verdicts: Mapping[Pair, Verdict]) -> None:
         self.verdicts |= verdicts
@@ -151,7 +151,7 @@ class Verdicts:
         return dict(zip(there, self.engine.map(images.pixels, there.values()), strict=True))
 
     def _at_first_sight(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
-        """Return the verdicts on those pairs that plainly have one framing."""
+        """Return the verdicts on the pairs that clearly have one framing."""
 
         def look(pair: Pair) -> Verdict | None:
             return verify.plain_verdict(small[pair[0]], small[pair[1]], self._sizes(pair))
@@ -160,7 +160,7 @@ class Verdicts:
         return {pair: verdict for pair, verdict in looked if verdict}
 
     def _by_features(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
-        """Return the verdicts on pairs by their features, which are made where they are missing."""
+        """Return the verdicts on pairs by their features, computing missing features first."""
         wanted = _digests(pairs)
         kept = self.store.measures(FEATURES, wanted)
         missing = [digest for digest in wanted if digest not in kept]
@@ -179,36 +179,38 @@ class Verdicts:
 
 
 def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
-    """Say whether a member may go for its keeper.
+    """Return whether a member may be staged for its keeper.
 
-    No rule lets a picture go for a crop of it, nor for a copy with a border or a caption around.
+    A picture is never staged for a crop of it, or for a copy with a border or a caption.
 
     Parameters
     ----------
     verdict : Verdict
-        On both.
+        Verdict on the two images.
     member_first : bool
-        Whether the member is the verdict's `a`.
+        Whether the member is picture `a` of the verdict.
     """
     member = "a" if member_first else "b"
     finer = verdict.scale if member_first else 1 / max(verdict.scale, 1e-6)
     kinds, score = ", ".join(verdict.kinds), verdict.score
     if not verdict.same:
-        return Judgement(False, "", score, f"another picture by its pixels, score {score:.2f}")
+        return Judgement(
+            False, "", score, f"the pixels show a different picture, score {score:.2f}"
+        )
     if not verdict.unedited:
         area = f"{verdict.edited_area:.1%} of the area differs"
         return Judgement(False, kinds, score, f"{kinds}: {area}")
     if verdict.border and verdict.border != member:
         what = "a caption" if verdict.crop else "a border"
-        return Judgement(False, kinds, score, f"its keeper has {what} around the picture")
+        return Judgement(False, kinds, score, f"the keeper has {what} around the picture")
     if verdict.border == member and finer < LEAST_DETAIL:
-        return Judgement(False, kinds, score, "it has more detail than its keeper, in a border")
+        return Judgement(False, kinds, score, "has a border, but more detail than its keeper")
     if verdict.crop and verdict.crop != member:
         kinds = kinds.replace("cropped", "whole")
-        part = f"its keeper shows only {verdict.overlap:.0%} of it"
-        return Judgement(False, kinds, score, f"derived the other way round: {part}")
+        part = f"the keeper shows only {verdict.overlap:.0%} of it"
+        return Judgement(False, kinds, score, f"the keeper is a crop of it: {part}")
     if verdict.crop and finer < LEAST_DETAIL:
-        return Judgement(False, kinds, score, "a crop that has more detail than its keeper")
+        return Judgement(False, kinds, score, "a crop with more detail than its keeper")
     return Judgement(True, kinds, score)
 
 

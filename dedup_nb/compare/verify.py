@@ -1,7 +1,7 @@
-"""Two pictures -> are they the same one, how, and where they differ.
+"""Two pictures -> whether they are the same picture, how it was changed, and where they differ.
 
-Pixels in, a verdict out: no file is known here. One picture is laid over the other by its features,
-and what both show is judged tile by tile: `framing`.
+Works on pixels and features only. One picture is aligned to the other by its features, and the
+area that both show is compared tile by tile; see `framing`.
 """
 
 from __future__ import annotations
@@ -18,32 +18,33 @@ from dedup_nb.compare.framing import Box, Floats, Framing, Mask
 from dedup_nb.pictures import features
 from dedup_nb.pictures.features import Alignment, Features
 
-SAME = 0.85  # score from which on two pictures are the same one
-MARK, MARK_MARGIN = 0.02, 0.06  # shares: how large a watermark is, how far from an edge it lies
-LEAST_OVERLAP_PX = 256  # pixels of the canvas that both have to show
-ALIKE_RAMP = (0.4, 0.8)  # of the detail's correlation: no score, full score
-MOTION_RAMP = (2.2, 0.7)  # pixels that nine tenths of the detail moved at most
-INSIDE_RAMP = (0.6, 0.92)  # of the detail of the smaller picture that the other has
-WHOLE = 0.97  # of a picture's area: what lacks less is not cropped
-BARE = 0.15  # of the slopes in the picture: what has less around it is a border
-BORDER_TONE, THIN_TONE, BORDER_STEP = 8, 12, 16  # grey levels: one tone; plainly another
-BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of a border, bare or written on, that is one tone
-BORDER_EDGE = 0.5  # share of its inner edge at which the picture is plainly of another tone
+# The two numbers of a ramp are the values for no score and for the full score.
+SAME = 0.85  # lowest score of two pictures that are the same
+MARK, MARK_MARGIN = 0.02, 0.06  # largest area and distance from an edge of a watermark, as shares
+LEAST_OVERLAP_PX = 256  # smallest number of canvas pixels that both must show
+ALIKE_RAMP = (0.4, 0.8)  # correlation of the detail
+MOTION_RAMP = (2.2, 0.7)  # pixels by which nine tenths of the detail moved at most
+INSIDE_RAMP = (0.6, 0.92)  # share of the smaller picture's detail that lies inside the other
+WHOLE = 0.97  # share of a picture's area from which on it is not cropped
+BARE = 0.15  # relative to the slopes in the picture: a border has smaller slopes
+BORDER_TONE, THIN_TONE, BORDER_STEP = 8, 12, 16  # grey levels: same tone (two), different tone
+BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of one tone in a plain border, in a caption bar
+BORDER_EDGE = 0.5  # share of the inner edge where the picture must have a different tone
 BORDER_EDGE_PX = 9
 ONE_WAY = ("cropped", "bordered")
 NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
 MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
-STILL = 0.25  # pixels that are no motion
-SHADE_PX = 64  # long side at which light and shade is compared
-SHADE_BAND = 0.6, 3.0  # pixels of it: finer is noise, coarser is light and tone
-NO_SHADE = 0.07  # variance that noise alone brings there
-SHADED = 0.5  # correlation from which on a tile agrees
-LEAST_CENTRAL = 0.3  # share of the tiles in the middle that agree, where the ground may be empty
-EMPTY, EVEN = 1.0, 4.0  # variance of an empty ground, grey levels by which it may differ
-AGREEING_RAMP = (0.5, 0.75)  # share of tiles that agree: no score, full score
-SHADE_RAMP = (0.45, 0.7)  # of the correlation of light and shade, where there is no detail
-FIRM_PARTS, FIRM_RAMP = 4, (0.4, 0.65)  # to a side; of the share of them where features agree
-DETAILED = 0.4  # share of tiles that have detail, below which a picture may be faint
+STILL = 0.25  # pixels; a smaller displacement is not motion
+SHADE_PX = 64  # long side at which light and shade are compared
+SHADE_BAND = 0.6, 3.0  # pixels at that size: finer is noise, coarser is light and tone
+NO_SHADE = 0.07  # variance that noise alone causes at that size
+SHADED = 0.5  # lowest correlation of a tile that agrees
+LEAST_CENTRAL = 0.3  # smallest share of agreeing central tiles if the background may be empty
+EMPTY, EVEN = 1.0, 4.0  # largest variance of an empty background; its largest difference, levels
+AGREEING_RAMP = (0.5, 0.75)  # share of tiles that agree
+SHADE_RAMP = (0.45, 0.7)  # correlation of light and shade, used where there is no detail
+FIRM_PARTS, FIRM_RAMP = 4, (0.4, 0.65)  # parts on each side; share of parts where features agree
+DETAILED = 0.4  # a picture with a smaller share of detailed tiles may be faint
 TURNED, TONED, TINTED, RESIZED = 0.7, 12.0, 6.0, 0.02  # degrees, grey levels, grey levels, share
 PLAIN_ASPECT, PLAIN_SCORE, PLAIN_TILE = 0.12, 0.95, 0.8
 
@@ -52,27 +53,26 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether two pictures are the same one, and what was done to it.
+    """Whether two pictures are the same, and how it was changed.
 
     Attributes
     ----------
     score : float
-        0 to 1; from `SAME` on they are the same picture.
+        0 to 1; at `SAME` and above they are the same picture.
     kinds : tuple of str
-        What was done: `mirrored`, `rotated`, `cropped`, `bordered`, `edited`, `recoloured`,
-        `resized`, or only `re-encoded`; empty where they are two pictures.
+        The changes: `mirrored`, `rotated`, `cropped`, `bordered`, `edited`, `recoloured`,
+        `resized`, or only `re-encoded`; empty for different pictures.
     crop : str
-        `a` or `b`: the one that shows only a part of the other; empty for neither.
+        `a` or `b`: the picture that shows only a part of the other; empty for neither.
     border : str
-        `a` or `b`: the one that plainly has a border, or a bar with a caption, which the other has
-        not; empty for neither.
+        `a` or `b`: the picture that clearly has a border, or a bar with a caption, that the other
+        does not have; empty for neither.
     overlap : float
         Share of the larger picture that both show.
     edited_area, largest_edit, worst_tile, where
-        See `Framing`; of what both show.
+        See `Framing`; for the area that both show.
     scale, rotation : float
-        How much longer the second one's pixels are counted than the first one's, and the degrees
-        by which it is turned.
+        Pixels of the second picture per pixel of the first, and its rotation in degrees.
     """
 
     score: float
@@ -89,14 +89,14 @@ class Verdict:
 
     @property
     def same(self) -> bool:
-        """Whether both are the same picture, edited perhaps."""
+        """Whether both are the same picture, possibly edited."""
         return self.score >= SAME
 
     @property
     def unedited(self) -> bool:
-        """Whether no more than a small mark was put on it, near an edge: a watermark, a date.
+        """Whether there is at most a small mark near an edge, such as a watermark or a date.
 
-        A small edit elsewhere may be what the picture is about: a smile, closed eyes.
+        A small edit elsewhere may change what the picture shows: a smile, closed eyes.
         """
         if not self.edited_area:
             return True
@@ -106,19 +106,19 @@ class Verdict:
 
 
 def is_one_way(kinds: str) -> bool:
-    """Tell whether kinds, in words, say that one may go for the other and not the other for it."""
+    """Return whether these kinds allow staging in one direction only, such as a crop."""
     return any(word in kinds for word in ONE_WAY)
 
 
 def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = None) -> Verdict:
-    """Lay one picture over the other, and judge what both show.
+    """Align one picture to the other and compare the area that both show.
 
     Parameters
     ----------
     a, b : Features
         See `features.unpack`.
-    sizes : (width, height) of both, optional
-        Of the files, in pixels; of the features by default.
+    sizes : pair of (width, height), optional
+        Sizes of the two files in pixels; by default those of the features.
     """
     way = features.align(a, b)
     if way is None:
@@ -128,7 +128,7 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
         return Verdict(0.0)
     inside = (_share_inside(a, b, way.matrix), _share_inside(b, a, _inverse(way.matrix)))
     crop = border = ""
-    if min(view.shares) < WHOLE:  # the one of which less is shared has a border, or is whole
+    if min(view.shares) < WHOLE:  # the smaller share: has a border, or is the whole picture
         if view.shares[1] < view.shares[0]:
             sides, around = "ab", _around(b.pixels, a.pixels, way.matrix)
         else:
@@ -136,33 +136,35 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
         crop = sides[0] if around in (PICTURE, WRITTEN) else ""
         border = sides[1] if around in (BORDER, WRITTEN) else ""
     own = (a.size, b.size)
-    found = framing.Difference(*view.pixels, view.mask)
-    verdict, _ = _verdict(found, found.judged(), view, way, inside, crop, sizes or own, own)
+    difference = framing.Difference(*view.pixels, view.mask)
+    verdict, _ = _verdict(
+        difference, difference.judged(), view, way, inside, crop, sizes or own, own
+    )
     return replace(verdict, border=border)
 
 
 def plain_verdict(
     a: NDArray[np.uint8], b: NDArray[np.uint8], sizes: tuple[Size, Size] | None = None
 ) -> Verdict | None:
-    """Return the verdict on two small RGB pictures if they plainly have one framing, else None.
+    """Return the verdict on two small RGB pictures if they clearly have one framing, else None.
 
-    They agree but for local edits, and nothing moved; no feature is needed.
+    They agree except for local edits, and nothing moved; no features are needed.
     """
     own = ((a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
     matrix = np.array([[own[1][0] / own[0][0], 0, 0], [0, own[1][1] / own[0][1], 0]], np.float64)
-    matrix[:, 2] = (np.diag(matrix[:, :2]) - 1) / 2  # pixels are counted from their middles
+    matrix[:, 2] = (np.diag(matrix[:, :2]) - 1) / 2  # coordinates are at pixel centres
     aspects = [width / height for width, height in sizes or own]
     if abs(np.log(aspects[0] / aspects[1])) > PLAIN_ASPECT:
         return None
     view = _View.over(a, b, matrix)
     if view is None:
         return None
-    found = framing.Difference(*view.pixels, view.mask)
-    if found.alike < framing.ALIKE:
-        return None  # most that have another framing are told at once
-    differs = found.judged()
+    difference = framing.Difference(*view.pixels, view.mask)
+    if difference.alike < framing.ALIKE:
+        return None  # most pairs with different framings end here
+    differs = difference.judged()
     way = Alignment(matrix, np.zeros((0, 2)), False)
-    verdict, moved = _verdict(found, differs, view, way, (1.0, 1.0), "", sizes or own, own)
+    verdict, moved = _verdict(difference, differs, view, way, (1.0, 1.0), "", sizes or own, own)
     plain = differs.worst_tile <= PLAIN_TILE and verdict.score >= PLAIN_SCORE
     return verdict if plain or moved <= STILL else None
 
@@ -184,7 +186,7 @@ def _share_inside(one: Features, other: Features, matrix: Floats) -> float:
 
 @dataclass(frozen=True)
 class _View:
-    """What two pictures both show, on one canvas, at the resolution of the coarser one."""
+    """The area that two pictures both show, on one canvas at the coarser resolution."""
 
     pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     mask: Mask
@@ -193,9 +195,9 @@ class _View:
 
     @classmethod
     def over(cls, a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: Floats) -> _View | None:
-        """Warp both to a canvas; None where they share too little."""
+        """Warp both to a canvas; None if they share too little."""
         scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-        if scale < 1:  # the canvas is the coarser picture's
+        if scale < 1:  # the canvas has the resolution of the coarser picture
             turned = cls.over(b, a, _inverse(matrix))
             return turned and cls(
                 turned.pixels[::-1], turned.mask, turned.shares[::-1], turned.ways[::-1]
@@ -211,7 +213,7 @@ class _View:
         step = max(1.0, float(extent.max()) / framing.CANVAS_PX)
         size = (max(round(extent[0] / step), 16), max(round(extent[1] / step), 16))
         steps = extent / size
-        if step == 1:  # whole pixels of the coarser picture stay as they are
+        if step == 1:  # keep the pixel grid of the coarser picture
             low, steps = np.round(low + 0.5) - 0.5, np.ones(2)
         to_a = np.array([[steps[0], 0, 0], [0, steps[1], 0]], np.float64)
         to_a[:, 2] = low + steps / 2
@@ -224,9 +226,9 @@ class _View:
         return cls(pixels, mask, (min(shares[0], 1.0), min(shares[1], 1.0)), (to_a, to_b))
 
     def firm(self, points: Floats) -> float:
-        """Return the share of its parts, 4x4 of them, where features of the first one agree.
+        """Return the share of its 4x4 parts in which features of the first picture agree.
 
-        The grain of two skies agrees nowhere; a caption that both have, in its own place only.
+        The grain of two skies agrees nowhere; a caption that both share agrees only in its place.
         """
         if len(points) < features.SURE_POINTS:
             return 0.0
@@ -241,7 +243,7 @@ class _View:
 
 
 def _corners(picture: NDArray[np.uint8]) -> Floats:
-    """Return the outer corners, in coordinates whose whole numbers are the pixels' middles."""
+    """Return the outer corners, in coordinates where pixel centres are whole numbers."""
     height, width = picture.shape[:2]
     right, bottom = width - 0.5, height - 0.5
     return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
@@ -252,7 +254,7 @@ def _area(picture: NDArray[np.uint8]) -> float:
 
 
 def _inside(matrix: Floats, size: Size, picture: NDArray[np.uint8]) -> Mask:
-    """Return where a canvas shows a picture, its very edge left out."""
+    """Return where a canvas shows a picture, without the picture's edge."""
     x, y = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)[:, None]
     matrix = matrix.astype(np.float32)
     u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
@@ -266,7 +268,7 @@ def _inside(matrix: Floats, size: Size, picture: NDArray[np.uint8]) -> Mask:
 def _warped(
     picture: NDArray[np.uint8], matrix: Floats, size: Size, step: float
 ) -> NDArray[np.uint8]:
-    """Return a picture on the canvas; `step` is how many of its pixels one of the canvas spans."""
+    """Return a picture warped to the canvas; `step` is its pixels per canvas pixel."""
     if size == picture.shape[1::-1] and np.allclose(matrix, np.eye(2, 3)):
         return picture
     if step > 1.05:
@@ -279,7 +281,7 @@ def _warped(
 
 
 def _verdict(
-    found: framing.Difference,
+    difference: framing.Difference,
     differs: Framing,
     view: _View,
     way: Alignment,
@@ -288,10 +290,11 @@ def _verdict(
     sizes: tuple[Size, Size],
     own: tuple[Size, Size],
 ) -> tuple[Verdict, float]:
-    """Return the verdict, and how many pixels of the canvas the detail moved."""
-    faint = found.detailed < DETAILED and found.alike < ALIKE_RAMP[1]  # skies, fog, out of focus
-    moved, explained = _motion(found, faint=faint)
-    shade, agreeing = _shading(found)
+    """Return the verdict, and by how many canvas pixels the detail moved."""
+    # skies, fog, pictures out of focus
+    faint = difference.detailed < DETAILED and difference.alike < ALIKE_RAMP[1]
+    moved, explained = _motion(difference, faint=faint)
+    shade, agreeing = _shading(difference)
     alike = _ramp(differs.alike, *ALIKE_RAMP)
     if faint:
         firm = view.firm(way.points)
@@ -342,21 +345,21 @@ def _ramp(value: float, none: float, full: float) -> float:
     return float(np.clip((value - none) / (full - none), 0, 1))
 
 
-def _shading(found: framing.Difference) -> tuple[float, float]:
-    """Return how alike light and shade is, coarser than noise, and on how much of the picture.
+def _shading(difference: framing.Difference) -> tuple[float, float]:
+    """Compare light and shade, coarser than noise; return the correlation and its coverage.
 
-    A caption bar, a frame or a logo that two pictures share has all the detail that a sky has
-    not, and agrees fully: what is the same picture agrees nearly everywhere. Only what lies in
-    the middle may have an empty ground around it.
+    A caption bar, a frame or a logo that two different pictures share has far more detail than a
+    sky and agrees fully. The same picture therefore must agree nearly everywhere; only a subject
+    in the middle may have an empty background.
 
     Returns
     -------
     alike : float
         Correlation of the median tile, -1 to 1.
     agreeing : float
-        Share of tiles that correlate.
+        Share of tiles that correlate, 0 to 1.
     """
-    height, width = found.mask.shape
+    height, width = difference.mask.shape
     step = max(max(height, width) / SHADE_PX, 1.0)
     size = (max(round(width / step), 4), max(round(height / step), 4))
 
@@ -364,9 +367,9 @@ def _shading(found: framing.Difference) -> tuple[float, float]:
         reduced: Floats = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
         return reduced
 
-    mask = small(found.mask.astype(np.float32)) > 0.5
+    mask = small(difference.mask.astype(np.float32)) > 0.5
     tiles = framing.Tiles(mask if mask.any() else ~mask)
-    planes = [small(canvas.luma) for canvas in (found.a, found.b)]
+    planes = [small(canvas.luma) for canvas in (difference.a, difference.b)]
     fine, coarse = SHADE_BAND
     x, y = (framing.blurred(plane, fine) - framing.blurred(plane, coarse) for plane in planes)
     of_x, of_y = (np.maximum(tiles.means(plane * plane), 0) + NO_SHADE for plane in (x, y))
@@ -374,77 +377,83 @@ def _shading(found: framing.Difference) -> tuple[float, float]:
     agreeing, alike = correlation >= SHADED, float(np.median(correlation))
     if np.mean(agreeing) < 1 and np.mean(agreeing[tiles.central()]) >= LEAST_CENTRAL:
         apart = [planes[0] - planes[1]]
-        apart += [small(p - q) for p, q in zip(found.a.chroma, found.b.chroma, strict=True)]
+        apart += [
+            small(p - q) for p, q in zip(difference.a.chroma, difference.b.chroma, strict=True)
+        ]
         even = np.max([np.abs(tiles.means(plane)) for plane in apart], axis=0) <= EVEN
         agreeing = agreeing[~even | (np.maximum(of_x, of_y) > EMPTY) | agreeing]
     return alike, float(np.mean(agreeing))
 
 
-def _motion(found: framing.Difference, *, faint: bool) -> tuple[float, float]:
+def _motion(difference: framing.Difference, *, faint: bool) -> tuple[float, float]:
     """Return how far detail moved where both agree, and how much of an edit motion explains.
 
-    The frames of a burst agree but for small motions everywhere, or but for what moved; a copy
-    does not move at all, and what was edited into it came from nowhere near. That a caption can
-    be undone by moving what is beside it over it says nothing: it must come about so, too.
+    The frames of a burst differ by small motions everywhere, or by what moved. In a copy nothing
+    moves, and an edit did not move in from nearby. Motion must explain the difference in both
+    directions: a caption can be covered by moving its surroundings over it, but not created so.
+    The motion is DIS optical flow (Kroeger et al., 2016).
 
     Returns
     -------
     moved : float
-        Pixels that nine tenths of the detail moved at most, or half of a faint picture.
+        Pixels by which nine tenths of the detail moved at most, or half of a faint picture.
     explained : float
-        Share of the difference in the edited part that moving pixels brings about, and undoes.
+        Share of the difference in the edited part that moving pixels explains both ways, up to 1.
     """
-    edited = found.edited
-    if not edited.any() and not faint and found.step <= STILL:
-        return found.step, 0.0  # what is left is too little for anything to have moved
+    edited = difference.edited
+    if not edited.any() and not faint and difference.step <= STILL:
+        return difference.step, 0.0  # the remaining difference is too small for motion
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     x, y = (
-        np.clip(plane * found.mask, 0, 255).astype(np.uint8) for plane in (found.luma, found.fitted)
+        np.clip(plane * difference.mask, 0, 255).astype(np.uint8)
+        for plane in (difference.luma, difference.fitted)
     )
     shift = flow.calc(x, y, None)
     if faint:
-        far = _drift(found, flow)
+        far = _drift(difference, flow)
     else:
-        agreeing = (found.mask & ~edited).astype(np.uint8)
-        detail = found.slope * cv2.erode(agreeing, np.ones((9, 9), np.uint8))
+        agreeing = (difference.mask & ~edited).astype(np.uint8)
+        detail = difference.slope * cv2.erode(agreeing, np.ones((9, 9), np.uint8))
         detail, moved = detail[::2, ::2], np.linalg.norm(shift[::2, ::2], axis=-1)
         far = framing.quantile(moved[detail > 2], detail[detail > 2], 0.9)
     if not edited.any():
         return far, 0.0
     left = [
-        _unexplained(found.luma, found.fitted, shift, edited),
-        _unexplained(found.fitted, found.luma, flow.calc(y, x, None), edited),
+        _unexplained(difference.luma, difference.fitted, shift, edited),
+        _unexplained(difference.fitted, difference.luma, flow.calc(y, x, None), edited),
     ]
-    return far, 1 - max(left) / max(float((found.left[edited] ** 2).sum()), 1e-6)
+    return far, 1 - max(left) / max(float((difference.left[edited] ** 2).sum()), 1e-6)
 
 
-def _drift(found: framing.Difference, flow: Any) -> float:
-    """Return how far half of a faint picture moved, in pixels: the clouds in a sky."""
-    x, y = (features.stretch(canvas.luma) for canvas in (found.a, found.b))
+def _drift(difference: framing.Difference, flow: Any) -> float:
+    """Return the median motion of a faint picture in pixels, such as clouds in a sky."""
+    x, y = (features.stretch(canvas.luma) for canvas in (difference.a, difference.b))
     moved = np.linalg.norm(flow.calc(x, y, None), axis=-1)
-    mask = cv2.resize(found.mask.astype(np.uint8), x.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return float(np.median(moved[mask > 0]) * found.mask.shape[1] / x.shape[1])
+    mask = cv2.resize(
+        difference.mask.astype(np.uint8), x.shape[::-1], interpolation=cv2.INTER_NEAREST
+    )
+    return float(np.median(moved[mask > 0]) * difference.mask.shape[1] / x.shape[1])
 
 
 def _unexplained(to: Floats, by: Floats, shift: Floats, where: Mask) -> float:
-    """Return the squares that are left there of a plane once another is moved over it."""
+    """Return the squared difference left in `where` after moving one plane onto another."""
     x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in where.shape[::-1]))
     moved = cv2.remap(by, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR)
     return float(((to - moved)[where] ** 2).sum())
 
 
 def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> str:
-    """Tell what a picture has beyond the other: more of the picture, a border, one with a caption.
+    """Return what surrounds the shared area: more of the picture, a border, or a caption bar.
 
-    A border changes little along the edge that it lies at, however thin it is; across, where it
-    begins, it changes much. A sky that was cut off is as bare, but goes on inside: it is picture.
+    A border changes little along the edge it lies at, and much across it, where the picture
+    begins. A sky that was cut off is as even, but continues inside, so it is part of the picture.
 
     Parameters
     ----------
     outer, inner : ndarray of uint8, shape (height, width, 3)
-        The one that shows more, and the other.
+        The picture that shows more, and the other one.
     matrix : ndarray of float64, shape (2, 3)
-        From the inner one to the outer one.
+        Affine map from the inner picture to the outer one.
     """
     corners = _corners(inner) @ matrix[:, :2].T + matrix[:, 2]
     both = np.zeros(outer.shape[:2], np.uint8)
@@ -466,8 +475,9 @@ def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) 
     edge = inside & (cv2.dilate(outside.astype(np.uint8), reach) > 0)
     if not (edge.any() and float(np.mean(off[edge] > BORDER_STEP)) >= BORDER_EDGE):
         return PICTURE
-    clear = cv2.dilate(both, np.ones((5, 5), np.uint8)) == 0  # of the blended line
-    if not clear.any():  # a line or two: nothing is written there
+    # without the blended line between both
+    clear = cv2.dilate(both, np.ones((5, 5), np.uint8)) == 0
+    if not clear.any():  # only a line or two: too thin for a caption
         return BORDER if float(np.mean(off[outside] <= THIN_TONE)) >= BORDER_EVEN else PICTURE
     even = float(np.mean(off[clear] <= BORDER_TONE))
     if even < (BORDER_EVEN if bare else BORDER_WRITTEN):

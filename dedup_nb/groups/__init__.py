@@ -1,6 +1,6 @@
 """Pairs -> groups, keepers, roles, rules, decisions and the manifest: tables, no pixels."""
 
-from dedup_nb.groups.candidates import Candidates, number
+from dedup_nb.groups.candidates import Candidates
 from dedup_nb.groups.checks import Checked, Checks, Judgement
 from dedup_nb.groups.clusters import Clusters, nothing_confirmed
 from dedup_nb.groups.columns import COLUMNS, NAMES, frame
@@ -9,6 +9,7 @@ from dedup_nb.groups.images import BEST, Images, identifier, utc_time
 from dedup_nb.groups.keepers import KEEPER_ORDER, KEEPER_WORDS, keeper_rank
 from dedup_nb.groups.layered import Layered
 from dedup_nb.groups.marks import KEPT, LAST
+from dedup_nb.groups.measures import apart, number
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, ROLES, STAGE
 from dedup_nb.groups.rules import GUARDED, Rule, proposed_pairs_only
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
@@ -41,6 +42,7 @@ __all__ = [
     "Parts",
     "Rule",
     "Stars",
+    "apart",
     "frame",
     "identifier",
     "keeper_rank",

@@ -1,7 +1,7 @@
-"""Images, the pairs found among them, and the rules -> groups at any threshold.
+"""Images, their pairs and the rules -> groups at any threshold.
 
-Numbers in, numbers out: no file is touched here and no pixel looked at. Every finder's pairs come
-through this one place, so a staged image always leaves a directly similar keeper behind.
+Works on tables only; it reads no files and no pixels. The pairs of every finder pass through this
+module, so a staged image always leaves a directly similar keeper behind.
 """
 
 from __future__ import annotations
@@ -20,56 +20,57 @@ from dedup_nb.groups.columns import Row, frame
 from dedup_nb.groups.cut import Cut, Parts
 from dedup_nb.groups.images import BEST, Images
 from dedup_nb.groups.keepers import KEEPER_ORDER
+from dedup_nb.groups.measures import apart
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, STAGE, Indices
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
 from dedup_nb.library import layout
 
 
 class Candidates:
-    """Images, the pairs found among them, and the rules: what a threshold slider cuts.
+    """Images, their pairs and the rules, which a threshold slider cuts into groups.
 
-    A finder may give a `grouping` of its own, append to `rules`, and say in its own words what it
-    measured (`measured`, `describe` and the other methods under "words"). Which images are staged
-    depends on the grouping, the rules and a person's marks alone: `cut` is final.
+    A finder may set its own `grouping`, append to `rules`, and describe its measure in its own
+    words (`measured`, `describe` and the other methods under "words"). Which images are staged
+    depends only on the grouping, the rules and your marks: `cut` is final.
 
     Parameters
     ----------
     images : DataFrame
-        One row an image; see `Images`.
+        One row for each image; see `Images`.
     pairs : DataFrame
-        `i < j` and the measure, whose column name is kept as its name.
+        Columns `i < j` (rows of `images`) and the measure, whose column name is its name.
     similarity : bool
-        Whether the measure rises as images grow alike.
+        Whether a larger value of the measure means more alike.
     keeper_order, prefer
         See `keepers.keeper_rank`.
     same_stage_only, cross_root_only : bool
-        Leave out pairs of two stages (where both are known), or of one root.
+        Exclude pairs of different stages (where both are known), or of the same root.
     marks : sequence of "keep", "stage" or None, optional
-        What a person said of each image.
+        Your mark of each image.
     answers : sequence of sets of sha256, optional
-        What a person said is not a duplicate of each other: a group that lies inside one such set
-        is not proposed again; with a new member it is.
+        Images that you marked as not duplicates of each other. A group inside one such set is not
+        proposed again, unless it gains a new member.
     checks : Checks, optional
         Compares the pixels of each member that would be staged with those of its keeper.
 
     Attributes
     ----------
     grouping : Grouping
-        What makes the groups; the pairs as stars unless a finder sets another.
+        Makes the groups; by default stars of the pairs.
     rules : list of Rule
-        What holds images back, in order; finders append to it.
+        Rules that hold images back, in order; finders append to it.
     obey : callable
-        How a person's marks are obeyed; see `marks.obey`.
+        Applies your marks; see `marks.obey`.
     staging, what : str
-        Staging folder of what is proposed, and what the groups are, for reports.
+        Staging folder of the proposed images, and a description of the groups for reports.
     first : str
-        The groups that come first, where some are urgent: "The groups that ... come first."
+        Describes the groups listed first, if some are urgent: "The groups that ... come first."
     """
 
     staging = layout.REVIEW_DUPES
     what = "near-duplicate groups"
-    first = "leave most to a person"
-    needs_keeper = True  # false for clusters, of which nothing is ever approved
+    first = "need most review"
+    needs_keeper = True  # False for clusters, which can never be approved
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class Candidates:
         self.obey: marks_.Obey = marks_.obey
 
     def stars_of(self, pairs: pd.DataFrame) -> Stars:
-        """Return pairs, `i < j` and their measure, as stars by these rules."""
+        """Return the stars of a table of pairs (`i < j` and the measure)."""
         return Stars(
             len(self.images),
             pairs["i"].to_numpy(np.int64),
@@ -108,15 +109,15 @@ class Candidates:
         )
 
     def checked(self, pairs: pd.DataFrame) -> Checked:
-        """Return pairs as stars whose members the checks accept."""
+        """Return the stars of a table of pairs, without the members that the checks refuse."""
         return Checked(self.stars_of(pairs), self.images, self.checks)
 
     def decide(self, marks: Sequence[str | None], answers: Sequence[frozenset[str]] = ()) -> None:
-        """Take what a person has said by now; the next `cut` obeys it."""
+        """Set your marks and answers; the next `cut` applies them."""
         self.images.decide(marks, answers)
 
     def _split(self, pairs: pd.DataFrame, same_stage_only: bool, cross_root_only: bool) -> None:
-        """Set apart what is never proposed, and count why."""
+        """Exclude the pairs that are never proposed, and count them by reason."""
         i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
 
         def both(column: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -147,11 +148,11 @@ class Candidates:
         self.pairs = pairs[left].reset_index(drop=True)
 
     def limits(self, pairs: pd.DataFrame) -> NDArray[np.float64]:
-        """Return from which threshold on a pair is ambiguous, so that it joins no group.
+        """Return the distance of each pair from which on it is ambiguous and joins no group.
 
-        An image without a stage in its name that is near two stages of a picture would draw both
-        into one group and cost one of them. Its pairs with stages count only while it is near one
-        stage alone, or where its size in pixels tells which stage it is.
+        An image without a stage in its name that is near two stages of a picture would join both
+        into one group, and one of them would be lost. Its pairs with stages count only while it is
+        near a single stage, or where its size in pixels identifies the stage.
         """
         ends = pairs[["i", "j"]].to_numpy(np.int64)
         unknown = np.isnan(self.images.levels[ends])
@@ -168,12 +169,12 @@ class Candidates:
             }
         )
         nearest = table.groupby(["image", "level"])["distance"].min().sort_values()
-        second = nearest.groupby("image").nth(1).droplevel("level")  # a second stage comes near
+        second = nearest.groupby("image").nth(1).droplevel("level")  # the second-nearest stage
         limits = table["image"].map(second).fillna(np.inf).to_numpy(np.float64)
         of_size = table[table["same_size"]].groupby("image")["level"].nunique()
-        told = table["same_size"] & (table["image"].map(of_size) == 1)
+        known_stage = table["same_size"] & (table["image"].map(of_size) == 1)
         every = np.full(len(pairs), np.inf)
-        every[mixed] = np.where(told, np.inf, limits)
+        every[mixed] = np.where(known_stage, np.inf, limits)
         return every
 
     # -- cut -------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ class Candidates:
         Raises
         ------
         BrokenPromise, LooseRule
-            If a fault of the program would stage an image without a twin that stays.
+            If a program error would stage an image without a twin that stays.
         """
         result = self._proposed(threshold)
         self.obey(result, self.images, self.grouping)
@@ -196,7 +197,7 @@ class Candidates:
         return result
 
     def _proposed(self, threshold: float) -> Cut:
-        """Return every image beside its keeper, before anyone held anything back."""
+        """Return every image with its keeper, before any rule or mark is applied."""
         made: Assignment = self.grouping.assign(self.sign * threshold)
         keepers = made.keepers
         roles = np.where(keepers < 0, NONE, STAGE).astype(np.int8)
@@ -222,15 +223,15 @@ class Candidates:
         return result
 
     def urgency(self, cut: Cut) -> NDArray[np.int64] | None:
-        """Return how urgent each star is, the largest first; None where none is."""
+        """Return the urgency of each star, where larger comes first; None if none is urgent."""
         return None
 
     def arranged(self, cut: Cut) -> Parts | None:
-        """Return the groups in the order and shape in which they are shown; None: the stars."""
+        """Return the groups in the order in which they are shown; None for the stars."""
         return cut.parts
 
     def judgement(self, cut: Cut, k: int) -> Judgement | None:
-        """Return what the pixels of an image and its keeper showed, where that is known."""
+        """Return the result of comparing the pixels of an image and its keeper, if known."""
         keeper = int(cut.keepers[k])
         if self.checks is None or keeper in (-1, k):
             return None
@@ -244,7 +245,7 @@ class Candidates:
         return frame([self._row(cut, k, components) for k in self.shown(cut)])
 
     def shown(self, cut: Cut) -> list[int]:
-        """Return the images of a cut group by group, without those answered as no duplicates."""
+        """Return the images of a cut by group, without those you marked as not duplicates."""
         return [
             k
             for members in cut.groups
@@ -262,21 +263,21 @@ class Candidates:
         return Row(k, cut, self.images, components, self.measure, reason, judged, record)
 
     def plan(self, cut: Cut, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of `groups.csv` that the manifest is made of; see `manifest.rows`."""
+        """Return the rows of `groups.csv` that go into the manifest; see `manifest.rows`."""
         return table
 
     def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-        """Return the rows of a manifest as they are written; a finder may bundle them."""
+        """Return the rows of a manifest before they are written; a finder may bundle them."""
         return rows
 
     def further_tables(self, cut: Cut) -> dict[str, pd.DataFrame]:
-        """Return what a finder tells beyond `groups.csv`, by the name of the file to write."""
+        """Return a finder's tables beside `groups.csv`, keyed by file name."""
         return {}
 
     # -- words -----------------------------------------------------------------------------------
 
     def reason(self, cut: Cut, k: int) -> str:
-        """Say in a few words why an image of a group has its role."""
+        """Return a short reason why an image of a group has its role."""
         keeper, images = int(cut.keepers[k]), self.images
         if k in cut.reasons:
             return cut.reasons[k]
@@ -295,27 +296,22 @@ class Candidates:
         return f"{measured}, {judged.kind}" if judged else measured
 
     def measured(self, cut: Cut, k: int) -> str:
-        """Say what the measure is between an image and its keeper."""
-        return f"{self.measure} {number(cut.values[k])}"
+        """Describe the measure between an image and its keeper: `3 bits apart`."""
+        return apart(self.measure, cut.values[k])
 
     def describe(self, cut: Cut, rows: Sequence[int]) -> str:
-        """Say what holds a group together, where it is not its weakest link."""
+        """Describe what holds a group together, if it is not its weakest link."""
         return ""
 
     def columns(self, cut: Cut, rows: Sequence[int]) -> int | None:
-        """Return in how many columns the images of a group lie, where that means something."""
+        """Return the number of columns to show the images of a group in, if it matters."""
         return None
 
     def told(self, cut: Cut) -> tuple[str, list[tuple[str, Any]]] | None:
-        """Say what was found, in words and in figures, where that is not the usual."""
+        """Return a sentence and figures on the result, if they differ from the usual ones."""
         return None
 
     @property
     def tuned(self) -> Mapping[str, Any]:
-        """What was tuned beside the threshold, by parameter."""
+        """Parameters tuned in addition to the threshold, by name."""
         return {}
-
-
-def number(value: float) -> str:
-    """Return a measure without a needless fraction: 3 bits, cosine 0.9213."""
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""What groups ask of whoever compares pixels, and stars that obey the answers."""
+"""Stars and pixel checks -> stars without the members that the checks refuse."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from dedup_nb.groups.stars import Assignment, Stars
 
 
 class Judgement(NamedTuple):
-    """What comparing the pixels of a member and its keeper showed."""
+    """The result of comparing the pixels of a member and its keeper."""
 
     accepted: bool  # the member may be staged for this keeper
-    kind: str  # what was done to the picture, in words
-    score: float  # 0 to 1, how surely they are the same
+    kind: str  # how the picture was changed, in words
+    score: float  # 0 to 1, confidence that they are the same picture
     reason: str = ""  # why it is not accepted
 
 
 class Checks(Protocol):
-    """Compares pixels; groups ask for each member that would be staged."""
+    """Compares pixels; called for each member that would be staged."""
 
     def refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
-        """Return which pairs are known to be no copies; what is not known yet may be found out."""
+        """Return which pairs are known not to be copies; may compare more pairs first."""
 
     def judgement(self, member: int, keeper: int) -> Judgement | None:
-        """Return what is known of a pair, or None."""
+        """Return the result for a pair, or None if it is not known."""
 
 
 class Checked:
-    """Stars of which no member is left that the checks refuse; a `Grouping`.
+    """Stars without the members that the checks refuse; a `Grouping`.
 
-    Refused members join a star nevertheless, so that they are shown, and wait for review.
+    A refused member still joins a star, so that it is shown there for review.
 
     Parameters
     ----------
     stars : Stars
-        The pairs; what is refused is noted in them.
+        The pairs; refused pairs are recorded in it.
     images : Images
-        Which images need no look at their pixels, since no rule ever stages them.
+        Tells which images need no check, because no rule ever stages them.
     checks : Checks or None
         None accepts every pair.
     """
@@ -59,7 +59,7 @@ class Checked:
         return Assignment(keepers, distances)
 
     def accepted(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
-        """Cut the stars again until the checks refuse none of their members; see `Stars.cut`."""
+        """Cut the stars repeatedly until the checks refuse no member; see `Stars.cut`."""
         images = self.images
         while True:
             keepers, distances = self.stars.cut(threshold)
@@ -74,7 +74,7 @@ class Checked:
             self._refuse(refused, keepers[refused], self.checks)
 
     def _refuse(self, members: Indices, keepers: Indices, checks: Checks) -> None:
-        """Note refused pairs; a keeper that may itself go for its member waits for it."""
+        """Record refused pairs; a keeper that may be staged for its member lets it go first."""
         ends = zip(keepers.tolist(), members.tolist(), strict=True)
         turned = (not self.images.protected[k] and checks.judgement(k, m) for k, m in ends)
         yielding = np.array([bool(judged and judged.accepted) for judged in turned], bool)

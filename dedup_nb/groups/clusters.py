@@ -1,4 +1,4 @@
-"""Clusters, inside which some pairs are confirmed -> groups to be looked at."""
+"""Clusters and the confirmed pairs inside them -> groups for review."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Confirmed = Callable[[float, Indices], Indices]  # distance and labels -> keeper
 
 
 def nothing_confirmed(threshold: float, labels: Indices) -> Indices:
-    """Confirm no pair: everything in a cluster is shown, and nothing is proposed."""
+    """Confirm no pair: a whole cluster is shown, and nothing in it is proposed."""
     return np.full(len(labels), -1, np.int64)
 
 
 class Clusters:
-    """Groups that are no stars: whole clusters, inside which some pairs are confirmed.
+    """Groups that are whole clusters, in which some pairs are confirmed.
 
-    Confirmed pairs make stars; an image in none of them joins the best star of the cluster, or its
-    best image where it has none, and waits for review.
+    Confirmed pairs make stars. Any other image joins the best star of its cluster, or its best
+    image if there is no star, and waits for review.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Clusters:
     labels : callable
         Threshold -> the cluster of each image, named by its smallest member; -1 for none.
     between : callable
-        Two arrays of images -> how far apart they are, pair by pair; smaller is nearer.
+        Two arrays of images -> their distances, pair by pair; smaller is nearer.
     confirmed : callable
         Threshold and labels -> the keeper of each image among confirmed pairs, -1 for none.
     """
@@ -55,8 +55,8 @@ class Clusters:
         self._last: tuple[float, Indices] | None = None
 
     def assign(self, threshold: float) -> Assignment:
-        """Return each image's keeper; those that are not confirmed with it are only shown."""
-        self._last = None  # checks may know more by now
+        """Return each image's keeper; members not confirmed with it are only shown."""
+        self._last = None  # the checks may have compared more pairs since
         labels = self.labels(threshold)
         confirmed = self.confirmed(threshold)
         keepers = confirmed.copy()
@@ -78,13 +78,13 @@ class Clusters:
         return self._last[1]
 
     def components(self, threshold: float) -> Indices:
-        """Return the cluster of each image; itself outside clusters."""
+        """Return the cluster of each image; its own row outside clusters."""
         labels = self.labels(threshold)
         alone: Indices = np.arange(len(labels))
         return np.where(labels < 0, alone, labels)
 
     def between(self, a: int, b: int, threshold: float) -> float | None:
-        """Return the distance of two images if they are of one cluster."""
+        """Return the distance of two images if they are in the same cluster."""
         labels = self.labels(threshold)
         if labels[a] < 0 or labels[a] != labels[b]:
             return None
@@ -98,14 +98,14 @@ class Clusters:
 
 
 class ClusterCandidates(Candidates):
-    """Candidates whose groups are clusters: `review`, but for what pairs inside them confirm.
+    """Candidates whose groups are clusters: `review`, except for confirmed pairs.
 
     Parameters
     ----------
     images, pairs
-        As `Candidates` takes them; the pairs are shown and counted.
+        As in `Candidates`; the pairs are shown and counted.
     labels, between, confirmed
-        As `Clusters` takes them.
+        As in `Clusters`.
     """
 
     def __init__(
@@ -120,15 +120,15 @@ class ClusterCandidates(Candidates):
         super().__init__(images, pairs, **rules)
         self.clusters = Clusters(self.images.ranks, labels, between, confirmed)
         self.grouping = self.clusters
-        why = "not confirmed with the image that a person keeps"
+        why = "not confirmed with the image that you keep"
         self.rules.append(proposed_pairs_only(self.clusters, why))
 
     def urgency(self, cut: Cut) -> NDArray[np.int64]:
-        """Return how many images of each cluster wait for review: those with most come first."""
+        """Return how many images of each cluster wait for review; the largest number is first."""
         waiting = cut.stars[cut.roles == REVIEW]
         return np.bincount(waiting, minlength=len(cut.stars)).astype(np.int64)
 
     def is_confirmed(self, cut: Cut, k: int) -> bool:
-        """Tell whether an image and its keeper are a confirmed pair."""
+        """Return whether an image and its keeper are a confirmed pair."""
         keeper = int(cut.keepers[k])
         return keeper != k and int(self.clusters.confirmed(cut.distance)[k]) == keeper

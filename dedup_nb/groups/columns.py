@@ -1,6 +1,6 @@
-"""The columns of `groups.csv`, one entry each, in their order.
+"""Rows of groups -> the columns of `groups.csv`, one entry each, in order.
 
-To add a column, add an entry to `COLUMNS`: its name, its type and how its value is found.
+To add a column, add an entry to `COLUMNS`: its name, its type and how to compute its value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dedup_nb.groups.roles import ROLES, Indices
 
 @dataclass(frozen=True)
 class Row:
-    """One image of a group, as the columns see it."""
+    """One image of a group, with everything that the columns need."""
 
     k: int
     cut: Cut
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of `groups.csv`: its name, what it says, how it is found, and its type."""
+    """One column of `groups.csv`: name, help, how to compute its value, and type."""
 
     name: str
     help: str
@@ -49,39 +49,39 @@ def _of_record(name: str, help: str, dtype: str = "object") -> Column:
 COLUMNS = [
     Column(
         "group_id",
-        "name of the group, from its keeper's path",
+        "id of the group, from its keeper's path",
         lambda row: identifier("g", row.images.paths[int(row.cut.centres[row.k])]),
     ),
     Column("path", "the image, relative to the library", lambda row: row.images.paths[row.k]),
     Column("role", "keeper, stage, review or protected", lambda row: ROLES[row.cut.roles[row.k]]),
     Column(
         "keeper",
-        "path of the image that stays for it",
+        "path of the image that is kept for it",
         lambda row: row.images.paths[int(row.cut.keepers[row.k])],
     ),
     Column("measure", "name of the measure, with its unit", lambda row: row.measure),
     Column("value", "the measure to the keeper", lambda row: row.cut.values[row.k], "float64"),
     Column("reason", "why the image has its role", lambda row: row.reason),
-    _of_record("root", "the root it lies in"),
+    _of_record("root", "the root it is in"),
     _of_record("stage", "name of its stage"),
     _of_record("series", "id of its series"),
     _of_record("width", "as shown, in pixels", "int64"),
     _of_record("height", "as shown, in pixels", "int64"),
     _of_record("bytes", "size of the file", "int64"),
-    _of_record("mtime", "when the file changed last, UTC"),
+    _of_record("mtime", "when the file was last changed, UTC"),
     Column(
         "component_id",
-        "name of the connected component, which may chain",
+        "id of the connected component, which may chain",
         lambda row: identifier("c", row.images.paths[int(row.components[row.k])]),
     ),
     Column(
         "kind",
-        "what was done to the picture, where the pixels were compared",
+        "how the picture was changed, if the pixels were compared",
         lambda row: row.judgement.kind if row.judgement else "",
     ),
     Column(
         "score",
-        "how surely both show the same picture, 0 to 1",
+        "confidence that both show the same picture, 0 to 1",
         lambda row: row.judgement.score if row.judgement else np.nan,
         "float64",
     ),
@@ -91,7 +91,7 @@ EXTRA = [_of_record("sha256", "digest of the file")]  # in memory, not in the fi
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return rows of `groups.csv` as a table of the right types."""
+    """Return rows of `groups.csv` as a DataFrame with the column types."""
     return pd.DataFrame(
         {
             column.name: pd.Series([column.value(row) for row in rows], dtype=column.dtype)

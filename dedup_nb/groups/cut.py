@@ -1,4 +1,4 @@
-"""The groups at one threshold: who stays, who goes, who waits for review, and why."""
+"""A threshold -> the groups: which images stay, are staged or wait for review, and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dedup_nb.groups.roles import KEEPER, PROTECTED, REVIEW, STAGE, Indices, Rol
 
 
 class Parts(Sequence[Indices]):
-    """The members of each group, one after another: rows, and where each group begins."""
+    """The members of all groups in one array of rows, and the start of each group."""
 
     def __init__(self, rows: Indices, starts: Indices) -> None:
         self.rows, self.starts = rows, starts
@@ -37,7 +37,7 @@ class Parts(Sequence[Indices]):
 
     @classmethod
     def of(cls, groups: Sequence[Sequence[int] | Indices]) -> Parts:
-        """Return groups that are given one by one."""
+        """Return the parts of a list of groups."""
         sizes = np.array([len(rows) for rows in groups], np.int64)
         every = np.concatenate([np.zeros(0, np.int64), *groups]).astype(np.int64)
         return cls(every, np.cumsum(sizes) - sizes)
@@ -45,36 +45,36 @@ class Parts(Sequence[Indices]):
 
 @dataclass
 class Cut:
-    """The groups at one threshold: one entry an image in every array.
+    """The groups at one threshold; each array has one entry for each image.
 
     Attributes
     ----------
     threshold : float
-        Where the groups were cut, inclusive.
+        Threshold of the cut, inclusive.
     sign : float
-        1 where the measure is a distance, -1 where it is a similarity.
+        1 if the measure is a distance, -1 if it is a similarity.
     keepers : ndarray of int64
-        The image that stays for this one; itself for a keeper; -1 in no group.
+        Row of the image kept for this one; its own row for a keeper; -1 outside groups.
     centres : ndarray of int64
-        The keeper that names the group; -1 in no group.
+        Row of the keeper that names the group; -1 outside groups.
     stars : ndarray of int64
-        The keeper by rule alone, before a person's marks; it tells the groups apart.
+        Row of the keeper by the rules, before your marks; identifies the group.
     roles : ndarray of int8
         Positions in `ROLES`.
     values : ndarray of float64
         The measure to the keeper.
     reasons : dict of int -> str
-        Why an image has its role, where that needs saying.
+        Why an image has its role, if it needs a reason.
     by_person : ndarray of bool
-        Which images have the role `stage` because a person said so.
+        Which images have the role `stage` because you marked them.
     answered : set of int
-        Stars that a person called no duplicates.
+        Stars that you marked as not duplicates.
     urgency : ndarray of int64, optional
-        Of each star; the most urgent groups come first.
+        Urgency of each star; the most urgent groups come first.
     parts : Parts, optional
-        The groups where they are not simply the stars.
+        The groups, if they are not the stars.
     detail : Any
-        What else the finder knows of this cut.
+        Further information of the finder on this cut.
     """
 
     threshold: float
@@ -94,7 +94,7 @@ class Cut:
 
     @property
     def self_value(self) -> float:
-        """What the measure is of an image to itself."""
+        """The measure of an image to itself."""
         return 0.0 if self.sign > 0 else 1.0
 
     @property
@@ -103,12 +103,12 @@ class Cut:
         return self.sign * self.threshold
 
     def staged(self, *, by_rule: bool = False) -> Indices:
-        """Return the images that would be staged, or only those that no person asked for."""
+        """Return the images that would be staged, or only those that you did not mark."""
         staged = self.roles == STAGE
         return np.flatnonzero(staged & ~self.by_person if by_rule else staged)
 
     def hold(self, rows: Indices | Sequence[int], reason: str = "", role: int = REVIEW) -> None:
-        """Hold images back: they get the role `review`, or another that leaves them in place."""
+        """Hold images back: give them the role `review`, or another that leaves them in place."""
         self.roles[rows] = role
         self.by_person[rows] = False
         if reason:
@@ -116,7 +116,7 @@ class Cut:
 
     @cached_property
     def groups(self) -> Parts:
-        """Members of each group, keeper first, then the nearest; groups by urgency and path."""
+        """Members of each group, keeper first, then by distance; groups by urgency and path."""
         return self.by_star if self.parts is None else self.parts
 
     @property
@@ -133,10 +133,10 @@ class Cut:
 
     @property
     def totals(self) -> dict[str, int]:
-        """What staging this would do: `groups`, `images` that move, `bytes` of them."""
+        """Totals of staging this cut: `groups`, `images` that move, and their `bytes`."""
         staged = self.roles == STAGE
         kept = np.zeros(len(self.roles), bool)
-        kept[self.centres[self.roles == KEEPER]] = True  # a set has several keepers and one centre
+        kept[self.centres[self.roles == KEEPER]] = True  # a set has several keepers but one centre
         return {
             "groups": int(np.count_nonzero(kept)),
             "images": int(np.count_nonzero(staged)),

@@ -1,8 +1,8 @@
-"""What a person said, by content, remembered: marks, "not a duplicate", "reviewed".
+"""Your decisions ("keep", "stage", "not a duplicate", "reviewed") -> a file, kept by content.
 
-Standard library only. One JSON line a decision, appended and synced before anyone is told that it
-is made; nothing is ever rewritten, an undo is one more line. Memory is only ever filled by reading
-lines back, so it cannot say more than the file does, and two notebooks may share one file.
+Standard library only. Each decision is one JSON line, appended and synced before the call returns.
+Nothing is ever rewritten; an undo is one more line. The state in memory only comes from reading the
+file, so it never differs from the file, and two notebooks may share one file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-VERSION = 1  # of the lines; a reader refuses lines of a later version
+VERSION = 1  # version of the lines; lines of a later version are refused
 MARKS = ("keep", "stage", None)
 ANSWERS = ("not_duplicate", "reviewed")
 
@@ -27,7 +27,7 @@ Place = tuple[str, str]  # digest, path: exact copies share the digest
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark in force, with the exact copies that already existed when it was made."""
+    """A current mark, with the exact copies that already existed when it was made."""
 
     mark: str
     copies: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Mark:
 
 @dataclass
 class Step:
-    """One decision that can still be undone: its record and what was in force before it."""
+    """One decision that can still be undone: its record and the state before it."""
 
     record: Record
     marks: dict[Place, Mark | None]
@@ -43,13 +43,13 @@ class Step:
 
 
 class Decisions:
-    """The decisions in `path` (a `decisions.jsonl`, made when first needed), or in memory only.
+    """The decisions in `path` (a `decisions.jsonl`, created when first needed), or in memory.
 
     Attributes
     ----------
     problems : list of str
-        Lines that are no decision, each named by its number; they are left alone and not used.
-        A torn last line, the mark of a kill while it was written, is no problem.
+        Lines that are not decisions, by line number; they are kept but not used. A torn last
+        line, left by a kill while it was written, is not a problem.
     """
 
     problems: list[str]
@@ -62,7 +62,7 @@ class Decisions:
         self._forget()
         self.refresh()
 
-    # -- saying ----------------------------------------------------------------------------------
+    # -- deciding --------------------------------------------------------------------------------
 
     def mark(
         self,
@@ -74,22 +74,22 @@ class Decisions:
         finder: str = "",
         copies: Iterable[str] = (),
     ) -> None:
-        """Mark an image `keep` or `stage`, or take its mark back with None; on disk on return.
+        """Mark an image `keep` or `stage`, or remove its mark with None; on disk on return.
 
         Parameters
         ----------
         path, sha256 : str
             The image, relative to the library, and its digest.
         copies : iterable of str
-            Paths of exact copies of it; those seen by `marks_for` are known already.
+            Paths of exact copies of it; those passed to `marks_for` are already known.
 
         Raises
         ------
         ValueError
-            If the mark is not one of the three or the image has no digest.
+            If the mark is not one of the three, or the image has no digest.
         """
         if mark not in MARKS:
-            raise ValueError(f"{mark!r} is no mark; say 'keep', 'stage' or None")
+            raise ValueError(f"{mark!r} is not a mark; use 'keep', 'stage' or None")
         self.refresh()
         record = self._record("mark", group, finder)
         record |= {"path": path, "sha256": _digest(path, sha256), "mark": mark}
@@ -108,7 +108,7 @@ class Decisions:
         group: str = "",
         finder: str = "",
     ) -> None:
-        """Say that these images, (path, sha256) each, are no duplicates; False takes it back."""
+        """Mark images, (path, sha256) each, as not duplicates; False removes the answer."""
         self._answer("not_duplicate", members, answer, group, finder)
 
     def review(
@@ -119,13 +119,13 @@ class Decisions:
         group: str = "",
         finder: str = "",
     ) -> None:
-        """Say that a person has looked at this group and agrees; False takes it back."""
+        """Mark a group as reviewed and accepted; False removes the answer."""
         self._answer("reviewed", members, answer, group, finder)
 
     def undo(self) -> Record | None:
-        """Take the last decision back, be it of an earlier day; return the line that says so.
+        """Undo the last decision, also of an earlier session; return the line that records it.
 
-        Undone again, the decision before that is taken back, and so on; None if there is none left.
+        Calling it again undoes the decision before that, and so on; None if there is none left.
         """
         self.refresh()
         if not self._steps:
@@ -141,27 +141,28 @@ class Decisions:
         return record
 
     def revoke(self, record: Mapping[str, Any]) -> None:
-        """Take one decision of `listed` back, wherever it lies; this can be undone as well.
+        """Undo any one decision of `listed`; this can be undone as well.
 
-        Only that one: an answer about more images than it stays in force.
+        Only this decision is undone: an answer about more images remains.
         """
         self.refresh()
-        said = self._record(record["what"], record.get("group", ""), record.get("finder", ""))
+        undone = self._record(record["what"], record.get("group", ""), record.get("finder", ""))
         if record["what"] == "mark":
-            said |= {"path": record["path"], "sha256": record["sha256"], "mark": None}
+            undone |= {"path": record["path"], "sha256": record["sha256"], "mark": None}
         else:
-            said |= {"answer": False, "exact": True, "digests": sorted(record["digests"])}
-            said["paths"] = list(record.get("paths", ()))
-        self._append(said)
+            undone |= {"answer": False, "exact": True, "digests": sorted(record["digests"])}
+            undone["paths"] = list(record.get("paths", ()))
+        self._append(undone)
 
-    # -- asking ----------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------
 
     def marks_for(self, paths: Sequence[str], sha256s: Sequence[str]) -> list[str | None]:
-        """Return the mark in force for each row of a catalogue.
+        """Return the current mark of each row of a catalogue.
 
-        A mark belongs to a digest at a path. Where the path is gone from `paths` the image was
-        moved: the mark goes to the one image of that digest that has no mark of its own and was
-        not there beside it already. Where that is no single image, the mark is not applied.
+        A mark belongs to a digest at a path. If the path is no longer in `paths`, the image was
+        moved, and the mark goes to the image of the same digest that has no mark of its own and
+        did not already exist beside it. If there is not exactly one such image, the mark is not
+        applied.
         """
         self.refresh()
         places = list(zip(sha256s, paths, strict=True))
@@ -170,57 +171,57 @@ class Decisions:
         return [self.mark_of(path, sha256) for sha256, path in places]
 
     def mark_of(self, path: str, sha256: str) -> str | None:
-        """Return the mark in force for one image; moved ones as `marks_for` last settled them."""
+        """Return the current mark of one image; moved images as `marks_for` last resolved them."""
         place = (sha256, path)
-        found = self._marks.get(place) or self._marks.get(self._inherited.get(place, place))
-        return found.mark if found else None
+        mark = self._marks.get(place) or self._marks.get(self._inherited.get(place, place))
+        return mark.mark if mark else None
 
     def answered(self, sha256s: Collection[str]) -> bool:
-        """Say whether a group was answered "not duplicates": all its digests in one such answer.
+        """Return whether one "not duplicates" answer covers all digests of a group.
 
-        A new member makes it a question again. Exact copies alone (one digest) are answered only
-        by an answer about exact copies alone.
+        A new member reopens the question. A group of exact copies (a single digest) is covered
+        only by an answer about exact copies.
         """
         return self._covered("not_duplicate", sha256s)
 
     def reviewed(self, sha256s: Collection[str]) -> bool:
-        """Say whether a person accepted a group that held all these digests."""
+        """Return whether you accepted a group that contained all these digests."""
         return self._covered("reviewed", sha256s)
 
     def answers(self, what: str = "not_duplicate") -> list[frozenset[str]]:
-        """Return the answers in force, each as the digests that it is about."""
+        """Return the current answers, each as the set of digests it covers."""
         self.refresh()
         return sorted(self._answers[what], key=sorted)
 
     def mentioned(self) -> set[str]:
-        """Return the digests that any decision in force is about."""
+        """Return the digests that any current decision is about."""
         self.refresh()
-        answers = (digests for said in self._answers.values() for digests in said)
+        answers = (digests for covered in self._answers.values() for digests in covered)
         return {digest for digest, _ in self._marks}.union(*answers)
 
     def listed(self) -> list[Record]:
-        """Return the line of each decision in force, the oldest first."""
+        """Return the line of each current decision, the oldest first."""
         self.refresh()
-        said: dict[Any, Record] = {}
+        current: dict[Any, Record] = {}
         for step in self._steps:
             record = step.record
             for place in step.marks:
-                said.pop(place, None)
+                current.pop(place, None)
             for digests in step.answers:
-                said.pop((record["what"], digests), None)
+                current.pop((record["what"], digests), None)
             if record["what"] == "mark" and record["mark"]:
-                said[record["sha256"], record["path"]] = record
+                current[record["sha256"], record["path"]] = record
             elif record.get("answer"):
-                said[record["what"], frozenset(record["digests"])] = record
-        return list(said.values())
+                current[record["what"], frozenset(record["digests"])] = record
+        return list(current.values())
 
     @property
     def last(self) -> Record | None:
-        """The decision that `undo` would take back."""
+        """The decision that `undo` would undo."""
         return self._steps[-1].record if self._steps else None
 
     def __len__(self) -> int:
-        """Count the decisions in force."""
+        """Count the current decisions."""
         return len(self._marks) + sum(map(len, self._answers.values()))
 
     def freeze(self, path: Path) -> None:
@@ -239,9 +240,9 @@ class Decisions:
     # -- the file --------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Read what was appended since the last look, by this or another notebook."""
+        """Read the lines that this or another notebook has appended since the last call."""
         size = self._size()
-        if size < self._offset:  # another file lies there now
+        if size < self._offset:  # the file was replaced
             self._forget()
         if size == self._offset:
             return
@@ -286,7 +287,7 @@ class Decisions:
         return {"version": VERSION, "when": _now(), "what": what, "group": group, "finder": finder}
 
     def _append(self, record: Record) -> None:
-        # a torn last line is closed first, or this one would be lost with it
+        # end a torn last line first, or this one would be lost with it
         line = b"\n" * self._torn + json.dumps(record, ensure_ascii=True).encode("ascii") + b"\n"
         if self.path is None:
             self._memory += line
@@ -299,11 +300,11 @@ class Decisions:
             self._apply(_checked(line))
         except (ValueError, RecursionError) as error:
             where = self.path or "memory"
-            problem = f"{where} line {self._line} is no decision ({error}); it is not used"
+            problem = f"{where} line {self._line} is not a decision ({error}); it is ignored"
             self.problems.append(problem)
             warnings.warn(problem, stacklevel=4)
 
-    # -- what is in force ------------------------------------------------------------------------
+    # -- the current state -----------------------------------------------------------------------
 
     def _apply(self, record: Record) -> None:
         if record.get("undo") and self._steps:
@@ -313,9 +314,7 @@ class Decisions:
         if record["what"] == "mark":
             copies = frozenset(record.get("copies", ()))
             mark = Mark(record["mark"], copies) if record["mark"] else None
-            if (
-                "was" in record
-            ):  # said of a moved image: the mark under its old path has had its day
+            if "was" in record:  # a mark of a moved image replaces the mark under its old path
                 self._put(step, (record["sha256"], record["was"]), None)
             self._put(step, (record["sha256"], record["path"]), mark)
         else:
@@ -358,7 +357,7 @@ class Decisions:
         finder: str,
     ) -> None:
         if not members:
-            raise ValueError("no images were given; an answer is about at least one")
+            raise ValueError("no images were given; an answer needs at least one")
         self.refresh()
         record = self._record(what, group, finder)
         record["answer"] = bool(answer)
@@ -377,7 +376,7 @@ class Decisions:
         return bool(self._covering(what, frozenset(sha256s)))
 
     def _heirs(self, places: Sequence[Place]) -> dict[Place, Place]:
-        """Return for each image that was moved the place its mark is recorded under."""
+        """Return for each moved image the place under which its mark is recorded."""
         paths = {path for _, path in places}
         gone = defaultdict(list)
         for place in self._marks:
@@ -391,7 +390,7 @@ class Decisions:
 
 
 def append_synced(path: Path, line: bytes) -> None:
-    """Append bytes to a file, made if need be, and return when they are on disk."""
+    """Append bytes to a file, creating it if needed, and return once they are on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
@@ -424,7 +423,7 @@ def _digest(path: str, sha256: str) -> str:
 
 
 def _shared_digests(places: Sequence[Place]) -> dict[str, list[str]]:
-    """Return the paths of each digest that more than one image has."""
+    """Return the paths of each digest shared by several images."""
     first: dict[str, str] = {}
     shared: dict[str, list[str]] = {}
     for sha256, path in places:
@@ -450,12 +449,12 @@ def _one_to_one(
 
 
 def _checked(line: bytes) -> Record:
-    """Return a line as a record, or raise ValueError with what is wrong."""
+    """Parse a line into a record; ValueError says what is wrong."""
     record = json.loads(line)
     if not isinstance(record, dict):
         raise ValueError("not an object")
     if record.get("version") != VERSION:
-        raise ValueError(f"version {record.get('version')!r}, this reads {VERSION}")
+        raise ValueError(f"version {record.get('version')!r}, but this tool reads {VERSION}")
     what = record.get("what")
     if what == "mark":
         _check_mark(record)

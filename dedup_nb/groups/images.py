@@ -1,4 +1,4 @@
-"""What the rules need to know of each image: a column each, and what a person said of it."""
+"""A table of images -> the columns that the rules need, and your marks and answers."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ class Images:
     Parameters
     ----------
     table : DataFrame
-        One row an image, sorted by path. Columns `path, sha256, root, stage, level, series, folder,
-        stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and `doubt` (why
-        this one needs a person's look, or "").
+        One row for each image, sorted by path. Columns `path, sha256, root, stage, level, series,
+        folder, stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and
+        `doubt` (why the image needs your review, or "").
     keeper_order, prefer
         See `keepers.keeper_rank`.
 
     Attributes
     ----------
     ranks : ndarray of int64
-        The order in which images are kept, 0 first. One whose measure is not trusted never becomes
-        the keeper of one whose measure is.
+        Keeper order, 0 first. An image whose measure is not trusted never becomes the keeper of
+        one whose measure is.
     paths, digests, doubts : list of str
     sizes : ndarray of int64
-        Bytes.
+        File sizes in bytes.
     protected, cropped, doubted, needs_check : ndarray of bool
-        `needs_check`: its pixels are compared before it is proposed.
+        `needs_check`: the pixels must be compared before the image is proposed.
     levels : ndarray of float64
-        Number of the stage, nan where there is none.
+        Number of the stage, nan if there is none.
     marks : list of "keep", "stage" or None
-        What a person said of each image.
+        Your mark of each image.
     answers : list of sets of sha256
-        What a person said is not a duplicate of each other.
+        Sets of images that you marked as not duplicates of each other.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Images:
         return len(self.paths)
 
     def decide(self, marks: Sequence[str | None], answers: Sequence[frozenset[str]] = ()) -> None:
-        """Take what a person has said by now; the next cut obeys it."""
+        """Set your marks and answers; the next cut applies them."""
         self.marks = list(marks)
         self.marked = [k for k, mark in enumerate(self.marks) if mark]
         self.answers = [digests for digests in answers if digests]
@@ -88,7 +88,7 @@ class Images:
         )
 
     def why_kept(self, rows: Sequence[int]) -> str:
-        """Say in what the first of these images is better than the next best of them."""
+        """Return how the first of these images is better than the next best one."""
         if len(rows) < 2:
             return BEST
         keeper, rival = rows[0], min(rows[1:], key=lambda k: self.ranks[k])
@@ -109,11 +109,11 @@ class Images:
 
     @cached_property
     def row_of_id(self) -> dict[str, int]:
-        """The image that gives a group its name, by that name."""
+        """Row of the image that gives a group its id, by that id."""
         return {identifier("g", path): k for k, path in enumerate(self.paths)}
 
     def record(self, k: int) -> Mapping[str, Any]:
-        """Return what the catalogue says of an image that groups show."""
+        """Return the catalogue values of an image that groups show."""
         values: dict[str, Any] = {name: column.item(k) for name, column in self._shown.items()}
         return values | {"mtime": utc_time(values.pop("mtime_ns"))}
 
@@ -123,7 +123,7 @@ class Images:
 
 
 def _levels(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the stage numbers; an exact copy without a stage in its name has its twin's."""
+    """Return the stage numbers; an exact copy without a stage in its name gets its twin's."""
     levels: NDArray[np.float64] = table["level"].to_numpy(np.float64).copy()
     known = table[~np.isnan(levels) & (table["sha256"] != "")]
     of_digest = known.groupby("sha256")["level"].agg(["min", "max"])
@@ -134,11 +134,11 @@ def _levels(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def utc_time(mtime_ns: int) -> str:
-    """Return a time of change as UTC text, to the second: `2025-07-05T21:52:18Z`."""
+    """Format a modification time as UTC text, to the second: `2025-07-05T21:52:18Z`."""
     return f"{EPOCH + timedelta(seconds=mtime_ns // 10**9):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def identifier(letter: str, path: str) -> str:
-    """Return a short name of a group or component that depends only on a path."""
+    """Return a short id of a group or component that depends only on a path."""
     digest = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{letter}-{digest[:10]}"

@@ -1,7 +1,7 @@
 """The words of `keeper_order`, one entry each -> the order in which images are kept.
 
-To add a word, add an entry to `KEEPER_WORDS`: its name, what the report says of an image that won
-by it, its help, and what it sorts by.
+To add a word, add an entry to `KEEPER_WORDS`: its name, the reason shown for an image kept by it,
+its help, and what it sorts by.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 from dedup_nb.groups.roles import Indices
 
-Keys = list["pd.Series[Any]"]  # sorted by the first, then the second, and so on; smallest is best
+Keys = list["pd.Series[Any]"]  # sort keys, the most important first; smallest is best
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class KeeperWord:
     Attributes
     ----------
     name : str
-        As profiles write it.
+        The word, as written in profiles.
     better : str
-        Why an image is kept that is better by this word, for reports.
+        Why an image that wins by this word is kept, for reports.
     help : str
         What the word prefers, for the example profile and the documentation.
     keys : callable
-        Images and the preferred roots -> what the word sorts by.
+        Images and the preferred roots -> the sort keys.
     """
 
     name: str
@@ -72,8 +72,8 @@ KEEPER_WORDS: Mapping[str, KeeperWord] = {
         KeeperWord("mtime", "newer", "changed last", lambda images, prefer: [-images["mtime_ns"]]),
         KeeperWord(
             "path",
-            "equal but for its path",
-            "the path that sorts first, so that a tie never depends on chance",
+            "same except for its path",
+            "the path that sorts first, so that ties are never random",
             lambda images, prefer: [images["path"].rank(method="first")],
         ),
         KeeperWord("newest", "newer", "changed last", lambda images, prefer: [-images["mtime_ns"]]),
@@ -87,14 +87,14 @@ KEEPER_WORDS: Mapping[str, KeeperWord] = {
     )
 }
 
-# Best first; the path comes last so that a tie never depends on chance.
+# Best first; the path comes last so that ties are never random.
 KEEPER_ORDER = ["protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"]
 
 
 def keeper_rank(
     images: pd.DataFrame, order: Sequence[str] = KEEPER_ORDER, prefer: Sequence[str] = ()
 ) -> Indices:
-    """Rank images from the one that is kept first (0) to the one that is kept last.
+    """Rank images in keeper order, from 0 (kept first).
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def keeper_rank(
     unknown = [word for word in order if word not in KEEPER_WORDS]
     if unknown:
         raise ValueError(
-            f"keeper_order has {unknown[0]}, which is not known; use {', '.join(KEEPER_WORDS)}"
+            f"keeper_order has the unknown word {unknown[0]}; use {', '.join(KEEPER_WORDS)}"
         )
     keys = [
         key.to_numpy()

@@ -1,4 +1,4 @@
-"""Proposed pairs and pairs that are only near -> groups of both, for `80_review`."""
+"""Proposed pairs and near pairs -> groups of both, for `80_review`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dedup_nb.groups.stars import Assignment, Stars
 
 
 class Layered:
-    """Stars among proposed pairs; an image in none joins one by a near pair, to be looked at.
+    """Stars of proposed pairs; any other image joins a star through a near pair, for review.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class Layered:
         self._last: tuple[float, Indices, NDArray[np.float64]] | None = None
 
     def assign(self, threshold: float) -> Assignment:
-        """Return each image's keeper; only those of a proposed pair are sure."""
-        if self._last is None or self._last[0] != threshold:  # a mark cuts again at the same place
+        """Return each image's keeper; only proposed pairs are sure."""
+        if self._last is None or self._last[0] != threshold:  # a mark repeats the same threshold
             self._last = (threshold, *self._cut(threshold))
         keepers, distances = self._last[1].copy(), self._last[2].copy()
         members = np.flatnonzero((keepers >= 0) & (keepers != np.arange(len(keepers))))
@@ -42,7 +42,7 @@ class Layered:
     def may_propose(
         self, members: Indices, keepers: Indices, threshold: float
     ) -> NDArray[np.bool_]:
-        """Return which members were proposed for just these keepers."""
+        """Return which members were proposed for exactly these keepers."""
         return self.sure.may_propose(members, keepers, threshold)
 
     def _cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
@@ -59,7 +59,7 @@ class Layered:
                 keepers[k], distances[k] = k, 0.0
                 for c in free:
                     self._join(keepers, distances, c, k, self._beside(c, threshold))
-            elif beside:  # its neighbours go: it is shown with them, and only a person can say
+            elif beside:  # all its neighbours are staged: show it with them, for review
                 nearest = min(beside, key=lambda c: self.ranks[c])
                 self._join(keepers, distances, k, int(keepers[nearest]), beside)
         return keepers, distances

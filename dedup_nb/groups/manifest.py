@@ -1,6 +1,6 @@
-"""Groups -> manifest rows: every file that would move, with its size, time and digest.
+"""Groups -> manifest rows: every file that would move, with its size, mtime and digest.
 
-Only reads. The manifest is the plan of record; `staging` compares it with the disk and moves.
+This module only reads. `staging` compares the manifest with the disk and moves the files.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ def rows(
     Parameters
     ----------
     table : DataFrame
-        Rows of `groups.csv`; only those of role `stage` are taken, with their companions. A column
-        `bundle` names what moves together, such as a whole set; the sidecars of a series, such as
-        `<series id>.decision`, then move as well where all its images do. A column `place` names
-        the folder below `staging`. A row without a keeper needs none.
+        Rows of `groups.csv`; only rows of role `stage` are used, with their companions. A column
+        `bundle` names the images that move together, such as a whole set; the sidecars of a
+        series, such as `<series id>.decision`, then move too if all images of the series do. A
+        column `place` names the folder below `staging`. A row may have no keeper.
     catalogue : DataFrame
-        Tells sizes, times and digests of the images.
+        Sizes, times and digests of the images.
     library : Path
-        Folder that paths are relative to.
+        Folder that the paths are relative to.
     rule : str
-        What proposed them, for a person to read: `10_phash max_distance=8`.
+        What proposed the rows, for display: `10_phash max_distance=8`.
     staging : str
-        Staging folder, the first part of `dst`.
+        Staging folder, the first component of `dst`.
 
     Raises
     ------
@@ -95,10 +95,10 @@ def _joined(*parts: str) -> str:
 def _shared_sidecars(
     folder: str, names: FolderBundles, moving: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the sidecars of those series of a folder of which every image moves.
+    """Yield the sidecars of each series in a folder if all images of the series move.
 
-    They move in the bundle of the series; where its images are several bundles, in one of their
-    own, which goes last.
+    They move in the bundle of the series, or, if its images are in several bundles, in a bundle of
+    their own that moves last.
     """
     sidecars = defaultdict(list)
     for name in sorted(names.names):
@@ -129,7 +129,7 @@ def _regular_files(folder: Path) -> list[str]:
 
 
 class _Known:
-    """The images of a catalogue, found by path."""
+    """The images of a catalogue, by path."""
 
     def __init__(self, catalogue: pd.DataFrame) -> None:
         self.places = pd.Index(catalogue["path"])
@@ -155,6 +155,6 @@ def _identity(known: _Known, library: Path, src: str) -> dict[str, Any]:
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"{src} is no regular file any more; run the report again")
+            raise OSError(f"{src} is no longer a regular file; run the report again")
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}

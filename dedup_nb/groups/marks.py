@@ -1,4 +1,4 @@
-"""What a person said -> roles: marks and answers, obeyed before any rule holds anything back."""
+"""Your marks and answers -> roles, applied before any rule holds images back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dedup_nb.groups.images import Images
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, STAGE
 from dedup_nb.groups.stars import Grouping
 
-# what a person said of a cut -> its roles; see `obey`
+# Applies marks and answers to the roles of a cut; see `obey`.
 Obey = Callable[[Cut, Images, Grouping], None]
 
 KEPT = "kept by a person"
@@ -19,7 +19,7 @@ LAST = "marked for staging, but one of the group must stay"
 
 
 def obey(cut: Cut, images: Images, grouping: Grouping) -> None:
-    """Obey answers, then marks, as long as each staged image keeps a direct neighbour."""
+    """Apply answers, then marks, provided that each staged image keeps a direct neighbour."""
     obey_answers(cut, images)
     marked = {int(cut.stars[k]) for k in images.marked if cut.stars[k] >= 0} - cut.answered
     for centre in sorted(marked):
@@ -28,7 +28,7 @@ def obey(cut: Cut, images: Images, grouping: Grouping) -> None:
 
 
 def obey_answers(cut: Cut, images: Images) -> None:
-    """Propose nothing of a group that a person called no duplicates."""
+    """Propose nothing in a group that you marked as not duplicates."""
     for centre in {int(cut.stars[k]) for k in images.mentioned if cut.stars[k] >= 0}:
         members = np.flatnonzero(cut.stars == centre)
         digests = {images.digests[k] for k in members.tolist()}
@@ -54,7 +54,7 @@ def _obey_group(
         near = [c for c in kept if _near(cut, grouping, k, c) is not None]
         if not near:
             cut.keepers[k], cut.values[k] = main, np.nan
-            cut.hold([k], "not directly near an image that is kept")
+            cut.hold([k], "not a direct neighbour of an image that is kept")
             continue
         mine = main if main in near else min(near, key=lambda c: ranks[c])
         cut.keepers[k], cut.values[k] = mine, _near(cut, grouping, k, mine)

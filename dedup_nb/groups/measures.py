@@ -1,6 +1,6 @@
-"""The measures of a pair, one entry each: name, unit, help.
+"""The registry of measures: name -> unit, help and wording.
 
-To add a measure, add an entry to `MEASURES`; the name is the column of its table of pairs.
+To add a measure, add an entry to `MEASURES`; its name is the column in its table of pairs.
 """
 
 from __future__ import annotations
@@ -11,24 +11,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measure:
-    """What tells how near two images are.
+    """One measure of how near two images are.
 
     Attributes
     ----------
     name : str
-        Column of the table of pairs, with the unit at its end where it has one.
+        Column in the table of pairs, ending in the unit if there is one.
     unit : str
-        Unit for people, in the plural; "" where the name says it all.
+        Unit for display, in the plural; "" if the name needs none.
     help : str
-        What it counts, in one sentence.
+        What it measures, in one sentence.
     for_czkawka : bool
-        Whether groups by it are written in Czkawka's shape too, which knows this measure alone.
+        Whether groups by it are also written in Czkawka's format, which has only this measure.
+    relation : str
+        Words after the value and its unit in reasons: `3 bits apart`.
     """
 
     name: str
     unit: str
     help: str
     for_czkawka: bool = False
+    relation: str = "apart"
+
+    def apart(self, value: float) -> str:
+        """Describe a value in words: `3 bits apart`, `1 bit apart`, `cosine 0.9213`."""
+        if not self.unit:
+            return f"{self.name} {number(value)}"
+        unit = self.unit.removesuffix("s") if value == 1 and len(self.unit) > 1 else self.unit
+        return f"{value:g} {unit} {self.relation}".rstrip()
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -37,6 +47,16 @@ MEASURES: Mapping[str, Measure] = {
         Measure("hamming_bits", "bits", "bits that differ between two hashes", for_czkawka=True),
         Measure("gap_s", "s", "seconds between two images"),
         Measure("cosine", "", "cosine similarity of two embeddings"),
-        Measure("inputs", "inputs", "finders that hold a pair near"),
+        Measure("inputs", "inputs", "finders that propose a pair", relation=""),
     )
 }
+
+
+def apart(measure: str, value: float) -> str:
+    """Describe a value of any measure in words; see `Measure.apart`."""
+    return (MEASURES.get(measure) or Measure(measure, "", "")).apart(value)
+
+
+def number(value: float) -> str:
+    """Format a number without a needless fraction: 3, 0.9213."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4f}"

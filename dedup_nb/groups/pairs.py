@@ -1,3 +1,3 @@
-"""The table of pairs that every finder makes: `i < j` and one measure."""
+"""The limit on the table of pairs (`i < j` and one measure) that every finder returns."""
 
-MAX_PAIRS = 20_000_000  # that are kept; beyond it a tighter bound is used, or the pairs are refused
+MAX_PAIRS = 20_000_000  # for more pairs a tighter bound is used, or the call is refused

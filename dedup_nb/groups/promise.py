@@ -1,7 +1,7 @@
-"""The twin promise, checked on every cut and every plan before it is handed out.
+"""A cut or a plan -> an error if it would break the twin promise; checked before each is used.
 
-A staged image always leaves a twin behind: it is a direct neighbour, within the threshold, of a
-keeper that stays.
+The twin promise: a staged image is a direct neighbour, within the threshold, of a keeper that
+stays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dedup_nb.groups.stars import Grouping
 
 
 class BrokenPromise(RuntimeError):
-    """A plan would stage an image without a twin that stays; a fault of the program."""
+    """A plan would stage an image without a twin that stays; a program error."""
 
 
 def check(cut: Cut, images: Images, grouping: Grouping) -> None:
@@ -25,7 +25,7 @@ def check(cut: Cut, images: Images, grouping: Grouping) -> None:
     Raises
     ------
     BrokenPromise
-        Naming the first such image.
+        Names the first such image.
     """
     staged = cut.staged()
     keepers = cut.keepers[staged]
@@ -42,19 +42,19 @@ def check(cut: Cut, images: Images, grouping: Grouping) -> None:
 
 
 def check_plan(plan: pd.DataFrame, cut: Cut, images: Images, *, needs_keeper: bool = True) -> None:
-    """Refuse a plan that stages anything but what its cut does, each for the same keeper.
+    """Refuse a plan that stages anything other than its cut does, with the same keepers.
 
     Parameters
     ----------
     plan : DataFrame
         Columns `path, role, keeper`; see `manifest.rows`.
     needs_keeper : bool
-        False for `_clusters/`, where nothing is ever approved: no row there has a keeper.
+        False for `_clusters/`, which can never be approved: its rows have no keeper.
 
     Raises
     ------
     BrokenPromise
-        Naming the first such image.
+        Names the first such image.
     """
     planned = plan[plan["role"] == "stage"]
     if not needs_keeper:

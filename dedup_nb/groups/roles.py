@@ -1,4 +1,4 @@
-"""The roles that an image of a group can have, and which of them is more careful than another."""
+"""The roles of an image in a group, and two sets of roles -> which became less careful."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Roles = NDArray[np.int8]
 
 
 def loosened(before: Roles, after: Roles) -> Indices:
-    """Return the images whose role became less careful: proposed for staging, and were not before.
+    """Return the images whose role became less careful: staged now, but not before.
 
-    Every role but `stage` leaves the image where it is, so no other change can cost a picture.
+    Every role except `stage` leaves the image in place, so no other change can lose a picture.
     """
     return np.flatnonzero((after == STAGE) & (before != STAGE))

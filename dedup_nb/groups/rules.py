@@ -1,8 +1,8 @@
-"""The rules that hold images back: an ordered list of functions that only make roles more careful.
+"""A cut and the images -> the cut with more careful roles, by an ordered list of rules.
 
-A rule looks at a cut and the images, and turns `stage` into `review` or `protected`; it can never
-do the opposite, which `apply` checks. A finder appends rules of its own to the standard list; it
-overrides none. To add a rule for all finders, write a function and add a `Rule` to `standard`.
+A rule turns `stage` into `review` or `protected`, never the opposite; `apply` checks this. A finder
+appends its own rules to the standard list and overrides none. To add a rule for all finders, write
+a function and add a `Rule` to `standard`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Rule:
     help : str
         What it holds back, in one sentence.
     apply : callable
-        Takes a cut and the images, holds back what it must (see `Cut.hold`) and returns the cut.
+        Takes a cut and the images, holds images back (see `Cut.hold`) and returns the cut.
     chains : bool
-        Whether what it holds back depends on what else is held back, so that it must be asked
-        again after the other rules.
+        Whether its result depends on what the other rules hold back, so that it must be applied
+        again after them.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Rule:
 
 
 class LooseRule(RuntimeError):
-    """A rule that would stage an image that was held back; a fault of the program, not of input."""
+    """A rule would stage an image that was held back; a program error."""
 
 
 def apply(rules: Sequence[Rule], cut: Cut, images: Images) -> Cut:
-    """Apply rules in their order, and those that chain again until nothing changes.
+    """Apply the rules in order, then repeat those that chain until nothing changes.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _applied(rule: Rule, cut: Cut, images: Images) -> Cut:
 
 
 def standard(checks: Checks | None = None) -> list[Rule]:
-    """Return the rules of every finder, in their order."""
+    """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
     return [PROTECT, DOUBT, KEEP_CROPPED, *by_pixels, ONE_NAME]
 
@@ -127,14 +127,14 @@ KEEP_CROPPED = Rule(
 )
 ONE_NAME = Rule(
     "one_name",
-    "images of one name in one folder move together or not at all",
+    "images of the same name in one folder move together or not at all",
     _one_name,
     chains=True,
 )
 
 
 def confirmed_by_pixels(checks: Checks) -> Rule:
-    """Return the rule that holds back what comparing the pixels does not confirm, or not yet."""
+    """Return the rule that holds images back until comparing the pixels confirms the pair."""
 
     def hold(cut: Cut, images: Images) -> Cut:
         staged = cut.staged(by_rule=True)
@@ -149,10 +149,10 @@ def confirmed_by_pixels(checks: Checks) -> Rule:
 
 
 def proposed_pairs_only(grouping: Grouping, reason: str) -> Rule:
-    """Return the rule that stages an image only for a keeper that it was proposed for.
+    """Return the rule that stages an image only for a keeper it was proposed for.
 
-    A person may keep another image than the rules chose; the others are then not staged for it
-    unless the finder proposes that pair too.
+    You may keep another image than the rules chose. The others are then staged for it only if the
+    finder proposes that pair too.
     """
 
     def hold(cut: Cut, images: Images) -> Cut:

@@ -1,7 +1,7 @@
 """Pairs -> stars: each image joins a keeper that it is directly near to, at any threshold.
 
-`Grouping` is what `Candidates` asks of whatever makes groups; `Stars` makes them of the pairs of
-one measure. Thresholds are distances here: a similarity comes with its sign turned.
+`Grouping` is the interface that `Candidates` uses to make groups; `Stars` makes groups from the
+pairs of one measure. Thresholds are distances here: a similarity is passed with its sign changed.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ Mask = NDArray[np.bool_]
 
 @dataclass
 class Assignment:
-    """Which keeper each image joins at a threshold, before any rule holds anything back.
+    """The keeper that each image joins at a threshold, before any rule is applied.
 
     Attributes
     ----------
     keepers : ndarray of int64
-        The keeper of each image, itself for a keeper, -1 for an image in no group.
+        Row of the keeper of each image; its own row for a keeper; -1 outside groups.
     distances : ndarray of float64
-        Distance to the keeper; 0 for keepers, nan where it is not known.
+        Distance to the keeper; 0 for keepers, nan if unknown.
     sure : ndarray of bool, optional
-        Images that may be proposed for their keeper; the others are only shown beside it, for
-        review. All of them by default.
+        Images that may be proposed for their keeper; all by default. The others are only shown
+        with it, for review.
     stars : ndarray of int64, optional
-        What tells the groups apart, where that is not the keeper.
+        Identifies the group of each image, if that is not the keeper.
     reasons : dict of int -> str
-        Why an image has its place, where that needs saying.
+        Why an image is in its group, if it needs a reason.
     parts : Parts, optional
-        The groups, where they are not simply the stars.
+        The groups, if they are not the stars.
     detail : Any
-        What else the finder knows of these groups.
+        Further information of the finder on these groups.
     """
 
     keepers: Indices
@@ -54,7 +54,7 @@ class Assignment:
 
 
 class Grouping(Protocol):
-    """What makes groups: asked for keepers at a threshold, and for what holds a group together."""
+    """Makes groups: returns the keepers at a threshold, and the distances inside a group."""
 
     def assign(self, threshold: float) -> Assignment:
         """Return the keeper of each image at a threshold (inclusive)."""
@@ -63,27 +63,27 @@ class Grouping(Protocol):
         """Return the connected component of each image, named by its smallest member."""
 
     def between(self, a: int, b: int, threshold: float) -> float | None:
-        """Return the distance of two images if they are near enough to be in one group."""
+        """Return the distance of two images if they may be in the same group."""
 
     def may_propose(self, members: Indices, keepers: Indices, threshold: float) -> Mask:
         """Return which pairs may be proposed by rule: direct neighbours within the threshold."""
 
 
 class Stars:
-    """The pairs of one measure, prepared once, cut into stars at any threshold at once.
+    """The pairs of one measure, prepared once and then quickly cut into stars at any threshold.
 
     Parameters
     ----------
     n : int
         Number of images.
     i, j : ndarray of int, shape (n_pairs,)
-        The pairs.
+        Rows of the two images of each pair.
     distances : ndarray of float, shape (n_pairs,)
-        Smaller is nearer; give a similarity with its sign turned.
+        Smaller is nearer; pass a similarity with its sign changed.
     ranks : ndarray of int, shape (n,)
         Keeper order, 0 first.
     limits : ndarray of float, shape (n_pairs,), optional
-        A pair counts only while the threshold is below its limit; infinity by default.
+        A pair counts only while the threshold is below its limit (exclusive); infinity by default.
     """
 
     def __init__(
@@ -104,12 +104,12 @@ class Stars:
         by_row = np.lexsort((ranks[others], both, ends))
         self.neighbours, self.distances = others[by_row], both[by_row]
         self.limits = np.concatenate([limits, limits])[by_row]
-        self.refused = np.zeros(len(ends), np.bool_)  # a pair never counts in this direction
-        self.yields = np.zeros(len(ends), np.bool_)  # the keeper would rather be the member
+        self.refused = np.zeros(len(ends), np.bool_)  # this member may never join this keeper
+        self.yields = np.zeros(len(ends), np.bool_)  # the keeper may be staged for this member
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
-        nearest = np.lexsort((j, i, distances))  # all that components depend on joins them first
+        nearest = np.lexsort((j, i, distances))  # union the nearest pairs first
         near_i, near_j = i[nearest].astype(np.int64), j[nearest].astype(np.int64)
         _, needed = unite(n, near_i, near_j)
         self.forest = near_i[needed], near_j[needed], distances[nearest][needed]
@@ -121,14 +121,14 @@ class Stars:
     def cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
         """Return each image's keeper and its distance to it, at a threshold (inclusive).
 
-        The best image of all that are left becomes a keeper, its direct neighbours join it, and so
-        on: nobody is ever grouped by way of a third image. Refused pairs do not count; an image
-        that would yield to another has its turn after all others, if nobody took it by then.
+        The best remaining image becomes a keeper and its direct neighbours join it; this repeats
+        on the rest, so no image is grouped through a third one. Refused pairs do not count. An
+        image that yields to another is considered after all others, if it is still free.
 
         Returns
         -------
         keepers : ndarray of int64, shape (n,)
-            The keeper of each image, itself for a keeper, -1 for an image in no group.
+            Row of the keeper of each image; its own row for a keeper; -1 outside groups.
         distances : ndarray of float64, shape (n,)
             Distance to the keeper; 0 for keepers, nan outside groups.
         """
@@ -144,20 +144,20 @@ class Stars:
     def join_refused(
         self, threshold: float, keepers: Indices, distances: NDArray[np.float64]
     ) -> None:
-        """Let images that are in no group only because pairs were refused join, in place."""
+        """Add, in place, the images that are outside groups only because pairs were refused."""
         nothing = np.zeros_like(self.refused)
         _stars(*self._rows, nothing, nothing, threshold, keepers, distances)
 
     def refuse(
         self, members: Indices, keepers: Indices, yielding: NDArray[np.bool_] | None = None
     ) -> None:
-        """Never again let a member join a keeper; the other way round it still may.
+        """Prevent members from joining keepers; the opposite direction stays possible.
 
         Parameters
         ----------
         members, keepers : ndarray of int, shape (n,)
         yielding : ndarray of bool, shape (n,), optional
-            Which keepers go for the member, so that they wait for it to have its turn.
+            Which keepers may be staged for the member, and are therefore considered later.
         """
         yields = np.zeros(len(members), bool) if yielding is None else yielding
         for member, keeper, goes in zip(

@@ -1,6 +1,6 @@
-"""Pairs in an order -> which of them join what was apart: sets that only ever grow (union-find).
+"""Pairs in order -> connected components, and the pairs that joined two of them (union-find).
 
-Compiled numbers; a set is named by its smallest member.
+Compiled by numba; a component is named by its smallest member.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def unite(n, firsts, seconds):  # type: ignore[no-untyped-def]
-    """Join n things by pairs, one after the other.
+    """Join n items by pairs, in order.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def unite(n, firsts, seconds):  # type: ignore[no-untyped-def]
     Returns
     -------
     names : ndarray of int64, shape (n,)
-        The smallest of all that each is joined with.
+        The smallest item of each item's component.
     needed : ndarray of bool, shape (n_pairs,)
-        Which pairs joined what was apart before.
+        Which pairs joined two components.
     """
     parents, needed = np.arange(n), np.zeros(len(firsts), np.bool_)
     for at in range(len(firsts)):

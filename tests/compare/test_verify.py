@@ -108,7 +108,7 @@ def test_pictures_without_detail_cannot_be_told_to_be_the_same():
 
 
 def test_what_is_no_rgb_picture_is_refused():
-    with pytest.raises(ValueError, match=r"not an RGB picture of 8 bits: uint8 \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"not an 8-bit RGB picture: uint8 \(4, 4\)"):
         framing.same_framing(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
 
 

@@ -63,7 +63,7 @@ def test_two_notebooks_share_one_file(tmp_path):
 @pytest.mark.parametrize("said", ["trash", "", "KEEP"])
 def test_what_is_no_mark_is_refused_and_not_written(tmp_path, said):
     path = tmp_path / "decisions.jsonl"
-    with pytest.raises(ValueError, match="is no mark"):
+    with pytest.raises(ValueError, match="is not a mark"):
         Decisions(path).mark("x.png", A, said)
     assert not path.exists()
 
@@ -209,7 +209,7 @@ def test_a_torn_last_line_is_no_problem_and_the_next_decision_is_not_lost_with_i
         file.write(b'{"version": 1, "what": "ma')
     decisions = Decisions(path)
     assert decisions.problems == []
-    with pytest.warns(UserWarning, match="line 2 is no decision"):
+    with pytest.warns(UserWarning, match="line 2 is not a decision"):
         decisions.mark("y.png", B, "keep")
     assert decisions.marks_for(["x.png", "y.png"], [A, B]) == ["stage", "keep"]
 
@@ -234,7 +234,7 @@ def test_a_bad_line_is_named_and_the_others_hold(tmp_path, bad):
     Decisions(path).mark("x.png", A, "stage")
     good = path.read_bytes()
     path.write_bytes(good + bad + b"\n" + good.replace(b"x.png", b"y.png"))
-    with pytest.warns(UserWarning, match="line 2 is no decision"):
+    with pytest.warns(UserWarning, match="line 2 is not a decision"):
         decisions = Decisions(path)
     assert len(decisions.problems) == 1
     assert decisions.marks_for(["x.png", "y.png"], [A, A]) == ["stage", "stage"]

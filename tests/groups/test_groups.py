@@ -78,7 +78,7 @@ def test_the_keeper_follows_keeper_order(order, overrides, kept):
 
 
 def test_an_unknown_keeper_word_is_named():
-    with pytest.raises(ValueError, match="keeper_order has sharpest"):
+    with pytest.raises(ValueError, match="keeper_order has the unknown word sharpest"):
         groups.keeper_rank(plain("a"), ["sharpest"])
 
 
@@ -105,8 +105,8 @@ def test_protected_images_are_kept_first_and_never_staged():
             "hash not trusted",
         ),
         ({"width": 900}, {"cropped": True}, "review", "cropped, its keeper is not"),
-        ({"cropped": True, "width": 900}, {"cropped": True}, "stage", "hamming_bits 2"),
-        ({"cropped": True, "width": 900}, {}, "stage", "hamming_bits 2"),
+        ({"cropped": True, "width": 900}, {"cropped": True}, "stage", "2 bits apart"),
+        ({"cropped": True, "width": 900}, {}, "stage", "2 bits apart"),
     ],
 )
 def test_what_a_rule_must_not_decide_goes_to_review(first, second, role, reason):

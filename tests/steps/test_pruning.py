@@ -49,7 +49,7 @@ def test_sets_made_again_are_pruned_and_nothing_else(begun, candidates):
         "20250705_101100": "review",  # no YAML
     }
     assert reasons(made)["20250705_100900"].startswith(
-        "not told alike: stage1_generated: YAML prompt differs; cosine"
+        "companions or PNG text differ: stage1_generated: YAML prompt; cosine"
     )
     assert reasons(made)["20250705_101100"].startswith("inconclusive: stage1_generated: YAML is")
 

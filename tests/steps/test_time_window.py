@@ -248,8 +248,8 @@ def test_with_confirm_distance_only_what_looks_alike_is_proposed(tmp_path, libra
         for k in range(len(made.images.paths))
         if cut.roles[k]
     }
-    assert reasons[B].startswith("gap_s 4, hamming_bits ")
-    assert reasons[C] == "gap_s 9, hamming_bits above 4"
+    assert reasons[B].startswith("4 s apart, 2 bits apart")
+    assert reasons[C] == "9 s apart, more than 4 bits apart"
 
 
 def test_a_person_can_stage_from_a_cluster_as_long_as_one_stays(tmp_path, library):

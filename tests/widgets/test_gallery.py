@@ -451,7 +451,7 @@ def test_a_file_of_decisions_with_a_bad_line_is_named_in_the_gallery(tmp_path):
     path.write_text("nonsense\n")
     with pytest.warns(UserWarning):
         gallery, _ = open_gallery([group("a")], decisions=Decisions(path))
-    assert "line 1 is no decision" in gallery.problems[0]
+    assert "line 1 is not a decision" in gallery.problems[0]
 
 
 def test_what_the_browser_loads_needs_no_network():

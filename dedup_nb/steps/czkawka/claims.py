@@ -223,7 +223,7 @@ class Claimed(ClusterCandidates):
 
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Say our own distance, and where it does not agree."""
-        keeper, bits = int(cut.keepers[k]), f"hamming_bits {groups.number(cut.values[k])}"
+        keeper, bits = int(cut.keepers[k]), groups.apart("hamming_bits", cut.values[k])
         if self.is_confirmed(cut, k):
             equal = self.images.digests[k] == self.images.digests[keeper]
             return "claimed by Czkawka, the same bytes" if equal else f"claimed by Czkawka, {bits}"
@@ -233,7 +233,7 @@ class Claimed(ClusterCandidates):
         if refuted:
             return f"claimed by Czkawka as a duplicate, but the bytes differ; {bits}"
         if cut.values[k] > cut.threshold:
-            return f"claimed by Czkawka, but {bits} is above {groups.number(cut.threshold)}"
+            return f"claimed by Czkawka, but {bits}, above {groups.number(cut.threshold)}"
         return f"claimed by Czkawka, but one of both is near images of several stages; {bits}"
 
     def disagreements(self, threshold: float) -> pd.DataFrame:

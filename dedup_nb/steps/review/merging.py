@@ -571,7 +571,9 @@ class Merged(groups.Candidates):
             if state == "beyond":
                 text = f"not {text}"
             elif state == "review":
-                why = "" if reason.startswith(finding.measure) else f": {reason}"
+                # earlier runs wrote "hamming_bits 3", now "3 bits apart": the value is shown anyway
+                plain = (finding.measure, groups.apart(finding.measure, value))
+                why = "" if reason.startswith(plain) else f": {reason}"
                 text = f"{text} (for review{why})"
             yield number, text
 

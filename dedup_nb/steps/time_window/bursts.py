@@ -148,15 +148,16 @@ class Bursts(ClusterCandidates):
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Say how many seconds lie between an image and its keeper, and what the hash says."""
         keeper = int(cut.keepers[k])
-        gap = f"gap_s {self.windows.span_s([k, keeper]):g}"
+        gap = groups.apart("gap_s", self.windows.span_s([k, keeper]))
         if self.is_confirmed(cut, k):
-            return f"{gap}, hamming_bits {self.bits[min(k, keeper), max(k, keeper)]}"
+            bits = self.bits[min(k, keeper), max(k, keeper)]
+            return f"{gap}, {groups.apart('hamming_bits', bits)}"
         brackets = self.stamps.brackets
         if brackets[k] >= 0 and brackets[k] == brackets[keeper]:
             return f"{gap}, of one exposure bracket"
         if self.confirm_distance is None:
             return gap
-        return f"{gap}, hamming_bits above {self.confirm_distance}"
+        return f"{gap}, more than {self.confirm_distance} bits apart"
 
     def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
         """Return `9 s from 2025-07-05 21:52:18, stage2_upscaled`."""
