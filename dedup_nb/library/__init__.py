@@ -1,1 +1,1 @@
-"""What lies in a library: file formats, names, companions, texts, the catalogue; no pixels."""
+"""A library's files -> formats, names, companions, texts and the catalogue; no pixels."""

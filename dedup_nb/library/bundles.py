@@ -1,6 +1,6 @@
-"""The names in a folder -> which files belong to an image and travel with it.
+"""The names in a folder -> the files that belong to an image and move with it.
 
-Text only, no disk. A bundle is every name with the image's stem, every `name(image).*` and the
+Works on names only. A bundle is every name with the image's stem, every `name(image).*` and the
 `._name(image)` of macOS, compared byte by byte.
 """
 
@@ -17,14 +17,14 @@ APPLE_DOUBLE = "._"
 
 
 def folded(name: str) -> str:
-    """Return a name as file systems that ignore case or normalise Unicode compare it."""
+    """Return a name as compared by file systems that ignore case or normalise Unicode."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def dot_prefixes(name: str) -> Iterator[str]:
-    """Yield what stands before each dot of a name: `a.png.xmp` -> `a`, `a.png`."""
+    """Yield the part before each dot of a name: `a.png.xmp` -> `a`, `a.png`."""
     dot = name.find(".", 1)
     while dot > 0:
         yield name[:dot]
@@ -32,7 +32,7 @@ def dot_prefixes(name: str) -> Iterator[str]:
 
 
 class FolderBundles:
-    """The names of one folder, indexed once, asked for the bundle of each image.
+    """An index of the names in one folder, which returns the bundle of each image.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class FolderBundles:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(names)
-        self.present = self.names  # those still there, where a caller keeps count
+        self.present = self.names  # names that still exist, if a caller tracks them
         self._by_stem: defaultdict[str, list[str]] = defaultdict(list)
-        self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)  # that is not the stem
+        self._by_prefix: defaultdict[str, list[str]] = defaultdict(list)  # other than the stem
         for name in self.names:
             self._by_stem[stem(name)].append(name)
             if name.count(".", 1) > 1:
@@ -53,31 +53,31 @@ class FolderBundles:
 
     @cached_property
     def _folded(self) -> defaultdict[tuple[str, str], list[str]]:
-        """The same by folded names, which only `ambiguous` asks for."""
-        found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        """The same index by folded names, used only by `ambiguous`."""
+        index: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for name in self.names:
-            found["stem", folded(stem(name))].append(name)
-            found["name", folded(name)].append(name)
+            index["stem", folded(stem(name))].append(name)
+            index["name", folded(name)].append(name)
             for prefix in dot_prefixes(name):
-                found["prefix", folded(prefix)].append(name)
-        return found
+                index["prefix", folded(prefix)].append(name)
+        return index
 
     def members(self, image_name: str) -> list[str]:
-        """Return the names that belong to an image, itself first, the others sorted."""
+        """Return the names that belong to an image: itself first, then the others sorted."""
         by_stem, by_prefix = self._by_stem.get, self._by_prefix.get
-        found = {*by_stem(stem(image_name), ()), *by_stem(image_name, ())}
-        found.update(by_prefix(image_name, ()))
+        members = {*by_stem(stem(image_name), ()), *by_stem(image_name, ())}
+        members.update(by_prefix(image_name, ()))
         for name in (image_name, APPLE_DOUBLE + image_name):
             if name in self.names:
-                found.add(name)
-        if len(found) < 2:
-            return [*found]
-        return sorted(found, key=lambda name: (name != image_name, name))
+                members.add(name)
+        if len(members) < 2:
+            return [*members]
+        return sorted(members, key=lambda name: (name != image_name, name))
 
     def ambiguous(self, image_name: str) -> list[str]:
         """Return the names that belong to an image only after NFC or case folding, sorted.
 
-        A name that differs from the image's own only so is among them, member or not.
+        A name that equals the image's own name after folding is included, member or not.
         """
         keys = (
             ("stem", stem(image_name)),
@@ -90,11 +90,11 @@ class FolderBundles:
         return sorted(near.difference(self.members(image_name)) | twins)
 
     def owners(self, name: str) -> list[str]:
-        """Return the names whose bundle could hold `name`: by stem or by dot prefix."""
-        found = {*self._by_stem.get(stem(name), ()), *(self.names & {*dot_prefixes(name)})}
+        """Return the names whose bundle could contain `name`, by stem or by dot prefix."""
+        names = {*self._by_stem.get(stem(name), ()), *(self.names & {*dot_prefixes(name)})}
         if name.startswith(APPLE_DOUBLE):
-            found.update(self.names & {name.removeprefix(APPLE_DOUBLE)})
-        return sorted(found - {name})
+            names.update(self.names & {name.removeprefix(APPLE_DOUBLE)})
+        return sorted(names - {name})
 
 
 def bundle_members(names: Iterable[str], image_name: str) -> list[str]:
@@ -110,13 +110,13 @@ def bundle_members(names: Iterable[str], image_name: str) -> list[str]:
     Returns
     -------
     list of str
-        Names with the image's stem, with its whole name and a dot in front, and its macOS double,
-        sorted; first the image itself if it is among `names`. For many images of one folder index
-        the names once with `FolderBundles`.
+        Names with the image's stem, names that start with its whole name and a dot, and its macOS
+        double (`._name`), sorted; the image itself comes first if it is in `names`. For many
+        images of one folder, index the names once with `FolderBundles`.
     """
     return FolderBundles(names).members(image_name)
 
 
 def is_apple_double(name: str, names: Iterable[str] | frozenset[str]) -> bool:
-    """Tell whether a name is the macOS double of another: such a file is never an image."""
+    """Return whether a name is the macOS double (`._name`) of another, which is never an image."""
     return name.startswith(APPLE_DOUBLE) and name.removeprefix(APPLE_DOUBLE) in names

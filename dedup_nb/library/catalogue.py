@@ -1,6 +1,7 @@
-"""Library and roots -> one row an image, and one row for every other file.
+"""Library and roots -> one row for each image, and one row for each other file.
 
-Scanning reads names and first bytes only; `build` adds what decoding tells. Nothing is written.
+Scanning reads only names and first bytes; `table` adds the facts from decoding. Nothing is written
+to the library.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import pandas as pd
 from dedup_nb.library import formats, layout, names, tables
 from dedup_nb.library.bundles import FolderBundles
 
-# pandas keeps text in Arrow by default, which refuses names that are no UTF-8
+# Arrow, the default text storage of pandas, rejects names that are not UTF-8.
 pd.set_option("mode.string_storage", "python")
 
 COLUMNS = [
@@ -47,30 +48,30 @@ COLUMNS = [
 NOT_IMAGES_COLUMNS = ["path", "what", "reason"]
 NAMES_COLUMNS = ["name", "count", "paths", "identical"]
 NUMBERS = ("bytes", "mtime_ns", "width", "height", "companions")
-TYPES = {**dict.fromkeys(NUMBERS, "int64"), "cropped": "bool"}  # of columns that are no text
+TYPES = {**dict.fromkeys(NUMBERS, "int64"), "cropped": "bool"}  # of columns that are not text
 
 SUFFIXES = formats.IMAGE_SUFFIXES | formats.RAW_SUFFIXES
 
-Key = tuple[str, int, int, int]  # path, bytes, mtime_ns, ctime_ns: a file that was not changed
-# the sha256 of files that were read before and are the same still, None of others
+Key = tuple[str, int, int, int]  # path, bytes, mtime_ns, ctime_ns: equal if a file is unchanged
+# Returns the sha256 of each file that was read before and is unchanged, otherwise None.
 Digests = Callable[[Sequence[Key]], Sequence[str | None]]
 
 
 @dataclass(slots=True)
 class ImageFile:
-    """An image found by scanning, before it is decoded; paths are relative to the library."""
+    """A scanned image, before decoding; paths are relative to the library."""
 
     path: str
     bytes: int
     mtime_ns: int
     ctime_ns: int
     root: str
-    stamp: str = ""  # ISO, as its name tells
+    stamp: str = ""  # ISO, from the name
     stage: str = ""
     series: str = ""
     companions: int = 0
     cropped: bool = False
-    # of a name that says image, if the file was read before and is the same still
+    # only for files with an image suffix that were read before and are unchanged
     sha256: str | None = field(default=None, compare=False)
 
     @property
@@ -79,7 +80,7 @@ class ImageFile:
 
 
 class Other(NamedTuple):
-    """A file that is no image, as `not_images.csv` lists it."""
+    """A file that is not an image, as listed in `not_images.csv`."""
 
     path: str
     what: str  # companion, orphan_companion or skipped
@@ -88,28 +89,30 @@ class Other(NamedTuple):
 
 @dataclass
 class Scan:
-    """What lies in the roots: every file once, in `images` or in `others`."""
+    """The contents of the roots: every file exactly once, in `images` or `others`."""
 
     images: list[ImageFile] = field(default_factory=list)
     others: list[Other] = field(default_factory=list)
 
     def put_aside(self, path: str, what: str, reason: str) -> None:
-        """List a file that is no image: `companion`, `orphan_companion` or `skipped`."""
+        """Add a file that is not an image: `companion`, `orphan_companion` or `skipped`."""
         self.others.append(Other(path, what, reason))
 
 
 def check_roots(library: Path, roots: Sequence[str]) -> None:
-    """Refuse a library or roots that do not exist, lie outside, or lie inside one another.
+    """Check that library and roots exist, and that no root is outside it or inside another.
 
     Raises
     ------
     ValueError
-        Naming what was found and what to do.
+        Names the problem and what to do.
     """
     if not library.is_dir():
         raise ValueError(f"library {library} is not a folder; set library to your collection")
     if not roots:
-        raise ValueError("roots is empty; name at least one image folder, or . for the library")
+        raise ValueError(
+            "roots is empty; set at least one image folder, or . for the whole library"
+        )
     for root in roots:
         parts = Path(root).parts
         if Path(root).is_absolute() or ".." in parts:
@@ -133,7 +136,7 @@ def scan(
     limit: int | None = None,
     digests: Digests = lambda keys: [None] * len(keys),
 ) -> Scan:
-    """List every file below the roots without decoding any.
+    """List every file below the roots without decoding it.
 
     Parameters
     ----------
@@ -142,40 +145,40 @@ def scan(
     roots : sequence of str
         Image folders inside it.
     only_folders : sequence of str
-        Start small: only images in these folders and below; empty means all.
+        To start small: only images in and below these folders; empty means all.
     limit : int, optional
-        Start small: at most this many images, first in the order of paths.
+        To start small: at most this many images, the first by path.
     digests : callable
-        `Store.digests`: files that it knows as images are not opened to look at their first bytes.
+        `Store.digests`: the first bytes of files that it knows as images are not read again.
 
     Returns
     -------
     Scan
-        Sorted by path. Links, hidden and staging folders are not followed, and listed.
+        Sorted by path. Links, hidden folders and staging folders are listed but not followed.
     """
-    found = Scan()
+    result = Scan()
     for root in roots:
-        for folder, files in _walk(library, str(Path(root)), found):
-            _scan_folder(root, folder, files, digests, found)
-    found.images.sort(key=lambda image: image.path)
+        for folder, files in _walk(library, str(Path(root)), result):
+            _scan_folder(root, folder, files, digests, result)
+    result.images.sort(key=lambda image: image.path)
     if only_folders:
         inside = tuple(f"{Path(folder)}/" if folder != "." else "" for folder in only_folders)
-        _keep(found, [i.path.startswith(inside) for i in found.images], "outside only_folders")
+        _keep(result, [i.path.startswith(inside) for i in result.images], "outside only_folders")
     if limit is not None:
-        _keep(found, [k < limit for k in range(len(found.images))], "beyond limit")
-    found.others.sort(key=lambda other: other.path)
-    return found
+        _keep(result, [k < limit for k in range(len(result.images))], "beyond limit")
+    result.others.sort(key=lambda other: other.path)
+    return result
 
 
-def _keep(found: Scan, keep: Sequence[bool], reason: str) -> None:
-    for image, wanted in zip(found.images, keep, strict=True):
+def _keep(result: Scan, keep: Sequence[bool], reason: str) -> None:
+    for image, wanted in zip(result.images, keep, strict=True):
         if not wanted:
-            found.put_aside(image.path, "skipped", f"image {reason}")
-    found.images = [image for image, wanted in zip(found.images, keep, strict=True) if wanted]
+            result.put_aside(image.path, "skipped", f"image {reason}")
+    result.images = [image for image, wanted in zip(result.images, keep, strict=True) if wanted]
 
 
-def _walk(library: Path, root: str, found: Scan) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """Yield (folder, regular files) below a root; lists what is not followed."""
+def _walk(library: Path, root: str, result: Scan) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Yield (folder, regular files) below a root; list everything that is not followed."""
     folders = ["" if root == "." else root]
     while folders:
         folder = folders.pop()
@@ -184,28 +187,28 @@ def _walk(library: Path, root: str, found: Scan) -> Iterator[tuple[str, list[os.
             with os.scandir(library / folder) as entries:
                 listing = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            found.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
+            result.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
             continue
         for entry in listing:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_symlink():
-                found.put_aside(path, "skipped", "symbolic link, not followed")
+                result.put_aside(path, "skipped", "symbolic link, not followed")
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name in layout.OURS:
-                    found.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
+                    result.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
                 elif entry.name.startswith("."):
-                    found.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
+                    result.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
                 else:
                     folders.append(path)
             elif entry.is_file(follow_symlinks=False):
                 files.append(entry)
             else:
-                found.put_aside(path, "skipped", "not a regular file")
+                result.put_aside(path, "skipped", "not a regular file")
         yield folder, files
 
 
 def _scan_folder(
-    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests, found: Scan
+    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests, result: Scan
 ) -> None:
     images = _images(root, folder, files, digests)
     bundles = FolderBundles([entry.name for entry in files])
@@ -217,12 +220,12 @@ def _scan_folder(
         image.series = series.get(name, "")
         image.companions = len(members)
         image.cropped = any(formats.suffix(member) == ".cropped" for member in members)
-    found.images += images.values()
+    result.images += images.values()
     covered = set(series.values())
     for entry in files:
         if entry.name not in images:
             path = f"{folder}/{entry.name}" if folder else entry.name
-            found.put_aside(path, *_what(entry.name, owners, covered))
+            result.put_aside(path, *_what(entry.name, owners, covered))
 
 
 def _images(
@@ -264,7 +267,7 @@ def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, 
 def _is_image(entry: os.DirEntry[str]) -> bool:
     try:
         descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:  # no permission: the name is all there is to go by
+    except OSError:  # no permission: decide by the name
         return formats.suffix(entry.name) in SUFFIXES
     try:
         regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
@@ -277,12 +280,12 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
 
 
 def _read_names(images: Mapping[str, ImageFile]) -> dict[str, str]:
-    """Note stamp and stage of the images of a folder; return the series of each member, by name."""
+    """Set stamp and stage of the images of a folder; return the series of each member, by name."""
     inside = list(images)
     parsed = [names.parse(name) for name in inside]
-    for image, told in zip(images.values(), parsed, strict=True):
-        image.stamp = told.stamp.isoformat() if told.stamp else ""
-        image.stage = sys.intern(told.stage)
+    for image, name in zip(images.values(), parsed, strict=True):
+        image.stamp = name.stamp.isoformat() if name.stamp else ""
+        image.stage = sys.intern(name.stage)
     of: dict[str, str] = {}
     for run in names.find_series(inside, parsed):
         stamp = parsed[run[0]].stamp
@@ -292,12 +295,12 @@ def _read_names(images: Mapping[str, ImageFile]) -> dict[str, str]:
 
 
 def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
-    """Join what scanning and decoding told to the catalogue, one row an image.
+    """Build the catalogue, one row for each image, from the results of scanning and decoding.
 
     Parameters
     ----------
     images : sequence of ImageFile
-        As scanned, sorted by path.
+        Scanned images, sorted by path.
     facts : sequence of store.Facts
         In the same order.
 
@@ -310,8 +313,8 @@ def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
 
     def column(name: str) -> pd.Series[Any]:
         values = facts if name in decoded else images
-        found = list(map(attrgetter(name), values))
-        return pd.Series(found, dtype=TYPES.get(name, object))
+        cells = list(map(attrgetter(name), values))
+        return pd.Series(cells, dtype=TYPES.get(name, object))
 
     return pd.DataFrame({name: column(name) for name in COLUMNS})
 
@@ -322,11 +325,11 @@ def read(path: Path) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If it lacks a column, or was cut or edited.
+        If a column is missing, or the file was cut or edited.
     """
     table = _read(path, COLUMNS, dict.fromkeys(NUMBERS, "int64"))
     if not table["cropped"].isin(["true", "false"]).all():
-        raise ValueError(f"{path} has cells in cropped that are no true or false; was it cut?")
+        raise ValueError(f"{path} has values other than true and false in cropped; was it cut?")
     return table.assign(cropped=table["cropped"] == "true")
 
 
@@ -348,10 +351,10 @@ def write_others(path: Path, others: Sequence[Other]) -> None:
 
 
 def _read(path: Path, columns: Sequence[str], types: Mapping[str, str]) -> pd.DataFrame:
-    """Return some columns of a CSV file, of which the last is never empty, guards undone.
+    """Return some columns of a CSV file, without guards; the last column is never empty.
 
-    As `tables.read_csv` reads them, in a quarter of the time; equal texts that are near each other
-    are one object.
+    Returns the same as `tables.read_csv` in a quarter of the time; equal texts close together
+    share one object.
     """
     try:
         with warnings.catch_warnings():
@@ -377,21 +380,21 @@ def _read(path: Path, columns: Sequence[str], types: Mapping[str, str]) -> pd.Da
 def repeated_names(
     catalogue: pd.DataFrame, extensions: Sequence[str] = (), compare: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Return file names that occur more than once, or in both of two folders.
+    """Return the file names that occur more than once, or in both of two folders.
 
     Parameters
     ----------
     catalogue : DataFrame
         The catalogue.
     extensions : sequence of str
-        Only these, without regard to case, with or without a dot; empty means all images.
-    compare : two folders, optional
-        Relative to the library: only names that occur below both.
+        Only these, ignoring case, with or without a dot; empty means all images.
+    compare : pair of str, optional
+        Two folders, relative to the library: only names that occur below both.
 
     Returns
     -------
     list of dict
-        With `NAMES_COLUMNS`; `identical` tells whether all copies have the same content.
+        With `NAMES_COLUMNS`; `identical` is True if all copies have the same content.
     """
     wanted = {f".{extension.lower().lstrip('.')}" for extension in extensions}
     places: dict[str, list[int]] = defaultdict(list)
@@ -400,7 +403,7 @@ def repeated_names(
         name = os.path.basename(path)
         if not wanted or formats.suffix(name) in wanted:
             places[name].append(row)
-    found = []
+    repeated = []
     for name in sorted(places):
         rows = places[name]
         if compare:
@@ -411,8 +414,8 @@ def repeated_names(
         if len(rows) > 1:
             same = len({digests[r] for r in rows}) == 1 and bool(digests[rows[0]])
             listed = "\n".join(paths[r] for r in rows)
-            found.append({"name": name, "count": len(rows), "paths": listed, "identical": same})
-    return found
+            repeated.append({"name": name, "count": len(rows), "paths": listed, "identical": same})
+    return repeated
 
 
 def _below(path: str, folder: str) -> bool:
@@ -422,7 +425,7 @@ def _below(path: str, folder: str) -> bool:
 def protected(
     catalogue: pd.DataFrame, curated: Sequence[str], protect: Sequence[str]
 ) -> pd.Series[bool]:
-    """Tell which images lie in a curated root or folder, or match a `protect` glob."""
+    """Return which images are in a curated root or folder, or match a `protect` glob."""
 
     def is_protected(path: str) -> bool:
         return any(_below(path, folder) for folder in curated) or any(
@@ -435,7 +438,7 @@ def protected(
 
 
 def levels(catalogue: pd.DataFrame) -> pd.Series[float]:
-    """Return the number of the stage of each image; NaN where its name tells none."""
+    """Return the stage number of each image; NaN if its name has none."""
     of = {stage: names.level(stage) for stage in catalogue["stage"].unique()}
     return catalogue["stage"].map(of).astype("float64")
 
@@ -452,7 +455,7 @@ def sizes_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def companions_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Return how many images have companions, and how many a `.cropped`, by root or others."""
+    """Return how many images have companions or a `.cropped`, by root or other columns."""
     keys = [catalogue[column].replace("", "(none)") for column in columns]
     marked = catalogue.assign(alone=catalogue.companions == 0)
     result: pd.DataFrame = marked.groupby(keys, sort=True).agg(
@@ -465,7 +468,7 @@ def companions_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def series_table(catalogue: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a series: folder, id, images, stages in order, seconds from first to last."""
+    """Return one row for each series: folder, id, images, stages in order and duration in s."""
     members = catalogue[catalogue.series != ""]
     members = members.assign(
         folder=[os.path.dirname(path) for path in members.path],
@@ -484,14 +487,14 @@ def series_table(catalogue: pd.DataFrame) -> pd.DataFrame:
 
 
 def line_ups(series: pd.DataFrame) -> pd.DataFrame:
-    """Return how many series have each line-up of stages, the most frequent first."""
+    """Return the number of series with each line-up of stages, the most frequent first."""
     counted = series.groupby("stages", sort=True)["images"].agg(["size", "sum"]).reset_index()
     counted.columns = pd.Index(["stages", "series", "images"])
     return counted.sort_values(["series", "stages"], ascending=[False, True], ignore_index=True)
 
 
 def others_by(others: Sequence[Other]) -> pd.DataFrame:
-    """Return how many files are companions, orphans or skipped, by suffix or reason."""
+    """Return the number of companions, orphans and skipped files, by suffix or reason."""
     frame = pd.DataFrame(
         {
             "what": [other.what for other in others],

@@ -1,4 +1,4 @@
-"""Reading strangers' files safely, and replacing our own whole or not at all."""
+"""Paths -> untrusted files read safely, and our own files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ MAX_FILE_BYTES = 2**30  # a larger file is listed as too large
 
 
 def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) -> bytes:
-    """Return the bytes of a regular file; never follows a link, never waits on a pipe.
+    """Return the bytes of a regular file, without following links or blocking on a pipe.
 
     Parameters
     ----------
     path : bytes
         The file.
     limit : int
-        At most so many bytes are read.
+        Largest number of bytes read, inclusive.
     cut : bool
-        Return the first `limit` bytes of a larger file.
+        Return only the first `limit` bytes of a larger file.
 
     Raises
     ------
     OSError
-        If it cannot be opened or is no regular file.
+        If it cannot be opened or is not a regular file.
     ValueError
         If it is larger than `limit`, unless `cut`.
     """
@@ -46,19 +46,19 @@ def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) ->
 
 
 def sha256(data: bytes) -> str:
-    """Return the sha256 of a file's content, 64 hex digits: its identity in every table."""
+    """Return the sha256 of a file's content as 64 hex digits, its identity in every table."""
     return hashlib.sha256(data).hexdigest()
 
 
 def write_json(path: Path, value: Any, indent: int = 2) -> None:
-    """Write a new JSON file that people can read."""
+    """Write a new, readable JSON file."""
     with open(path, "x", encoding="utf-8") as file:
         json.dump(value, file, indent=indent, default=str)
         file.write("\n")
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write one of our own files whole or not at all; of two writers the later one stays."""
+    """Write one of our own files whole or not at all; if two processes write, the later wins."""
     with replacing(path) as fresh, open(fresh, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -67,7 +67,7 @@ def replace_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to; what was written there replaces `path` unless the block fails."""
+    """Yield a temporary path that replaces `path` at the end, unless the block fails."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         yield fresh

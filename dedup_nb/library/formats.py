@@ -1,6 +1,6 @@
-"""A file's first bytes and its name -> which image format it is, if any.
+"""A file's first bytes and its name -> its image format, if any.
 
-Standard library only: staging asks the same question as the catalogue and must start fast.
+Standard library only, because staging uses it too and must start fast.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-HEAD_BYTES = 32  # enough of a file for `image_format`
+HEAD_BYTES = 32  # bytes that `image_format` needs
 
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # sizes of the header that follows
+BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # valid sizes of the second header
 NOT_DECODED = "{name} is recognised but not decoded here"
 
 
@@ -22,21 +22,21 @@ class Format:
     Attributes
     ----------
     name : str
-        As the catalogue's column `format` has it.
+        Value of the catalogue's column `format`.
     help : str
-        What it is, in a few words.
+        A short description.
     suffixes : str
-        Suffixes of its files, separated by spaces, each with its dot.
+        File suffixes with their dots, separated by spaces.
     starts : callable
-        Whether a file's first `HEAD_BYTES` bytes declare it.
+        Whether the first `HEAD_BYTES` bytes of a file declare this format.
     pillow : str
-        The only name under which Pillow may open it; "" where it is not decoded.
+        The only Pillow format that may open it; "" if it is not decoded.
     packages : tuple of str
-        Packages that decode it; what they could not read is tried again when they change.
+        Packages that decode it; files they could not read are tried again when they change.
     not_decoded : str
-        What the catalogue says where it is not decoded.
+        Error in the catalogue if it is not decoded.
     by_suffix : bool
-        Known by its suffix before its content: raw files are mostly TIFF inside.
+        Recognised by suffix before content, because most raw files are TIFF inside.
     """
 
     name: str
@@ -71,9 +71,9 @@ RAW = (
     ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
 )
 
-# In the order in which a file's first bytes are compared. To add a format, add an entry; where
-# Pillow needs a plugin for it, `pictures/images.py` imports it. EPS is left out for good: a
-# PostScript file named .jpg would run Ghostscript.
+# In the order in which the first bytes are compared. To add a format, add an entry; if Pillow needs
+# a plugin for it, import it in `pictures/images.py`. EPS is excluded on purpose: a PostScript file
+# named .jpg would run Ghostscript.
 FORMATS: Mapping[str, Format] = {
     entry.name: entry
     for entry in (
@@ -105,7 +105,7 @@ FORMATS: Mapping[str, Format] = {
     )
 }  # fmt: skip
 
-# What Pillow is allowed to open; everything else is refused before a decoder sees it.
+# The formats that Pillow may open; all others are refused before decoding.
 DECODABLE = tuple(entry.pillow for entry in FORMATS.values() if entry.pillow)
 BY_SUFFIX = {s: e.name for e in FORMATS.values() if e.by_suffix for s in e.suffixes.split()}
 RAW_SUFFIXES = frozenset(RAW.split())
@@ -118,7 +118,7 @@ SIDECAR_SUFFIXES = frozenset(
 
 
 def suffix(name: str) -> str:
-    """Return the last suffix of a file name in lower case, with its dot; '' if there is none."""
+    """Return the last suffix of a file name in lower case with its dot, or ''."""
     stem, dot, last = name.rpartition(".")
     return f".{last.lower()}" if dot and stem else ""
 
@@ -130,16 +130,16 @@ def stem(name: str) -> str:
 
 
 def content_format(head: bytes) -> str | None:
-    """Name the image format that a file's first `HEAD_BYTES` bytes declare, or None."""
+    """Return the image format that the first `HEAD_BYTES` bytes of a file declare, or None."""
     return next((name for name, entry in FORMATS.items() if entry.starts(head)), None)
 
 
 def image_format(name: str, head: bytes) -> str | None:
-    """Name the image format of a file, or None if it is not an image.
+    """Return the image format of a file, or None if it is not an image.
 
-    The content decides. A camera raw file is known by its suffix, since most are TIFF inside, and
-    a file that only calls itself an image (`.png` with other content) is an image that cannot be
-    read, so that it is listed and never taken for a companion.
+    The content decides. Camera raw files are recognised by suffix, since most are TIFF inside. A
+    file with an image suffix but other content counts as an unreadable image, so that it is listed
+    and never taken for a companion.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def image_format(name: str, head: bytes) -> str | None:
     ending = suffix(name)
     if ending in BY_SUFFIX:
         return BY_SUFFIX[ending]
-    found = content_format(head)
-    if found is None and ending in IMAGE_SUFFIXES:
+    declared = content_format(head)
+    if declared is None and ending in IMAGE_SUFFIXES:
         return "unknown"
-    return found
+    return declared

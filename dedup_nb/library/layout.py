@@ -1,4 +1,4 @@
-"""The folders inside a library that are ours; none of them is ever scanned."""
+"""The names of our own folders inside a library; none of them is ever scanned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 REVIEW_DUPES = "_review_dupes"  # images staged for review
 DELETE_REVIEW = "delete_review"  # whole sets staged for review
-CLUSTERS = "_clusters"  # the grouper's folders; nothing in them is ever approved
+CLUSTERS = "_clusters"  # folders of clusters; nothing in them can be approved
 STAGING = (REVIEW_DUPES, DELETE_REVIEW, CLUSTERS)
 PRIVATE = ".dedup_nb"  # journals, reserve, lock
 OURS = frozenset({*STAGING, PRIVATE})
@@ -15,7 +15,7 @@ OURS = frozenset({*STAGING, PRIVATE})
 def refuse_inside(
     folder: Path, library: Path, what: str, remedy: str = "choose another place"
 ) -> None:
-    """Refuse to write into the library.
+    """Refuse a folder inside the library.
 
     Raises
     ------
@@ -24,6 +24,5 @@ def refuse_inside(
     """
     if folder.resolve().is_relative_to(library.resolve()):
         raise ValueError(
-            f"{what} {folder} lies inside the library {library}, in which nothing is written; "
-            f"{remedy}"
+            f"{what} {folder} lies inside the library {library}, which is never written to; {remedy}"
         )

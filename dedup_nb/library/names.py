@@ -1,7 +1,7 @@
 """File names -> stamps, stages, series.
 
 The grammar is `YYYYMMDD_HHMMSS_<stage>`, for example `20250705_215218_stage1.5_face_swapped.png`.
-Names that do not follow it are ordinary: no stamp, no stage, no series.
+Names that do not follow it have no stamp, no stage and no series.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import NamedTuple
 STAMP = re.compile(r"(?<!\d)(\d{8})[_-](\d{6})(?!\d)")
 SHORT_STAMP = re.compile(r"(?<!\d)\d{8}[_-]\d{4}(?!\d)")
 STAGE = re.compile(r"(?<![A-Za-z0-9])stage(\d+(?:\.\d+)?)((?:_[A-Za-z]+)*)(?![A-Za-z0-9])")
-LOOK_AHEAD = 50  # how many later files of a folder a series may reach over
+LOOK_AHEAD = 50  # number of later files in which the next stage of a series is searched
 
 
 class Name(NamedTuple):
-    """What a file name says of its picture."""
+    """Stamp and stage of a picture, from its file name."""
 
     stamp: datetime | None  # naive local time, as written
     stamp_problem: str  # why there is no stamp: "", "absent", "without seconds" or "invalid"
@@ -27,10 +27,10 @@ class Name(NamedTuple):
 
 
 def parse(name: str) -> Name:
-    """Return stamp and stage of a file name.
+    """Parse the stamp and the stage of a file name.
 
-    The stamp is read exactly: a date that does not exist (`20250231_...`) is `invalid`, never
-    moved to another day.
+    The stamp is read exactly: a date that does not exist (`20250231_...`) is `invalid`, and is
+    never changed to another day.
 
     Examples
     --------
@@ -40,23 +40,23 @@ def parse(name: str) -> Name:
     'invalid'
     """
     stamp, problem = _stamp(name)
-    found = STAGE.search(name)
-    if not found:
+    match = STAGE.search(name)
+    if not match:
         return Name(stamp, problem, "", None)
-    return Name(stamp, problem, found.group(0), float(found.group(1)))
+    return Name(stamp, problem, match.group(0), float(match.group(1)))
 
 
 def level(stage: str) -> float | None:
-    """Return the number of a stage by its full name: 1.5 of `stage1.5_face_swapped`; None of ""."""
-    found = STAGE.search(stage)
-    return float(found.group(1)) if found else None
+    """Return the number in a full stage name: 1.5 for `stage1.5_face_swapped`, None for ""."""
+    match = STAGE.search(stage)
+    return float(match.group(1)) if match else None
 
 
 def _stamp(name: str) -> tuple[datetime | None, str]:
-    found = STAMP.search(name)
-    if not found:
+    match = STAMP.search(name)
+    if not match:
         return None, "without seconds" if SHORT_STAMP.search(name) else "absent"
-    day, time = found.groups()
+    day, time = match.groups()
     parts = (day[:4], day[4:6], day[6:], time[:2], time[2:4], time[4:])
     try:
         return datetime(*map(int, parts)), ""  # type: ignore[arg-type]
@@ -65,9 +65,9 @@ def _stamp(name: str) -> tuple[datetime | None, str]:
 
 
 def exif_stamp(exposure: str) -> tuple[datetime | None, str]:
-    """Return the time of exposure of `images.exposure`, or why there is none.
+    """Parse the time of exposure from `images.exposure`; return it, or why there is none.
 
-    Naive local time, with the camera's fractions of a second to the microsecond.
+    Naive local time, with the camera's fractions of a second in microseconds.
 
     Examples
     --------
@@ -90,28 +90,28 @@ def exif_stamp(exposure: str) -> tuple[datetime | None, str]:
 
 
 def series_id(stamp: datetime) -> str:
-    """Return the id of a series from the stamp of its first member: `20250705_215218`."""
+    """Return the id of a series, the stamp of its first member: `20250705_215218`."""
     return stamp.strftime("%Y%m%d_%H%M%S")
 
 
 def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> list[list[int]]:
     """Find the series among the file names of one folder by the nearest-up rule.
 
-    Sorted by stamp, stage and name, a series starts anywhere; its next member is the smallest
-    stage above the last one among what follows; a stage equal or lower ends the run. There is no
-    limit of time, since each stage carries its own later stamp.
+    The names are sorted by stamp, stage and name. A series may start at any of them. Its next
+    member is the smallest higher stage among the following names; an equal or lower stage ends the
+    run. There is no time limit, since each stage has its own later stamp.
 
     Parameters
     ----------
     names : sequence of str
         File names of one folder, in any order.
     parsed : sequence of Name, optional
-        What `parse` says of each, where that is known.
+        Results of `parse`, if already known.
 
     Returns
     -------
     list of list of int
-        Positions in `names`, one list a series in the order of its stages, at least two each.
+        Positions in `names`, one list for each series in stage order, with at least two members.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> l
     )
     levels = [level for _, level, _, _ in members]
     used = [False] * len(members)
-    found = []
+    series = []
     for start in range(len(members)):
         if used[start]:
             continue
@@ -136,8 +136,8 @@ def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> l
         if len(run) > 1:
             for place in run:
                 used[place] = True
-            found.append([members[place][3] for place in run])
-    return found
+            series.append([members[place][3] for place in run])
+    return series
 
 
 def _next_up(levels: list[float], used: list[bool], last: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Progress as plain lines, a few seconds apart: readable in a terminal, a notebook and a log."""
+"""Progress counts -> plain lines every few seconds, for terminals, notebooks and logs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 from tqdm import tqdm
 
-tqdm.monitor_interval = 0  # a thread of tqdm's own is not needed for lines
+tqdm.monitor_interval = 0  # plain lines do not need tqdm's monitor thread
 
 
 class _Lines:
-    """Takes what tqdm draws over and over in one line, and prints a line of its own for each."""
+    """Prints each update of tqdm, which would overwrite one line, as a line of its own."""
 
     def write(self, text: str) -> None:
         if line := text.strip("\r\n "):
@@ -26,9 +26,9 @@ class Ticker:
     Parameters
     ----------
     what : str
-        What is done to each thing, in the past: `decoded`.
+        What was done to each item: `decoded`.
     every_s : float
-        Seconds between two lines; work that is done sooner prints none.
+        Seconds between two lines; shorter work prints nothing.
     """
 
     def __init__(self, what: str, every_s: float = 3.0) -> None:
@@ -44,6 +44,6 @@ class Ticker:
         )
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell how much is done, and of how much."""
+        """Report the number of items done and the total."""
         self.bar.total = total
         self.bar.update(done - self.bar.n)

@@ -1,6 +1,6 @@
-"""What YAML companions and the text inside PNGs tell of a picture -> do two pictures tell the same?
+"""YAML companions and text in PNGs -> whether two pictures have the same prompts and settings.
 
-Strangers' files: YAML is read as plain data, whatever tags it carries, and nothing in it is run.
+The files are untrusted: YAML is read as plain data, whatever its tags, and nothing in it is run.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from dedup_nb.library import yaml_files
 
 SAME, DIFFERS, INCONCLUSIVE = "same", "differs", "inconclusive"
 
-# what of a YAML companion describes the picture; names of files, states and times do not
+# The keys of a YAML companion that describe the picture, unlike file names, states and times.
 COMPARED = ("prompt", "negative_prompt", "seed", "model", "sampler", "steps", "cfg_scale", "stage")
 LORAS = "loras"
-PNG_TEXTS = ("parameters", "prompt")  # of AUTOMATIC1111, of ComfyUI
+PNG_TEXTS = ("parameters", "prompt")  # written by AUTOMATIC1111 and by ComfyUI
 YAML_SUFFIXES = (".yaml", ".yml")
 
-MOST_BYTES = 2**20  # of a YAML companion, or of one text in a PNG
+MOST_BYTES = 2**20  # largest YAML companion or PNG text that is read
 MOST_LORAS = 1_000
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of one picture.
+    """The prompts and settings stored for one picture.
 
     Attributes
     ----------
     yaml : dict of str -> str
-        The compared keys of its YAML companion; empty where there is none.
+        The compared keys of its YAML companion; empty if there is none.
     texts : dict of str -> str
         Prompts stored in the PNG itself, by keyword.
     problem : str
@@ -48,14 +48,14 @@ class Told:
 
 
 def told(image: bytes, companion: bytes | None) -> Told:
-    """Return what the content of an image and of its YAML companion tell.
+    """Read the prompts and settings from an image and its YAML companion.
 
     Parameters
     ----------
     image : bytes
-        The whole file; only PNGs hold prompts.
+        Content of the file; only PNGs store prompts.
     companion : bytes, optional
-        The YAML beside it, or None where there is none.
+        Content of the YAML beside it, or None if there is none.
     """
     try:
         texts = {word: _settled(word, text) for word, text in png_texts(image).items()}
@@ -70,15 +70,15 @@ def told(image: bytes, companion: bytes | None) -> Told:
 
 
 def compare(one: Told, other: Told) -> tuple[str, str]:
-    """Say whether two pictures tell the same, and what does not agree.
+    """Compare the prompts and settings of two pictures.
 
     Returns
     -------
     verdict : str
-        `same`: whatever is told of either is told of both, alike, and something is. `differs`:
-        a value differs. `inconclusive`: missing or unreadable on either side.
+        `same`: both have the same values, and at least one. `differs`: a value differs.
+        `inconclusive`: a value is missing or unreadable on either side.
     why : str
-        "" for `same`.
+        What differs or is missing; "" for `same`.
     """
     differing = [
         f"{source} {key}"
@@ -108,7 +108,7 @@ def compare(one: Told, other: Told) -> tuple[str, str]:
 
 
 def read_yaml(data: bytes) -> dict[str, Any]:
-    """Return a YAML mapping as plain data; unknown tags are tolerated, nothing is run.
+    """Read a YAML mapping as plain data; unknown tags are ignored and nothing is run.
 
     Raises
     ------
@@ -124,14 +124,14 @@ def read_yaml(data: bytes) -> dict[str, Any]:
 
 
 def compared(content: Mapping[str, Any]) -> dict[str, str]:
-    """Return of a YAML mapping what is compared, as text."""
-    found = {
+    """Return the compared values of a YAML mapping, as text."""
+    values = {
         key: _text(content[key])
         for key in COMPARED
         if isinstance(content.get(key), str | int | float) and _text(content[key])
     }
     paths = sorted(set(itertools.islice(_paths(content.get(LORAS)), MOST_LORAS)))
-    return found | ({LORAS: "\n".join(paths)} if paths else {})
+    return values | ({LORAS: "\n".join(paths)} if paths else {})
 
 
 def _text(value: Any) -> str:
@@ -139,7 +139,7 @@ def _text(value: Any) -> str:
 
 
 def _paths(loras: Any) -> Iterator[str]:
-    """Yield the `path` of each LoRA: `loras: {character: {path: ...}}`, or a list of such."""
+    """Yield the `path` of each LoRA, from `loras: {character: {path: ...}}` or a list of these."""
     entries = list(loras.values()) if isinstance(loras, dict) else loras
     for entry in entries if isinstance(entries, list) else ():
         path = entry.get("path") if isinstance(entry, dict) else entry
@@ -151,20 +151,20 @@ def _paths(loras: Any) -> Iterator[str]:
 
 
 def png_texts(data: bytes) -> dict[str, str]:
-    """Return the prompts stored in a PNG, by keyword; nothing for another format.
+    """Return the prompts stored in a PNG, by keyword; empty for other formats.
 
     Raises
     ------
     ValueError
         If a chunk with one of the keywords is malformed or too large.
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for kind, chunk in _chunks(data):
         keyword, _, rest = chunk.partition(b"\0")
         word = keyword.decode("latin-1")
         if kind in (b"tEXt", b"zTXt", b"iTXt") and word in PNG_TEXTS:
-            found[word] = _chunk_text(kind, rest)
-    return found
+            texts[word] = _chunk_text(kind, rest)
+    return texts
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -197,7 +197,7 @@ def _inflated(data: bytes) -> bytes:
 
 
 def _settled(word: str, text: str) -> str:
-    """Return a prompt without what differs from save to save: blanks, and names of files."""
+    """Return a prompt without the parts that change when it is saved: blanks and file names."""
     if word == "prompt":
         try:
             graph = json.loads(text)

@@ -1,7 +1,7 @@
-"""A table <-> a CSV that people and spreadsheets open safely; names that can be shown.
+"""A table <-> a CSV that is safe to open in a spreadsheet; file names -> printable text.
 
-Standard library only. UTF-8 with `surrogateescape`, so that every file name survives; a cell that a
-spreadsheet would run as a formula gets a leading `'`, undone on reading.
+Standard library only. UTF-8 with `surrogateescape`, so that every file name survives. A cell that a
+spreadsheet would run as a formula gets a leading `'`, which is removed on reading.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-QUOTED_SIGNS = ',"\r\n'  # a bare CR would end the row for most readers
+QUOTED_SIGNS = ',"\r\n'  # most readers treat a bare CR as the end of the row
 QUOTED = re.compile(f"[{QUOTED_SIGNS}]")
 FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 
-ROWS = 20_000  # of columns, written at once
+ROWS = 20_000  # rows written at once
 
-csv.field_size_limit(2**31 - 1)  # a cell is never cut
+csv.field_size_limit(2**31 - 1)  # no limit on the size of a cell
 
 
 def shown(text: str) -> str:
-    """Return `text` fit for a screen: bytes that are no UTF-8 become the replacement character."""
+    """Return printable `text`: bytes that are not UTF-8 become the replacement character."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def guard(cell: str) -> str:
-    """Put a `'` before a cell that a spreadsheet would take for a formula."""
+    """Prefix a cell that a spreadsheet would run as a formula with `'`."""
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
@@ -40,7 +40,7 @@ def unguard(cell: str) -> str:
 
 
 def csv_cell(value: Any) -> str:
-    """Return one value as CSV text: None and NaN empty, numbers plain, text guarded and quoted."""
+    """Format one value for CSV: None and NaN are empty, text is guarded and quoted."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
@@ -54,7 +54,7 @@ def csv_cell(value: Any) -> str:
 
 
 def csv_line(values: Iterable[Any]) -> str:
-    """Return one row of CSV text, with its line feed."""
+    """Format one row of CSV, with its line feed."""
     return ",".join(map(csv_cell, values)) + "\n"
 
 
@@ -72,12 +72,12 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write columns of one length as a new CSV file: as `write_csv`, some times as fast.
+    """Write columns of equal length as a new CSV file, like `write_csv` but several times faster.
 
     Parameters
     ----------
     columns : mapping of str to sequence or ndarray
-        The values by column.
+        The values of each column.
 
     Raises
     ------
@@ -93,9 +93,9 @@ def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def _cells(values: Any) -> list[str]:
-    """Return `csv_cell` of each value, looking at a whole column at once where that tells all."""
+    """Return `csv_cell` of each value, handling a whole column at once where possible."""
     if hasattr(values, "tolist"):
-        values = values.tolist()  # an array's numbers as Python's own
+        values = values.tolist()  # NumPy numbers become Python numbers
     kinds = set(map(type, values))
     if kinds == {int}:
         return list(map(str, values))
@@ -108,22 +108,22 @@ def _cells(values: Any) -> list[str]:
 
 
 def read_csv(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file as text, one dict a row, guards undone.
+    """Yield the rows of a CSV file as dicts of text, with guards removed.
 
     Raises
     ------
     ValueError
-        If the file is no UTF-8 CSV with a header, naming the line.
+        If the file is not a UTF-8 CSV with a header; names the line.
     """
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader, None)
             if not header:
-                raise ValueError(f"{path} is empty; a CSV with a header line is needed")
+                raise ValueError(f"{path} is empty; a CSV needs a header line")
             columns = [unguard(name) for name in header]
             if len(set(columns)) < len(columns):
-                raise ValueError(f"{path} has two columns of one name: {', '.join(columns)}")
+                raise ValueError(f"{path} has two columns of the same name: {', '.join(columns)}")
             for cells in reader:
                 if not cells:
                     continue
@@ -134,4 +134,4 @@ def read_csv(path: Path) -> Iterator[dict[str, str]]:
                     )
                 yield dict(zip(columns, map(unguard, cells), strict=True))
         except csv.Error as error:
-            raise ValueError(f"{path} line {reader.line_num} is no CSV: {error}") from error
+            raise ValueError(f"{path} line {reader.line_num} is not CSV: {error}") from error

@@ -1,6 +1,6 @@
-"""Strangers' files -> short texts to be shown: companions, and what a PNG says of itself.
+"""Untrusted files -> short texts for display: companions, and text stored in PNGs.
 
-Nothing is interpreted: a YAML file is shown as it is written, and every text is cut to a bound.
+Nothing is interpreted: a YAML file is shown as it is, and every text is cut to a maximum length.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 
 from dedup_nb.library import files
 
-MAX_BYTES = 64 * 1024  # of one text
+MAX_BYTES = 64 * 1024  # largest size of one text
 MAX_COMPANIONS = 12
-MAX_LINES = 400  # of one text that is compared
-CONTEXT = 2  # equal lines around a difference
+MAX_LINES = 400  # largest number of lines that are compared
+CONTEXT = 2  # equal lines shown around a difference
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "\n… (cut)"
 
 
 def read(path: bytes) -> str | None:
-    """Return the beginning of a text file, or None for what is no text.
+    """Return the beginning of a text file, or None if it is not text.
 
     Raises
     ------
     OSError
-        If it cannot be opened or is no regular file.
+        If it cannot be opened or is not a regular file.
     """
     data = files.read_file(path, MAX_BYTES + 1, cut=True)
     if b"\0" in data:
@@ -38,32 +38,32 @@ def read(path: bytes) -> str | None:
 
 
 def companions(folder: bytes, names: Sequence[str], stem: str) -> dict[str, str]:
-    """Return the texts of an image's companions by what follows its stem: `.yaml`, `.txt`."""
-    found = {}
+    """Return the texts of an image's companions by the rest of their name: `.yaml`, `.txt`."""
+    texts = {}
     for name in names[:MAX_COMPANIONS]:
         try:
             text = read(os.path.join(folder, os.fsencode(name)))
         except (OSError, ValueError) as error:
             text = f"cannot be read: {error}"
-        found[name.removeprefix(stem)] = "(no text)" if text is None else text
-    return found
+        texts[name.removeprefix(stem)] = "(not text)" if text is None else text
+    return texts
 
 
 def in_png(data: bytes) -> dict[str, str]:
-    """Return the texts stored in a PNG by their keyword, such as `parameters` or `prompt`.
+    """Return the texts stored in a PNG by keyword, such as `parameters` or `prompt`.
 
-    What is damaged or inflates beyond `MAX_BYTES` is cut there.
+    Damaged texts, and texts that inflate beyond `MAX_BYTES`, are cut.
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for kind, body in _chunks(data):
         keyword, separator, rest = body.partition(b"\0")
-        if not separator or len(found) >= MAX_COMPANIONS:
+        if not separator or len(texts) >= MAX_COMPANIONS:
             continue
         text = _text(kind, rest)
         name = keyword[:79].decode("latin-1")
-        if text is not None and name not in found:
-            found[name] = text
-    return found
+        if text is not None and name not in texts:
+            texts[name] = text
+    return texts
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -99,14 +99,14 @@ def _cut(data: bytes, encoding: str) -> str:
 
 
 def compare(a: Mapping[str, str], b: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return what two images have in facts and texts, name by name, those that differ first.
+    """Compare the facts and texts of two images by name; differences come first.
 
     Returns
     -------
     list of dict
-        `name`, `same`, `a` and `b` (None where one has none), and for texts of several lines
-        `diff`: a list of (sign, line), the sign `-` for the first, `+` for the second, ` ` for both
-        and `@` where equal lines are left out.
+        `name`, `same`, `a` and `b` (None if missing), and for texts of several lines `diff`: a list
+        of (sign, line) with `-` for the first, `+` for the second, ` ` for both and `@` where equal
+        lines are omitted.
     """
     rows = [_compared(name, a.get(name), b.get(name)) for name in {**a, **b}]
     return sorted(rows, key=lambda row: bool(row["same"]))
@@ -121,5 +121,5 @@ def _compared(name: str, a: str | None, b: str | None) -> dict[str, Any]:
 
 def _diff(a: list[str], b: list[str]) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(difflib.unified_diff(a, b, lineterm="", n=CONTEXT)):
-        if number > 1:  # the first two name files
+        if number > 1:  # the first two lines are file names
             yield line[0], "" if line[0] == "@" else line[1:]

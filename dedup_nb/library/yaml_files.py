@@ -1,4 +1,4 @@
-"""All YAML: strangers' files read as plain data, ours written so that every reader agrees."""
+"""YAML files <-> plain data: untrusted files are read safely, ours are written portably."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MOST_ALIASES = 1_000
 
 
 class _PlainConstructor(SafeConstructor):  # type: ignore[misc]
-    """Builds plain data only: an unknown tag is left out, and keys are never merged."""
+    """Builds plain data only: ignores unknown tags and never merges keys."""
 
     def flatten_mapping(self, node: Any) -> None:
-        """Leave `<<` alone: nested merges grow without bound."""
+        """Do not expand `<<`: nested merges grow without bound."""
 
     def check_mapping_key(self, *args: Any) -> bool:
-        """Let the last of several equal keys count."""
+        """Accept duplicate keys; the last one counts."""
         return True
 
     def construct_plain(self, node: Any) -> Any:
@@ -38,7 +38,7 @@ _PlainConstructor.add_constructor(None, _PlainConstructor.construct_plain)
 
 
 class _BoundedComposer(Composer):  # type: ignore[misc]
-    """Refuses a flood of aliases."""
+    """Refuses too many aliases."""
 
     aliases = 0
 
@@ -51,27 +51,27 @@ class _BoundedComposer(Composer):  # type: ignore[misc]
 
 
 def read_plain(data: bytes) -> Any:
-    """Return a stranger's YAML as plain data; unknown tags are tolerated, nothing is run.
+    """Read untrusted YAML as plain data; unknown tags are ignored and nothing is run.
 
-    YAML 1.1, as most programs write it.
+    YAML 1.1, which most programs write.
 
     Raises
     ------
     ValueError
-        If it cannot be read, for whatever reason.
+        If it cannot be read for any reason.
     """
     reader = YAML(typ="safe", pure=True)
     reader.version = (1, 1)
     reader.Constructor, reader.Composer = _PlainConstructor, _BoundedComposer
     try:
         return reader.load(data)
-    except Exception as error:  # strangers' YAML raises far more than YAMLError
+    except Exception as error:  # untrusted YAML raises far more than YAMLError
         words = " ".join(str(error).split()) or "it is nested too deeply"
         raise ValueError(words[:200]) from error
 
 
 def read_flat(text: str) -> dict[str, Any]:
-    """Return a file of parameters that `written_flat`, or an earlier version, wrote."""
+    """Read a parameter file written by `written_flat` or an earlier version."""
     reader = YAML(typ="safe", pure=True)
     reader.version = (1, 1)
     values: dict[str, Any] = reader.load(text)
@@ -79,15 +79,15 @@ def read_flat(text: str) -> dict[str, Any]:
 
 
 def written_flat(values: Mapping[str, Any]) -> str:
-    """Return parameters as YAML that every version of YAML reads alike: a line each, as JSON."""
+    """Format parameters as YAML that every YAML version reads the same: one JSON value per line."""
     lines = (f"{key}: {_json(value)}\n" for key, value in sorted(values.items()))
     return "".join(lines)
 
 
 def _json(value: Any) -> str:
     if isinstance(value, float):
-        mantissa, e, exponent = repr(value).partition("e")  # YAML 1.1 knows 1.0e-05, not 1e-05
+        mantissa, e, exponent = repr(value).partition("e")  # YAML 1.1 reads 1.0e-05 but not 1e-05
         return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"
     text = json.dumps(value, ensure_ascii=False)
-    # what YAML does not allow as it is, such as bytes of a file name that are not UTF-8
+    # escape what YAML does not allow, such as bytes of a file name that are not UTF-8
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

@@ -1,1 +1,1 @@
-"""Files -> pixels, fingerprints and features, made in watched processes and kept in the store."""
+"""Files -> pixels, fingerprints and features, computed in watched processes and stored."""

@@ -1,9 +1,9 @@
-"""A picture -> SIFT features; two pictures' features -> how one lies over the other.
+"""A picture -> SIFT features; the features of two pictures -> how to align them.
 
-Pixels in, numbers out: no file is known here. Features survive crops, borders, turns, mirrors,
-other sizes and tones; what is found by them is only where to look, `verify` judges the pixels.
-Skies, fog and what is out of focus have next to none as they are, and some once their faint light
-and shade is stretched.
+Works on pixels only. SIFT features (Lowe, 2004), compared as RootSIFT (Arandjelović and Zisserman,
+2012), survive crops, borders, rotation, mirroring, resizing and changes of tone. They only align
+two pictures; `verify` then compares the pixels. Skies, fog and pictures out of focus have almost no
+features; stretching their contrast gives some.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 
 Floats = NDArray[Any]
 
-FOUND_PX = 224  # long side at which features are looked for
+FOUND_PX = 224  # long side at which features are detected
 POINTS = 400
-CONTRAST, EDGE = 0.02, 12.0  # of SIFT: faint points are welcome, edges are not
-FEW_POINTS = 100  # a picture that has fewer is faint: it is looked at once more, stretched
-FAINT_PX = 128  # long side at which that is done
-FAINT_BAND = 1.0, 12.0  # pixels of it: finer is noise, coarser is light and tone
-FAINT_STEP, FAINT_STRETCH = 0.7, 45.0  # grey levels that are noise; grey levels of usual shade then
-OFFSET_PX = 0.25  # OpenCV 5 puts its key points that far right of and below the true place
-POINT_BYTES = 4 + 128  # of a feature that is kept: its place and its descriptor
-FINE = 64  # steps of a pixel in which places are kept
-RATIO = 0.87  # of the distances to the best and the second match
+CONTRAST, EDGE = 0.02, 12.0  # SIFT thresholds: keep faint points, reject edges
+FEW_POINTS = 100  # a picture with fewer is faint and is also searched with stretched contrast
+FAINT_PX = 128  # long side of the stretched picture
+FAINT_BAND = 1.0, 12.0  # pixels at that size: finer is noise, coarser is light and tone
+FAINT_STEP, FAINT_STRETCH = 0.7, 45.0  # grey levels: noise; typical shade after stretching
+OFFSET_PX = 0.25  # OpenCV 5 places key points this far to the right of and below the true position
+POINT_BYTES = 4 + 128  # stored size of a feature: its position and its descriptor
+FINE = 64  # stored positions have this many steps per pixel
+RATIO = 0.87  # largest ratio of the distances to the best and the second-best match
 LEAST_POINTS, SURE_POINTS = 8, 20
 MOST_STRETCH, MOST_SCALE = 1.35, 10.0
 NEAR_PX = 3.0
 
-cv2.setNumThreads(1)  # whoever calls decides how much runs at once; and results stay the same
+cv2.setNumThreads(1)  # the caller runs several at once; one thread also keeps results the same
 
-# A mirror turns the rows of a descriptor's 4x4 cells round and its 8 directions the other way.
+# Mirroring reverses the rows of a descriptor's 4x4 cells and the order of its 8 directions.
 MIRRORED = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel()
 
 
@@ -45,11 +45,11 @@ class Features:
     Attributes
     ----------
     pixels : ndarray of uint8, shape (height, width, 3)
-        RGB, a thumbnail; nothing is found in it that is finer.
+        RGB thumbnail in which the features were detected.
     places : ndarray of float64, shape (n, 2)
         x and y of the features, in pixels of `pixels`.
     descriptors : ndarray of uint8, shape (n, 128)
-        RootSIFT.
+        RootSIFT descriptors.
     """
 
     pixels: NDArray[np.uint8]
@@ -58,22 +58,22 @@ class Features:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
+        """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the first of two pictures lies over the second.
+    """How the first of two pictures maps to the second.
 
     Attributes
     ----------
     matrix : ndarray of float64, shape (2, 3)
-        Takes x, y of the first to x, y of the second.
+        Affine map from x, y of the first to x, y of the second, in pixels.
     points : ndarray of float64, shape (n, 2)
-        x and y, in the first, of the features that agree with it.
+        x and y, in the first picture, of the features that agree with the map.
     mirrored : bool
-        Whether one is mirrored.
+        Whether one of them is mirrored.
     """
 
     matrix: Floats
@@ -82,18 +82,18 @@ class Alignment:
 
     @property
     def scale(self) -> float:
-        """How many pixels of the second one pixel of the first is long."""
+        """Length of one pixel of the first picture, in pixels of the second."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
     @property
     def turn(self) -> float:
-        """Degrees by which the first was turned clockwise, -180 to 180, its mirroring undone."""
+        """Clockwise rotation of the first in degrees, -180 to 180, after undoing mirroring."""
         across = self.matrix[:, 0] * (-1 if self.mirrored else 1)
         return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
 def extract(pixels: NDArray[np.uint8]) -> bytes:
-    """Return the features of a small RGB picture, to be kept."""
+    """Detect the features of a small RGB picture and return them as stored bytes."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     places, descriptors = _found(_reduced(grey, FOUND_PX), grey)
     fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
@@ -101,7 +101,7 @@ def extract(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
-    """Return the picture with what `extract` packed of it."""
+    """Return the picture with the features that `extract` packed."""
     count = len(kept) // POINT_BYTES
     places = np.frombuffer(kept, "<u2", 2 * count).reshape(count, 2) / FINE
     return Features(
@@ -110,7 +110,7 @@ def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
 
 
 def stretched(picture: Features) -> Features:
-    """Return a faint picture with those features, too, that its light and shade has once seen."""
+    """Return a faint picture with the additional features of its stretched contrast."""
     grey = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)
     places, descriptors = _found(stretch(grey.astype(np.float32)), grey)
     return Features(
@@ -121,7 +121,7 @@ def stretched(picture: Features) -> Features:
 
 
 def stretch(grey: Floats) -> NDArray[np.uint8]:
-    """Return faint light and shade as a picture of at most `FAINT_PX` in which it is seen."""
+    """Return a grey picture of at most `FAINT_PX` with stretched light and shade."""
     shade = _reduced(grey, FAINT_PX)
     fine, coarse = (cv2.GaussianBlur(shade, (0, 0), sigma) for sigma in FAINT_BAND)
     shade = fine - coarse
@@ -140,13 +140,13 @@ def _reduced(grey: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:
-    """Return places, in pixels of the whole picture, and descriptors of a small one's features."""
+    """Detect features in a reduced picture; return positions in the whole one and descriptors."""
     sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=CONTRAST, edgeThreshold=EDGE)
-    found, descriptors = sift.detectAndCompute(small, None)
+    points, descriptors = sift.detectAndCompute(small, None)
     if descriptors is None:
         return np.zeros((0, 2)), np.zeros((0, 128), np.uint8)
     descriptors = descriptors[:POINTS]
-    places = np.array([point.pt for point in found[:POINTS]]) - OFFSET_PX
+    places = np.array([point.pt for point in points[:POINTS]]) - OFFSET_PX
     steps = np.array(whole.shape[::-1]) / small.shape[::-1]
     shares = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6)
     roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
@@ -154,15 +154,15 @@ def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, 
 
 
 def align(a: Features, b: Features) -> Alignment | None:
-    """Return how `a` lies over `b`, or None where too few features agree on any way."""
+    """Return the alignment of `a` to `b` by RANSAC, or None if too few features agree."""
     if min(len(a.places), len(b.places)) < FEW_POINTS:
         a, b = stretched(a), stretched(b)
     plain = _aligned(a, b, b.descriptors, mirrored=False)
     if plain and len(plain.points) >= SURE_POINTS:
         return plain
     turned = _aligned(a, b, b.descriptors[:, MIRRORED], mirrored=True)
-    found = [way for way in (plain, turned) if way]
-    return max(found, key=lambda way: len(way.points)) if found else None
+    ways = [way for way in (plain, turned) if way]
+    return max(ways, key=lambda way: len(way.points)) if ways else None
 
 
 def _aligned(
@@ -172,7 +172,7 @@ def _aligned(
     if len(first) < LEAST_POINTS:
         return None
     x, y = a.places[first], b.places[second]
-    matrix, _ = cv2.estimateAffine2D(  # its random numbers begin anew at each call
+    matrix, _ = cv2.estimateAffine2D(  # its random numbers are the same for each call
         x, y, method=cv2.RANSAC, ransacReprojThreshold=NEAR_PX, maxIters=1000, confidence=0.995,
         refineIters=0,
     )  # fmt: skip
@@ -204,7 +204,7 @@ def _plausible(matrix: Floats, points: Floats, mirrored: bool) -> bool:
 def _matches(
     a: NDArray[np.uint8], b: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of descriptors that are each other's best match, by a clear margin."""
+    """Return the positions of descriptors that are mutual best matches by a clear margin."""
     nothing = np.zeros(0, np.int64)
     if len(a) < 2 or len(b) < 2:
         return nothing, nothing

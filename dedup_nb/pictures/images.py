@@ -1,7 +1,7 @@
-"""Strangers' files -> pixels, safely and fast.
+"""Untrusted files -> pixels, safely and fast.
 
-One read and one decode give everything a report needs: digest, size, small grey rasters for the
-perceptual hashes, contrast, and a thumbnail. `decoders` runs this in watched processes.
+One read and one decode provide everything a report needs: digest, size, small grey rasters for
+perceptual hashes, contrast and a thumbnail. `decoders` runs this in watched processes.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from dedup_nb.library import formats
 from dedup_nb.library.files import sha256
 
 MAX_PIXELS = 300_000_000
-SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # what is left of a picture after the cheap reduction
+SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
 THUMBNAIL_PX = 256
 ORIENTATION_TAG = 0x0112
 EXPOSURE_IFD = 0x8769
 TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
-# four times as bright; what JPEG alone brings stays black
+# Four times brighter; differences caused by JPEG alone stay black.
 DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
-FLAT_CONTRAST = 3.0  # standard deviation of the 32x32 grey below which hashes collide
+FLAT_CONTRAST = 3.0  # below this standard deviation of the 32x32 grey picture hashes collide
 
 TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
 LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
-UNIFORM_SPREAD = 12  # a line of a border spans at most this much, grey levels
-MOST_TRIMMED = 0.4  # of a side, from either end
+UNIFORM_SPREAD = 12  # largest range of a border line, in grey levels
+MOST_TRIMMED = 0.4  # largest share of a side that is trimmed at either end
 
-MODEL_GAP = 2.0  # a picture is reduced cheaply to this many times what a model is shown
+MODEL_GAP = 2.0  # the cheap reduction stops at this multiple of a model's input size
 
 Size = tuple[int, int]  # width, height in pixels
 
 
 class ModelInput(NamedTuple):
-    """What a vision model is shown: RGB, upright, of its own size, fitted as it was trained.
+    """The input of a vision model: upright RGB, resized as in its training.
 
     Attributes
     ----------
     height, width : int
-        In pixels.
+        Size in pixels.
     resize_mode : str
-        `shortest` cuts off what is too long, `longest` fills up what is missing with `fill`,
-        `squash` stretches.
+        `shortest` crops the longer side, `longest` pads the shorter side with `fill`, `squash`
+        stretches.
     interpolation : str
         `bicubic` or `bilinear`.
     fill : int
-        Grey level of what is filled up.
+        Grey level of the padding.
     """
 
     height: int
@@ -73,25 +73,25 @@ Raster = (
 
 @dataclass
 class Measured:
-    """What one file turned out to be.
+    """The result of decoding one file.
 
     Attributes
     ----------
     status : str
-        `ok`, `unreadable` or `too_large`; `error` says why it is not `ok`.
+        `ok`, `unreadable` or `too_large`; `error` says why.
     size : int
         Bytes of the file.
     width, height : int
-        Size as shown, after EXIF orientation, in pixels; 0 if unknown.
+        Displayed size, after EXIF orientation, in pixels; 0 if unknown.
     animated : bool
-        An animation or a multi-page file: only its first picture was looked at.
+        Whether it is an animation or a multi-page file, of which only the first picture is used.
     contrast : float
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
-        Grey pictures of the sizes that were asked for, row by row; also `TRIMMED_LUMA` and
+        Grey pictures of the requested sizes, row by row; also `TRIMMED_LUMA` and
         `TRIMMED_CHROMA`.
     exposure : str
-        What EXIF tells of the exposure; see `exposure`.
+        Exposure data from EXIF; see `exposure`.
     thumbnail : bytes
         JPEG, at most `THUMBNAIL_PX` on its long side.
     """
@@ -112,9 +112,9 @@ class Measured:
 
 @cache
 def decoders_of(image_format: str) -> str:
-    """Name what decodes an image format here, with versions; "" where nothing does.
+    """Return the decoders of an image format with their versions; "" if there are none.
 
-    What could not be read is tried again once this changes, and nothing else is.
+    Only unreadable files are tried again when this changes.
     """
     entry = formats.FORMATS.get(image_format)
     return ", ".join(f"{name} {version(name)}" for name in entry.packages) if entry else ""
@@ -127,26 +127,28 @@ def measure(
     max_pixels: float = MAX_PIXELS,
     digest: str | None = None,
 ) -> Measured:
-    """Decode one picture and return what reports need of it; a bad file never raises.
+    """Decode one picture and return everything that reports need; a bad file never raises.
 
     Parameters
     ----------
     data : bytes
-        The whole file.
+        Content of the file.
     name : str
-        Its name; only camera raw files are told by it.
+        Its file name, which only identifies camera raw files.
     sizes : sequence of (width, height)
-        Grey rasters to make, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or one `ModelInput` alone, with
-        which neither contrast nor thumbnail are made.
+        Grey rasters to compute, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or a single `ModelInput`, for
+        which contrast and thumbnail are not computed.
     max_pixels : float
-        Pictures with more pixels are refused before they are decoded.
+        Pictures with more pixels are refused before decoding.
     digest : str, optional
-        The sha256 of `data`, where it is known.
+        The sha256 of `data`, if known.
     """
-    found = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
-    measured = Measured("unreadable", sha256=digest or sha256(data), size=len(data), format=found)
-    if found == "unknown" or not formats.FORMATS[found].pillow:
-        measured.error = _undecodable(found, data)
+    image_format = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
+    measured = Measured(
+        "unreadable", sha256=digest or sha256(data), size=len(data), format=image_format
+    )
+    if image_format == "unknown" or not formats.FORMATS[image_format].pillow:
+        measured.error = _undecodable(image_format, data)
         return measured
     wanted = sizes[0] if sizes else None
     try:
@@ -156,26 +158,26 @@ def measure(
             _fill(measured, data, sizes, max_pixels)
     except Exception as error:  # decoders raise far more than OSError on malformed files
         measured.status = "unreadable"
-        measured.error = _why(error, found)
+        measured.error = _why(error, image_format)
     return measured
 
 
-def _why(error: Exception, found: str) -> str:
-    """Say why a file cannot be decoded, in the same words each time."""
+def _why(error: Exception, image_format: str) -> str:
+    """Return why a file cannot be decoded, always in the same words."""
     if isinstance(error, UnidentifiedImageError):
-        return f"damaged {found}: its header cannot be read"
+        return f"damaged {image_format}: its header cannot be read"
     if isinstance(error, MemoryError):
         return "more memory is needed to decode it than a decoder may take"
-    said = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # an address differs from run to run
-    return f"damaged {found}: {said or type(error).__name__}"[:300]
+    message = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # memory addresses vary between runs
+    return f"damaged {image_format}: {message or type(error).__name__}"[:300]
 
 
-def _undecodable(found: str, data: bytes) -> str:
+def _undecodable(image_format: str, data: bytes) -> str:
     if not data:
         return "the file is empty"
-    if found == "unknown":
+    if image_format == "unknown":
         return "the content is no image format that is known here"
-    return formats.FORMATS[found].not_decoded.format(name=found)
+    return formats.FORMATS[image_format].not_decoded.format(name=image_format)
 
 
 def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: float) -> None:
@@ -204,7 +206,7 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
 
 
 def _opened(measured: Measured, data: bytes, max_pixels: float) -> Image.Image | None:
-    """Return a picture whose header was read, None if it has too many pixels."""
+    """Open a picture by its header; None if it has too many pixels."""
     opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
     width, height = opened.size
     measured.width, measured.height = width, height
@@ -216,7 +218,7 @@ def _opened(measured: Measured, data: bytes, max_pixels: float) -> Image.Image |
 
 
 def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: float) -> None:
-    """Make the one raster that a vision model is shown, from no more pixels than it needs."""
+    """Compute the input raster of a vision model, decoding no more pixels than needed."""
     opened = _opened(measured, data, limit)
     if opened is None:
         return
@@ -231,19 +233,19 @@ def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: 
         if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
             whole = whole[::-1]
     upright = _flattened(pixels)
-    if upright.mode != "RGB":  # where it is, `convert` would copy it
+    if upright.mode != "RGB":  # `convert` would copy an RGB picture
         upright = upright.convert("RGB")
     measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
     measured.status = "ok"
 
 
 def _fitted(picture: Image.Image, whole: Size, wanted: ModelInput) -> Image.Image:
-    """Fit a picture of `whole` pixels, reduced or not, as open_clip's own transform does."""
+    """Resize a picture of `whole` pixels, possibly reduced, like open_clip's own transform."""
     size = _resized(whole, wanted)
     method = Image.Resampling[wanted.interpolation.upper()]
     left = round((size[0] - wanted.width) / 2)
     top = round((size[1] - wanted.height) / 2)
-    if left >= 0 and top >= 0:  # what is cut off is not made
+    if left >= 0 and top >= 0:  # do not compute what would be cropped
         box = (
             left * picture.width / size[0],
             top * picture.height / size[1],
@@ -253,13 +255,13 @@ def _fitted(picture: Image.Image, whole: Size, wanted: ModelInput) -> Image.Imag
         return picture.resize((wanted.width, wanted.height), method, box, MODEL_GAP)
     resized = picture.resize(size, method, reducing_gap=MODEL_GAP)
     sheet = Image.new("RGB", (wanted.width, wanted.height), (wanted.fill,) * 3)
-    # as open_clip pads: what is odd goes to the right and below
+    # like open_clip, an odd pixel of padding goes to the right and below
     sheet.paste(resized, ((wanted.width - size[0]) // 2, (wanted.height - size[1]) // 2))
     return sheet
 
 
 def _resized(whole: Size, wanted: ModelInput) -> Size:
-    """Return what a picture is resized to before it is cut or filled up."""
+    """Return the size to which a picture is resized before cropping or padding."""
     width, height = whole
     if wanted.resize_mode == "squash":
         return wanted.width, wanted.height
@@ -272,12 +274,12 @@ def _resized(whole: Size, wanted: ModelInput) -> Size:
 
 
 def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
-    # `getexif` of a PNG decodes the whole picture to look for a late chunk: ask the bytes first
+    # `getexif` decodes a whole PNG to find a late chunk, so look at the bytes first
     return opened.format != "PNG" or "exif" in opened.info or _png_has_exif(data)
 
 
 def _png_has_exif(data: bytes) -> bool:
-    """Look at the heads of a PNG's chunks: a tenth of what looking through its bytes takes."""
+    """Search the chunk headers of a PNG, ten times faster than searching its bytes."""
     at = 8
     while at + 8 <= len(data):
         if data[at + 4 : at + 8] == b"eXIf":
@@ -287,11 +289,11 @@ def _png_has_exif(data: bytes) -> bool:
 
 
 def exposure(opened: Image.Image) -> str:
-    """Return when and how a picture was taken, as EXIF tells it, or nothing.
+    """Return the exposure data of a picture from EXIF, or "".
 
     Three parts, `2025:07:20 15:13:14.25|2|-2`: DateTimeOriginal with SubSecTimeOriginal,
-    ExposureMode (2 is an automatic bracket) and ExposureBiasValue in steps; a part that is
-    missing is empty.
+    ExposureMode (2 is an automatic bracket) and ExposureBiasValue in steps; a missing part is
+    empty.
     """
     try:
         tags = opened.getexif().get_ifd(EXPOSURE_IFD)
@@ -300,7 +302,7 @@ def exposure(opened: Image.Image) -> str:
             taken = f"{taken}.{part}"
         mode, bias = tags.get(EXPOSURE_MODE), tags.get(BIAS)
         parts = [taken, *("" if v is None else f"{float(v):g}" for v in (mode, bias))]
-    except Exception:  # malformed EXIF makes no picture unreadable
+    except Exception:  # malformed EXIF does not make a picture unreadable
         return ""
     return "|".join(parts) if any(parts) else ""
 
@@ -313,10 +315,10 @@ def _exif_text(value: Any) -> str:
 def _reduced(
     opened: Image.Image, data: bytes, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
 ) -> Image.Image:
-    """Decode to a small picture by the cheapest exact-enough way: scaled JPEG decode, box filter.
+    """Decode to a small picture cheaply, by scaled JPEG decoding and a box filter.
 
-    The short side stays >= `short_px` and the long side >= `long_px` where the picture has them.
-    EXIF stays with the result.
+    The short side stays >= `short_px` and the long side >= `long_px`, if the picture is that
+    large. The result keeps its EXIF.
     """
     short, long = sorted(opened.size)
     scale = max(short_px / short, long_px / long, 1e-9)
@@ -332,9 +334,9 @@ def _reduced(
 
 
 def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
-    """Decode to 8 bits a channel, by the fast way where there is one.
+    """Decode to 8 bits per channel, with a faster decoder where there is one.
 
-    A picture of which only every `factor`-th pixel is needed may come smaller by it.
+    The result may be reduced by `factor` if only every `factor`-th pixel is needed.
     """
     array = _decoded_png(opened, data) if opened.format == "PNG" else None
     if array is None:
@@ -347,21 +349,21 @@ def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
 
 
 def _averaged(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Average squares of pixels, five times as fast as Pillow; as it is where none may be left.
+    """Average squares of pixels, five times faster than Pillow; unchanged if none would be left.
 
-    Colours below transparency must not be mixed with those that are seen.
+    Colours of transparent pixels must not be mixed with visible ones.
     """
     height, width = array.shape[:2]
     if factor == 1 or height % factor or width % factor or array.shape[2:] == (4,):
         return array
-    import cv2  # by those alone who need it: a decoder of thumbnails begins without
+    import cv2  # imported only when needed, so that decoders start faster
 
     size = (width // factor, height // factor)
     return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA))
 
 
 def _decoded_png(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode a plain 8-bit PNG 2.4 times as fast as Pillow; None where Pillow has to do it."""
+    """Decode a plain 8-bit PNG, 2.4 times faster than Pillow; None if Pillow must decode it."""
     if opened.mode not in PNG_FAST or "transparency" in opened.info or _png_has_exif(data):
         return None
     if getattr(opened, "is_animated", False):
@@ -369,14 +371,14 @@ def _decoded_png(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
     shape = (opened.height, opened.width)
     try:
         pixels = kornia_rs.io.decode_image_png_u8(data, shape, PNG_FAST[opened.mode])
-    except Exception:  # not 8 bits a channel, or malformed: Pillow judges it
+    except Exception:  # not 8 bits per channel, or malformed: Pillow decides
         return None
     array = np.asarray(pixels)
     return array[..., 0] if array.shape[-1] == 1 else array
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Bring any mode to 8 bits a channel; deep greys are scaled, for `convert` would clip them."""
+    """Convert any mode to 8 bits per channel; deep greys are scaled, as `convert` clips them."""
     if picture.mode.startswith("I;16"):
         deep = np.asarray(picture).astype(np.uint16)
         return Image.fromarray((deep >> 8).astype(np.uint8))
@@ -394,7 +396,7 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def _flattened(picture: Image.Image) -> Image.Image:
-    """Return what a viewer shows: transparent pictures over white, grey or RGB."""
+    """Return a picture as viewers show it: grey or RGB, transparency over white."""
     if picture.mode in ("RGB", "L"):
         return picture
     layers = picture.convert("RGBA")
@@ -403,11 +405,11 @@ def _flattened(picture: Image.Image) -> Image.Image:
 
 
 def _animated(opened: Image.Image) -> bool:
-    if opened.format == "MPO":  # a camera's JPEG with a preview or a gain map behind it
+    if opened.format == "MPO":  # a camera JPEG with an appended preview or gain map
         return False
     try:
         return bool(getattr(opened, "is_animated", False))
-    except Exception:  # what follows the first frame is malformed, so it was not compared either
+    except Exception:  # data after the first frame is malformed and was not compared
         return True
 
 
@@ -426,10 +428,10 @@ def _trimmed(picture: Image.Image, grey: Image.Image, what: str) -> bytes:
 
 
 def content_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Return where a grey picture lies inside its uniform borders: left, top, right, bottom.
+    """Return the box of a grey picture inside its uniform borders: left, top, right, bottom.
 
-    A border is made of whole lines of one tone, at most `MOST_TRIMMED` of the side; the line in
-    which border and picture are blended goes with it. A flat picture is all picture.
+    A border consists of whole lines of one tone, at most `MOST_TRIMMED` of the side, plus the line
+    in which border and picture blend. A flat picture has no border.
     """
     height, width = grey.shape
     top, bottom = _border(grey), _border(grey[::-1])
@@ -440,7 +442,7 @@ def content_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
 
 def _border(grey: NDArray[np.uint8]) -> int:
-    """Count the lines at the start of a picture that have the one tone of the first."""
+    """Count the leading lines of a picture with the same uniform tone as the first line."""
     lines = grey[: int(MOST_TRIMMED * len(grey))].astype(np.int16)
     if not len(lines):
         return 0
@@ -463,7 +465,7 @@ def _thumbnail(picture: Image.Image) -> bytes:
 
 
 def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
-    """Return a thumbnail made smaller for a report: JPEG, `long_side_px` at most."""
+    """Return a smaller JPEG thumbnail for a report, with a long side of at most `long_side_px`."""
     picture: Any = Image.open(io.BytesIO(thumbnail), formats=["JPEG"])
     picture.thumbnail((long_side_px, long_side_px), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
@@ -472,15 +474,15 @@ def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
 
 
 def pixels(jpeg: bytes) -> NDArray[np.uint8]:
-    """Return one of our own thumbnails as an RGB picture, shape (height, width, 3)."""
+    """Decode one of our own thumbnails to an RGB array, shape (height, width, 3)."""
     picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
     return np.asarray(picture)
 
 
 def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Return how far tone and colours of two whole RGB pictures are apart, in grey levels.
+    """Return the difference in tone and colour of two RGB pictures, in grey levels.
 
-    The mean difference of the channel that differs most, at a size at which detail is gone.
+    The mean difference of the channel that differs most, at a size without detail.
     """
     size = (32, 32)
     small = [
@@ -491,9 +493,9 @@ def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def difference(one: bytes, other: bytes) -> bytes:
-    """Return where two thumbnails differ as a JPEG: black where they agree, four times as bright.
+    """Return the difference of two thumbnails as a JPEG: black where they agree, else brightened.
 
-    The second is brought to the size of the first.
+    The second is resized to the size of the first.
     """
     first = Image.open(io.BytesIO(one), formats=["JPEG"]).convert("RGB")
     second = Image.open(io.BytesIO(other), formats=["JPEG"]).convert("RGB").resize(first.size)
@@ -504,7 +506,7 @@ def difference(one: bytes, other: bytes) -> bytes:
 
 
 def for_screen(data: bytes, long_side_px: int = 1600) -> bytes:
-    """Return a picture as a JPEG that browsers show upright, at most `long_side_px` wide or high.
+    """Return a picture as an upright JPEG for browsers, at most `long_side_px` wide and high.
 
     Raises
     ------

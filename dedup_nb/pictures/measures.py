@@ -1,7 +1,7 @@
-"""Files -> facts and measures, taken from the store where the content is known.
+"""Files -> facts and measures, from the store where the content is known.
 
-The one place where the decoders and the store meet: whatever a report needs of a file comes from
-one read and one decode, and is kept.
+Connects the decoders and the store: everything a report needs of a file comes from one read and
+one decode, and is stored.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Facts, FileKey, Store, uncollected
 
-BATCH = 64  # pictures whose results are kept in one transaction
+BATCH = 64  # pictures stored in one transaction
 
-Rasters = dict[images.Raster, bytes]  # of one picture
-Progress = Callable[[int, int], None]  # done, of how many
+Rasters = dict[images.Raster, bytes]  # the rasters of one picture
+Progress = Callable[[int, int], None]  # done, total
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of measure: its name in the store, what it needs, and how it is made.
+    """One kind of measure: its name in the store, its input, and how to compute it.
 
-    `encode` takes the rasters of many pictures and returns the bytes to keep, one each.
+    `encode` takes the rasters of many pictures and returns the bytes to store for each.
     """
 
     name: str
@@ -45,7 +45,7 @@ def measure_files(
     progress: Progress = lambda done, total: None,
     engine: Engine = LOCAL,
 ) -> list[Facts]:
-    """Return the facts of each file, having read only those whose content is not known.
+    """Return the facts of each file, reading only files whose content is not known.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def measure_files(
     files : sequence of FileKey
         Image files.
     store : Store
-        Where facts, thumbnails and `kinds` of measures are found and kept.
+        Holds facts, thumbnails and measures.
     kinds : sequence of Kind
-        Measures that every readable picture shall have in the store afterwards.
+        Measures that every readable picture will have in the store afterwards.
     digests : sequence of (str or None), optional
-        What `Store.digests` said of files of which it was asked before; it is asked of the others.
+        Results of an earlier call of `Store.digests`; it is called for files with None.
     workers : int, optional
-        Decoder processes, one a core by default.
+        Number of decoder processes, one per core by default.
     max_pixels : float
         Pictures with more pixels are `too_large`.
     progress : callable
@@ -71,7 +71,7 @@ def measure_files(
     Returns
     -------
     list of Facts
-        In the order of `files`; `sha256` is empty where a file could not be read at all.
+        In the order of `files`; `sha256` is empty if a file could not be read at all.
     """
     with uncollected():
         digests = _known(store, files, digests or [None] * len(files))
@@ -110,7 +110,7 @@ def _known(
 
 
 class _Complete:
-    """Which contents need no decoding: facts and all kinds of measures are in the store."""
+    """The contents that need no decoding, because facts and all measures are in the store."""
 
     def __init__(
         self, store: Store, digests: Sequence[str], kinds: Sequence[Kind], max_pixels: float
@@ -128,7 +128,7 @@ class _Complete:
             self.known.update(dict.fromkeys(lacking, False))
 
     def lacked_by(self, digests: Sequence[str | None]) -> list[Kind]:
-        """Return the kinds that some contents lack: all of them where one is not known yet."""
+        """Return the kinds missing for some contents; all kinds if a content is not known yet."""
         if not {*digests} <= self.readable:
             return list(self.kinds)
         return [kind for kind in self.kinds if not self.lacking[kind.name].isdisjoint(digests)]
@@ -148,7 +148,7 @@ class _Complete:
 
 
 def _holds(facts: Facts) -> bool:
-    """Tell whether stored facts are whole, and still what the decoders of today would say."""
+    """Return whether stored facts are complete and valid for the current decoders."""
     if facts.status == "ok":
         return facts.exposure is not None
     return facts.decoders == images.decoders_of(facts.format)
@@ -171,7 +171,7 @@ def _keep(
         for (sha256, _), value in zip(good, kind.encode(rasters) if good else [], strict=True)
     ]
     seen = [(files[k], result) for k, result in batch if isinstance(result, str)]
-    # what a limit or a crash decided is not kept: another run may have another limit
+    # do not store results of a limit or a crash: another run may have another limit
     lasting = [k for k, result in fresh if facts[k].sha256 and _lasting(result)]
     store.put(
         seen + [(files[k], facts[k].sha256) for k in lasting],
@@ -180,8 +180,8 @@ def _keep(
         made,
     )
     complete.known |= {facts[k].sha256: True for k in lasting}
-    found = store.facts(sha256 for _, sha256 in seen)
-    return facts | {k: found[sha256] for k, sha256 in batch if isinstance(sha256, str)}
+    stored = store.facts(sha256 for _, sha256 in seen)
+    return facts | {k: stored[sha256] for k, sha256 in batch if isinstance(sha256, str)}
 
 
 def _lasting(result: images.Measured) -> bool:

@@ -1,21 +1,21 @@
-"""The eight ways to turn and mirror a picture, and how many of them count."""
+"""The parameter `invariance` -> how many of the eight orientations of a picture count."""
 
 from __future__ import annotations
 
-# transposed?, then columns reversed?, then rows reversed? The upright picture comes first.
+# (transposed, columns reversed, rows reversed), applied in this order; upright comes first.
 ORIENTATIONS = [(t, x, y) for t in (False, True) for y in (False, True) for x in (False, True)]
 
-# word of the parameter `invariance` -> how many orientations count
+# value of the parameter `invariance` -> number of orientations that count
 INVARIANCES = {"none": 1, "mirror": 2, "rotate": 8}
 
 
 def count(invariance: str) -> int:
-    """Return how many orientations a word of the parameter `invariance` means.
+    """Return the number of orientations that a value of `invariance` stands for.
 
     Raises
     ------
     ValueError
-        If the word is unknown.
+        If the value is unknown.
     """
     if invariance not in INVARIANCES:
         raise ValueError(f"invariance {invariance} is not known; use {', '.join(INVARIANCES)}")

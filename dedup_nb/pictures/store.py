@@ -1,7 +1,7 @@
-"""What was computed once is found again, by content: facts, hashes, thumbnails.
+"""Content digests -> stored facts, hashes, vectors and thumbnails: the cache.
 
-One SQLite file in the cache folder. Everything in it can be computed again, so it may be deleted
-at any time. Content is known by its sha256, so a moved or renamed file keeps what it had, and the
+One SQLite file in the cache folder. Everything in it can be computed again, so it may be deleted at
+any time. Content is identified by its sha256, so a moved or renamed file keeps its data, and the
 folder may be copied to another disk or machine.
 
 Vectors live here too, one row for each content and embedder: batches are transactions, so that a
@@ -26,12 +26,12 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
-VERSION = 2  # a file of another version is left alone and a new one begun
-CACHE_BYTES = 64 * 2**20  # of SQLite, at most; its own 2 MB hold 10,000 images
+VERSION = 2  # a file of another version is left alone and a new one is created
+CACHE_BYTES = 64 * 2**20  # largest page cache of SQLite; the default 2 MB serve 10,000 images
 BATCH = 500  # values in one query; SQLite allows 32,766
 
-# Of what decoding a file tells, each with a version of its own: another number is made again, and
-# nothing else is read again for it. Measures carry their version in their name.
+# Versions of the results of decoding. Increase a number to compute that result again, and only
+# that one. Measures have their version in their name.
 FACTS, EXPOSURE, THUMBNAIL = 1, 1, 1
 
 SCHEMA = """
@@ -64,7 +64,7 @@ select asked.value from json_each(?) asked where not exists (
 
 
 class FileKey(NamedTuple):
-    """What tells, without reading, that a file is still the one that was read."""
+    """Identifies an unchanged file without reading it."""
 
     path: str  # relative to the library
     bytes: int
@@ -73,7 +73,7 @@ class FileKey(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What was found in one content; see `images.Measured`."""
+    """The facts about one content; see `images.Measured`."""
 
     sha256: str
     status: str
@@ -83,26 +83,26 @@ class Facts(NamedTuple):
     height: int
     animated: bool
     contrast: float
-    exposure: str | None = None  # None where it was not read, or read by another version
-    decoders: str | None = None  # which decoders could not read it; None where it is not known
+    exposure: str | None = None  # None if not read, or read by another version
+    decoders: str | None = None  # decoders that could not read it; None if not known
 
 
 def default_folder(library: Path) -> Path:
-    """Return the cache folder of a library: the user's cache folder, by the library's path."""
+    """Return the cache folder of a library, in the user's cache folder by the library's path."""
     tag = hashlib.sha256(os.fsencode(library)).hexdigest()[:10]
     return platformdirs.user_cache_path("dedup_nb") / f"{tag}-{library.name[:40]}"
 
 
 def is_there(folder: Path) -> bool:
-    """Tell whether a folder holds a cache of any version."""
+    """Return whether a folder contains a cache of any version."""
     return any(folder.glob("store-*.sqlite"))
 
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Make very many records that hold no cycles: the collector of cycles does not look at them.
+    """Disable the garbage collector while very many records without cycles are created.
 
-    It would go through all of them, and all that is imported, again and again.
+    It would otherwise traverse all of them, and all imported modules, again and again.
     """
     was = gc.isenabled()
     gc.disable()
@@ -119,12 +119,12 @@ class Store:
     Parameters
     ----------
     folder : Path
-        Cache folder; made if it is missing.
+        Cache folder; created if it is missing.
 
     Raises
     ------
     ValueError
-        If the file in it is no database that can be used.
+        If the file in it is not a usable database.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -145,51 +145,51 @@ class Store:
             ) from error
 
     def _mark(self) -> None:
-        """Give a new file a mark of its own, by which what lies beside it is known to be of it."""
+        """Give a new file a unique mark, which files beside it refer to."""
         with self.db:
             self.db.execute("begin immediate")
-            if not self.mark:  # no other process was faster
+            if not self.mark:  # unless another process was faster
                 self.db.execute(f"pragma user_version = {1 + int.from_bytes(os.urandom(3), 'big')}")
 
     @property
     def mark(self) -> int:
-        """What tells this file from every other store; a copy of it has the same."""
+        """A number that distinguishes this file from other stores; a copy has the same."""
         return int(self.db.execute("pragma user_version").fetchone()[0])
 
     def _add_missing_column(self) -> None:
-        """Bring a file of before `exposure` was kept up to date; its pictures are read again."""
+        """Upgrade a file without the column `exposure`; its pictures are read again."""
         columns = {row[1] for row in self.db.execute("pragma table_info(image)")}
         if "exposure" not in columns:
             with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
                 self.db.execute("alter table image add column exposure text")
 
     def digests(self, files: Iterable[tuple[str, int, int, int]]) -> list[str | None]:
-        """Return the sha256 of each file as last read, None where it is new or has changed.
+        """Return the sha256 of each file as last read, None if it is new or has changed.
 
         Parameters
         ----------
         files : iterable of FileKey
-            Or tuples of the same.
+            Or equal tuples.
         """
         keys = [(os.fsencode(file[0]), *file[1:]) for file in files]
         query = "select path, bytes, mtime_ns, ctime_ns, sha256 from file where path in ({})"
-        found = {row[:4]: row[4] for row in self._select(query, [key[0] for key in keys])}
-        return [found.get(key) for key in keys]
+        known = {row[:4]: row[4] for row in self._select(query, [key[0] for key in keys])}
+        return [known.get(key) for key in keys]
 
     def facts(self, sha256s: Iterable[str]) -> dict[str, Facts]:
-        """Return the facts of those contents that are known, by sha256."""
+        """Return the facts of known contents, by sha256."""
         return {
             row[0]: Facts._make((*row[:6], bool(row[6]), *row[7:]))
             for row in self._select(FROM_IMAGE, sha256s, EXPOSURE, FACTS)
         }
 
     def measures(self, kind: str, sha256s: Iterable[str]) -> dict[str, bytes]:
-        """Return the stored measures of one kind, by sha256, where they are known."""
+        """Return the stored measures of one kind, by sha256; unknown contents are left out."""
         query = "select sha256, value from measure where kind=? and sha256 in ({})"
         return dict(self._select(query, sha256s, kind))
 
     def numbered(self, kind: str, after: int = 0) -> Iterator[tuple[int, str, bytes]]:
-        """Yield (id, sha256, value) of one kind, in the order in which they were made.
+        """Yield (id, sha256, value) of one kind, in the order in which they were stored.
 
         Parameters
         ----------
@@ -202,17 +202,17 @@ class Store:
         yield from self.db.execute(query, (kind, after))
 
     def ids(self, kind: str, sha256s: Iterable[str]) -> dict[str, int]:
-        """Return the number that each content's measure of one kind has, by sha256."""
+        """Return the id of each content's measure of one kind, by sha256."""
         query = "select sha256, id from measure where kind=? and sha256 in ({})"
         return dict(self._select(query, sha256s, kind))
 
     def lacking(self, kind: str, sha256s: Iterable[str]) -> set[str]:
-        """Return those contents that have no measure of one kind."""
+        """Return the contents without a measure of one kind."""
         query = (
             "select asked.value from json_each(?) asked where not exists "
             "(select 1 from measure where kind=? and sha256=asked.value)"
         )
-        asked = json.dumps(sorted(set(sha256s)))  # neighbours in the tree lie on one page
+        asked = json.dumps(sorted(set(sha256s)))  # sorted keys share pages of the tree
         return {row[0] for row in self.db.execute(query, (asked, kind))}
 
     def thumbnail(self, sha256: str) -> bytes | None:
@@ -221,12 +221,12 @@ class Store:
         return row[0] if row else None
 
     def without_thumbnail(self, sha256s: Iterable[str]) -> set[str]:
-        """Return those contents that have no thumbnail of this version."""
+        """Return the contents without a thumbnail of this version."""
         asked = json.dumps(sorted(set(sha256s)))
         return {row[0] for row in self.db.execute(WITHOUT_THUMBNAIL, (asked, THUMBNAIL))}
 
     def _select(self, query: str, keys: Iterable[str | bytes], *first: str | int) -> Iterator[Any]:
-        wanted = sorted(set(keys))  # neighbours in the tree lie on one page
+        wanted = sorted(set(keys))  # sorted keys share pages of the tree
         parts = (wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH))
         return itertools.chain.from_iterable(
             self.db.execute(query.format(",".join("?" * len(part))), [*first, *part])
@@ -240,7 +240,7 @@ class Store:
         thumbnails: Sequence[tuple[str, bytes]] = (),
         measures: Sequence[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Keep one batch in one transaction: (file, sha256), facts, (sha256, jpeg),
+        """Store one batch in one transaction: (file, sha256), facts, (sha256, jpeg),
         (kind, sha256, value)."""
         with self.db:
             self.db.executemany(
@@ -262,7 +262,7 @@ class Store:
     # -- upkeep ----------------------------------------------------------------------------------
 
     def summary(self) -> list[tuple[str, int, int]]:
-        """Return (what, how many, bytes) of everything that is kept."""
+        """Return (what, count, bytes) of everything stored."""
         kinds = "select kind, count(*), sum(length(value)) from measure group by kind order by kind"
         others = [
             ("files", "select count(*), sum(length(path)) from file"),
@@ -274,7 +274,7 @@ class Store:
         return [(what, count, size or 0) for what, count, size in rows]
 
     def files(self) -> Iterator[tuple[FileKey, str]]:
-        """Yield every file that was read, and its sha256."""
+        """Yield every file that was read, with its sha256."""
         for path, size, mtime, ctime, sha256 in self.db.execute("select * from file"):
             yield FileKey(os.fsdecode(path), size, mtime, ctime), sha256
 
@@ -284,7 +284,7 @@ class Store:
         yield from self.db.execute("select 'thumbnail', sha256, jpeg from thumbnail")
 
     def contents(self) -> set[str]:
-        """Return what measures and thumbnails are kept under: a sha256, or two for a pair."""
+        """Return the keys of measures and thumbnails: a sha256, or two for a pair."""
         rows = self.db.execute("select sha256 from measure union select sha256 from thumbnail")
         return {row[0] for row in rows}
 
@@ -294,7 +294,7 @@ class Store:
         return {kind: width for kind, width, _ in self.db.execute(query)}
 
     def damage(self) -> list[str]:
-        """Return what SQLite finds wrong with its file, nothing if it is sound."""
+        """Return the problems that SQLite finds in its file; empty if there are none."""
         try:
             rows = self.db.execute("pragma integrity_check(20)").fetchall()
         except sqlite3.DatabaseError as error:
@@ -302,7 +302,7 @@ class Store:
         return [row[0] for row in rows if row[0] != "ok"]
 
     def forget(self, sha256s: Iterable[str], paths: Iterable[str] = ()) -> None:
-        """Drop contents with all that was measured of them, and files by their paths."""
+        """Delete contents with all their measures, and files by path."""
         gone = [(sha256,) for sha256 in sha256s]
         with self.db:
             for table in ("image", "measure", "thumbnail", "file", "origin"):
@@ -312,7 +312,7 @@ class Store:
             )
 
     def forget_value(self, kind: str, sha256: str) -> None:
-        """Drop one measure, or the `thumbnail`, of a content; it is made again when needed."""
+        """Delete one measure or the `thumbnail` of a content; it is computed again when needed."""
         with self.db:
             if kind == "thumbnail":
                 self.db.execute("delete from thumbnail where sha256=?", (sha256,))
@@ -321,7 +321,7 @@ class Store:
                 self.db.execute("delete from measure where kind=? and sha256=?", (kind, sha256))
 
     def shrink(self) -> None:
-        """Give the room of what was dropped back to the disk."""
+        """Return the space of deleted data to the disk."""
         self.db.execute("vacuum")
         self.db.execute("pragma wal_checkpoint(truncate)")
 

@@ -105,7 +105,7 @@ def test_the_catalogue_survives_its_csv(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (lambda text: text[: -len("e\n")], "no true or false; was it cut"),
+        (lambda text: text[: -len("e\n")], "other than true and false in cropped; was it cut"),
         (lambda text: text[: -len(",false\n")], "too few cells in row 2; was it cut"),
         (lambda text: text.replace("\n", ",x\n").replace(",x\n", "\n", 1), "cannot be read"),
         (lambda text: text + "one,cell,more," + text.splitlines()[1], "cannot be read"),

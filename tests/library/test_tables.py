@@ -55,8 +55,8 @@ def test_an_existing_file_is_never_overwritten(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("", "is empty"), ("a,a\n1,2\n", "two columns of one name"), ("a,b\n1\n", "line 2 has 1 cells"),
-     ('a\n"open', "is no CSV")],
+    [("", "is empty"), ("a,a\n1,2\n", "two columns of the same name"), ("a,b\n1\n", "line 2 has 1 cells"),
+     ('a\n"open', "is not CSV")],
 )  # fmt: skip
 def test_a_damaged_file_is_named_with_its_line(tmp_path, text, complaint):
     (tmp_path / "t.csv").write_text(text)

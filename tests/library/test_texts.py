@@ -68,7 +68,7 @@ def test_companions_are_read_as_text_up_to_a_bound(tmp_path):
     found = texts.companions(os.fsencode(tmp_path), names, "a")
     assert found[".yaml"] == "!!python/object:os.system {x: 1}\n"
     assert found[".caption"] == f"caf\ufffd {HOSTILE}"
-    assert found[".bin"] == "(no text)"
+    assert found[".bin"] == "(not text)"
     assert len(found[".txt"]) < texts.MAX_BYTES + 20
     assert found[".pipe"].startswith("cannot be read: not a regular file")
     assert found[".link"].startswith("cannot be read: ") and "root:" not in found[".link"]

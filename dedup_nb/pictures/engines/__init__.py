@@ -1,4 +1,4 @@
-"""How work is spread: one entry for each engine; `local` is the one there is now.
+"""The registry of engines, which distribute work; `local` is the only one so far.
 
 To add an engine, write a module with a class of `Engine` and add an instance to `ENGINES`.
 """

@@ -1,4 +1,4 @@
-"""What an engine does: spreads work over processes, threads or machines, results in order."""
+"""The interface of engines: work items -> results in order, from processes or machines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ B = TypeVar("B")
 
 
 class Engine(ABC):
-    """One way to spread work; nothing outside this folder knows how it is done.
+    """One way to distribute work; only this folder knows the details.
 
     Attributes
     ----------
     name, help : str
-        As the parameter `engine` has it, and what it is.
+        Value of the parameter `engine`, and a description.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Engine(ABC):
         workers: int | None = None,
         max_pixels: float = images.MAX_PIXELS,
     ) -> Generator[tuple[int, images.Measured | str], None, None]:
-        """Map over files: decode each in a watched process; see `decoders.measure_all`."""
+        """Decode each file in a watched process; see `decoders.measure_all`."""
 
     @abstractmethod
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-        """Map over what is in memory; results come in the order of the items."""
+        """Apply `work` to items in memory; results come in the order of the items."""
 
     @abstractmethod
     def join(self, work: Callable[[int, int], B], blocks: Iterable[tuple[int, int]]) -> Iterator[B]:
@@ -51,7 +51,7 @@ class Engine(ABC):
         work : callable
             Takes the first row of a block and the row after its last.
         blocks : iterable of (int, int)
-            Taken one by one, so that later blocks may depend on earlier results.
+            Consumed one by one, so that later blocks may depend on earlier results.
         """
 
     @abstractmethod
@@ -63,5 +63,5 @@ class Engine(ABC):
         n : int
             Number of rows; row i is compared with the rows after it.
         most_values : int, optional
-            At most about so many comparisons in a block, where memory bounds it.
+            Approximate largest number of comparisons in a block, to limit memory.
         """

@@ -1,7 +1,8 @@
-"""Watched decoder processes: a hang or a crash on a stranger's file costs that one image.
+"""Files -> measured pictures, in watched decoder processes.
 
-Each worker is a fresh interpreter (spawned, never forked, so numeric libraries cannot deadlock),
-reused for many files, with a memory limit. The parent gives each file a time limit.
+A hang or a crash costs only one image. Each worker is a new interpreter (spawned, never forked, so
+numeric libraries cannot deadlock) with a memory limit, reused for many files. The parent enforces
+a time limit for each file.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from dedup_nb.library import files
 from dedup_nb.pictures import images
 
 SECONDS_PER_IMAGE = 60.0
-START_SECONDS = 120.0  # a worker may take to begin, on a busy machine
+START_SECONDS = 120.0  # time limit for starting a worker, long enough for a busy machine
 MEMORY_BYTES = 6 * 2**30
-WORTH_SECONDS = 0.5  # of decoding that has to be left for each worker: to begin takes one a third
-PACE_FILES, PACE_SECONDS = 8, 0.25  # after so many, or so long, it is told how much is left
+WORTH_SECONDS = 0.5  # remaining decoding that justifies one more worker; starting one takes 0.3 s
+PACE_FILES, PACE_SECONDS = 8, 0.25  # files or seconds after which the pace is known
 
-# One thread each; and glibc keeps freed memory for the next picture, which saves a tenth.
+# One thread each; glibc keeps freed memory for the next picture, which saves a tenth of the time.
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "RAYON_NUM_THREADS": "1",
@@ -39,10 +40,10 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TOP_PAD_": str(2**25),
 }
 
-READY = "ready"  # a worker's greeting; the clock of its first file starts then
+READY = "ready"  # first message of a worker; starts the clock of its first file
 
 Raster = images.Raster
-Content = tuple[int, int, int, str]  # bytes, mtime_ns, ctime_ns, sha256 when it was last read
+Content = tuple[int, int, int, str]  # bytes, mtime_ns, ctime_ns, sha256 at the last reading
 
 
 def measure_all(
@@ -55,27 +56,27 @@ def measure_all(
     max_pixels: float = images.MAX_PIXELS,
     seconds: float = SECONDS_PER_IMAGE,
 ) -> Generator[tuple[int, images.Measured | str], None, None]:
-    """Measure files in watched processes; results come in the order in which they are ready.
+    """Measure files in watched processes; results come as soon as they are ready.
 
     Parameters
     ----------
     paths : sequence of bytes
         Absolute paths.
     sizes : sequence of (width, height)
-        Grey rasters to make of each picture.
+        Grey rasters to compute for each picture.
     contents : sequence of Content, optional
-        What each path held before; a file that is the same still is neither digested nor `known`.
+        Previous content of each path; an unchanged file is not digested and `known` is not called.
     known : callable
-        Told the sha256 of a file's content; if it returns True the file is not decoded.
+        Called with the sha256 of a file; if it returns True, the file is not decoded.
     workers : int, optional
-        Number of processes at most, one a core by default; fewer where little is to be done.
+        Largest number of processes, one per core by default; fewer if there is little to do.
     max_pixels, seconds : float
         Limits for one picture.
 
     Yields
     ------
     (int, Measured or str)
-        Position in `paths`, and what was measured; only the sha256 where it was `known`.
+        Position in `paths` and the result; only the sha256 if the file was `known`.
     """
     count = min(len(paths), workers or os.cpu_count() or 1)
     job = (tuple(sizes), max_pixels)
@@ -85,8 +86,8 @@ def measure_all(
     try:
         busy: set[_Worker] = set()
         while True:
-            left = len(paths) - done - len(busy)  # nobody has them
-            known_pace = done >= PACE_FILES or spent >= PACE_SECONDS  # the first one is slow
+            left = len(paths) - done - len(busy)  # not yet assigned
+            known_pace = done >= PACE_FILES or spent >= PACE_SECONDS  # the first file is slow
             worth = math.ceil(left * spent / done / WORTH_SECONDS) if known_pace else min(left, 1)
             for _ in range(min(count, worth) - len(pool)):
                 pool.append(_Worker())
@@ -97,7 +98,7 @@ def measure_all(
             ready = set(wait([worker.link for worker in busy], timeout=0.5))
             for worker in [w for w in busy if w.link in ready or w.late(seconds)]:
                 result = worker.answer(known, worker.link in ready, seconds)
-                if result is None:  # it said what the file is and now decodes
+                if result is None:  # it reported the digest and is still decoding
                     continue
                 done, spent = done + 1, spent + time.monotonic() - worker.started
                 yield worker.position, result
@@ -109,7 +110,7 @@ def measure_all(
 
 
 class _Worker:
-    """One decoder process, seen from the parent; it is replaced when it dies."""
+    """One decoder process, as seen by the parent; replaced when it dies."""
 
     def __init__(self) -> None:
         self.position = -1
@@ -136,7 +137,7 @@ class _Worker:
         numbered: tuple[int, tuple[bytes, Content | None]] | None,
         job: tuple[tuple[Raster, ...], float],
     ) -> bool:
-        """Hand over the next file; False when there is none left."""
+        """Start on the next file; False if none is left."""
         if numbered is None:
             return False
         self.position, file = numbered
@@ -155,7 +156,7 @@ class _Worker:
     def answer(
         self, known: Callable[[str], bool], ready: bool, seconds: float
     ) -> images.Measured | str | None:
-        """Return the result, or None while the worker still decodes."""
+        """Return the result, or None while the worker is still decoding."""
         try:
             if not ready:
                 raise TimeoutError(f"took longer than {seconds:g} s to decode")
@@ -189,10 +190,10 @@ class _Worker:
 
 
 def _serve(link: Connection) -> None:
-    """Answer one file after the other until the parent goes away."""
+    """Process one file after another until the parent closes the connection."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked instead, before decoding
-    Image.preinit()  # else it counted as decoding of the first picture
+    Image.preinit()  # otherwise it would count as decoding time of the first picture
     link.send(READY)
     while True:
         try:
@@ -217,7 +218,7 @@ def _serve(link: Connection) -> None:
 
 
 def _unchanged(path: bytes, content: Content) -> bool:
-    """Tell whether a file that was just read is the one that was read before."""
+    """Return whether a file that was just read is unchanged since the last reading."""
     status = os.lstat(path)
     return content[:-1] == (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 

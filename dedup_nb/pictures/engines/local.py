@@ -1,4 +1,4 @@
-"""The engine of one machine: decoders in watched processes, everything else in threads."""
+"""Work items -> results on this machine: decoding in watched processes, the rest in threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dedup_nb.pictures.engines.base import A, B, Engine
 
 
 class Local(Engine):
-    """This machine: a decoder process a core, a thread a core."""
+    """This machine, with one decoder process and one thread per core."""
 
     name = "local"
     help = "this machine: a watched decoder process and a thread for each core"
@@ -35,18 +35,18 @@ class Local(Engine):
         )
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-        """Map in threads, one a core."""
-        # BLAS's own threads would double the time over products this small
+        """Apply `work` in threads, one per core."""
+        # with its own threads BLAS takes twice as long for such small products
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(work, items)
 
     def join(self, work: Callable[[int, int], B], blocks: Iterable[tuple[int, int]]) -> Iterator[B]:
-        """Do one block after the other; each uses all cores by itself."""
+        """Process one block after another; each block uses all cores."""
         for start, stop in blocks:
             yield work(start, stop)
 
     def blocks(self, n: int, most_values: int | None = None) -> Iterator[tuple[int, int]]:
-        """Split rows only where memory asks for it."""
+        """Split the rows only as far as memory requires."""
         start = 0
         while start < n:
             stop = n if most_values is None else min(n, start + max(1, most_values // (n - start)))
