@@ -1,9 +1,9 @@
 """A seed -> a demo library and the truth about it.
 
-The library looks like a real collection: three roots, the naming grammar with one stamp a stage,
-companions of every kind, copies of many kinds and hard look-alikes, awkward names and damaged
-files. The truth lies beside it, in `<folder>.truth.json`, never inside. All paths in it are
-relative to the library, with `/`; a name that is no UTF-8 holds surrogate escapes.
+The library looks like a real collection: three roots, file names with one stamp for each stage,
+companions of every kind, many kinds of copies, hard look-alikes, awkward names and damaged files.
+The truth is stored beside it in `<folder>.truth.json`, never inside. Its paths are relative to the
+library, with `/`; a name that is not UTF-8 contains surrogate escapes.
 
 - `version`, `seed`, `scale`, `share`: what it was made from.
 - `images`: path -> `scene` (id of what is drawn), `picture` (id shared by exactly the images that
@@ -16,8 +16,8 @@ relative to the library, with `/`; a name that is no UTF-8 holds surrogate escap
   same stage, or one without a stage; never within one series); `hard_duplicates`: the pairs with
   a hard kind in them (mirrored, turned, cut, recoloured).
 - `never`: `[path, path, kind]`, look-alikes that are not the same picture.
-- `flat`: nearly uniform pictures, no matter for a hash.
-- `unreadable`: files that name or declare themselves images and cannot be decoded.
+- `flat`: nearly uniform pictures, on which hashes are not reliable.
+- `unreadable`: files with the name or header of an image that cannot be decoded.
 - `not_images`: path -> "companion", "orphan_companion" or "skipped" (hidden file, symlink).
 - `time_windows`: `seconds`, and the clusters of two or more of one stage name over all roots:
   `chain` (each within `seconds` of the one before) and `anchored` (each within `seconds` of the
@@ -27,7 +27,7 @@ relative to the library, with `/`; a name that is no UTF-8 holds surrogate escap
   identical stage by stage, all but one superfluous; `inconclusive`, the same but companions are
   missing for the cross-check; `never`, `{"sets": [...], "why": ...}`, not to be pruned.
 
-`score` compares what a finder proposes with it, `score_sets` what is to be pruned as whole sets.
+`score` compares the proposals of a finder with the truth, `score_sets` those of whole sets.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ import numpy as np
 from dedup_nb.demo.library import Library, Truth
 from dedup_nb.demo.parts import PARTS
 
-VERSION = 4  # of the library; another number is another library
+VERSION = 4  # version of the library; change it when the library changes
 
 Progress = Callable[[int, int], None]
 
 
 def truth_path(folder: Path) -> Path:
-    """Return where the truth about a library lies: beside it."""
+    """Return the path of the truth about a library, beside its folder."""
     return folder.with_name(folder.name + ".truth.json")
 
 
@@ -61,7 +61,7 @@ def read_truth(folder: Path) -> Truth:
 
 
 def is_made(folder: Path, seed: int = 7, *, scale: float = 1.0, share: float = 1.0) -> bool:
-    """Say whether a complete library from the same seed, by this version, lies in `folder`."""
+    """Return whether `folder` contains a complete library of this seed and version."""
     try:
         truth = read_truth(folder)
     except (OSError, ValueError):
@@ -81,21 +81,21 @@ def make_library(
     scale: float = 1.0,
     share: float = 1.0,
 ) -> Path:
-    """Write a library and, last, the truth beside it; the same seed gives the same bytes and times.
+    """Write a library, and then the truth beside it; a seed always gives the same bytes and times.
 
     Parameters
     ----------
     folder : Path
-        Where to write; made if absent. An earlier attempt of the same seed that was interrupted
-        is written again in place.
+        Where to write; created if missing. An interrupted attempt with the same seed is written
+        again in place.
     seed : int
-        Another seed draws another library.
+        Another seed gives another library.
     progress : callable, optional
-        Called with the parts done and the number of parts.
+        Called with the number of parts done and the total.
     scale : float
-        Size of the pictures; 1 is 176x256 pixels at stage 1, a fifth of a real collection's.
+        Size of the pictures; 1 is 176x256 pixels at stage 1, a fifth of a real collection.
     share : float
-        Share of the pictures of each kind, at least one each; for tests.
+        Share of the pictures of each kind, with at least one of each; for tests.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def make_library(
     Raises
     ------
     ValueError
-        If `folder` exists and holds something else.
+        If `folder` exists and contains something else.
     """
     unfinished = folder.with_name(folder.name + ".unfinished")
     label = json.dumps([VERSION, seed, scale, share])
@@ -143,9 +143,9 @@ def score(
     truth : dict
         What `read_truth` returned.
     staged : iterable of (str, str)
-        Proposed members with their keepers, paths relative to the library.
+        Proposed members with their keepers, as paths relative to the library.
     exclude : collection of str
-        Images that the finder was told never to propose; nothing is expected of them.
+        Images that the finder must not propose; they are left out of the score.
 
     Returns
     -------
@@ -184,10 +184,10 @@ def score(
 
 
 def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Compare the whole sets that are proposed with the truth.
+    """Compare the proposed sets with the truth.
 
-    A proposed set is right if it goes whole, each image for its counterpart in one set that is the
-    same and stays.
+    A proposed set is right if all its images are staged, each for its counterpart in one identical
+    set that stays.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any
 
 
 def _explained(truth: Truth, wrong: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Name what fooled the finder, for each wrong pair."""
+    """Return the kind of look-alike for each wrong pair."""
     never = {frozenset(pair): kind for *pair, kind in truth["never"]}
     return [[a, b, never.get(frozenset((a, b))) or _relation(truth, a, b)] for a, b in wrong]
 

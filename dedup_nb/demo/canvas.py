@@ -1,4 +1,4 @@
-"""Pixels being painted: soft shapes, shaded balls, ridges, 1/f texture, broad light and shade.
+"""Shapes and colours -> pixels: soft shapes, shaded balls, ridges, 1/f texture, light and shade.
 
 Positions are in heights of the picture: y runs from 0 (top) to 1, x from 0 to the aspect ratio.
 Colours are red, green and blue from 0 to 1.
@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Canvas:
-    """Pixels being painted, values 0 to 1, with coordinates in heights."""
+    """An array of pixels to paint on, with values 0 to 1 and coordinates in heights."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.width_px, self.height_px = size
@@ -45,7 +45,7 @@ class Canvas:
     def over(
         self, mask: Floats, colour: Colour | Floats, at: tuple[slice, slice] | None = None
     ) -> None:
-        """Lay a colour over the canvas where the mask, 0 to 1, says so."""
+        """Blend a colour over the canvas with a mask from 0 to 1."""
         under = self.pixels if at is None else self.pixels[at]
         under += mask[..., None] * (np.asarray(colour, np.float32) - under)
 

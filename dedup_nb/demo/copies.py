@@ -1,7 +1,7 @@
-"""A picture -> the copies that people make of it, as the bytes of a file.
+"""A picture -> the kinds of copies that people make of it, as the bytes of a file.
 
-`COPIES` show the same picture to any eye and to most perceptual hashes; `HARD_COPIES` are the same
-picture too, but turned, mirrored, cut or recoloured so much that a plain hash need not find them.
+`COPIES` look the same to people and to most perceptual hashes. `HARD_COPIES` show the same picture,
+but rotated, mirrored, cropped or recoloured so much that a plain hash may miss them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def jpeg(image: Image.Image, quality: int = 92, **options: Any) -> bytes:
 
 
 def oriented(image: Image.Image, orientation: int) -> bytes:
-    """Return a JPEG that stores the image turned, and says so in its EXIF orientation."""
+    """Return a JPEG that stores the image rotated, with the matching EXIF orientation."""
     transpose = ORIENTATIONS[orientation]
     stored = image if transpose is None else image.transpose(transpose)
     exif = Image.Exif()

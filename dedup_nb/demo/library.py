@@ -1,4 +1,4 @@
-"""Drawn pictures -> files with names, companions and times, and what the truth says of them."""
+"""Drawn pictures -> files with names, companions and times, and the truth about them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def level(stage: str | None) -> float:
 
 @dataclass
 class Entry:
-    """What the truth says of one image."""
+    """The truth about one image."""
 
     scene: str
     picture: str
@@ -74,18 +74,18 @@ class Entry:
 
     @property
     def stem(self) -> str:
-        """The name that the grammar gives it, without its suffix."""
+        """Its file name without the suffix."""
         return f"{self.stamp:%Y%m%d_%H%M%S}_{self.stage}"
 
     def described(self) -> dict[str, str | None]:
-        """Return it as the truth file holds it."""
+        """Return its entry in the truth file."""
         stamp = self.stamp.isoformat() if self.stamp else None
         names = ("scene", "picture", "kind", "of", "series", "stage")
         return {**{name: getattr(self, name) for name in names}, "stamp": stamp}
 
 
 class Clock:
-    """Stamps in a row, as a person at work makes them."""
+    """Successive stamps, like those of a person at work."""
 
     def __init__(self, start: str, rng: np.random.Generator) -> None:
         self.now = datetime.fromisoformat(start)
@@ -109,7 +109,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Story:
-    """What the companions of a series tell."""
+    """The contents of a series' companions."""
 
     prompt: str
     seed: int | None = None
@@ -124,7 +124,7 @@ class Story:
 
     @classmethod
     def about(cls, scene: Scene) -> Story:
-        """Return companions that fit a scene; no two scenes tell quite the same."""
+        """Return companions that fit a scene; they differ between scenes."""
         n = scene.seed
         prompt = f"{WORDS[scene.who]}, {WORDS[scene.place]}, take {n % 9973}"
         settings = f"{prompt}\nSteps: 28, Sampler: Euler a, CFG scale: 6, Seed: {n}, Size: 832x1216"
@@ -161,7 +161,7 @@ class Story:
 
 @dataclass
 class Run:
-    """A series about to be written."""
+    """A series before it is written."""
 
     folder: str
     line_up: LineUp
@@ -173,7 +173,7 @@ class Run:
 
 @dataclass
 class Library:
-    """A library being written, and what is known about it."""
+    """A library being written, and the truth about it so far."""
 
     folder: Path
     seed: int

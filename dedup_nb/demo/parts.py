@@ -1,7 +1,7 @@
 """The parts of the demo library, in the order in which they are written.
 
-Each keeps to days and folders of its own. Where pictures stand alone, later stages come first, so
-that no row of them looks like a series.
+Each part uses its own days and folders. Single pictures start with later stages, so that they do
+not form a series by accident.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LINE_UPS: tuple[LineUp, ...] = (
 
 
 def sessions(library: Library, rng: np.random.Generator) -> None:
-    """The body of the collection: series, each of another scene."""
+    """The main part of the collection: series, each of a different scene."""
     for n, folder in enumerate(SESSIONS):
         clock = Clock(f"2025-06-{12 + n}T10:15:00", rng)
         for k in range(library.some(9)):
@@ -61,7 +61,7 @@ def sessions(library: Library, rng: np.random.Generator) -> None:
             library.series(library.new_run(folder, name, scene, line_up), clock)
 
 
-# How many copies of each kind; what people do often, more often.
+# Number of copies of each kind; common kinds are more frequent.
 # fmt: off
 COUNTS = {
     "exact_copy": 10, "png_resave": 5, "jpeg_high": 9, "jpeg_middle": 7, "jpeg_low": 5, "webp": 8,
@@ -76,7 +76,7 @@ COUNTS = {
 
 
 def second_pass(library: Library, rng: np.random.Generator) -> None:
-    """Copies under stamps of their own, with the stage name of what they were copied from."""
+    """Copies with their own stamps and the stage name of their source."""
     kinds = [kind for kind, n in COUNTS.items() for _ in range(library.some(n))]
     sources = library.originals(1)
     picked = rng.choice(len(sources), len(kinds), replace=len(kinds) > len(sources))
@@ -94,7 +94,7 @@ OWN_NAMES = ("best of june", "for the wall", "Grüße aus Wien", "postcard", "co
 
 
 def selected(library: Library, rng: np.random.Generator) -> None:
-    """Copies of finals: under the same name, with " (1)", or under a name of a person's own."""
+    """Copies of finals, with the same name, with " (1)", or with a custom name."""
     finals = library.originals(3, SESSIONS)
     for n, k in enumerate(rng.permutation(len(finals))[: library.some(34, 4)]):
         source = finals[k]
@@ -178,7 +178,7 @@ def retouched(library: Library, rng: np.random.Generator) -> None:
 
 
 def bursts(library: Library, rng: np.random.Generator) -> None:
-    """Somebody walks, a balloon rises, a cat stirs: frames 1 to 4 s apart."""
+    """Bursts of a walking person, a rising balloon or a moving cat: frames 1 to 4 s apart."""
     clock = Clock("2025-06-27T18:30:00", rng)
     for who, place, n, across, rise in (
         ("person", "city", 5, 0.9, 0.0),
@@ -212,7 +212,7 @@ RAMP_ANGLES = (0, 0, 8, 90, 45, 180)
 
 
 def plain(library: Library, rng: np.random.Generator) -> None:
-    """What fools a hash: flat pictures, ramps, pages of text, signs."""
+    """Pictures that hashes confuse: flat pictures, ramps, pages of text, signs."""
     folder = "mojo1/failed and plain"
     clock = Clock("2025-06-29T08:00:00", rng)
     w, h = library.size(Scene("sea", 0), 1)
@@ -243,7 +243,7 @@ def plain(library: Library, rng: np.random.Generator) -> None:
 
 
 def _same_again(image: Image.Image, n: int) -> Image.Image:
-    """Return an image as a second run or a lossy save gives it: the same to the eye."""
+    """Return an image that looks the same, as from a second run or a lossy save."""
     if n % 3 == 0:
         return image
     lossy = jpeg(image, 93) if n % 3 == 1 else copies.encode(image, "WEBP", quality=90, method=2)
@@ -251,7 +251,7 @@ def _same_again(image: Image.Image, n: int) -> Image.Image:
         return again.convert("RGB")
 
 
-# A change makes of the second run of a pair something that must not be pruned for the first.
+# A change turns the second run of a pair into one that must not be pruned for the first.
 Change = Callable[[Library, np.random.Generator, Scene, Run], None]
 
 
@@ -332,7 +332,7 @@ SETS: tuple[tuple[str, int, Change], ...] = (
 
 
 def sets(library: Library, rng: np.random.Generator) -> None:
-    """Whole series made twice, and series that only look so."""
+    """Series made twice, and series that only look like it."""
     clock = Clock("2025-07-01T09:00:00", rng)
     plan = [(why, change) for why, n, change in SETS for _ in range(library.some(n))]
     for n, (why, change) in enumerate(plan):
@@ -402,7 +402,7 @@ BAD_STAMPS = {
 
 
 def windows(library: Library, rng: np.random.Generator) -> None:
-    """Stamps close together and not quite: at the bound, in chains, over midnight, month ends."""
+    """Stamps near the time window: at the bound, past it, in chains, and across midnight."""
     folder = "mojo1/quick ones"
 
     def new(folder: str, stage: str, stamp: datetime) -> None:
@@ -426,7 +426,7 @@ def windows(library: Library, rng: np.random.Generator) -> None:
 
 
 def camera(library: Library, rng: np.random.Generator) -> None:
-    """Ordinary photographs: no grammar, EXIF dates, one picture in all eight orientations."""
+    """Ordinary photographs: camera names, EXIF dates, one picture in all eight orientations."""
     folder = "mojo1/camera"
     taken = datetime(2025, 7, 20, 15)
     for n in range(library.some(12, 4)):
@@ -484,7 +484,7 @@ def odd(library: Library, rng: np.random.Generator) -> None:
 
     for file in ODD_NAMES:
         new(file)
-    with suppress(OSError):  # some file systems take UTF-8 alone
+    with suppress(OSError):  # some file systems accept only UTF-8
         new(NOT_UTF8)
     new("formats/sixteen bits.png", _sixteen_bits)
     new("formats/for print.jpg", lambda image: jpeg(image.convert("CMYK"), 90))

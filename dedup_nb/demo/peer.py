@@ -18,21 +18,21 @@ from dedup_nb.library import files, formats
 
 
 def is_there() -> bool:
-    """Say whether the engine is installed."""
+    """Return whether the engine is installed."""
     return find_spec("czkawka") is not None
 
 
 def write_results(file: Path, folders: Sequence[Path], max_difference: int) -> int:
-    """Let the engine search folders and write its groups; return how many there are.
+    """Search folders with the engine and write its groups; return the number of groups.
 
     Parameters
     ----------
     file : Path
-        Where to write; an earlier file of results is replaced.
+        Where to write; an existing results file is replaced.
     folders : sequence of Path
-        Searched with everything below.
+        Folders to search recursively.
     max_difference : int
-        Largest Hamming distance in its own hash, in bits.
+        Largest Hamming distance of Czkawka's own hash, in bits, inclusive.
     """
     from czkawka import ImageSimilarity
 

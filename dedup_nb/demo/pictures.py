@@ -21,7 +21,7 @@ from dedup_nb.demo.places import PLACES, draw_mood
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows, in as few words as it takes to draw it again."""
+    """The description of a picture, sufficient to draw it again."""
 
     place: str  # a key of PLACES
     seed: int  # composition, palette and light

@@ -1,4 +1,4 @@
-"""`dedup-nb demo`: a demo library, the notebooks over it, the truth, staging and back."""
+"""`dedup-nb demo`: the demo library -> notebook results, their score, staging and restoring."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dedup_nb.session import execute, notebooks, parameters, preflight, runs, wo
 from dedup_nb.staging import telling
 from dedup_nb.steps.time_window import bursts
 
-# folders of a run whose groups the truth is asked about
+# The folders of a run whose groups are compared with the truth.
 FINDERS = {
     notebooks.PHASH: "pHash with verify",
     notebooks.CLIP_FAISS: "Embeddings (dct) with verify",
@@ -42,7 +42,7 @@ Tree = dict[str, tuple[int, int, str]]  # path -> mode, mtime_ns, sha256 or link
 
 
 def tour(say: Callable[[str], None] = print) -> int:
-    """Run the whole demo and say what was found; return the exit status of the notebooks.
+    """Run the whole demo and print the results; return the exit status of the notebooks.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _short(path: Path) -> str:
 
 def _make_library(library: Path, say: Callable[[str], None]) -> None:
     if demo.is_made(library):
-        say(f"the demo library is there: {library}")
+        say(f"the demo library already exists: {library}")
         return
     if library.exists() and demo.truth_path(library).exists():
         raise ValueError(
@@ -134,23 +134,23 @@ def _ask_czkawka(profile: parameters.Profile, library: Path, say: Callable[[str]
 
 
 def loose_but_verified(profile: parameters.Profile, library: Path) -> list[str]:
-    """Return lines on what a proposer that is far too loose alone finds with `verify`."""
+    """Return lines on the results of a loose finder whose pairs are checked by `verify`."""
     with tempfile.TemporaryDirectory() as scratch:
         values = profile.flat(notebooks.CLIP_FAISS) | LOOSE | {"run_dir": scratch}
         run = workbench.start(notebooks.CLIP_FAISS, values)
         vectors, rows = run.embeddings(run.values["embedder"], run.values["invariance"])
         pairs, _ = index.near_pairs(vectors, LOOSE["min_cosine"], rows=rows)
         candidates = run.candidates(pairs, similarity=True)
-        said = run.verify(candidates, [LOOSE["min_cosine"]])
+        sentence = run.verify(candidates, [LOOSE["min_cosine"]])
         table = candidates.table(candidates.cut(LOOSE["min_cosine"]))
         staged = table[table["role"] == "stage"]
     proposed = list(zip(staged["path"], staged["keeper"], strict=True))
     name = f"Embeddings (mix, loose: {LOOSE['min_cosine']}, turned and mirrored too) with verify"
-    return [*_scored(demo.read_truth(library), proposed, name), f"  {said}"]
+    return [*_scored(demo.read_truth(library), proposed, name), f"  {sentence}"]
 
 
 def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> list[str]:
-    """Return lines that compare the clusters in time of both modes with the demo's truth."""
+    """Return lines that compare the time clusters of both modes with the demo's truth."""
     truth = demo.read_truth(library)["time_windows"]
     values = profile.flat(notebooks.TIME_WINDOW) | {"run_dir": str(folder)}
     run = workbench.start(notebooks.TIME_WINDOW, values)
@@ -159,8 +159,10 @@ def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> li
     for mode in time_window.MODES:
         made = bursts.Bursts(run, stamps, mode)
         table = made.table(made.cut(truth["seconds"]))
-        found = [list(part) for _, part in table.groupby("component_id")["path"]]
-        lines.append(_compared(f"Time windows of {truth['seconds']} s, {mode}", found, truth[mode]))
+        clusters = [list(part) for _, part in table.groupby("component_id")["path"]]
+        lines.append(
+            _compared(f"Time windows of {truth['seconds']} s, {mode}", clusters, truth[mode])
+        )
     exposed = bursts.Stamps(run, "exif")
     read = dict(zip(exposed.paths, exposed.times_us // 10**6, strict=True))
     times = [datetime.fromisoformat(text) for text in truth["exif"].values()]
@@ -169,23 +171,23 @@ def time_windows(profile: parameters.Profile, library: Path, folder: Path) -> li
     return [*lines, f"Times of exposure: {right} of {len(true)} read right"]
 
 
-def _compared(name: str, found: list[list[str]], true: list[list[str]]) -> str:
+def _compared(name: str, proposed: list[list[str]], true: list[list[str]]) -> str:
     """Compare clusters by the pairs within them."""
 
     def pairs(clusters: list[list[str]]) -> set[tuple[str, str]]:
         return {pair for c in clusters for pair in itertools.combinations(sorted(c), 2)}
 
-    ours, theirs = pairs(found), pairs(true)
+    ours, theirs = pairs(proposed), pairs(true)
     right = len(ours & theirs)
     precision, recall = right / len(ours or [1]), right / len(theirs or [1])
     return (
         f"{name}, against the truth: precision {precision:.3f}, recall {recall:.3f} "
-        f"({len(found)} clusters found, {len(true)} true)"
+        f"({len(proposed)} clusters found, {len(true)} true)"
     )
 
 
 def czkawka_and_ours(folder: Path) -> list[str]:
-    """Return a line on how far Czkawka's engine and our pHash name the same pairs."""
+    """Return a line on the agreement between Czkawka's pairs and those of our pHash."""
     claimed = _pairs(folder / notebooks.CZKAWKA, whole=True)
     confirmed = _pairs(folder / notebooks.CZKAWKA)
     ours = _pairs(folder / notebooks.PHASH)
@@ -243,7 +245,7 @@ def sets_against_truth(library: Path, results: Path) -> list[str]:
 def there_and_back(
     library: Path, roots: list[str], manifest: Path, say: Callable[[str], None]
 ) -> bool:
-    """Stage a copy of the library, restore it, and tell whether the trees are equal."""
+    """Stage a copy of the library, restore it, and report whether the trees are equal."""
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="demo-copy-") as scratch:
         copy = Path(scratch) / library.name
         shutil.copytree(library, copy, symlinks=True)
@@ -267,7 +269,7 @@ def there_and_back(
 
 def tree(folder: Path) -> Tree:
     """Return every file outside the staging folders: mode, time and content."""
-    found: Tree = {}
+    files: Tree = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if relative.parts[0] in (*staging.STAGING, staging.PRIVATE):
@@ -279,5 +281,5 @@ def tree(folder: Path) -> Tree:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         else:
             continue
-        found[str(relative)] = (status.st_mode, status.st_mtime_ns, content)
-    return found
+        files[str(relative)] = (status.st_mode, status.st_mtime_ns, content)
+    return files

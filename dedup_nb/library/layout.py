@@ -24,5 +24,6 @@ def refuse_inside(
     """
     if folder.resolve().is_relative_to(library.resolve()):
         raise ValueError(
-            f"{what} {folder} lies inside the library {library}, which is never written to; {remedy}"
+            f"{what} {folder} lies inside the library {library}, which is never written to; "
+            f"{remedy}"
         )
