@@ -15,7 +15,7 @@ def row(path, role, keeper):
         "path": path,
         "role": role,
         "keeper": keeper,
-        "reason": "hamming_bits 2",
+        "reason": "2 bits apart",
     }
 
 
@@ -37,7 +37,7 @@ def test_a_staged_image_brings_its_companions_and_nothing_else(tmp_path):
         "bundle": "a/go", "src": "a/go.yaml", "dst": "_review_dupes/a/go.yaml", "size": 7,
         "mtime_ns": 10**18, "sha256": hashlib.sha256(b"go.yaml").hexdigest(), "group": "g-1",
         "keeper": "a/keep.png", "keeper_sha256": table.sha256[1], "rule": "10_phash max_distance=8",
-        "reason": "hamming_bits 2",
+        "reason": "2 bits apart",
     }  # fmt: skip
     assert (rows[0]["sha256"], rows[0]["size"]) == (table.sha256[0], int(table.bytes[0]))
 
