@@ -1,4 +1,4 @@
-# Every target sets up by itself what it needs; a second call starts at once.
+# Every target sets up what it needs; later calls start immediately.
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
@@ -6,22 +6,22 @@ STRIP := $(BIN)/nbstripout --extra-keys "metadata.papermill cell.metadata.paperm
 
 .PHONY: demo test test-browser test-all lab check example strip bench venv clean
 
-demo: venv ## the main job on a demo library, headless
+demo: venv ## run the main job on a demo library, headless
 	$(BIN)/dedup-nb demo
 
-test: venv ## every quick test
+test: venv ## run the quick tests
 	$(BIN)/python -m pytest
 
-test-browser: venv ## JupyterLab in real Chromium; fails where there is none
+test-browser: venv ## test in JupyterLab with Chromium; fails if Chromium is not installed
 	$(BIN)/python -m pytest -m browser
 
-test-all: venv ## everything, the exhaustive tests too
+test-all: venv ## run all tests, including the exhaustive ones
 	$(BIN)/python -m pytest -m "slow or not slow"
 
-lab: venv ## JupyterLab on the notebooks, filled in from params/demo.yaml (PROFILE=params/mine.yaml)
+lab: venv ## open JupyterLab with notebooks filled in from params/demo.yaml (or PROFILE=params/mine.yaml)
 	$(BIN)/dedup-nb lab $(or $(PROFILE),params/demo.yaml)
 
-check: venv ## ruff, types, layers, JavaScript, stripped notebooks, parameter files
+check: venv ## check style, types, layers, JavaScript, stripped notebooks and profiles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,13 +34,13 @@ check: venv ## ruff, types, layers, JavaScript, stripped notebooks, parameter fi
 example: venv ## name the choices of today in params/example.yaml
 	$(BIN)/python -m dedup_nb.session.example params/example.yaml
 
-strip: venv ## clear outputs before a commit; the pre-commit hook does the same
+strip: venv ## clear notebook outputs before a commit, as the pre-commit hook does
 	$(STRIP) $(NOTEBOOKS)
 
-bench: venv ## ratios to peers and floors
+bench: venv ## run the benchmarks: ratios to peer tools and to lower bounds
 	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
-venv: .venv/ready ## just the set-up
+venv: .venv/ready ## create the environment only
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,5 +49,5 @@ venv: .venv/ready ## just the set-up
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-clean: ## remove the environment; results in outputs/ stay
+clean: ## remove the environment; results in outputs/ are kept
 	rm -rf .venv

@@ -1,6 +1,6 @@
-"""The `dedup-nb` command: a thin skin over the package.
+"""The `dedup-nb` command: a thin layer over the package.
 
-Each command imports what it needs when it runs, so that the staging commands start at once.
+Each command imports what it needs when it runs, so that the staging commands start quickly.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line parser; each command names its function in `run`."""
+    """Return the command line parser; each subparser sets `run` to its function."""
     top = argparse.ArgumentParser(prog="dedup-nb", description=__import__("dedup_nb").__doc__)
     top.add_argument("--version", action="version", version=f"dedup_nb {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -45,18 +45,32 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _command(
+    commands: Commands, name: str, what: str, epilog: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a command whose own help starts with the sentence that the list of commands shows."""
+    sentence = f"{what[:1].upper()}{what[1:]}."
+    return commands.add_parser(name, help=what, description=sentence, epilog=epilog)
+
+
 # ---------------------------------------------------------------- notebooks
 
 
 def _add_run(commands: Commands) -> None:
-    command = commands.add_parser("run", help="execute the notebooks of a profile headlessly")
-    command.add_argument("profile", metavar="PROFILE", type=Path, help="params/mine.yaml")
+    command = _command(commands, "run", "run the notebooks of a profile headlessly")
+    command.add_argument("profile", metavar="PROFILE", type=Path, help="YAML file of parameters")
     command.add_argument(
-        "--only", metavar="NAME", action="append", default=[], help="only this notebook; repeat"
+        "--only",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="run only this notebook; may be repeated",
     )
-    command.add_argument("--out", metavar="DIR", type=Path, help="instead of outputs/")
     command.add_argument(
-        "--resume", metavar="RUN", type=Path, help="go on in a run folder with what is not done"
+        "--out", metavar="DIR", type=Path, help="write results to DIR instead of outputs/"
+    )
+    command.add_argument(
+        "--resume", metavar="RUN", type=Path, help="continue an unfinished run in its folder"
     )
     command.set_defaults(run=_run)
 
@@ -71,19 +85,24 @@ def _run(args: argparse.Namespace) -> int:
     else:
         folder = preflight.prepare(profile, names, args.out)
     states = execute.execute(folder, names)
-    print(f"read {folder / 'index.html'}")
+    print(f"results: {folder / 'index.html'}")
     print(folder)
     return DONE if all(state == runs.DONE for state in states.values()) else FAILED
 
 
 def _add_lab(commands: Commands) -> None:
-    command = commands.add_parser(
+    command = _command(
+        commands,
         "lab",
-        help="open JupyterLab on the notebooks, filled in from a profile",
-        epilog="Options that are not known here go to jupyter lab, such as --no-browser.",
+        "open the notebooks in JupyterLab, filled in from a profile",
+        epilog="Other options, such as --no-browser, are passed on to jupyter lab.",
     )
-    command.add_argument("profile", metavar="PROFILE", nargs="?", type=Path)
-    command.add_argument("--out", metavar="DIR", type=Path, help="instead of outputs/")
+    command.add_argument(
+        "profile", metavar="PROFILE", nargs="?", type=Path, help="YAML file of parameters"
+    )
+    command.add_argument(
+        "--out", metavar="DIR", type=Path, help="write results to DIR instead of outputs/"
+    )
     command.set_defaults(run=_lab)
 
 
@@ -100,7 +119,7 @@ def _lab(args: argparse.Namespace) -> int:
 
 
 def _add_demo(commands: Commands) -> None:
-    command = commands.add_parser("demo", help="the whole tour over a library made for it")
+    command = _command(commands, "demo", "run a tour of all commands on a generated library")
     command.set_defaults(run=_demo)
 
 
@@ -111,8 +130,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _add_init(commands: Commands) -> None:
-    command = commands.add_parser("init", help="make a folder to work in, with a profile to adapt")
-    command.add_argument("folder", metavar="DIR", type=Path)
+    command = _command(commands, "init", "create a working folder with an example profile")
+    command.add_argument("folder", metavar="DIR", type=Path, help="folder to create")
     command.set_defaults(run=_init)
 
 
@@ -122,27 +141,35 @@ def _init(args: argparse.Namespace) -> int:
     from dedup_nb.session import history
 
     profile = history.new_workspace(args.folder)
-    print(f"set library in {profile}, then:")
+    print(f"set library in {profile}, then run:")
     print(f"  dedup-nb run {quote(str(profile))}")
     return DONE
 
 
 def _add_runs(commands: Commands) -> None:
-    command = commands.add_parser("runs", help="list the runs of before; let old ones go")
-    command.add_argument("profile", metavar="PROFILE", nargs="?", type=Path)
-    command.add_argument("--out", metavar="DIR", type=Path, help="instead of outputs/")
+    command = _command(
+        commands, "runs", "list earlier runs; --keep N moves older ones to the trash"
+    )
+    command.add_argument(
+        "profile",
+        metavar="PROFILE",
+        nargs="?",
+        type=Path,
+        help="list only the runs of this profile",
+    )
+    command.add_argument("--out", metavar="DIR", type=Path, help="look in DIR instead of outputs/")
     command.add_argument(
         "--keep",
         metavar="N",
         type=_count,
-        help="send all but the newest N runs of each profile to the system's trash",
+        help="move all but the latest N runs of each profile to the system trash",
     )
     command.set_defaults(run=_runs)
 
 
 def _count(text: str) -> int:
     if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text} is no number of runs")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of runs")
     return int(text)
 
 
@@ -152,20 +179,21 @@ def _runs(args: argparse.Namespace) -> int:
     where = runs.outputs_folder(args.profile.resolve()) if args.profile else Path("outputs")
     outputs = args.out or where
     if not outputs.is_dir():
-        raise ValueError(f"there are no runs: {outputs} is no folder; name a PROFILE or --out DIR")
-    found = history.past(outputs, args.profile.stem if args.profile else None)
+        raise ValueError(f"{outputs} is not a folder; pass a PROFILE or --out DIR")
+    earlier = history.past(outputs, args.profile.stem if args.profile else None)
     if args.keep is None:
-        _tell([run.describe() for run in found] or [f"no runs in {outputs}"])
+        _tell([run.describe() for run in earlier] or [f"no runs in {outputs}"])
         return DONE
-    gone = [run.describe() for run in history.let_go(found, args.keep)]
-    _tell([*gone, f"{len(gone)} runs went to the trash, {len(found) - len(gone)} stay"])
+    moved = [run.describe() for run in history.let_go(earlier, args.keep)]
+    kept = len(earlier) - len(moved)
+    _tell([*moved, f"moved {len(moved)} runs to the trash, kept {kept}"])
     return DONE
 
 
 def _add_hash(commands: Commands) -> None:
-    command = commands.add_parser("hash", help="print the pHash of every image as CSV path,phash")
-    command.add_argument("folder", metavar="FOLDER", type=Path)
-    command.add_argument("--no-cache", action="store_true", help="decode all, keep nothing")
+    command = _command(commands, "hash", "print the pHash of every image in a folder as CSV")
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="folder of images")
+    command.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
     command.set_defaults(run=_hash)
 
 
@@ -186,35 +214,47 @@ def _hash(args: argparse.Namespace) -> int:
 
 
 def _add_similar(commands: Commands) -> None:
-    command = commands.add_parser(
+    command = _command(
+        commands,
         "similar",
-        help="what do I have like this? CSV path,cosine, the most alike first",
-        epilog="Without --profile and --library, the library of the newest run is asked.",
+        "list the images most similar to a picture as CSV",
+        epilog="Without --profile and --library, the library of the latest run is searched.",
     )
-    command.add_argument("image", metavar="IMAGE", type=Path, help="of the library, or any other")
+    command.add_argument(
+        "image", metavar="IMAGE", type=Path, help="image file, in the library or not"
+    )
     _add_collection(command)
     for name, what in (
         ("embedder", "dct, mix or clip"),
-        ("model", "clip: architecture"),
-        ("pretrained", "clip: tag or checkpoint"),
-        ("device", "clip: auto, cpu, cuda, mps"),
+        ("model", "architecture, for clip"),
+        ("pretrained", "open_clip tag or path of a checkpoint, for clip"),
+        ("device", "auto, cpu, cuda or mps, for clip"),
         ("invariance", "none, mirror or rotate"),
     ):
         command.add_argument(f"--{name}", metavar="WORD", help=what)
-    command.add_argument("-k", type=int, default=12, metavar="N", help="at most so many (12)")
     command.add_argument(
-        "--min-cosine", type=float, default=-1.0, metavar="C", help="leave out what is below"
+        "-k", type=int, default=12, metavar="N", help="list at most N images (default: 12)"
+    )
+    command.add_argument(
+        "--min-cosine",
+        type=float,
+        default=-1.0,
+        metavar="C",
+        help="list only images with a cosine similarity of at least C",
     )
     command.set_defaults(run=_similar)
 
 
 def _add_collection(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--profile", metavar="PROFILE", type=Path, help="params/mine.yaml")
+    command.add_argument("--profile", metavar="PROFILE", type=Path, help="YAML file of parameters")
     command.add_argument("--library", metavar="DIR", type=Path, help="folder of the collection")
     command.add_argument(
-        "--root", metavar="DIR", action="append", help="image folder inside the library; repeat"
+        "--root",
+        metavar="DIR",
+        action="append",
+        help="image folder inside the library; may be repeated",
     )
-    command.add_argument("--cache-dir", metavar="DIR", type=Path, help="instead of the user's")
+    command.add_argument("--cache-dir", metavar="DIR", type=Path, help="cache folder to use")
 
 
 def _similar(args: argparse.Namespace) -> int:
@@ -224,8 +264,8 @@ def _similar(args: argparse.Namespace) -> int:
     values = _collection(args)
     named = ("embedder", "model", "pretrained", "device", "invariance")
     values |= {name: getattr(args, name) for name in named if getattr(args, name)}
-    print(f"asking {values['library']}", file=sys.stderr)
-    with redirect_stdout(sys.stderr):  # what the model and the decoders tell
+    print(f"searching {values['library']}", file=sys.stderr)
+    with redirect_stdout(sys.stderr):  # messages of the model and the decoders
         table = similar(args.image, values, args.k, args.min_cosine)
     out = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     out.write(tables.csv_line(["path", "cosine"]))
@@ -236,7 +276,7 @@ def _similar(args: argparse.Namespace) -> int:
 
 
 def _collection(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the parameters of `30_clip_faiss` for the collection that was named, or ran last."""
+    """Return the parameters of `30_clip_faiss` for the given library, or that of the latest run."""
     from dedup_nb.session import notebooks, parameters, runs
 
     if args.library:
@@ -245,10 +285,10 @@ def _collection(args: argparse.Namespace) -> dict[str, Any]:
         values = parameters.load(args.profile).flat(notebooks.CLIP_FAISS)
     else:
         folders = dict.fromkeys([Path.cwd(), notebooks.notebooks_folder().parent])
-        found = [run for folder in folders if (run := runs.newest(folder / "outputs"))]
-        if not found:
-            raise ValueError("there is no run yet to tell which library; name it with --library")
-        content = runs.read(found[0])
+        latest = [run for folder in folders if (run := runs.newest(folder / "outputs"))]
+        if not latest:
+            raise ValueError("no run yet: pass --library")
+        content = runs.read(latest[0])
         profile = Path(content["profile"] or "")
         if profile.is_file():
             values = parameters.load(profile).flat(notebooks.CLIP_FAISS)
@@ -262,15 +302,18 @@ def _collection(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_cache(commands: Commands) -> None:
-    command = commands.add_parser(
+    command = _command(
+        commands,
         "cache",
-        help="what the cache of a library holds; verify it, rid it of what is of no use",
-        epilog="Without --profile and --library, the library of the newest run is meant.",
+        "show, verify or prune the cache of a library",
+        epilog="Without --profile and --library, the library of the latest run is used.",
     )
     _add_collection(command)
-    command.add_argument("--verify", action="store_true", help="look at every value")
+    command.add_argument("--verify", action="store_true", help="check every cached value")
     command.add_argument(
-        "--prune", action="store_true", help="drop what no file has any more, and what is damaged"
+        "--prune",
+        action="store_true",
+        help="remove entries of files that no longer exist, and damaged entries with --verify",
     )
     command.set_defaults(run=_cache)
 
@@ -282,9 +325,9 @@ def _cache(args: argparse.Namespace) -> int:
     values = _collection(args)
     library = Path(values["library"])
     folder = values.get("cache_dir") or store.default_folder(library.resolve())
-    told = cache.look(library, Path(folder), verify=args.verify, prune=args.prune)
-    _tell(told.lines, told.problems)
-    return REFUSED if told.problems else DONE
+    result = cache.look(library, Path(folder), verify=args.verify, prune=args.prune)
+    _tell(result.lines, result.problems)
+    return REFUSED if result.problems else DONE
 
 
 # ---------------------------------------------------------------- staging
@@ -297,19 +340,32 @@ def _add_library(command: argparse.ArgumentParser, required: bool = True) -> Non
 
 
 def _add_stage(commands: Commands) -> None:
-    command = commands.add_parser("stage", help="move what a manifest names into staging")
+    command = _command(
+        commands, "stage", "move the files listed in a manifest to the staging folder"
+    )
     command.add_argument("manifest", metavar="MANIFEST", help="manifest.csv of a report")
     _add_library(command, required=False)
     command.add_argument(
-        "--root", metavar="DIR", action="append", help="image folder inside the library; repeat"
-    )
-    command.add_argument("--dry-run", action="store_true", help="only tell what would be refused")
-    command.add_argument("--allow-copy", action="store_true", help="copy across file systems")
-    command.add_argument(
-        "--strict-companions", action="store_true", help="refuse images without companions"
+        "--root",
+        metavar="DIR",
+        action="append",
+        help="image folder inside the library; may be repeated",
     )
     command.add_argument(
-        "--allow-keepers", action="store_true", help="let go of what was kept in an approved batch"
+        "--dry-run", action="store_true", help="only show what would be moved and refused"
+    )
+    command.add_argument(
+        "--allow-copy",
+        action="store_true",
+        help="copy files if staging lies on another file system",
+    )
+    command.add_argument(
+        "--strict-companions", action="store_true", help="refuse images that have no companions"
+    )
+    command.add_argument(
+        "--allow-keepers",
+        action="store_true",
+        help="also move images that an approved batch kept",
     )
     command.set_defaults(run=_stage)
 
@@ -341,7 +397,7 @@ def _stage(args: argparse.Namespace) -> int:
 
 
 def _library_and_roots(args: argparse.Namespace) -> tuple[str, list[str] | None]:
-    """Return what was named, else what run.json beside or above the manifest says."""
+    """Return the library and roots given, or those in run.json beside or above the manifest."""
     from dedup_nb.staging.runinfo import library_of_run
 
     if args.library is not None:
@@ -351,12 +407,12 @@ def _library_and_roots(args: argparse.Namespace) -> tuple[str, list[str] | None]
 
 
 def _add_recover(commands: Commands) -> None:
-    command = commands.add_parser("recover", help="send home what a killed command left unfinished")
+    command = _command(commands, "recover", "move back what a killed command left unfinished")
     _add_library(command)
     command.add_argument(
         "--accept-lost",
         action="store_true",
-        help="go on although files of unfinished bundles are nowhere",
+        help="continue although files of unfinished bundles are missing",
     )
     command.set_defaults(run=_recover)
 
@@ -365,17 +421,18 @@ def _recover(args: argparse.Namespace) -> int:
     from dedup_nb import staging
     from dedup_nb.staging import telling
 
-    told = staging.recover(args.library, accept_lost=args.accept_lost)
-    lines = list(telling.recovered_lines(told)) or ["nothing was unfinished"]
-    _tell(lines, telling.refusal_lines([*told.lost, *told.conflicts, *told.unfinished]))
-    return told.status
+    result = staging.recover(args.library, accept_lost=args.accept_lost)
+    lines = list(telling.recovered_lines(result)) or ["nothing was unfinished"]
+    _tell(lines, telling.refusal_lines([*result.lost, *result.conflicts, *result.unfinished]))
+    return result.status
 
 
 def _add_restore(commands: Commands) -> None:
-    command = commands.add_parser("restore", help="bring staged bundles home")
+    command = _command(commands, "restore", "move staged files back to where they were")
     _add_library(command)
     for scope in ("batch", "group", "bundle", "file"):
-        command.add_argument(f"--{scope}", metavar="ID" if scope != "file" else "PATH")
+        metavar = "ID" if scope != "file" else "PATH"
+        command.add_argument(f"--{scope}", metavar=metavar, help=f"restore only this {scope}")
     command.set_defaults(run=_restore)
 
 
@@ -383,7 +440,7 @@ def _restore(args: argparse.Namespace) -> int:
     from dedup_nb import staging
     from dedup_nb.staging import telling
 
-    told = staging.restore(
+    result = staging.restore(
         args.library,
         args.batch,
         args.group,
@@ -391,12 +448,12 @@ def _restore(args: argparse.Namespace) -> int:
         args.file,
         progress=_progress("restored"),
     )
-    _tell(telling.restored_lines(told), telling.refusal_lines(told.refused))
-    return told.status
+    _tell(telling.restored_lines(result), telling.refusal_lines(result.refused))
+    return result.status
 
 
 def _add_status(commands: Commands) -> None:
-    command = commands.add_parser("status", help="what is staged, unfinished or moved by hand")
+    command = _command(commands, "status", "show what is staged, unfinished or moved by hand")
     _add_library(command)
     command.set_defaults(run=_status)
 
@@ -405,25 +462,27 @@ def _status(args: argparse.Namespace) -> int:
     from dedup_nb import staging
     from dedup_nb.staging import telling
 
-    told = staging.status(args.library)
-    _tell(telling.status_lines(told))
-    return REFUSED if told.unfinished or any(batch.damage for batch in told.batches) else DONE
+    state = staging.status(args.library)
+    _tell(telling.status_lines(state))
+    return REFUSED if state.unfinished or any(batch.damage for batch in state.batches) else DONE
 
 
 def _add_approve(commands: Commands) -> None:
-    command = commands.add_parser(
-        "approve", help="send what a person approved to the system's trash"
-    )
-    command.add_argument("batch", metavar="BATCH")
+    command = _command(commands, "approve", "move a batch that you approve to the system trash")
+    command.add_argument("batch", metavar="BATCH", help="batch to approve; see dedup-nb status")
     _add_library(command)
-    command.add_argument("--token", help="approve without being asked; see --show-token")
+    command.add_argument("--token", help="approve without a prompt; see --show-token")
     command.add_argument(
-        "--show-token", action="store_true", help="only print the token of what is staged now"
+        "--show-token", action="store_true", help="print the token of what is staged now, and exit"
     )
     command.add_argument(
-        "--permanent", action="store_true", help="delete for good, 24 hours after staging"
+        "--permanent",
+        action="store_true",
+        help="delete instead; only 24 hours or more after staging",
     )
-    command.add_argument("--permanent-token", metavar="TOKEN", help="the second token it needs")
+    command.add_argument(
+        "--permanent-token", metavar="TOKEN", help="second token, required by --permanent"
+    )
     command.set_defaults(run=_approve)
 
 
@@ -435,7 +494,7 @@ def _approve(args: argparse.Namespace) -> int:
         print(staging.approval_token(args.library, args.batch, permanent=args.permanent))
         return DONE
     phrase = None if args.token else _ask(staging.approval_phrase(args.library, args.batch))
-    told = staging.approve(
+    result = staging.approve(
         args.library,
         args.batch,
         args.token,
@@ -444,20 +503,22 @@ def _approve(args: argparse.Namespace) -> int:
         permanent_token=args.permanent_token,
         progress=_progress("approved"),
     )
-    _tell(telling.approved_lines(told), telling.refusal_lines(told.refused))
-    return told.status
+    _tell(telling.approved_lines(result), telling.refusal_lines(result.refused))
+    return result.status
 
 
 def _ask(phrase: str) -> str:
-    """Ask a person at a terminal to type a phrase; nobody there means no."""
+    """Ask for a phrase at the terminal; without a terminal, refuse."""
     if not sys.stdin.isatty():
-        raise StagingError("nobody is there to ask; name the --token", WRONG_INPUT)
-    return input(f"to send these files to the trash, type: {phrase}\n> ")
+        raise StagingError(
+            "cannot ask for approval: standard input is not a terminal; pass --token", WRONG_INPUT
+        )
+    return input(f"to move these files to the trash, type: {phrase}\n> ")
 
 
 def _add_flag(commands: Commands) -> None:
-    command = commands.add_parser("flag", help="make a .cropped marker beside each PNG")
-    command.add_argument("folders", metavar="FOLDER", nargs="+")
+    command = _command(commands, "flag", "create a .cropped marker beside each PNG")
+    command.add_argument("folders", metavar="FOLDER", nargs="+", help="folder of cropped PNGs")
     _add_library(command, required=False)
     command.set_defaults(run=_flag)
 
@@ -473,15 +534,15 @@ def _flag(args: argparse.Namespace) -> int:
         folder if here else str(Path(folder).resolve())
         for folder, here in zip(args.folders, inside, strict=True)
     ]
-    told = staging.flag(library, folders)
-    _tell(telling.flagged_lines(told), telling.refusal_lines(told.refused))
-    return told.status
+    result = staging.flag(library, folders)
+    _tell(telling.flagged_lines(result), telling.refusal_lines(result.refused))
+    return result.status
 
 
 def _add_unlock(commands: Commands) -> None:
-    command = commands.add_parser("unlock", help="remove the lock file of a killed command")
+    command = _command(commands, "unlock", "remove the lock file of a killed command")
     _add_library(command)
-    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     command.set_defaults(run=_unlock)
 
 
@@ -490,16 +551,16 @@ def _unlock(args: argparse.Namespace) -> int:
 
     def confirm(holder: str) -> bool:
         print(f"locked by {holder}")
-        asked = args.yes or not sys.stdin.isatty()
-        return bool(args.yes if asked else input("remove this lock? yes or no: ") == "yes")
+        decided = args.yes or not sys.stdin.isatty()
+        return bool(args.yes if decided else input("remove this lock? yes or no: ") == "yes")
 
     removed = staging.unlock(args.library, confirm)
-    print("unlocked" if removed else "nothing was unlocked")
+    print("unlocked" if removed else "nothing to unlock")
     return DONE if removed or not staging.status(args.library).holder else REFUSED
 
 
 def _tell(lines: Iterable[str], problems: Iterable[str] = ()) -> None:
-    """Print what was done; on standard error what was not."""
+    """Print what was done, and problems on standard error."""
     for problem in problems:
         print(problem, file=sys.stderr)
     for line in lines:
@@ -507,7 +568,7 @@ def _tell(lines: Iterable[str], problems: Iterable[str] = ()) -> None:
 
 
 def _progress(done: str) -> Callable[[int, int], None] | None:
-    """Return a progress bar for a person at a terminal, None for a file or a pipe."""
+    """Return a progress bar on a terminal, None for a file or a pipe."""
     if not sys.stderr.isatty():
         return None
     from tqdm import tqdm
@@ -541,7 +602,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"dedup-nb {args.command}: {error}", file=sys.stderr)
         return WRONG_INPUT
-    except KeyboardInterrupt:  # before or after the moves, which only note that they shall stop
-        print(f"dedup-nb {args.command}: stopped by a person", file=sys.stderr)
+    except KeyboardInterrupt:  # during moves, a flag stops them instead
+        print(f"dedup-nb {args.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
     return status

@@ -1,4 +1,4 @@
-"""The shelf: runs of before, and a new folder to work in."""
+"""The shelf: earlier runs, and a new folder to work in."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_runs_are_listed_oldest_first_with_what_was_done(outputs, capsys):
 
 def test_old_runs_go_to_the_trash_and_decisions_stay(outputs, trash, capsys):
     assert cli.main(["runs", "--out", str(outputs), "--keep", "1"]) == 0
-    assert "2 runs went to the trash, 2 stay" in capsys.readouterr().out
+    assert "moved 2 runs to the trash, kept 2" in capsys.readouterr().out
     assert sorted(p.name for p in trash.iterdir()) == [f"mine-{stamp}" for stamp in STAMPS[:2]]
     left = sorted(str(p.relative_to(outputs)) for p in outputs.glob("*/*"))
     assert left == [f"mine/{STAMPS[2]}", "mine/decisions.jsonl", f"other/{STAMPS[0]}"]
