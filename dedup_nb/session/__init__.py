@@ -1,1 +1,1 @@
-"""Profiles and parameters, a run, its results, run folders, executing notebooks."""
+"""Profiles and parameters, runs and their results, run folders, and running notebooks."""

@@ -1,7 +1,7 @@
-"""What the value of each parameter has to be, beyond its type: one entry each.
+"""The allowed values of each parameter, beyond its type: one entry each.
 
-Words come from the registries of what they name, so that a new hash or keeper word is allowed as
-soon as it is there. To bound a new parameter, add an entry.
+Words come from the registries, so a new hash or keeper word is allowed as soon as it is
+registered. To limit a new parameter, add an entry.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ INFINITE = float("inf")
 
 @dataclass(frozen=True)
 class Words:
-    """One of some words or numbers; of a list, each item is."""
+    """One of a few words or numbers; in a list, every item must be one of them."""
 
     words: Iterable[Any]
 
     def refusal(self, value: Any) -> str:
-        """Say what is wrong with a value, or nothing."""
+        """Return what is wrong with a value, or an empty string."""
         allowed = list(self.words)
         for word in value if isinstance(value, list) else [value]:
             if word not in allowed:
@@ -38,28 +38,29 @@ class Words:
 
 @dataclass(frozen=True)
 class Range:
-    """A number from `low` to `high`, both allowed."""
+    """A number from `low` to `high`, both inclusive."""
 
     low: float
     high: float = INFINITE
 
     def refusal(self, value: Any) -> str:
-        """Say what is wrong with a value, or nothing."""
+        """Return what is wrong with a value, or an empty string."""
         if self.low <= value <= self.high:
             return ""
-        most = f"to {self.high:g}" if self.high < INFINITE else "upwards"
-        return f"to {value}; it goes from {self.low:g} {most}"
+        if self.high == INFINITE:
+            return f"to {value}; it must be at least {self.low:g}"
+        return f"to {value}; it must be from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
 class Form:
-    """A text of a certain form, of which `examples` are some."""
+    """Text that matches a pattern; `examples` lists some valid values."""
 
     pattern: str
     examples: str
 
     def refusal(self, value: Any) -> str:
-        """Say what is wrong with a value, or nothing."""
+        """Return what is wrong with a value, or an empty string."""
         matches = re.fullmatch(self.pattern, value)
         return "" if matches else f"to {value}; choose one of {self.examples}"
 

@@ -1,6 +1,6 @@
-"""The cache of a library -> what is in it, whether it is sound, and rid of what is of no use.
+"""The cache of a library -> its contents and their integrity; removes what is no longer used.
 
-Nothing of value can be lost here: everything in the cache can be computed again.
+Nothing is lost by this: everything in the cache can be computed again.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from dedup_nb.pictures.store import Store, is_there
 
 STORES = re.compile(r"store-\d+\.sqlite(-wal|-shm|-journal)?")
 CELLS = re.compile(r"cells-[0-9a-f]{16}\.faiss")
-SQLITE = b"SQLite format 3\0"  # how a file of SQLite begins
+SQLITE = b"SQLite format 3\0"  # the first bytes of an SQLite file
 
 
 @dataclass
 class Told:
-    """What was found and done, in lines for a person.
+    """The contents of a cache and what was done to it, as lines to print.
 
     Attributes
     ----------
     lines : list of str
-        What is there and what was done.
+        What the cache contains and what was done.
     problems : list of str
-        What is damaged and still there.
+        Damaged entries that are still in the cache.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -43,39 +43,39 @@ class Told:
 
 
 def look(library: Path, folder: Path, *, verify: bool = False, prune: bool = False) -> Told:
-    """Tell what the cache of a library holds; look at each value, drop what is of no use.
+    """Describe the cache of a library; check its values or remove unused ones on request.
 
     Parameters
     ----------
     library : Path
-        Whose files tell what is of use.
+        Folder of the collection; entries of its files are kept.
     folder : Path
         The cache folder.
     verify : bool
-        Look at every value; those that are damaged are dropped with `prune`.
+        Check every value; with `prune`, damaged ones are removed.
     prune : bool
-        Drop contents that no file of the library has any more, staged ones included, and what
-        other versions left. Only files that the cache itself wrote are ever deleted.
+        Remove entries of contents that no file of the library, staged or not, has any more, and
+        files of other versions. Only files written by the cache itself are ever deleted.
 
     Raises
     ------
     ValueError
-        If the cache folder lies inside the library, in which nothing is written.
+        If the cache folder lies inside the library, where nothing may be written.
     """
     layout.refuse_inside(folder, library, "the cache folder")
     if not is_there(folder):
         return Told([f"there is no cache at {folder}"])
     store = Store(folder)
-    told = Told()
+    result = Told()
     try:
         if verify:
-            _verify(store, told, prune)
+            _verify(store, result, prune)
         if prune:
-            _prune(library, store, told)
-        told.lines += _summary(folder, store)
+            _prune(library, store, result)
+        result.lines += _summary(folder, store)
     finally:
         store.close()
-    return told
+    return result
 
 
 def _summary(folder: Path, store: Store) -> list[str]:
@@ -87,26 +87,27 @@ def _summary(folder: Path, store: Store) -> list[str]:
     return [f"{folder}: {report.size_text(size)}", *rows]
 
 
-def _verify(store: Store, told: Told, mend: bool) -> None:
+def _verify(store: Store, result: Told, mend: bool) -> None:
     if damage := store.damage():
-        told.problems += [f"{store.path} is damaged ({damage[0]}); delete it, it is made again"]
+        problem = f"{store.path} is damaged ({damage[0]}); delete it, and it will be rebuilt"
+        result.problems.append(problem)
         return
     bad = list(_damaged(store))
     for kind, sha256, why in bad:
         if mend:
             store.forget_value(kind, sha256)
         else:
-            told.problems.append(f"{kind} of {sha256[:16]}: {why}")
+            result.problems.append(f"{kind} of {sha256[:16]}: {why}")
     checked = sum(count for _, count, _ in store.summary())
-    told.lines.append(
+    result.lines.append(
         f"verified {checked:,} entries: {len(bad):,} damaged"
-        + (", dropped, to be made again" if bad and mend else "")
-        + ("; drop them with --prune" if bad and not mend else "")
+        + (", removed; they will be recomputed" if bad and mend else "")
+        + ("; remove them with --prune" if bad and not mend else "")
     )
 
 
 def _damaged(store: Store) -> Iterator[tuple[str, str, str]]:
-    """Yield (kind, sha256, why) of every value that cannot be what it says."""
+    """Yield (kind, sha256, reason) for every value that cannot be valid."""
     widths = store.usual_widths()
     for kind, sha256, value in store.values():
         if why := _wrong(kind, value, widths.get(kind, 0)):
@@ -114,22 +115,22 @@ def _damaged(store: Store) -> Iterator[tuple[str, str, str]]:
 
 
 def _wrong(kind: str, value: bytes, width: int) -> str:
-    """Say what is wrong with a value; most of its kind have `width` bytes."""
+    """Return what is wrong with a value, or ""; most values of its kind have `width` bytes."""
     for prefix, why in CHECKS.items():
         if kind.startswith(prefix):
             return why(value)
     if len(value) == width and kind in EMBEDDINGS:
         return _embedding(value)
-    return "" if len(value) == width else f"{len(value)} bytes, others have {width}"
+    return "" if len(value) == width else f"{len(value)} bytes instead of {width}"
 
 
 def _thumbnail(value: bytes) -> str:
-    return "" if value[:2] == b"\xff\xd8" and value[-2:] == b"\xff\xd9" else "not a whole JPEG"
+    return "" if value[:2] == b"\xff\xd8" and value[-2:] == b"\xff\xd9" else "not a complete JPEG"
 
 
 def _clip(value: bytes) -> str:
     if value[:1] not in (clip.HALF, clip.FULL):
-        return "not the numbers of a vector"
+        return "not a vector"
     vector = np.frombuffer(value, f"<{value[:1].decode()}", offset=1)
     return _not_unit(vector.astype(np.float64), zero=False)
 
@@ -139,7 +140,11 @@ def _embedding(value: bytes) -> str:
 
 
 def _features(value: bytes) -> str:
-    return "" if len(value) % features.POINT_BYTES == 0 else f"{len(value)} bytes of features"
+    return (
+        ""
+        if len(value) % features.POINT_BYTES == 0
+        else f"{len(value)} bytes, not a whole number of features"
+    )
 
 
 def _verdict(value: bytes) -> str:
@@ -157,7 +162,7 @@ def _not_unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]], zero: bool) 
 
 
 EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if not one.needs_weights}
-# How a value is checked, by how the name of its kind begins; other kinds have one length each.
+# Prefix of a kind -> how its values are checked; all values of any other kind have one length.
 CHECKS: dict[str, Callable[[bytes], str]] = {
     "thumbnail": _thumbnail,
     "clip-": _clip,
@@ -166,10 +171,10 @@ CHECKS: dict[str, Callable[[bytes], str]] = {
 }
 
 
-def _prune(library: Path, store: Store, told: Told) -> None:
+def _prune(library: Path, store: Store, result: Told) -> None:
     gone, lost_paths = _of_no_file(library, store)
     known = {digest for _, digest in store.files()}
-    # a verdict is about two contents, whose digests stand side by side
+    # the key of a verdict is two digests, separated by a space
     useless = gone | {
         key
         for key in store.contents()
@@ -178,20 +183,20 @@ def _prune(library: Path, store: Store, told: Told) -> None:
     store.forget(useless, lost_paths)
     beside = sorted(store.path.parent.iterdir())
     old = [path for path in beside if _is_of_old(path, store)]
-    if useless:  # what FAISS learnt would hold on to their vectors
+    if useless:  # the trained FAISS cells still hold their vectors
         old += [path for path in beside if CELLS.fullmatch(path.name)]
     for path in old:
         path.unlink(missing_ok=True)
     store.shrink()
-    told.lines.append(
-        f"pruned {sum(' ' not in key for key in useless):,} contents that no file of {library} "
-        f"has any more, "
-        f"and {len(old):,} files of other versions or to be learnt again"
+    contents = sum(" " not in key for key in useless)
+    result.lines.append(
+        f"pruned {contents:,} contents that are no longer in {library}, "
+        f"and {len(old):,} outdated cache files"
     )
 
 
 def _is_of_old(path: Path, store: Store) -> bool:
-    """Tell whether a file is the store of another version, by its whole name and its content."""
+    """Return whether a file is the store of another version, judged by name and content."""
     if not STORES.fullmatch(path.name) or path.name.startswith(store.path.name):
         return False
     main = path.with_name(path.name.partition(".sqlite")[0] + ".sqlite")
@@ -202,12 +207,12 @@ def _is_of_old(path: Path, store: Store) -> bool:
 
 
 def _of_no_file(library: Path, store: Store) -> tuple[set[str], list[str]]:
-    """Return the contents that no file has, and the paths at which there is no file any more.
+    """Return the contents that no file has any more, and the paths that no longer exist.
 
-    A file that was moved, by hand or into staging, is known by its content again: every file of
-    the size of one that is missing is read.
+    A file that was moved, by hand or into staging, is recognised by its content: every file whose
+    size equals that of a missing one is read.
     """
-    here, found = set(), set()
+    here, moved = set(), set()
     missing = []
     for key, digest in store.files():
         if os.path.lexists(os.path.join(library, key.path)):
@@ -216,20 +221,20 @@ def _of_no_file(library: Path, store: Store) -> tuple[set[str], list[str]]:
             missing.append((key, digest))
     if missing and not here:
         raise ValueError(
-            f"no file that this cache knows is in {library}; is its disk there? Nothing was pruned"
+            f"none of the cached files is in {library}; is its disk mounted? Nothing was pruned"
         )
     sizes = {key.bytes for key, _ in missing}
     known = {key.path for key, _ in store.files()}
     for path in _files(library) if missing else ():
         if path.stat().st_size in sizes and str(path.relative_to(library)) not in known:
-            with contextlib.suppress(OSError, ValueError):  # what cannot be read is no loss here
-                found.add(files.sha256(files.read_file(os.fsencode(path))))
-    gone = {digest for _, digest in missing} - here - found
+            with contextlib.suppress(OSError, ValueError):  # an unreadable file is no loss here
+                moved.add(files.sha256(files.read_file(os.fsencode(path))))
+    gone = {digest for _, digest in missing} - here - moved
     return gone, [key.path for key, _ in missing]
 
 
 def _files(library: Path) -> Iterator[Path]:
-    """Yield every regular file of the library, those in staging too."""
+    """Yield every regular file of the library, including staged ones."""
     for folder, folders, names in os.walk(library):
         folders[:] = [name for name in folders if name != staging.PRIVATE]
         for name in names:

@@ -1,4 +1,4 @@
-"""What `00_catalogue` found -> its `Results`."""
+"""The catalogue of a run -> the `Results` of `00_catalogue`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
     Parameters
     ----------
     run : Run
-        The run at work.
+        The current run.
     repeated : sequence of dict
         Rows of `catalogue.repeated_names`.
     """
@@ -30,8 +30,8 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
             ("images", f"{len(table):,}"),
             ("on disk", report.size_text(int(table["bytes"].sum()))),
             ("companions", f"{int(table['companions'].sum()):,}"),
-            ("not readable", f"{len(run.unreadable):,}"),
-            ("names that occur twice", f"{len(repeated):,}"),
+            ("unreadable", f"{len(run.unreadable):,}"),
+            ("repeated file names", f"{len(repeated):,}"),
         ],
         summary={
             "says": run.describe(),
@@ -43,15 +43,15 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
             "By root": catalogue.sizes_by(table, "root").reset_index(),
             "By root and stage": catalogue.sizes_by(table, "root", "stage").reset_index(),
             "Companions by root": catalogue.companions_by(table, "root").reset_index(),
-            "Series by their stages": catalogue.line_ups(run.series),
-            "Not readable, never staged": run.unreadable,
+            "Series by line-up of stages": catalogue.line_ups(run.series),
+            "Unreadable images, never staged": run.unreadable,
             "Other files": catalogue.others_by(run.others),
-            "The same name in several places (first 200)": catalogue.shown_names(repeated[:200]),
+            "Repeated file names (first 200)": catalogue.shown_names(repeated[:200]),
         },
     )
 
 
 def write_names(run_folder: Path, folder: Path, repeated: Sequence[Mapping[str, Any]]) -> None:
-    """Write `names.csv` into the run folder, or beside the results where it is there already."""
+    """Write `names.csv` into the run folder, or beside the results if the run folder has one."""
     beside = folder if (run_folder / "names.csv").exists() else run_folder
     tables.write_csv(beside / "names.csv", catalogue.NAMES_COLUMNS, repeated)

@@ -20,12 +20,12 @@ from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note
 def execute(
     folder: Path, notebooks: Sequence[str], say: Callable[[str], None] = print
 ) -> dict[str, str]:
-    """Run notebooks headlessly in a run folder; a failed one stops only those that need it.
+    """Run notebooks headlessly in a run folder; if one fails, only those that need it are skipped.
 
     Returns
     -------
     dict of str -> str
-        `done`, `failed` or `skipped` for each.
+        Notebook -> `done`, `failed` or `skipped`.
     """
     states: dict[str, str] = {}
     for name in notebooks:
@@ -65,7 +65,7 @@ def _execute_one(folder: Path, name: str) -> str:
             progress_bar=False,
             stdout_file=_Indented(sys.stderr),
             cwd=known.notebooks_folder(),
-            extra_arguments=["--log-level=40"],  # errors only: a kernel greets with a warning
+            extra_arguments=["--log-level=40"],  # errors only: a kernel starts with a warning
         )
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
@@ -73,7 +73,7 @@ def _execute_one(folder: Path, name: str) -> str:
 
 
 class _Indented:
-    """Passes on what a notebook prints, set off from what the runner says."""
+    """Writes what a notebook prints, indented to set it off from the runner's own lines."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -86,7 +86,7 @@ class _Indented:
 
 
 def for_lab(profile: Profile, out: Path | None = None) -> Path:
-    """Make a run folder with every notebook parameterised from a profile, to be opened in Lab."""
+    """Create a run folder with all notebooks parameterised from a profile, ready for JupyterLab."""
     import nbformat
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
@@ -106,9 +106,11 @@ def for_lab(profile: Profile, out: Path | None = None) -> Path:
 
 
 def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:
-    """Replace this process by JupyterLab on a folder."""
+    """Replace this process with JupyterLab, opened on a folder."""
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *extra]
-    if os.geteuid() == 0 and "--allow-root" not in extra:  # a container; it listens to itself only
+    if (
+        os.geteuid() == 0 and "--allow-root" not in extra
+    ):  # in a container; it only listens on localhost
         command.append("--allow-root")
     sys.stdout.flush()
     os.execv(sys.executable, command)

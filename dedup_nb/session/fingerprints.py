@@ -1,4 +1,4 @@
-"""The hashes and embeddings of a run's images, taken from the store or made now."""
+"""The hashes and embeddings of a run's images, read from the cache or computed now."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from dedup_nb.session.run import Run, WrongInput
 
 
 class Fingerprints:
-    """What can be measured of a run's images.
+    """The hashes and embeddings of a run's images.
 
     Parameters
     ----------
     run : Run
-        The run at work.
+        The current run.
 
     Attributes
     ----------
     not_embedded : list of str
-        Images that have no embedding, fit to be shown.
+        Paths of images without an embedding, safe to display.
     in_half_precision : int
-        Embeddings that were made on a GPU.
+        Number of embeddings that were computed on a GPU.
     """
 
     def __init__(self, run: Run) -> None:
@@ -46,7 +46,14 @@ class Fingerprints:
         Returns
         -------
         hashes : ndarray of uint8, shape (n, n_orientations, n_bytes)
+            Hashes, eight bits packed to the byte; the first orientation is upright.
         rows : ndarray of int64, shape (n,)
+            Row of the catalogue of each image.
+
+        Raises
+        ------
+        ValueError
+            If images changed since the catalogue was made.
         """
         stored, rows = self._stored(phash.kind(name, hash_bits))
         return phash.unpack(stored, invariance), rows
@@ -59,7 +66,16 @@ class Fingerprints:
         Returns
         -------
         embeddings : ndarray of float32, shape (n, n_orientations, d)
+            Vectors of unit length; the first orientation is upright.
         rows : ndarray of int64, shape (n,)
+            Row of the catalogue of each image.
+
+        Raises
+        ------
+        ValueError
+            If images changed since the catalogue was made.
+        WrongInput
+            If the weights of the embedder cannot be loaded.
         """
         self._has_embedded = True
         chosen = self.embedder(embedder)
@@ -69,29 +85,29 @@ class Fingerprints:
         return embeddings.unpack(embedder, stored, invariance), rows
 
     def embedder(self, name: str) -> Embedder:
-        """Return an embedder by its name, with the weights and the device of the parameters."""
+        """Return an embedder by name, with the weights and device set in the parameters."""
         values = self.run.values
         named = ("model", "pretrained", "device")
         return embeddings.embedder(name, **{k: values[k] for k in named if k in values})
 
     def make(self, files: Sequence[ImageFile], kind: measures.Kind) -> None:
-        """Have one kind of measure in the store for some files."""
+        """Compute one kind of measure for some files and keep it in the store."""
         for _ in self.run.measured(files, [kind], float("inf")):
             pass
 
     def notes(self) -> list[str]:
-        """Say which embedder was used and what a report has to know of its embeddings."""
+        """Return the notes of a report on its embeddings: the embedder, and what could go wrong."""
         if not self._has_embedded:
             return []
         chosen = self.embedder(self.run.values["embedder"])
-        notes = [f"Embedder {chosen.name}: {chosen.says}. Its cosines have a scale of their own."]
+        notes = [f"Embedder {chosen.name}: {chosen.says}. Its cosines have their own scale."]
         if left := self.not_embedded:
             few = ", ".join(left[:20]) + (", ..." if len(left) > 20 else "")
-            notes.append(f"{len(left):,} images could not be embedded and are in no group: {few}.")
+            notes.append(f"{len(left):,} images could not be embedded and are excluded: {few}.")
         if self.in_half_precision:
             notes.append(
-                f"{self.in_half_precision:,} vectors were made in half precision on a GPU: another "
-                "machine may give slightly different cosines."
+                f"{self.in_half_precision:,} embeddings were computed in half precision on a GPU; "
+                "another machine may give slightly different cosines."
             )
         return notes
 
@@ -118,7 +134,7 @@ class Fingerprints:
             raise WrongInput(str(error)) from None
         self.not_embedded = [tables.shown(path) for path in paths[~made.there]]
         self.in_half_precision = made.in_half_precision
-        print(f"{made.embedded:,} contents embedded now, the others taken from the cache")
+        print(f"embedded {made.embedded:,} images now, read the others from the cache")
         return made.array, rows[made.there]
 
     def _changed(self, count: int) -> ValueError:
@@ -128,7 +144,7 @@ class Fingerprints:
         )
 
     def _stored(self, kind: measures.Kind) -> tuple[list[bytes], NDArray[np.int64]]:
-        """Return one kind of measure of all readable images, made where it is missing."""
+        """Return one kind of measure of all readable images; missing ones are computed."""
         catalogue, kept = self.run.catalogue, self.run.store
         rows = np.flatnonzero(catalogue["status"] == "ok")
         digests = catalogue["sha256"].to_numpy()[rows]

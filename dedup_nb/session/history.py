@@ -1,4 +1,4 @@
-"""Runs of before -> a list of them, old ones to the system's trash; a new folder to work in."""
+"""Earlier runs: list them and move old ones to the trash; create a new working folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from dedup_nb import report
 from dedup_nb.session import notebooks, runs
 
-AT_WORK_S = 24 * 3600  # a notebook that began to run longer ago than this was killed
+AT_WORK_S = 24 * 3600  # a notebook that started longer ago than this was killed
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Past:
     states : dict of str -> str
         Notebook -> `done`, `failed`, `skipped`, `running`, `waiting` or `saved`.
     saved : int
-        Results that a person saved from a slider.
+        Number of results saved with the button.
     n_bytes : int
-        On disk.
+        Size on disk.
     """
 
     folder: Path
@@ -39,32 +39,34 @@ class Past:
 
     @property
     def at_work(self) -> bool:
-        """Whether a notebook of it may be running now."""
+        """Whether one of its notebooks may still be running."""
         young = time.time() - (self.folder / "run.json").stat().st_mtime < AT_WORK_S
         return young and bool({runs.RUNNING, runs.WAITING} & {*self.states.values()})
 
     def describe(self) -> str:
-        """Say in one line what the run is."""
+        """Return one line: folder, states of the notebooks, size."""
         counts = {state: list(self.states.values()).count(state) for state in self.states.values()}
-        parts = [f"{count} {state}" for state, count in sorted(counts.items())] or ["nothing run"]
+        parts = [f"{count} {state}" for state, count in sorted(counts.items())] or [
+            "no notebooks run"
+        ]
         if self.saved:
             parts.append(f"{self.saved} saved by hand")
         return f"{self.folder}  {', '.join(parts)}  {report.size_text(self.n_bytes)}"
 
 
 def past(outputs: Path, profile: str | None = None) -> list[Past]:
-    """Return the runs below an `outputs/` folder, the oldest first.
+    """Return the runs below an `outputs/` folder, oldest first.
 
     Parameters
     ----------
     outputs : Path
         Folder of results.
     profile : str, optional
-        Only the runs of this profile.
+        Name of a profile; all profiles by default.
     """
     folders = [path.parent for path in outputs.glob(f"{profile or '*'}/*/run.json")]
-    found = [_past(folder) for folder in folders if _is_ours(folder)]
-    return sorted(found, key=lambda run: (run.started, run.folder.name))
+    every = [_past(folder) for folder in folders if _is_ours(folder)]
+    return sorted(every, key=lambda run: (run.started, run.folder.name))
 
 
 def _is_ours(folder: Path) -> bool:
@@ -83,38 +85,38 @@ def _past(folder: Path) -> Past:
     return Past(folder, content["started"], states, saved, size)
 
 
-def let_go(found: Sequence[Past], keep: int) -> Iterator[Past]:
-    """Send all but the newest runs of each profile to the system's trash; yield what went.
+def let_go(earlier: Sequence[Past], keep: int) -> Iterator[Past]:
+    """Move all but the latest runs of each profile to the system trash; yield those that moved.
 
-    Decisions lie beside the runs and stay. What is staged is told by journals inside the library,
-    so that `restore` needs no run. A run that may be at work stays.
+    Decisions lie beside the runs and are kept. Staged files are recorded in journals inside the
+    library, so `restore` needs no run. A run that may still be active is kept.
 
     Raises
     ------
     ValueError
-        If the trash does not take a folder; it stays then.
+        If a folder cannot be moved to the trash; it is kept.
     """
     from send2trash import send2trash
 
     newest: dict[Path, int] = {}
-    for run in reversed(found):
+    for run in reversed(earlier):
         newest[run.folder.parent] = newest.get(run.folder.parent, 0) + 1
         if newest[run.folder.parent] <= keep or run.at_work:
             continue
         try:
             send2trash(run.folder)
         except OSError as error:
-            raise ValueError(f"the trash does not take {run.folder}: {error}; it stays") from error
+            raise ValueError(f"cannot move {run.folder} to the trash: {error}") from error
         yield run
 
 
 def new_workspace(folder: Path) -> Path:
-    """Make a folder to work in, with a profile to adapt; return the profile.
+    """Create a working folder with an example profile; return the profile.
 
     Raises
     ------
     ValueError
-        If there is a profile already.
+        If the folder already has a profile.
     """
     profile = folder / "params" / "mine.yaml"
     if profile.exists():

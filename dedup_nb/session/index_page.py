@@ -1,4 +1,4 @@
-"""A run folder -> `index.html`, the page that a run is read from."""
+"""A run folder -> `index.html`, its front page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dedup_nb.session import runs
 
 
 def note_saved(folder: Path, notebook: str) -> None:
-    """Show in `index.html` that a notebook has results, when nobody runs it headlessly."""
+    """List a notebook with results in `index.html` if it was not run headlessly."""
     if notebook not in runs.read(folder)["notebooks"]:
         runs.note(folder, notebook, status="saved")
     write_index(folder)
 
 
 def write_index(folder: Path) -> None:
-    """Write `index.html`, the page that a run is read from."""
+    """Write `index.html`, the front page of a run."""
     content = runs.read(folder)
     notebooks, wins = [], []
     for name, state in sorted(content["notebooks"].items()):
@@ -45,16 +45,19 @@ def write_index(folder: Path) -> None:
                 "says": says,
             }
         )
-        if "groups" in summed and summed.get("staging") != layout.CLUSTERS:  # they free nothing
+        if (
+            "groups" in summed and summed.get("staging") != layout.CLUSTERS
+        ):  # clusters free no space
             wins.append(_win(name, summed))
     wins.sort(key=lambda win: -win["megabytes"])
-    lead = f"{content['library']}, roots {', '.join(content['roots'])}, {content['started']}"
+    started = content["started"].replace("T", " ").replace("+00:00", " UTC")
+    lead = f"Library {content['library']}, roots {', '.join(content['roots'])}, started {started}."
     best = next((win["name"] for win in wins), None)
     manifest = folder / best / "manifest.csv" if best else None
     pages.write_index(
         folder / "index.html",
         title=f"Near-duplicates: {Path(content['profile'] or content['library']).stem}",
-        lead=f"A report: nothing was moved. {lead}",
+        lead=f"This is a report; nothing was moved. {lead}",
         notebooks=notebooks,
         wins=wins,
         next_steps=_next_steps(content, manifest),
@@ -77,10 +80,12 @@ def _next_steps(content: Mapping[str, Any], manifest: Path | None) -> list[str]:
     steps = []
     if content["profile"]:
         lab = f"dedup-nb lab {quote(content['profile'])}"
-        steps.append(f"Tune and look in JupyterLab; 80_review merges what the finders say: {lab}")
+        steps.append(
+            f"Tune and review in JupyterLab; 80_review merges the proposals of all finders: {lab}"
+        )
     if manifest:
         staged = f"dedup-nb stage {quote(str(manifest))}"
-        steps.append(f"Move what was proposed to _review_dupes/: {staged}")
+        steps.append(f"Move the proposed images to the review folder: {staged}")
     back = f"dedup-nb restore --library {quote(content['library'])}"
-    steps.append(f"Take it all back at any time: {back}")
+    steps.append(f"Undo all moves at any time: {back}")
     return steps

@@ -1,6 +1,6 @@
-"""The notebooks, one entry each, and where they and the profiles that ship lie.
+"""The registry of notebooks, and the folders of the shipped notebooks and profiles.
 
-A notebook that is not listed here is run after `00_catalogue`, as finders are.
+A notebook that is not listed here is treated as a finder: it runs after `00_catalogue`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ CLUSTERS, REVIEW, STAGE, APPROVE = "60_clusters", "80_review", "90_stage", "95_a
 
 @dataclass(frozen=True)
 class Notebook:
-    """What the runner has to know of one notebook.
+    """What the runner needs to know about one notebook.
 
     Attributes
     ----------
     needs : tuple of str
-        Notebooks whose failure stops this one.
+        Notebooks that must succeed before this one runs.
     only_when_named : bool
-        Whether `dedup-nb run` leaves it out unless it is named.
+        Whether `dedup-nb run` skips it unless `--only` names it.
     """
 
     needs: tuple[str, ...] = (CATALOGUE,)
@@ -40,7 +40,7 @@ NOTEBOOKS: Mapping[str, Notebook] = {
 
 
 def of(name: str) -> Notebook:
-    """Return what is known of a notebook; a finder's entry for one that is not listed."""
+    """Return the entry of a notebook; an unlisted one counts as a finder."""
     return NOTEBOOKS.get(name, FINDER)
 
 
@@ -48,17 +48,17 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the notebooks: the project's own, or those inside an installation."""
+    """Return the folder of the notebooks, in the project or in the installed package."""
     project = PACKAGE.parent / "notebooks"
     return project if (project / f"{CATALOGUE}.ipynb").is_file() else PACKAGE / "_notebooks"
 
 
 def params_folder() -> Path:
-    """Return the folder of the profiles that ship: the project's own, or the installation's."""
+    """Return the folder of the shipped profiles, in the project or in the installed package."""
     project = PACKAGE.parent / "params"
     return project if (project / "example.yaml").is_file() else PACKAGE / "_params"
 
 
 def notebook_names() -> list[str]:
-    """Return the names of all notebooks in their order."""
+    """Return the names of all notebooks, in order."""
     return sorted(path.stem for path in notebooks_folder().glob("[0-9][0-9]_*.ipynb"))

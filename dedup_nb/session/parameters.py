@@ -1,8 +1,8 @@
 """A profile -> the parameters of each notebook, checked before anything starts.
 
-The `parameters` cell of a notebook is the one place that says which parameters it has, their
-types, defaults and help. A profile is a YAML file with shared keys at the top and one section for
-each notebook.
+The `parameters` cell of a notebook is the only definition of its parameters, their types, defaults
+and help. A profile is a YAML file with shared keys at the top level and one section for each
+notebook.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ SHARED = [
 ]
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
-NAMES_OR_PATHS = ("model", "pretrained")  # made absolute where a file is named
+NAMES_OR_PATHS = ("model", "pretrained")  # made absolute if they name a file
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
 PATH_LISTS = ("results",)
-MOST_NAMED = 30  # names that a message lists where none is near
+MOST_NAMED = 30  # most names that a message lists if none is similar
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def of_notebook(name: str) -> dict[str, Parameter]:
     Raises
     ------
     ValueError
-        If there is no such notebook, naming the nearest.
+        If there is no such notebook; the message suggests the nearest name.
     """
     if name not in notebook_names():
         raise ValueError(f"there is no notebook {name}{_nearest(name, notebook_names())}")
@@ -81,7 +81,7 @@ def of_notebook(name: str) -> dict[str, Parameter]:
 
 def _of_cell(source: str) -> dict[str, Parameter]:
     lines = source.splitlines()
-    found = {}
+    parameters = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
             comment = lines[(node.end_lineno or 1) - 1].partition("  # ")[2]
@@ -89,8 +89,8 @@ def _of_cell(source: str) -> dict[str, Parameter]:
             kind, default = ast.unparse(node.annotation), ast.literal_eval(node.value)
             if default is None:  # papermill's help reads `int = None`, not `int | None`
                 kind += " | None"
-            found[name] = Parameter(name, kind, default, comment)
-    return found
+            parameters[name] = Parameter(name, kind, default, comment)
+    return parameters
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -98,7 +98,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]}?"
     names = sorted(set(known))
-    return f"; it knows {', '.join(names)}" if len(names) <= MOST_NAMED else ""
+    return f"; choose one of {', '.join(names)}" if len(names) <= MOST_NAMED else ""
 
 
 def check(name: str, values: Mapping[str, Any], source: str) -> None:
@@ -109,14 +109,14 @@ def check(name: str, values: Mapping[str, Any], source: str) -> None:
     name : str
         Notebook.
     values : mapping
-        Parameters to check; those left out keep their defaults.
+        Parameters to check; missing ones keep their defaults.
     source : str
-        Where they come from, for the message.
+        Where they come from, named in the message.
 
     Raises
     ------
     ValueError
-        One sentence: what was found, where, what to do.
+        If one is invalid; the message says which, where, and what to do.
     """
     known = of_notebook(name)
     for key, value in values.items():
@@ -132,8 +132,8 @@ def check_value(parameter: Parameter, value: Any, source: str) -> None:
     """Refuse a value of the wrong type or out of range; see `check`."""
     name, kind = parameter.name, parameter.type
     if not _is(value, kind):
-        found = f"{json.dumps(value, default=str)} ({_kind_of(value)})"
-        raise ValueError(f"{source} sets {name} to {found}; {name} is {_wanted(kind)}")
+        given = f"{json.dumps(value, default=str)} ({_kind_of(value)})"
+        raise ValueError(f"{source} sets {name} to {given}; it must be {_wanted(kind)}")
     if value is None:
         return
     if name in ALLOWED and (refusal := ALLOWED[name].refusal(value)):
@@ -146,14 +146,14 @@ def _check_together(values: Mapping[str, Any], source: str) -> None:
     if ceiling is not None and distance is not None and distance > ceiling:
         raise ValueError(
             f"{source} has max_distance {distance} above ceiling {ceiling}; raise ceiling, "
-            "up to which pairs are computed"
+            "the largest distance that is searched"
         )
     if bits is not None and ceiling is not None and ceiling > bits:
         raise ValueError(f"{source} has ceiling {ceiling} for a hash of {bits} bits; lower it")
 
 
 def _is(value: Any, kind: str) -> bool:
-    """Tell whether a value fits an annotation such as `int`, `list[str]` or `float | None`."""
+    """Return whether a value fits an annotation such as `int`, `list[str]` or `float | None`."""
     for part in (part.strip() for part in kind.split("|")):
         if part == "None" and value is None:
             return True
@@ -178,8 +178,8 @@ def _wanted(kind: str) -> str:
         "float": "a number",
         "bool": "true or false",
         "str": "text",
-        "list[str]": "a list of texts",
-        "dict[str, str]": "a mapping of text to text",
+        "list[str]": "a list of strings",
+        "dict[str, str]": "a mapping of strings to strings",
         "None": "null",
     }
     return " or ".join(words[part.strip()] for part in kind.split("|"))
@@ -187,22 +187,22 @@ def _wanted(kind: str) -> str:
 
 def _kind_of(value: Any) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    kinds |= {list: "a list", dict: "a mapping", type(None): "nothing"}
+    kinds |= {list: "a list", dict: "a mapping", type(None): "null"}
     return kinds.get(type(value), type(value).__name__)
 
 
 @dataclass
 class Profile:
-    """A profile that was read and checked.
+    """A profile, read and checked.
 
     Attributes
     ----------
     path : Path
         The YAML file.
     shared : dict
-        Keys at the top.
+        Parameters at the top level.
     sections : dict of str -> dict
-        Keys of each notebook.
+        Parameters of each notebook.
     """
 
     path: Path
@@ -211,18 +211,18 @@ class Profile:
 
     @property
     def name(self) -> str:
-        """Name of the folder for its results."""
+        """Name of the folder of its results."""
         return self.path.stem
 
     def flat(self, notebook: str) -> dict[str, Any]:
-        """Return the parameters of one notebook, inputs only, paths absolute."""
+        """Return the parameters of one notebook, inputs only, with absolute paths."""
         known = of_notebook(notebook)
         mine = {key: value for key, value in self.shared.items() if key in known}
         return with_absolute_paths(self.path.parent, mine | self.sections.get(notebook, {}))
 
 
 def with_absolute_paths(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters whose paths are made absolute; `folder` is where relative ones begin."""
+    """Return parameters with absolute paths; relative ones are relative to `folder`."""
     whole = dict(values)
     for key, value in values.items():
         if value and (key in PATHS or (key in NAMES_OR_PATHS and names_a_file(value))):
@@ -235,28 +235,28 @@ def with_absolute_paths(folder: Path, values: Mapping[str, Any]) -> dict[str, An
 
 
 def absolute(folder: Path, path: str) -> str:
-    """Return a path of a profile made absolute; `~` is the home folder."""
+    """Return the absolute form of a path in a profile; `~` is the home folder."""
     return os.path.normpath(folder / Path(path).expanduser())
 
 
 def names_a_file(word: str) -> bool:
-    """Tell the path of a checkpoint or of a model's configuration from a name."""
+    """Return whether a word is the path of a checkpoint or model configuration, not a name."""
     return os.sep in word or word.lower().endswith(FILES)
 
 
 def absolute_inputs(folder: Path, inputs: Iterable[str]) -> list[str]:
-    """Return folders of results made absolute; names of notebooks mean those of the run itself."""
+    """Return absolute folders of results; names of notebooks stand for those of the run itself."""
     names = notebook_names()
     return [item if item in names else absolute(folder, item) for item in inputs]
 
 
 def load(path: Path) -> Profile:
-    """Read a profile and check all of it.
+    """Read a profile and check it completely.
 
     Raises
     ------
     ValueError
-        One sentence that names the file and the key.
+        If it is invalid; the message names the file and the key.
     """
     data = _read_yaml(path)
     names = notebook_names()
@@ -264,7 +264,9 @@ def load(path: Path) -> Profile:
     for key, value in data.items():
         if key in names:
             if not isinstance(value, dict | None):
-                raise ValueError(f"{path} has {key} as {_kind_of(value)}; it holds parameters")
+                raise ValueError(
+                    f"{path} has {key} as {_kind_of(value)}; it must be a mapping of parameters"
+                )
             profile.sections[key] = dict(value or {})
         else:
             profile.shared[str(key)] = value
@@ -288,13 +290,13 @@ def load(path: Path) -> Profile:
 
 
 def _hint(key: str, known: Iterable[str], names: Iterable[str]) -> str:
-    """A misspelt section is looked for first: it starts with a digit."""
+    """Suggest a section for a key that starts with a digit, else a parameter."""
     return _nearest(key, names if re.match(r"\d", key) else known)
 
 
 def _refuse_runner_key(key: str, path: Path) -> None:
     if key in SET_BY_RUNNER:
-        raise ValueError(f"{path} sets {key}, which lab and run set by themselves; take it out")
+        raise ValueError(f"{path} sets {key}, which lab and run set themselves; remove it")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -307,19 +309,19 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path}{where} is no YAML: {error.problem}") from error
+        raise ValueError(f"{path}{where} is not valid YAML: {error.problem}") from error
     if not isinstance(data, dict):
-        raise ValueError(f"{path} holds no parameters; copy params/example.yaml")
+        raise ValueError(f"{path} has no parameters; copy params/example.yaml")
     return data
 
 
 def write_value(path: Path, notebook: str, key: str, value: Any) -> None:
-    """Set one parameter of one notebook in a profile; comments and everything else stay.
+    """Set one parameter of one notebook in a profile, keeping comments and everything else.
 
     Raises
     ------
     ValueError
-        If the value would not be accepted, or the profile is not valid as it is.
+        If the value is invalid, or the profile already is.
     """
     check(notebook, load(path).sections.get(notebook, {}) | {key: value}, str(path))
     yaml = YAML()
@@ -336,9 +338,9 @@ def write_value(path: Path, notebook: str, key: str, value: Any) -> None:
 
 
 def misspelt(name: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return (found, meant) where a plain variable looks like a parameter misspelt.
+    """Return (name, suggestion) if a plain variable looks like a misspelt parameter.
 
-    papermill injects unknown parameters with nothing but a warning, so a notebook looks for them.
+    papermill only warns about unknown parameters and injects them, so notebooks check for them.
     """
     known = of_notebook(name)
     simple: Callable[[Any], bool] = lambda v: isinstance(v, str | int | float | list | dict | None)  # noqa: E731
@@ -350,6 +352,6 @@ def misspelt(name: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-if __name__ == "__main__":  # make check: every profile that ships is valid
+if __name__ == "__main__":  # make check: every shipped profile is valid
     for profile in sys.argv[1:]:
         load(Path(profile))

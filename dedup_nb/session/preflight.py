@@ -1,4 +1,4 @@
-"""A profile -> checked, and a run folder made for it; nothing is made if anything is wrong."""
+"""Check a profile and create its run folder; if anything is wrong, nothing is created."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dedup_nb.session.parameters import Profile
 
 
 def choose(only: Sequence[str] = ()) -> list[str]:
-    """Return the notebooks to run, in their order.
+    """Return the notebooks to run, in order.
 
     Raises
     ------
     ValueError
-        If a named one does not exist.
+        If `only` names a notebook that does not exist.
     """
     for name in only:
         parameters.of_notebook(name)  # refuses an unknown name
@@ -29,7 +29,7 @@ def choose(only: Sequence[str] = ()) -> list[str]:
 
 
 def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None) -> Path:
-    """Check what a run needs and make its folder; nothing is made if anything is wrong.
+    """Check what a run needs and create its folder; if anything is wrong, nothing is created.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
     Raises
     ------
     ValueError
-        One sentence.
+        If a parameter, folder, file or model cannot be used.
     """
     flat = {name: profile.flat(name) for name in notebooks}
     library = Path(parameters.absolute(profile.path.parent, profile.shared["library"]))
@@ -65,12 +65,12 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
 
 
 def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Path, list[str]]:
-    """Return a run folder and those of its notebooks that are not done yet.
+    """Return a run folder and its notebooks that are not done yet.
 
     Raises
     ------
     ValueError
-        If it is no run folder of this profile.
+        If it is not a run folder of this profile.
     """
     content = runs.read(folder)
     if content["profile"] != str(profile.path):
@@ -87,7 +87,7 @@ def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Pa
 
 
 def check_folders(library: Path, values: Mapping[str, Any]) -> None:
-    """Refuse folders that are named but are not there, so that a slip does not go unseen."""
+    """Refuse folders that do not exist, so that a typo is noticed."""
     for key in ("only_folders", "curated"):
         for folder in values.get(key) or ():
             if not (library / folder).is_dir():
@@ -95,22 +95,24 @@ def check_folders(library: Path, values: Mapping[str, Any]) -> None:
     roots = values.get("roots") or ["."]
     for root in values.get("prefer") or ():
         if root not in roots:
-            raise ValueError(f"prefer names {root}, which is not among roots {', '.join(roots)}")
+            raise ValueError(
+                f"prefer names {root}, which is not one of the roots {', '.join(roots)}"
+            )
 
 
 def check_files(values: Mapping[str, Any]) -> None:
-    """Refuse files of results that are named but are not there."""
+    """Refuse files and folders of results that do not exist."""
     for path in values.get("results") or ():
         if not Path(path).is_file():
             raise ValueError(f"results names {path}, which is not a file")
     names = notebooks.notebook_names()
     for path in values.get("inputs") or ():
         if path not in names and not Path(path).is_dir():
-            raise ValueError(f"inputs names {path}, which is no folder and no notebook")
+            raise ValueError(f"inputs names {path}, which is neither a folder nor a notebook")
 
 
 def check_thresholds(values: Mapping[str, Any]) -> None:
-    """Refuse thresholds of cosines that do not go together; see `Embedder.thresholds`."""
+    """Refuse cosine thresholds that contradict each other; see `Embedder.thresholds`."""
     if "floor" in values:
         chosen = embeddings.embedder(values["embedder"])
         chosen.thresholds(values["min_cosine"], values["floor"])
@@ -119,7 +121,7 @@ def check_thresholds(values: Mapping[str, Any]) -> None:
 def check_weights(
     library: Path, roots: Sequence[str], flat: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Refuse weights of a model that cannot be had, if any is needed; a tag's are fetched now."""
+    """Refuse model weights that are needed but cannot be loaded; those of a tag are fetched now."""
     wanted = {}
     for name, given in flat.items():
         values = {key: p.default for key, p in parameters.of_notebook(name).items()} | dict(given)
@@ -138,15 +140,15 @@ def check_weights(
 def _all_embedded(
     library: Path, roots: Sequence[str], weights: clip.Weights, values: Mapping[str, Any]
 ) -> bool:
-    """Tell whether every vector is in the cache, as in one copied from a machine with weights."""
+    """Return whether every embedding is in the cache, such as one copied from another machine."""
     cache = Path(values["cache_dir"] or store.default_folder(library.resolve()))
     if weights.is_local or not cache.is_dir():
         return False
     kept = store.Store(cache)
     try:
         only, limit = values["only_folders"] or (), values["limit"]
-        found = catalogue.scan(library, roots, only, limit, kept.digests).images
-        digests = kept.digests([store.FileKey(*image.key) for image in found])
+        images = catalogue.scan(library, roots, only, limit, kept.digests).images
+        digests = kept.digests([store.FileKey(*image.key) for image in images])
         return vectors.complete(kept, digests, weights, values["invariance"])
     finally:
         kept.close()

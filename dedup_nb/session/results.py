@@ -1,6 +1,6 @@
-"""What a step found -> a folder of results: tables, manifest, summary and reports.
+"""The `Results` of a step -> a folder: tables, manifest, summary and reports.
 
-A step builds one `Results`; `write` writes it and asks nobody back. Nothing is overwritten.
+A step builds one `Results`, and `write` writes it without calling back. Nothing is overwritten.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from dedup_nb.report import pages
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session.run import Run
 
-ROWS_IN_REPORT = 200  # of a table that has a file of its own
+ROWS_IN_REPORT = 200  # of a table that is also a CSV file
 
 Rows = Iterable[Mapping[str, Any]]
 
 
 @dataclass
 class Results:
-    """Everything that is written of one notebook at one threshold.
+    """Everything that one notebook writes at one threshold.
 
     Attributes
     ----------
     title, lead : str
-        Head of the report.
+        Heading and first line of the report.
     facts : list of (name, text)
-        Figures below it.
+        Key figures of the report.
     summary : dict
-        `summary.json`.
+        Content of `summary.json`.
     groups : DataFrame, optional
         Rows of `groups.csv`.
     pairs : DataFrame, optional
-        `pairs.parquet`.
+        Content of `pairs.parquet`.
     tables : dict of str -> (columns, rows)
-        Further CSV files, the manifest among them, by name.
+        Other CSV files by name, among them the manifest.
     json_files : dict of str -> value
-        Further JSON files, by name.
+        Other JSON files by name.
     charts, notes, frames
-        Go into the report; frames are tables by their heading.
+        Content of the report; `frames` are tables by heading.
     views, order
-        The groups that the report shows with pictures, and how they are ordered.
+        Groups that the report shows with pictures, and a sentence about their order.
     """
 
     title: str
@@ -71,12 +71,12 @@ class Results:
 
 
 def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | None]) -> None:
-    """Write results into a folder that has none yet.
+    """Write results into a folder that has none.
 
     Raises
     ------
     FileExistsError
-        If a file is there already.
+        If a file already exists.
     """
     if results.pairs is not None:
         results.pairs.to_parquet(folder / "pairs.parquet")
@@ -116,22 +116,22 @@ def of_candidates(
     Parameters
     ----------
     run : Run
-        The run at work.
+        The current run.
     candidates : Candidates
         Pairs and rules.
     threshold : float
-        Where to cut, inclusive.
+        Threshold, inclusive.
     name : str
         Name of the threshold parameter, for the manifest's `rule`.
     verdicts : Verdicts, optional
-        Compare whatever pixels this threshold needs.
+        If given, all pairs that this threshold proposes are compared first.
     charts, notes, further_notes
-        Go into the report.
+        Content of the report.
 
     Raises
     ------
     BrokenPromise
-        If the plan would stage an image without a twin that stays.
+        If the plan would stage an image without a keeper that stays.
     """
     with verdicts.without_limit() if verdicts else nullcontext():
         cut = candidates.cut(threshold)
@@ -148,8 +148,8 @@ def of_candidates(
     views = Foremost(Views(candidates, cut, run.catalogue))
     return Results(
         title=f"{run.notebook}: {candidates.what}",
-        lead=f"Nothing was moved. {rule}; library {run.library}",
-        facts=[*facts, ("not readable", f"{len(run.unreadable):,}")],
+        lead=f"Nothing was moved. Rule: {rule}. Library: {run.library}",
+        facts=[*facts, ("unreadable", f"{len(run.unreadable):,}")],
         summary={
             **totals,
             "threshold": cut.threshold,
@@ -169,7 +169,7 @@ def of_candidates(
         json_files=_for_czkawka(run, candidates, table),
         charts=charts,
         notes=[*notes, *further_notes[:1], *_notes(run, candidates), *further_notes[1:]],
-        frames={"Freed by folder": freed, "Not readable, never staged": run.unreadable}
+        frames={"Space freed by folder": freed, "Unreadable images, never staged": run.unreadable}
         | _series_frame(run, candidates, cut)
         | {_titled(file, frame): frame[:ROWS_IN_REPORT] for file, frame in further.items()},
         views=list(views),
@@ -180,7 +180,7 @@ def of_candidates(
 def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
     return (
         f"{totals['images']:,} images could be staged, {report.size_text(totals['bytes'])}; "
-        f"{totals['review']:,} wait for a person",
+        f"{totals['review']:,} wait for your review",
         [
             ("groups", f"{totals['groups']:,}"),
             ("images to stage", f"{totals['images']:,}"),
@@ -193,16 +193,18 @@ def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
 
 def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
     apart = [f"{count:,} {why}" for why, count in candidates.set_apart.items() if count]
-    notes = [f"Pairs set apart and never proposed: {'; '.join(apart)}."] if apart else []
+    notes = [f"Excluded and never proposed: {'; '.join(apart)}."] if apart else []
     if len(run.unreadable):
-        notes.append(f"{len(run.unreadable):,} images could not be read; they are listed.")
+        notes.append(
+            f"{len(run.unreadable):,} images could not be read; they are listed, never staged."
+        )
     return notes
 
 
 def _series_frame(
     run: Run, candidates: groups.Candidates, cut: groups.Cut
 ) -> dict[str, pd.DataFrame]:
-    """Return the near pairs inside one series: shown apart, never proposed."""
+    """Return the near pairs within one series, which are listed but never proposed."""
     near = candidates.sign * candidates.series_pairs[candidates.measure]
     pairs = candidates.series_pairs[near <= cut.distance]
     paths = run.catalogue["path"].to_numpy()
@@ -213,12 +215,12 @@ def _series_frame(
             candidates.measure: list(pairs[candidates.measure]),
         }
     )
-    heading = _first_rows("Near inside one series, never proposed", frame)
+    heading = _first_rows("Pairs within one series, excluded", frame)
     return {heading: frame[:ROWS_IN_REPORT]} if len(frame) else {}
 
 
 def _titled(name: str, frame: pd.DataFrame) -> str:
-    """Return the heading of a further table, of which a report shows the first rows."""
+    """Return the heading of a table of which the report shows the first rows."""
     return _first_rows(name.capitalize().replace("_", " "), frame)
 
 
@@ -228,7 +230,7 @@ def _first_rows(heading: str, frame: pd.DataFrame) -> str:
 
 
 def _for_czkawka(run: Run, candidates: groups.Candidates, table: pd.DataFrame) -> dict[str, Any]:
-    """Return the groups in Czkawka's shape, where it knows their measure."""
+    """Return the groups in Czkawka's format, if Czkawka knows their measure."""
     if not MEASURES[candidates.measure].for_czkawka:
         return {}
     library = run.library.resolve()

@@ -1,4 +1,4 @@
-"""One notebook at work: its run folder, library, catalogue, store and decisions."""
+"""One running notebook: its run folder, library, catalogue, store and decisions."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from dedup_nb.library.quantities import size_text
 from dedup_nb.pictures import images, measures, store
 from dedup_nb.session import notebooks, parameters, preflight, runs
 
-pd.set_option("display.max_colwidth", 100)  # paths are read to their end
+pd.set_option("display.max_colwidth", 100)  # do not cut off paths
 
-MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at once
+MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at a time
 DEFAULT_HASH = phash.kind("phash", 64)
-# made by the decode for the catalogue, since the finders ask for them by default
+# computed while decoding for the catalogue, because finders use them by default
 EVERY_DECODE = [DEFAULT_HASH, embeddings.embedder("dct").kind]
 
 
 class WrongInput(ValueError):
-    """Input that a person has to correct; a notebook shows its sentence, without a traceback."""
+    """Invalid input that you can correct; notebooks show the message without a traceback."""
 
-    def _render_traceback_(self) -> list[str]:  # what IPython asks an exception for
+    def _render_traceback_(self) -> list[str]:  # called by IPython
         return [f"{type(self).__name__}: {tables.shown(str(self))}"]
 
 
 def checked_values(notebook: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a notebook among its variables, checked, paths absolute.
+    """Return the parameters of a notebook from its variables, checked, with absolute paths.
 
     Raises
     ------
     ValueError
-        One sentence: which parameter is wrong and what to do.
+        If one is invalid; the message says which, and what to do.
     """
     known = parameters.of_notebook(notebook)
     values = {name: variables.get(name, known[name].default) for name in known}
@@ -54,20 +54,20 @@ def checked_values(notebook: str, variables: Mapping[str, Any]) -> dict[str, Any
 
 
 class Run:
-    """One notebook at work in its run folder.
+    """One notebook running in its run folder.
 
     Attributes
     ----------
     folder : Path
-        The run folder, shared by the notebooks of a run.
+        The run folder, shared by all notebooks of a run.
     library : Path
-        Folder of the collection; nothing in it is changed by a report.
+        Folder of the collection; reports change nothing in it.
     begun : datetime
-        When this notebook began, UTC; its run folder may be older.
+        When this notebook started, UTC; its run folder may be older.
     store : Store
-        What was computed before, by content.
+        The cache: what was computed before, by content.
     decisions : Decisions
-        What a person said, as it stood when the run began; `live_decisions` goes on.
+        Your decisions when the run started; `live_decisions` are the current ones.
     """
 
     def __init__(self, notebook: str, values: Mapping[str, Any]) -> None:
@@ -95,7 +95,7 @@ class Run:
         except ValueError as error:
             if not self.library.is_dir() and self.library.name == "demo-library":
                 raise ValueError(
-                    f"{error}; the demo library is made by `make demo`, or `dedup-nb demo`"
+                    f"{error}; create the demo library with `make demo` or `dedup-nb demo`"
                 ) from None
             raise
 
@@ -111,7 +111,7 @@ class Run:
         return runs.new_folder(parent)
 
     def _own_outputs(self) -> Path:
-        """Return the folder of all runs of this profile, or of this library without one."""
+        """Return the folder of all runs of this profile; without a profile, of this library."""
         if profile := self.values.get("profile"):
             return runs.outputs_folder(Path(profile)) / Path(profile).stem
         project = notebooks.notebooks_folder().parent
@@ -122,13 +122,13 @@ class Run:
 
     @property
     def outputs(self) -> Path:
-        """The folder of what a person said, and of the runs of this profile, or of this library."""
+        """The folder of the decisions and runs of this profile; without one, of this library."""
         parent, own = self.folder.parent, self._own_outputs()
         return parent if parent.name == own.name else own
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters as inputs: what they are given by a runner is left out."""
+        """The parameters without those that a runner sets."""
         return {k: v for k, v in self.values.items() if k not in ("run_dir", "interactive")}
 
     def _frozen_decisions(self) -> Decisions:
@@ -142,7 +142,7 @@ class Run:
         return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
 
     def results_folder(self, changed: Mapping[str, Any]) -> Path:
-        """Return the notebook's folder in the run, or a new one in it if that has results."""
+        """Return the notebook's folder in the run, or a new `saved-` folder if it has results."""
         folder = self.folder / self.notebook
         if (folder / "summary.json").exists():
             folder = runs.new_folder(folder, prefix="saved-")
@@ -153,7 +153,7 @@ class Run:
 
     @cached_property
     def scan(self) -> catalogue.Scan:
-        """Every file of the roots, from a walk without decoding."""
+        """Every file of the roots, listed without decoding."""
         return self._scan()
 
     def _scan(self) -> catalogue.Scan:
@@ -164,14 +164,15 @@ class Run:
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
-        """One row an image; read from the run folder, or made there through the cache."""
+        """One row per image; read from the run folder, or built there with the cache."""
         path = self.folder / "catalogue.csv"
         if path.exists():
             return catalogue.read(path)
         limit = self.values.get("max_pixels") or images.MAX_PIXELS
-        scan = self.__dict__.pop("scan", None) or self._scan()  # it is large, and soon out of date
+        scan = self.__dict__.pop("scan", None) or self._scan()  # large, and soon out of date
         facts = self.measured(scan.images, EVERY_DECODE, limit)
-        table = pd.concat([catalogue.table(part, told) for part, told in facts], ignore_index=True)
+        parts = [catalogue.table(files, measured) for files, measured in facts]
+        table = pd.concat(parts, ignore_index=True)
         catalogue.write_others(self.folder / "not_images.csv", scan.others)
         del scan
         catalogue.write(path, table)
@@ -181,11 +182,11 @@ class Run:
     def measured(
         self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
     ) -> Iterator[tuple[Sequence[ImageFile], list[store.Facts]]]:
-        """Yield some files and what was measured of them, until all are done."""
-        tell = Ticker("decoded")
+        """Measure files in parts; yield the files of each part with their facts."""
+        ticker = Ticker("decoded")
 
         def progress(done: int, total: int) -> None:
-            tell(first + done, len(files))
+            ticker(first + done, len(files))
 
         for first in range(0, max(1, len(files)), MEASURED_AT_ONCE):
             part = files[first : first + MEASURED_AT_ONCE]
@@ -202,29 +203,29 @@ class Run:
 
     @property
     def others(self) -> list[Other]:
-        """Every file of the roots that is not an image, with what it is and why."""
-        _ = self.catalogue  # makes the list where it is missing
+        """Every file of the roots that is not an image, with its kind and the reason."""
+        _ = self.catalogue  # writes the list if it is missing
         return catalogue.read_others(self.folder / "not_images.csv")
 
     @cached_property
     def facts(self) -> dict[str, store.Facts]:
-        """What decoding told, by sha256."""
+        """Facts found by decoding, by sha256."""
         return self.store.facts(self.catalogue["sha256"])
 
     @cached_property
     def unreadable(self) -> pd.DataFrame:
-        """Images that could not be read or judged; they are never staged."""
+        """Images that could not be read; they are never staged."""
         bad = self.catalogue[self.catalogue["status"] != "ok"]
         return bad[["path", "status", "error"]].reset_index(drop=True)
 
     @cached_property
     def series(self) -> pd.DataFrame:
-        """One row a series: folder, id, images, stages in order, span in seconds."""
+        """One row per series: folder, id, images, stages in order, span in seconds."""
         return catalogue.series_table(self.catalogue)
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """The catalogue with what grouping needs to know of each image; see `groups.Images`."""
+        """The catalogue with the columns that grouping needs; see `groups.Images`."""
         table = self.catalogue
         doubts = self._doubts()
         stems = [formats.stem(os.path.basename(path)) for path in table["path"]]
@@ -239,7 +240,7 @@ class Run:
         )
 
     def _doubts(self) -> dict[str, str]:
-        """Return why the hashes of some contents are not trusted, by sha256."""
+        """Return why the hashes of some contents are not reliable, by sha256."""
         digests = sorted(set(self.catalogue["sha256"]))
         doubts = {}
         for start in range(0, len(digests), MEASURED_AT_ONCE):
@@ -251,15 +252,16 @@ class Run:
         return doubts
 
     def describe(self) -> str:
-        """Say in one line what the catalogue holds."""
+        """Return one line about the catalogue: images, size, series, companions, unreadable."""
         table = self.catalogue
         bad = int((table["status"] != "ok").sum())
         members = table[table["series"] != ""]
         series = len(set(zip(folders(members), members["series"], strict=True)))
+        roots = "" if self.roots == ["."] else f"roots {', '.join(self.roots)} of "
         return (
-            f"{len(table):,} images in {', '.join(self.roots)} of {self.library}: "
+            f"{len(table):,} images in {roots}the library {self.library}: "
             f"{size_text(int(table['bytes'].sum()))}, {series:,} series, "
-            f"{int(table['companions'].sum()):,} companions, {bad:,} not readable"
+            f"{int(table['companions'].sum()):,} companions, {bad:,} unreadable images"
         )
 
     # -- one image -------------------------------------------------------------------------------
@@ -269,22 +271,22 @@ class Run:
         return dict(zip(self.catalogue["path"], self.catalogue["sha256"], strict=True))
 
     def thumbnail(self, path: str) -> bytes | None:
-        """Return the JPEG thumbnail of an image of the catalogue, or None."""
+        """Return the JPEG thumbnail of an image in the catalogue, or None."""
         return self.store.thumbnail(self._digests.get(path, ""))
 
     def whole_picture(self, path: str) -> bytes | None:
-        """Return a picture as browsers show it, turned upright, at most 1600 px; or None."""
+        """Return a picture in a format browsers show, upright, at most 1600 px; or None."""
         if path not in self._digests:
             return None
         return images.for_screen(files.read_file(os.fsencode(self.library / path)))
 
     def exposure(self, digest: str) -> str:
-        """Return what EXIF tells of the exposure of a content; see `images.exposure`."""
+        """Return the exposure from the EXIF of a content; see `images.exposure`."""
         facts = self.facts.get(digest)
         return (facts.exposure or "") if facts else ""
 
     def facts_of(self, path: str) -> dict[str, str]:
-        """Return what is known of an image by name: stamp, exposure, companions and their texts."""
+        """Return the facts about an image by name: stamp, exposure, companions and their texts."""
         if path not in self._digests:
             return {}
         row = self.catalogue.loc[self.catalogue["path"] == path].iloc[0]
@@ -310,7 +312,7 @@ def folders(table: pd.DataFrame) -> list[str]:
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:
-    """Write the catalogue for machines; names that are not UTF-8 are escaped (the CSV has them)."""
+    """Write the catalogue as Parquet; names that are not UTF-8 are escaped, unlike in the CSV."""
     text = table.select_dtypes("object").columns
     escaped = {
         name: [value.encode("utf-8", "backslashreplace").decode() for value in table[name]]

@@ -1,4 +1,4 @@
-"""Run folders: where they lie, what their `run.json` says, which is the newest."""
+"""Run folders: where they lie, what `run.json` contains, and which is the latest."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DONE, FAILED, SKIPPED, RUNNING, WAITING = "done", "failed", "skipped", "running"
 
 
 def outputs_folder(profile: Path) -> Path:
-    """Return where results of a profile go: `outputs/` beside `params/`, or beside the profile."""
+    """Return the results folder of a profile: `outputs/` beside `params/` or the profile."""
     folder = profile.parent
     return (folder.parent if folder.name == "params" else folder) / "outputs"
 
 
 def new_folder(parent: Path, now: datetime | None = None, prefix: str = "") -> Path:
-    """Make a folder named by the UTC time, with -2 and so on if it is taken."""
+    """Create a folder named after the UTC time, with `-2` and so on if the name is taken."""
     stamp = prefix + utc_stamp(now)
     parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, 10_000):
@@ -33,11 +33,11 @@ def new_folder(parent: Path, now: datetime | None = None, prefix: str = "") -> P
         except FileExistsError:
             continue
         return folder
-    raise ValueError(f"{parent} has 10,000 runs of one second; tidy it up")
+    raise ValueError(f"{parent} has 10,000 runs from the same second; remove some")
 
 
 def begin(folder: Path, library: Path, roots: Sequence[str], profile: str | None) -> None:
-    """Write `run.json` into a run folder, unless it is there."""
+    """Write `run.json` into a run folder that has none."""
     path = folder / "run.json"
     if path.exists():
         return
@@ -62,62 +62,60 @@ def read(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the folder is no run.
+        If the folder is not a run folder.
     """
     try:
         loaded: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{folder} is no run folder: it has no run.json that can be read"
-        ) from error
+        raise ValueError(f"{folder} is not a run folder: it has no readable run.json") from error
     return loaded
 
 
 def newest(outputs: Path) -> Path | None:
-    """Return the run folder that was begun last below an `outputs/`, or None."""
+    """Return the run folder that was started last below an `outputs/` folder, or None."""
     runs = sorted(outputs.glob("*/*/run.json"), key=lambda path: read(path.parent)["started"])
     return runs[-1].parent if runs else None
 
 
 def unfinished(content: Mapping[str, Any]) -> list[str]:
-    """Return the notebooks that a `run.json` says are running or waiting for their turn."""
+    """Return the notebooks that are running or waiting according to a `run.json`."""
     states = {name: state.get("status") for name, state in content["notebooks"].items()}
     return sorted(name for name, state in states.items() if state in (RUNNING, WAITING))
 
 
 def told(folder: Path) -> str:
-    """Say in one line which run a folder holds: its name, when it began, what its notebooks did."""
+    """Describe a run in one line: its name, when it started, the states of its notebooks."""
     content = read(folder)
     states = [f"{name} {s.get('status', '')}" for name, s in sorted(content["notebooks"].items())]
     begun = content["started"].replace("T", " ").replace("+00:00", " UTC")
-    return f"run {folder.name}, begun {begun}: {', '.join(states) or 'nothing noted'}"
+    return f"run {folder.name}, started {begun}: {', '.join(states) or 'no notebooks yet'}"
 
 
 def note(folder: Path, notebook: str, **state: Any) -> None:
-    """Keep what is known of one notebook in `run.json`."""
+    """Record the state of one notebook in `run.json`."""
     content = read(folder)
     content["notebooks"][notebook] = content["notebooks"].get(notebook, {}) | state
     replace_text(folder / "run.json", json.dumps(content, indent=2) + "\n")
 
 
 def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None:
-    """Write the parameters of one notebook as the file that `papermill -f` takes."""
+    """Write the parameters of one notebook as a file for `papermill -f`."""
     folder.mkdir(exist_ok=True)
     path = folder / "params.yaml"
     if path.exists():
         return
-    head = f"# papermill notebooks/{notebook}.ipynb out.ipynb -f {path.name} gives this again\n"
+    head = f"# papermill notebooks/{notebook}.ipynb out.ipynb -f {path.name} reproduces this\n"
     body = written_flat(values)
     path.write_text(head + body, encoding="utf-8")
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """Return the `summary.json` of a folder of results; empty where there is none."""
+    """Return the `summary.json` of a results folder; empty if there is none."""
     path = folder / "summary.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content
 
 
 def utc_stamp(now: datetime | None = None) -> str:
-    """Return a UTC time that names a folder: `20250705T215218Z`."""
+    """Return a UTC time as the name of a folder: `20250705T215218Z`."""
     return (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")

@@ -1,6 +1,6 @@
-"""The parts joined as notebooks use them: start a run, measure, group, save.
+"""The calls that notebooks use: start a run, measure, group, look, save.
 
-Everything here is a line or two that calls a room of the house; the work is done there.
+Every method here is a line or two that calls another module, which does the work.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def start(notebook: str, variables: Mapping[str, Any]) -> Workbench:
     notebook : str
         Name of the notebook, `10_phash`.
     variables : mapping
-        The notebook's `globals()`; its parameters are picked out.
+        The `globals()` of the notebook, which contain its parameters.
 
     Raises
     ------
     WrongInput
-        One sentence: which parameter is wrong and what to do.
+        If a parameter is invalid; the message says which, and what to do.
     """
     try:
         return Workbench(notebook, checked_values(notebook, variables))
@@ -48,7 +48,7 @@ def start(notebook: str, variables: Mapping[str, Any]) -> Workbench:
 
 
 class Workbench(Run):
-    """A run with the calls of the notebooks; see `Run` for what a run is."""
+    """A run with the methods that notebooks call; see `Run`."""
 
     # -- measure ---------------------------------------------------------------------------------
 
@@ -76,12 +76,12 @@ class Workbench(Run):
     # -- group -----------------------------------------------------------------------------------
 
     def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
-        """Return pairs of catalogue rows as groups that can be cut at any threshold."""
+        """Return pairs of catalogue rows as candidates that can be cut at any threshold."""
         return groups.Candidates(self.images, pairs, similarity=similarity, **self.rules)
 
     @property
     def rules(self) -> dict[str, Any]:
-        """What the parameters and a person's decisions say about groups; see `Candidates`."""
+        """The grouping rules from the parameters and your decisions; see `Candidates`."""
         values = self.values
         return {
             "keeper_order": values.get("keeper_order", groups.KEEPER_ORDER),
@@ -95,18 +95,17 @@ class Workbench(Run):
 
     @cached_property
     def verdicts(self) -> Verdicts | None:
-        """What compares the pixels of proposed pairs; None where `verify` is off."""
+        """Compares the pixels of proposed pairs; None if `verify` is false."""
         return Verdicts(self.catalogue, self.store) if self.values.get("verify") else None
 
     def verify(self, candidates: groups.Candidates, thresholds: Sequence[float]) -> str:
-        """Compare the pixels of what each threshold would stage, and say what was found.
+        """Compare the pixels of the pairs that each threshold would propose; return a summary.
 
-        The first threshold is done whole; the others, the tightest first, as long as no more
-        than `AHEAD` pairs have to be compared for them. What they leave waits for review until it
-        is saved.
+        All pairs of the first threshold are compared. For the others, tightest first, at most
+        `AHEAD` pairs are compared; the remaining pairs stay in review until results are saved.
         """
         if self.verdicts is None:
-            return "verify is off: nothing but the measure decides what is proposed"
+            return "verify is false: pairs are proposed by their measure alone"
         first, *others = thresholds
         with self.verdicts.without_limit():
             candidates.cut(first)
@@ -118,23 +117,23 @@ class Workbench(Run):
     # -- look ------------------------------------------------------------------------------------
 
     def samples(self, each: int = 8) -> list[dict[str, Any]]:
-        """Return the first images of each root as a group to be shown in a sheet."""
+        """Return the first images of each root as a group for a sheet."""
         return samples.of_roots(self.catalogue, each)
 
     def plain_members(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """Return images of the catalogue as sheets show them, in no group."""
+        """Return images of the catalogue as members for a sheet, without a group."""
         return samples.plain_members(self.catalogue, rows)
 
     def nearest_threshold(
         self, candidates: groups.Candidates, threshold: float, count: int = 12
     ) -> list[dict[str, Any]]:
-        """Return the pairs whose measure is nearest to a threshold, to be shown in a sheet."""
+        """Return the pairs whose measure is nearest to a threshold, for a sheet."""
         return samples.nearest_threshold(self.catalogue, candidates, threshold, count)
 
     def neighbours(
         self, nearest: pd.DataFrame, count: int = 6, each: int = 7
     ) -> list[dict[str, Any]]:
-        """Return some images, each with its nearest neighbours; see `samples.neighbours`."""
+        """Return some images with their nearest neighbours; see `samples.neighbours`."""
         return samples.neighbours(self.catalogue, nearest, count, each)
 
     def thresholds(
@@ -144,11 +143,11 @@ class Workbench(Run):
         return samples.thresholds(candidates, thresholds)
 
     def views(self, candidates: groups.Candidates, cut: groups.Cut) -> Views:
-        """Return the groups of a cut as galleries and sheets show them, made when looked at."""
+        """Return the groups of a cut for galleries and sheets, built on demand."""
         return Views(candidates, cut, self.catalogue)
 
     def foremost(self, candidates: groups.Candidates, cut: groups.Cut) -> Foremost:
-        """Return the groups of a cut, the most important first, as many as a report shows."""
+        """Return the groups of a cut, most important first, as many as a report shows."""
         return Foremost(self.views(candidates, cut))
 
     # -- save ------------------------------------------------------------------------------------
@@ -169,16 +168,16 @@ class Workbench(Run):
         candidates : Candidates
             Pairs and rules.
         threshold : float
-            Where to cut, inclusive.
+            Threshold, inclusive.
         name : str
             Name of the threshold parameter, for the manifest's `rule`.
         charts, notes
-            Go into the report.
+            Content of the report.
 
         Returns
         -------
         Path
-            The folder written: the notebook's own in the run, or `saved-<UTC time>` in it.
+            The folder written: the notebook's folder in the run, or `saved-<UTC time>` in it.
         """
         made = results.of_candidates(
             self,

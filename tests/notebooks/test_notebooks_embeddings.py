@@ -94,8 +94,8 @@ def test_papermill_alone_gives_the_same_bytes(world):
         ("{embedder: clop}", "sets embedder to clop; choose one of dct"),
         ("{embedder: clip, device: gpu}", "choose one of auto, cpu, cuda, cuda:1, mps"),
         ("{floor: 0.9}", "floor 0.9 is above min_cosine 0.85"),
-        ("{embedder: mix, min_cosine: 1.5}", "it goes from -1 to 1"),
-        ("{k: 0}", "it goes from 1"),
+        ("{embedder: mix, min_cosine: 1.5}", "it must be from -1 to 1"),
+        ("{k: 0}", "it must be from 1"),
         ("{min_cosin: 0.9}", "did you mean min_cosine?"),
     ],
 )

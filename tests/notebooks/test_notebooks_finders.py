@@ -87,10 +87,10 @@ def test_staging_what_czkawka_found_and_restoring_it_gives_the_same_tree(world):
     ("section", "complaint"),
     [
         ("50_czkawka: {results: [../no.json]}", "no.json, which is not a file"),
-        ("50_czkawka: {results: ../czkawka.json}", "results is a list of texts"),
-        ("50_czkawka: {path_map: [a, b]}", "path_map is a mapping of text to text"),
+        ("50_czkawka: {results: ../czkawka.json}", "it must be a list of strings"),
+        ("50_czkawka: {path_map: [a, b]}", "it must be a mapping of strings to strings"),
         ("20_time_window: {mode: both}", "choose one of chain"),
-        ("20_time_window: {seconds: -1}", "it goes from 0"),
+        ("20_time_window: {seconds: -1}", "it must be from 0"),
         ("20_time_window: {second: 3}", "did you mean seconds?"),
     ],
 )

@@ -125,10 +125,10 @@ def test_clusters_win_nothing_and_are_staged_by_name_only(world, tmp_path):
     ("section", "complaint"),
     [
         ("40_set_pruning: {candidates: all}", "choose one of embedding"),
-        ("40_set_pruning: {max_edited_area: 2}", "it goes from 0 to 1"),
+        ("40_set_pruning: {max_edited_area: 2}", "it must be from 0 to 1"),
         ("40_set_pruning: {cross_check: false}", "did you mean cross_check_yaml?"),
         ("60_clusters: {metric: chebyshev}", "choose one of euclidean"),
-        ("60_clusters: {min_cluster_size: 1}", "it goes from 2"),
+        ("60_clusters: {min_cluster_size: 1}", "it must be from 2"),
     ],
 )
 def test_wrong_input_stops_before_anything_starts(world, tmp_path, section, complaint):

@@ -62,7 +62,7 @@ def test_a_run_at_work_stays(outputs, trash):
 
 def test_where_there_are_no_runs_it_says_so(tmp_path, capsys):
     assert cli.main(["runs", "--out", str(tmp_path / "none")]) == 2
-    assert "there are no runs" in capsys.readouterr().err
+    assert "is not a folder; pass a PROFILE" in capsys.readouterr().err
 
 
 def test_a_new_folder_holds_a_profile_that_is_valid_and_never_overwritten(tmp_path, capsys):

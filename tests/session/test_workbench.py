@@ -106,11 +106,7 @@ def test_results_hold_what_they_promise(tmp_path, library):
     assert (summary["images"], summary["review"], summary["unreadable"]) == (3, 1, 1)
     html = (folder / "report.html").read_text()
     assert html.count("data:image/jpeg") == 7
-    assert (
-        "a note" in html
-        and "Near inside one series, never proposed" in html
-        and "broken.png" in html
-    )
+    assert "a note" in html and "Pairs within one series, excluded" in html and "broken.png" in html
     assert len(pd.read_parquet(run.folder / "catalogue.parquet")) == len(run.catalogue)
 
 
@@ -191,7 +187,7 @@ def test_another_hash_is_computed_for_a_catalogue_that_is_there(tmp_path, librar
         ({"library": "/nowhere"}, "library /nowhere is not a folder"),
         ({"roots": ["nope"]}, "root nope is not a folder"),
         ({"only_folders": ["nope"]}, "only_folders names nope"),
-        ({"prefer": ["nope"]}, "prefer names nope, which is not among roots"),
+        ({"prefer": ["nope"]}, "prefer names nope, which is not one of the roots"),
         (
             {"max_distanse": 3},
             "max_distanse is not a parameter of 10_phash; did you mean max_distance",

@@ -302,7 +302,7 @@ def test_which_run_was_taken_is_told_first_of_all(run, tmp_path):
     later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
     lines = reviewing.describe(merging.read(later, merging.find(later, []))).splitlines()
     assert lines[0] == (
-        "Taken: run run, begun 2025-07-05 21:52:18 UTC: 10_phash done, 20_time_window failed."
+        "Taken: run run, started 2025-07-05 21:52:18 UTC: 10_phash done, 20_time_window failed."
     )
     assert lines[1].startswith("10_phash: proposes 1 pairs")
 

@@ -90,10 +90,10 @@ def test_lab_headless_and_papermill_give_the_same_bytes(world):
 @pytest.mark.parametrize(
     ("section", "complaint"),
     [
-        ("inputs: [../nowhere]", "which is no folder and no notebook"),
+        ("inputs: [../nowhere]", "which is neither a folder nor a notebook"),
         ("inputs: 10_phash", "inputs is a list of texts"),
         ("include: some", "choose one of reviewed, all"),
-        ("min_inputs: 0", "it goes from 1"),
+        ("min_inputs: 0", "it must be from 1"),
         ("input: [10_phash]", "did you mean inputs?"),
     ],
 )
