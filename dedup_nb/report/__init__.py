@@ -1,4 +1,4 @@
-"""Results -> charts, tables and pages with pictures, to be read offline."""
+"""Results -> charts, tables and pages with pictures that can be read offline."""
 
 from dedup_nb.library.quantities import size_text
 from dedup_nb.report.charts import Chart, curve, histogram, similarities

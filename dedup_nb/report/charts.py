@@ -1,4 +1,4 @@
-"""Measures and thresholds -> charts that Jupyter shows and reports take in."""
+"""Measures and thresholds -> charts for notebooks and reports."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-LINEAR = 10  # pairs in a histogram's bar up to which it grows evenly, and beyond tenfold a step
+LINEAR = 10  # counts up to which the y axis is linear; above, it is logarithmic
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart, which Jupyter shows as it is and reports take in."""
+    """A chart as PNG, displayed by Jupyter and embedded in reports."""
 
     png: bytes
     alt: str
@@ -35,7 +35,7 @@ class Chart:
 
 
 def data_uri(data: bytes, media_type: str) -> str:
-    """Return bytes as an address that needs no file and no network."""
+    """Return bytes as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
@@ -45,26 +45,26 @@ def histogram(
     unit: str,
     *,
     bins: Sequence[float] | None = None,
-    what: str = "distance",
+    what: str = "Hamming distance",
     counted: str = "pairs",
     label: str = "",
 ) -> Chart:
-    """Draw how many pairs lie at each value, with the threshold drawn on it.
+    """Draw a histogram of a measure with the threshold marked.
 
     Parameters
     ----------
     values : sequence of float
         The measure of each pair.
     mark : float
-        Threshold.
+        Threshold, inclusive.
     unit : str
-        Unit of both, for the axis.
+        Unit of the measure, for the axis.
     bins : sequence of float, optional
-        Edges; one bin for each whole number by default.
+        Bin edges; by default one bin per whole number.
     what, counted : str
-        Name of the measure, and of what is counted, for the axes.
+        Names of the measure and of what is counted, for the axes.
     label : str, optional
-        What stands at the threshold; "threshold 8, inclusive" by default.
+        Label of the threshold; "threshold 8, inclusive" by default.
     """
     label = label or f"threshold {mark:g}, inclusive"
     figure = Figure(figsize=(8, 2.6), layout="constrained")
@@ -83,30 +83,30 @@ def histogram(
         ha="left" if edge < (edges[0] + edges[-1]) / 2 else "right",
         color="#c04a00",
     )
-    axes.set(xlabel=f"{what} ({unit})", ylabel=counted)
+    axes.set(xlabel=f"{what} ({unit})" if unit else what, ylabel=f"number of {counted}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
-    if max(counts) > 10 * LINEAR:  # exact copies are many, and the valley is seen all the same
+    if max(counts) > 10 * LINEAR:  # many exact copies must not hide the valley
         axes.set_yscale("symlog", linthresh=LINEAR)
         axes.set_ylim(0, max(counts) * 3)
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     else:
         axes.set_ylim(0, max(1, *counts) * 1.2)  # room for the label
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return _chart(figure, f"Histogram of {len(values)} {counted} by {unit}; {label}.")
+    return _chart(figure, f"Histogram of {len(values):,} {counted} by {what}; {label}.")
 
 
 def similarities(values: Sequence[float], mark: float, counted: str = "pairs") -> Chart:
-    """Draw how many pairs lie at each cosine similarity; see `histogram`."""
+    """Draw a histogram of cosine similarities; see `histogram`."""
     low = min([*values, mark])
     edges = np.linspace(math.floor(low * 50) / 50, 1.0, 61)
-    return histogram(values, mark, "cosine", bins=list(edges), what="similarity", counted=counted)
+    return histogram(values, mark, "", bins=list(edges), what="cosine similarity", counted=counted)
 
 
 def curve(
     thresholds: Sequence[float], columns: Mapping[str, Sequence[float]], mark: float, unit: str
 ) -> Chart:
-    """Draw what each threshold would give, one small panel a column, the threshold marked."""
-    columns = dict(columns)  # a table will do as well
+    """Draw what each threshold would give, one panel per column, with the threshold marked."""
+    columns = dict(columns)  # a DataFrame works too
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(columns)))
     whole = all(t == int(t) for t in thresholds)
@@ -117,7 +117,7 @@ def curve(
         axes.set(xlabel=f"threshold ({unit})", title=name)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
-    return _chart(figure, f"{', '.join(columns)} against the threshold; now {mark:g} {unit}.")
+    return _chart(figure, f"{', '.join(columns)} by threshold, currently {mark:g} {unit}.")
 
 
 def _chart(figure: Figure, alt: str) -> Chart:

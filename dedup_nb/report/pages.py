@@ -1,6 +1,6 @@
-"""Results -> CSV, Markdown and HTML with pictures, to be read offline.
+"""Results -> CSV, Markdown and HTML with pictures that can be read offline.
 
-Whatever is written here is new; nothing is overwritten. HTML is escaped by its templates.
+Nothing is overwritten. The templates escape HTML.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from dedup_nb.report.sheets import Thumbnail, View, cell_text, templates, with_p
 from dedup_nb.report.units import value_text
 
 GROUPS_A_PAGE = 100
-GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv always lists all
+GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv lists all groups
 
 ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#!"})  # in Markdown
 
 
 def write_groups(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Write `groups.csv`; whole values without a fraction, others with four places."""
+    """Write `groups.csv`: whole numbers without a fraction, others with four decimals."""
 
     def value(number: float) -> str:
         if math.isnan(number):
@@ -98,7 +98,7 @@ def write_markdown(
     groups: Sequence[View] = (),
     order: str = "",
 ) -> None:
-    """Write the report as Markdown: what the HTML says, without pictures."""
+    """Write the report as Markdown: the content of the HTML without pictures."""
     lines = [f"# {title}", "", markdown_text(lead), ""]
     lines += [f"- {name}: {value}" for name, value in facts]
     lines += ["", *[f"> {markdown_text(note)}" for note in notes], ""]
@@ -113,7 +113,7 @@ def write_markdown(
             for m in group["members"]
             if m
         ]
-        lines += [*_markdown_rows(["role", "path", "to keeper", "size", "why"], rows), ""]
+        lines += [*_markdown_rows(["role", "path", "value to keeper", "size", "reason"], rows), ""]
     with open(path, "x", encoding="utf-8") as file:
         file.write("\n".join(lines))
 
@@ -126,7 +126,7 @@ def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> lis
 
 
 def markdown_text(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Return text escaped for Markdown, on one line."""
     return " ".join(tables.shown(text).split()).translate(ESCAPED)
 
 
@@ -139,7 +139,7 @@ def write_index(
     wins: Sequence[Mapping[str, Any]],
     next_steps: Sequence[str],
 ) -> None:
-    """Write `index.html`: which notebooks ran, and where the biggest wins are."""
+    """Write `index.html`: the notebooks that ran and the space each finder would free."""
     text = (
         templates()
         .get_template("index.html")

@@ -1,4 +1,4 @@
-"""A catalogue and what was found -> pictures to be looked at: groups for a `Sheet`."""
+"""A catalogue and candidates -> small samples of pictures, as groups for a `Sheet`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dedup_nb.report.units import with_unit
 
 
 def plain_member(row: Any) -> dict[str, Any]:
-    """Return an image of the catalogue as sheets show it, in no group."""
+    """Return an image of the catalogue as a member for a sheet, without a group."""
     return {
         "path": row.path,
         "role": "",
@@ -28,24 +28,25 @@ def plain_member(row: Any) -> dict[str, Any]:
 
 
 def plain_members(catalogue: pd.DataFrame, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Return images of the catalogue as sheets show them, in no group."""
+    """Return images of the catalogue as members for a sheet, without a group."""
     return [plain_member(row) for row in catalogue.iloc[list(rows)].itertuples()]
 
 
 def of_roots(catalogue: pd.DataFrame, each: int = 8) -> list[dict[str, Any]]:
-    """Return the first images of each root as a group to be shown in a sheet."""
+    """Return the first images of each root as a group for a sheet."""
     shown = []
     for root, part in catalogue.groupby("root", sort=False):
         first = part[part["status"] == "ok"].head(each)
         members = [plain_member(row) for row in first.itertuples()]
-        shown.append({"title": f"first of {len(part):,} in {root}", "members": members})
+        place = "the library" if root == "." else root
+        shown.append({"title": f"first of {len(part):,} in {place}", "members": members})
     return shown
 
 
 def nearest_threshold(
     catalogue: pd.DataFrame, candidates: groups.Candidates, threshold: float, count: int = 12
 ) -> list[dict[str, Any]]:
-    """Return the pairs whose measure is nearest to a threshold, to be shown in a sheet."""
+    """Return the pairs whose measure is nearest to a threshold, for a sheet."""
     pairs = candidates.pairs
     away = np.abs(pairs[candidates.measure].to_numpy(np.float64) - threshold)
     chosen = pairs.iloc[np.argsort(away, kind="stable")[:count]]
@@ -62,24 +63,29 @@ def nearest_threshold(
 def neighbours(
     catalogue: pd.DataFrame, nearest: pd.DataFrame, count: int = 6, each: int = 7
 ) -> list[dict[str, Any]]:
-    """Return some images, each with its nearest neighbours, to be shown in a sheet.
+    """Return some images, each with its nearest neighbours, for a sheet.
 
     Parameters
     ----------
     catalogue : DataFrame
-        The images.
+        The catalogue of the run.
     nearest : DataFrame
         Columns `i, rank, j, cosine`; see `index.nearest`.
     count, each : int
-        Images, spread evenly over the catalogue, and neighbours of each.
+        Number of images, spread evenly over the catalogue, and of neighbours of each.
     """
-    asked = nearest["i"].unique()
-    some = asked[np.linspace(0, len(asked) - 1, min(count, len(asked))).astype(int)]
+    every = nearest["i"].unique()
+    some = every[np.linspace(0, len(every) - 1, min(count, len(every))).astype(int)]
     shown = []
     for i, part in nearest[nearest["i"].isin(some) & (nearest["rank"] <= each)].groupby("i"):
         cosines = ", ".join(f"{cosine:.3f}" for cosine in part["cosine"])
         members = plain_members(catalogue, [int(i), *part["j"].tolist()])
-        shown.append({"title": f"the first picture and its nearest: {cosines}", "members": members})
+        shown.append(
+            {
+                "title": f"the first image and its nearest neighbours, cosine {cosines}",
+                "members": members,
+            }
+        )
     return shown
 
 

@@ -1,4 +1,4 @@
-"""Groups and tables -> plain HTML that notebooks show, saved or not, and offline."""
+"""Groups and tables -> static HTML for notebooks and reports, readable offline."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from dedup_nb.report.units import value_text
 PICTURE_PX = 160
 ROWS_SHOWN = 60  # of a table in a notebook
 
-# A group as galleries and sheets show it: id, title, members. With `columns` its members lie in
-# rows of as many, the kept set first, a missing place being None.
+# A group for galleries and sheets: id, title, members. With `columns`, its members fill rows of
+# that length, the kept set first; None marks a missing image.
 View = Mapping[str, Any]
 Thumbnail = Callable[[str], bytes | None]
 
 
 class Sheet:
-    """Groups with their pictures as plain HTML: shows in notebooks, saved or not, and offline."""
+    """Groups with their pictures as static HTML, readable offline in saved notebooks."""
 
     def __init__(
         self,
         groups: Sequence[View],
         thumbnail: Thumbnail,
         limit: int = 12,
-        empty: str = "There are no groups at this threshold.",
+        empty: str = "No groups at this threshold.",
     ) -> None:
         self.shown = [with_pictures(group, thumbnail) for group in list(groups)[:limit]]
         left = len(groups) - len(self.shown)
-        self.more = f"{left:,} more groups are not shown here." if left else ""
+        self.more = f"{left:,} more groups are not shown." if left else ""
         if not len(groups):
             self.more = empty
 
@@ -92,7 +92,7 @@ def _small(jpeg: bytes | None) -> str:
 def _with_differences(
     figures: Sequence[Any], pictures: Sequence[bytes | None], columns: int
 ) -> list[Any]:
-    """Put below each row, but the first, a row of what differs from the first."""
+    """Put a row of difference images, compared with the first row, below each other row."""
     shown = list(figures[:columns])
     for start in range(columns, len(figures), columns):
         shown += figures[start : start + columns]
@@ -103,7 +103,7 @@ def _with_differences(
 
 
 class Table:
-    """A table as plain HTML: names are safe to show and whole, numbers lie on the right."""
+    """A table as static HTML: texts are escaped and not cut off, numbers are right-aligned."""
 
     def __init__(self, frame: pd.DataFrame, rows: int = ROWS_SHOWN) -> None:
         self.frame, self.rows = frame, rows
@@ -118,7 +118,7 @@ class Table:
                 table=table_html(self.frame.head(self.rows)),
                 name="-".join(map(str, numbers)),
                 numbers=numbers,
-                more=f"{more:,} more rows are not shown here." if more > 0 else "",
+                more=f"{more:,} more rows are not shown." if more > 0 else "",
             )
         )
 
@@ -127,13 +127,13 @@ class Table:
 
 
 def changes(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a table of thresholds, its first column, at which anything changes."""
-    told = table.iloc[:, 1:]
-    return table[(told != told.shift()).any(axis=1)].reset_index(drop=True)
+    """Return the rows of a table at which any column but the first, the threshold, changes."""
+    results = table.iloc[:, 1:]
+    return table[(results != results.shift()).any(axis=1)].reset_index(drop=True)
 
 
 def table_html(frame: pd.DataFrame) -> str:
-    """Return a table as HTML; every text in it is escaped, and none is cut off."""
+    """Return a table as HTML with every text escaped and none cut off."""
     with pd.option_context("display.max_colwidth", None):
         return str(frame.map(cell_text).to_html(index=False, escape=True, border=0))
 
@@ -145,14 +145,14 @@ def cell_text(cell: Any) -> Any:
 
 
 def freed_by(table: pd.DataFrame, depth: int | None = None) -> pd.DataFrame:
-    """Return images and megabytes that staging frees by folder, the biggest win first.
+    """Return the images and megabytes that staging would free by folder, largest first.
 
     Parameters
     ----------
     table : DataFrame
         Rows of `groups.csv`.
     depth : int, optional
-        Count by this many leading folders; whole folders by default.
+        Number of leading folders to count by; full paths by default.
     """
     staged = table[table["role"] == "stage"]
     folders = ["/".join(path.split("/")[:-1][:depth]) or "." for path in staged["path"]]

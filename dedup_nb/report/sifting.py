@@ -1,7 +1,7 @@
-"""Groups -> which of them are shown, and in what order. Numbers in, numbers out.
+"""Groups -> which are shown, and in what order. Numbers in, numbers out.
 
-What filters and orders need of the images of all groups lies in flat arrays, so that a hundred
-thousand groups are sifted at once, without any of them being made.
+Filters and orders read flat arrays with the facts of all images, so that a hundred thousand
+groups are filtered in one step without building any of them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Sieve:
-    """Which groups are shown; what is empty or None leaves everything in."""
+    """A filter and an order of groups; an empty value or None does not filter."""
 
     root: str = ""
     stage: str = ""
-    least_mb: float | None = None  # freed
+    least_mb: float | None = None  # freed, inclusive
     from_value: float | None = None  # of the weakest link, inclusive
     to_value: float | None = None
     unreviewed: bool = False
@@ -34,7 +34,7 @@ class Sieve:
 
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Sieve:
-        """Return what a browser asks for; what is not understood is left out."""
+        """Return the sieve that a browser requests; invalid values are ignored."""
         order = str(asked.get("order"))
         return cls(
             root=str(asked.get("root") or ""),
@@ -48,7 +48,7 @@ class Sieve:
 
     @property
     def idle(self) -> bool:
-        """Whether it leaves everything as it is."""
+        """Whether it changes nothing."""
         return self == Sieve()
 
 
@@ -60,21 +60,22 @@ def _number(value: Any) -> float | None:
 
 @dataclass
 class Facets:
-    """What is known of the images of all groups, one entry an image in every array.
+    """Facts about the images of all groups, one entry per image in every array.
 
     Attributes
     ----------
     starts : ndarray of int64
-        Where each group begins; its images follow each other.
+        Index of the first image of each group; its images are consecutive.
     staged : ndarray of bool
         Whether the image would move.
     values : ndarray of float64
-        Measure to the keeper; nan for keepers and where there is none.
+        Measure to the keeper; NaN for keepers and where there is none.
     times : ndarray of float64
-        When the image was changed, in any unit.
-    roots, stages, digests : sequence of str
+        When the image was last changed, in any unit.
+    roots, stages, digests : ndarray of object
+        Root, stage and sha256 of each image.
     rises : bool
-        Whether the measure rises as images grow alike.
+        Whether a larger measure means more alike.
     """
 
     starts: Indices
@@ -110,12 +111,12 @@ class Facets:
 
     @cached_property
     def weakest(self) -> Floats:
-        """The weakest link of each group; nan where it has none."""
+        """The weakest link of each group; NaN if it has none."""
         return self._reduced(np.fmin if self.rises else np.fmax, self.values)
 
     @cached_property
     def newest(self) -> Floats:
-        """When the newest image of each group was changed."""
+        """When the newest image of each group was last changed."""
         return self._reduced(np.fmax, self.times)
 
     def _reduced(self, how: np.ufunc, values: Floats) -> Floats:
@@ -123,27 +124,27 @@ class Facets:
         return made
 
     def having(self, column: NDArray[Any], value: str) -> NDArray[np.bool_]:
-        """Tell which groups have an image of that root or stage."""
-        found = np.zeros(self.n, bool)
-        found[self.group_of[column == value]] = True
-        return found
+        """Return which groups have an image with that root or stage."""
+        having = np.zeros(self.n, bool)
+        having[self.group_of[column == value]] = True
+        return having
 
     def holding(self, digests: Collection[str]) -> list[int]:
-        """Return the groups that hold any of these contents, in their order."""
+        """Return the groups that contain any of these digests, in order."""
         if not self._holding and self.n:
             for digest, k in zip(self.digests.tolist(), self.group_of.tolist(), strict=True):
                 self._holding.setdefault(digest, []).append(k)
         return sorted({k for digest in digests for k in self._holding.get(digest, ())})
 
     def sift(self, sieve: Sieve, reviewed: Collection[int] = ()) -> Indices:
-        """Return the groups that a sieve leaves, in its order.
+        """Return the groups that pass a sieve, in its order.
 
         Parameters
         ----------
         sieve : Sieve
-            What is asked for.
+            Filter and order.
         reviewed : collection of int
-            Groups that are left out where only unreviewed ones are asked for.
+            Groups that are left out if only unreviewed ones are wanted.
         """
         left = np.ones(self.n, bool)
         if sieve.root:
@@ -175,7 +176,7 @@ class Facets:
 
 
 def facets_of(groups: Sequence[Mapping[str, Any]]) -> Facets:
-    """Return the facets of groups: their own, where they have them, else by making each."""
+    """Return the facets of groups: their own if they have any, else by building each group."""
     if hasattr(groups, "facets"):
         own: Facets = groups.facets
         return own
@@ -218,7 +219,7 @@ def _row(member: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 class Sifted(Sequence[Mapping[str, Any]]):
-    """The groups that a sieve left; each is made when it is asked for."""
+    """The groups that passed a sieve, built on demand."""
 
     def __init__(self, groups: Sequence[Mapping[str, Any]], places: Indices) -> None:
         self.groups, self.places = groups, places
@@ -232,6 +233,6 @@ class Sifted(Sequence[Mapping[str, Any]]):
         return self.groups[int(self.places[k])]
 
     def position(self, place: int) -> int | None:
-        """Return where a group of all is among those left, or None."""
+        """Return the position of a group among those that passed, or None."""
         at = np.flatnonzero(self.places == place)
         return int(at[0]) if len(at) else None

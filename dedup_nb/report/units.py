@@ -1,4 +1,4 @@
-"""Numbers -> text with units, for people."""
+"""Numbers -> text with units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dedup_nb.groups.measures import MEASURES
 
 
 def value_text(member: Mapping[str, Any]) -> str:
-    """Return a member's measure to its keeper for people: `3 bits`, `cosine 0.9213`."""
+    """Return a member's measure to its keeper as text: `3 bits`, `cosine 0.9213`."""
     value = member["value"]
     if member["role"] == "keeper" or value is None or math.isnan(value):
         return ""

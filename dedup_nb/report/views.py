@@ -1,4 +1,4 @@
-"""A cut -> its groups as galleries and sheets show them, each made when it is looked at."""
+"""A cut -> its groups for galleries and sheets, built on demand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dedup_nb.report.units import with_unit
 
 
 class Views(Sequence[dict[str, Any]]):
-    """The groups of one cut as dicts for galleries and sheets; each is made when asked for."""
+    """The groups of one cut as dicts for galleries and sheets, built on demand."""
 
     def __init__(self, candidates: groups.Candidates, cut: groups.Cut, table: pd.DataFrame) -> None:
         self.candidates, self.cut = candidates, cut
@@ -50,7 +50,7 @@ class Views(Sequence[dict[str, Any]]):
 
     @cached_property
     def facets(self) -> sifting.Facets:
-        """What filters and orders need of all groups at once."""
+        """Facts about all groups, for filters and orders."""
         cut, images = self.cut, self.candidates.images.table
         rows = self._groups.rows
         roles = cut.roles[rows]
@@ -67,7 +67,7 @@ class Views(Sequence[dict[str, Any]]):
         )
 
     def locate(self, group_id: str) -> int:
-        """Return the position of a group by its id, or where it would be."""
+        """Return the position of a group by id, or where it would be."""
         star = self.candidates.images.row_of_id.get(group_id, 0)
         at = np.flatnonzero(self._stars == star)
         return int(at[0]) if len(at) else int(np.searchsorted(self._stars, star))
@@ -85,8 +85,8 @@ class Views(Sequence[dict[str, Any]]):
         values = [m["value"] for m in members if m["role"] != "keeper" and m["value"] == m["value"]]
         weakest = max(values, key=lambda v: self.candidates.sign * v) if values else None
         parts = []
-        if said := self.candidates.describe(self.cut, rows):
-            parts.append(said)
+        if description := self.candidates.describe(self.cut, rows):
+            parts.append(description)
         elif weakest is not None:
             parts.append(f"weakest link {with_unit(weakest, self.candidates.measure)}")
         if staged:
@@ -119,11 +119,11 @@ class Views(Sequence[dict[str, Any]]):
             badges.append("protected")
         if images.doubts[row]:
             badges.append("hash not trusted")
-        told = self.candidates.judgement(self.cut, row)
+        judgement = self.candidates.judgement(self.cut, row)
         if keeper != row and images.digests[keeper] == images.digests[row]:
             badges.append("exact copy")
-        elif told and told.kind:
-            badges.append(told.kind)
+        elif judgement and judgement.kind:
+            badges.append(judgement.kind)
         if self.companions[row]:
             count = int(self.companions[row])
             badges.append(f"+{count} file{'' if count == 1 else 's'}")
@@ -131,7 +131,7 @@ class Views(Sequence[dict[str, Any]]):
 
 
 class Foremost(Sequence[dict[str, Any]]):
-    """The groups that matter most, first, as many as a report shows with pictures."""
+    """The most important groups first, as many as a report shows with pictures."""
 
     def __init__(self, views: Views) -> None:
         self.views = views
@@ -144,7 +144,7 @@ class Foremost(Sequence[dict[str, Any]]):
         order = np.lexsort((-freed, -waiting)).tolist()
         self.places = order[:GROUPS_WITH_PICTURES]
         left = len(order) - len(self.places)
-        more = f" {left:,} smaller groups are in groups.csv alone." if left else ""
+        more = f" {left:,} smaller groups are listed only in groups.csv." if left else ""
         first = views.candidates.first if waiting.any() else "free most"
         self.order = f"The groups that {first} come first.{more}"
 

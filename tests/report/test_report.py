@@ -107,7 +107,7 @@ def test_bytes_freed_by_folder_biggest_first():
 def test_a_chart_shows_in_a_notebook_and_says_what_it_is_without_pictures():
     bundle = report.curve([0, 1], {"pairs": [1, 2]}, 1, "bits")._repr_mimebundle_()
     assert bundle["image/png"].startswith("iVBOR")
-    assert bundle["text/plain"] == "pairs against the threshold; now 1 bits."
+    assert bundle["text/plain"] == "pairs by threshold, currently 1 bits."
 
 
 def test_groups_csv_writes_whole_values_plainly(tmp_path):
