@@ -34,7 +34,7 @@ class Sheet:
         groups: Sequence[View],
         thumbnail: Thumbnail,
         limit: int = 12,
-        empty: str = "No groups at this threshold.",
+        empty: str = "There are no groups at this threshold.",
     ) -> None:
         self.shown = [with_pictures(group, thumbnail) for group in list(groups)[:limit]]
         left = len(groups) - len(self.shown)

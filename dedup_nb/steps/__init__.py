@@ -1,1 +1,1 @@
-"""One folder a notebook: what only that notebook needs."""
+"""One folder per notebook, with the code that only this notebook needs."""

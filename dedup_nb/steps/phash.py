@@ -1,4 +1,4 @@
-"""A folder -> the pHash of every image in it: what `dedup-nb hash` prints."""
+"""A folder -> the pHash of every image in it, as printed by `dedup-nb hash`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from dedup_nb.session.run import DEFAULT_HASH
 
 
 def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str, str, str]]:
-    """Yield (path, pHash in hexadecimal digits, error) of every image of a folder.
+    """Yield (path, pHash as hexadecimal digits, error) for every image in a folder.
 
     Raises
     ------
     ValueError
-        If it is not a folder, or if the cache folder lies inside it.
+        If `folder` is not a folder, or if the cache folder lies inside it.
     """
     catalogue.check_roots(folder, ["."])
     cache = store.default_folder(folder.resolve())
     if use_cache:
         refuse_inside(cache, folder, "the cache folder", "add --no-cache")
-    found = catalogue.scan(folder, ["."]).images
-    keys = [store.FileKey(*image.key) for image in found]
+    images = catalogue.scan(folder, ["."]).images
+    keys = [store.FileKey(*image.key) for image in images]
     with tempfile.TemporaryDirectory() as scratch:
         kept = store.Store(cache if use_cache else Path(scratch))
         facts = measures.measure_files(folder, keys, kept, [DEFAULT_HASH])
         hashes = kept.measures(DEFAULT_HASH.name, [fact.sha256 for fact in facts])
         kept.close()
-    for image, fact in zip(found, facts, strict=True):
+    for image, fact in zip(images, facts, strict=True):
         stored = hashes.get(fact.sha256) if fact.status == "ok" else None
         digits = phash.hex_digits(phash.unpack([stored])[0, 0]) if stored else ""
         yield image.path, digits, fact.error

@@ -313,7 +313,7 @@ def test_entries_that_take_no_part_are_listed_with_the_reason(tmp_path, library)
     _, made, _ = judged(tmp_path, library, content)
     reasons = [reason.split(":")[0].split(" /")[0] for reason in made.unusable["reason"]]
     assert reasons == [
-        "changed", "changed since then", "not readable", "no image of this run",
+        "changed", "changed since then", "not readable", "not an image of this run",
         "outside the roots mojo1, selected", "gone", "outside the library", "gone",
     ]  # fmt: skip
     assert made.groups == []

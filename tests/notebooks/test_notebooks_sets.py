@@ -107,7 +107,10 @@ def test_a_pair_of_names_stays_together_and_home_if_one_cannot_be_read(world):
     _, _, run = world
     goes = {row["path"]: (row["goes_to"], row["why"]) for row in rows_of(run / "60_clusters/members.csv")}  # fmt: skip
     assert goes["selected/raw.jpg"] == ("stays", "could not be read")
-    assert goes["selected/raw.png"] == ("stays", "shares its name: could not be read")
+    assert goes["selected/raw.png"] == (
+        "stays",
+        "shares its name with an image that stays: could not be read",
+    )
 
 
 def test_clusters_win_nothing_and_are_staged_by_name_only(world, tmp_path):
@@ -178,6 +181,6 @@ def test_protected_images_stay_where_they_are(made):
 def test_a_library_without_pictures_has_no_clusters(tmp_path):
     (tmp_path / "lib/mojo1").mkdir(parents=True)
     made = grouping.Grouped(start(tmp_path, tmp_path / "lib", "60_clusters", roots=["mojo1"]))
-    assert made.told(made.cut(2))[0].startswith("0 clusters; 0 images")
+    assert made.told(made.cut(2))[0].startswith("0 clusters, 0 unclustered images")
     assert len(grouping.by_size(made, 2)) == 5 and grouping.chart(made, 2).png
     assert made.run.save(made, 2, name="min_cluster_size").exists()

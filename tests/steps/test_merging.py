@@ -183,9 +183,16 @@ def test_inputs_are_shown_to_agree_and_to_disagree(run):
     assert table["d.png"]["inputs"] == 0  # near c alone, which goes
     shares = made.shares.set_index("input")
     assert shares["proposes"].to_dict() == {"10_phash": 2, "20_time_window": 0, "30_clip_faiss": 1}
-    assert shares["it alone"].to_dict() == {"10_phash": 1, "20_time_window": 0, "30_clip_faiss": 1}
+    assert shares["only this input"].to_dict() == {
+        "10_phash": 1,
+        "20_time_window": 0,
+        "30_clip_faiss": 1,
+    }
     reason = made.reason(cut, made.images.paths.index("b.png"))
-    assert reason == "2 of 3: 10_phash 3 bits, 20_time_window 4 s (for review), not 30_clip_faiss"
+    assert (
+        reason
+        == "near in 2 of 3 inputs: 10_phash 3 bits, 20_time_window 4 s (for review), not 30_clip_faiss"
+    )
 
 
 def test_only_what_a_person_reviewed_is_planned(run):
@@ -271,7 +278,9 @@ def test_a_newest_run_that_is_not_finished_is_refused(run, tmp_path, state):
     results(run, "10_phash", ["b a stage 3"])
     another(run, "newer", "2025-07-06T00:00:00+00:00", n10_phash="done", n30_clip_faiss=state)
     later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
-    with pytest.raises(merging.WrongInput, match="newer is not finished: 30_clip_faiss has to be"):
+    with pytest.raises(
+        merging.WrongInput, match="newer is not finished: 30_clip_faiss has not run"
+    ):
         merging.find(later, [])
     assert merging.find(later, [str(run.folder)]) == [run.folder / "10_phash"]
 
@@ -302,9 +311,9 @@ def test_which_run_was_taken_is_told_first_of_all(run, tmp_path):
     later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
     lines = reviewing.describe(merging.read(later, merging.find(later, []))).splitlines()
     assert lines[0] == (
-        "Taken: run run, started 2025-07-05 21:52:18 UTC: 10_phash done, 20_time_window failed."
+        "Merging run run, started 2025-07-05 21:52:18 UTC: 10_phash done, 20_time_window failed."
     )
-    assert lines[1].startswith("10_phash: proposes 1 pairs")
+    assert lines[1].startswith("10_phash proposes 1 pairs")
 
 
 @pytest.mark.parametrize("text", ["10_phash", "nowhere"])
@@ -330,9 +339,9 @@ def test_images_that_are_not_what_they_were_take_no_part_and_are_listed(run, tmp
     made = merged(later, [str(run.folder)])
     assert roles(made) == {"g": "keeper g", "h": "stage g"}
     assert made.unusable.values.tolist() == [
-        ["10_phash", "b.png", "changed since: its content is another"],
+        ["10_phash", "b.png", "changed since: its content differs"],
         ["10_phash", "d.png", "gone"],
-        ["10_phash", "f.png", "not readable now"],
+        ["10_phash", "f.png", "no longer readable"],
     ]
 
 
@@ -341,7 +350,7 @@ def test_images_that_are_not_what_they_were_take_no_part_and_are_listed(run, tmp
     [
         (lambda run: (run.folder / "10_phash/groups.csv").write_text("path\na\n"), "lacks the col"),
         (lambda run: (run.folder / "10_phash/groups.csv").write_text('a,b\n"'), "cannot be read"),
-        (lambda run: (run.folder / "catalogue.csv").unlink(), "no catalogue.csv"),
+        (lambda run: (run.folder / "catalogue.csv").unlink(), "no readable catalogue.csv"),
         (lambda run: (run.folder / "10_phash/pairs.parquet").write_text("x"), "does not fit"),
     ],
 )

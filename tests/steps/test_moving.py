@@ -50,7 +50,7 @@ def test_a_plan_that_was_changed_after_it_was_shown_is_not_moved(run):
     whole = confirm.plan.path.read_text().splitlines(keepends=True)
     confirm.plan.path.write_text("".join(whole[:-1]))
     confirm.button.click()
-    assert "was changed after it was shown" in confirm.said.value and confirm.result is None
+    assert "has changed since it was shown" in confirm.said.value and confirm.result is None
     assert tree(run.library) == before
 
 
@@ -163,7 +163,7 @@ def test_the_right_token_sends_the_batch_to_the_trash(staged, monkeypatch, tmp_p
 
 def test_a_person_types_the_phrase_or_takes_all_back(staged):
     consent = moving.Consent(staged, moving.open_batch(staged, None))
-    assert consent.approve.description == "Send 4 files to the trash"
+    assert consent.approve.description == "Move 4 files to the trash"
     consent.typed.value = "yes"
     consent.approve.click()
     assert "the phrase is wrong" in consent.said.value and not consent.approve.disabled
@@ -180,7 +180,7 @@ def test_unfinished_work_is_sent_home_only_when_asked(run):
     while not staging.status(run.library).unfinished:
         assert killed_at(step, lambda: staging.stage(plan, run.library, run.roots))
         step += 1
-    assert moving.Recovery(run).button.description == "Send 1 unfinished bundle home"
+    assert moving.Recovery(run).button.description == "Move 1 unfinished bundle back"
     moving.Recovery(run).button.click()
     after = {path: entry for path, entry in tree(run.library).items() if ".dedup_nb" not in path}
     assert after == before

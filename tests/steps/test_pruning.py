@@ -80,7 +80,7 @@ def test_everything_that_was_compared_is_told(begun):
     } == {
         ("01", "02", "same", "stage"),
         ("01", "03", "same", "stage"),
-        ("02", "03", "same", f"beside {KEPT}"),
+        ("02", "03", "same", f"joined {KEPT}"),
         ("04", "05", "different", ""),
         ("08", "09", "review", "review"),
         ("10", "11", "review", "review"),
@@ -121,8 +121,8 @@ def pair(tmp_path, **second):
 @pytest.mark.parametrize(
     ("second", "kept", "why"),
     [
-        ({}, "20250705_100100", "kept: the earliest (2025-07-05 10:01:00)"),
-        ({"decision": True}, "20250705_100200", "kept: it has a .decision"),
+        ({}, "20250705_100100", "kept: earliest (2025-07-05 10:01:00)"),
+        ({"decision": True}, "20250705_100200", "kept: it has a .decision file"),
     ],
 )
 def test_the_decided_then_the_earliest_set_is_kept(tmp_path, second, kept, why):
@@ -144,7 +144,7 @@ def test_a_preferred_root_weighs_most(tmp_path):
     series(tmp_path / "lib/selected", 2, 1)
     made = only(tmp_path, roots=["mojo1", "selected"], prefer=["selected", "mojo1"])
     assert roles(made) == {"20250705_100100": "stage", "20250705_100200": "keeper"}
-    assert reasons(made)["20250705_100200"] == "kept: its root selected is preferred"
+    assert reasons(made)["20250705_100200"] == "kept: preferred root selected"
 
 
 def test_protected_sets_stay(tmp_path):
@@ -162,7 +162,7 @@ def test_protected_sets_stay(tmp_path):
         (lambda path: save(drawn(1), path.with_suffix(".webp")), "shares its name with mojo1/a/"),
         (
             lambda path: save(drawn(1).resize((4 * SIZE[0], 4 * SIZE[1])), path),
-            "has more pixels than the set that is kept",
+            "has more pixels than the kept set",
         ),
     ],
 )
@@ -230,7 +230,7 @@ def test_a_mark_on_any_member_counts_for_its_set(begun):
     assert roles(made)[KEPT] == "stage" and roles(made)[LOSSY] == "keeper"
     mark(made, "20250705_100900", "stage")
     assert roles(made)["20250705_100900"] == "stage"
-    assert reasons(made)["20250705_100900"].startswith("staged by a person")
+    assert reasons(made)["20250705_100900"].startswith("marked for staging")
 
 
 def test_if_all_are_marked_for_staging_one_stays(begun):
@@ -307,7 +307,7 @@ def test_the_report_shows_stage_under_stage_with_what_differs(begun):
     folder = run.save(made, 0.85, name="min_cosine")
     text = (folder / "report.html").read_text()
     assert "repeat(3, 160px)" in text and "difference, four times as bright" in text
-    assert "3 sets of 3 stages; weakest link" in text and "kept: it has a .decision" in text
+    assert "3 sets of 3 stages; weakest link" in text and "kept: it has a .decision file" in text
     markdown = (folder / "report.md").read_text()
     assert "2 whole sets" not in markdown or "delete" in markdown
     assert "of the picture differs" in markdown and "several folders" in markdown

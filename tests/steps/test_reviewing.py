@@ -91,7 +91,7 @@ def test_lab_headless_and_papermill_give_the_same_bytes(world):
     ("section", "complaint"),
     [
         ("inputs: [../nowhere]", "which is neither a folder nor a notebook"),
-        ("inputs: 10_phash", "inputs is a list of texts"),
+        ("inputs: 10_phash", "it must be a list of strings"),
         ("include: some", "choose one of reviewed, all"),
         ("min_inputs: 0", "it must be from 1"),
         ("input: [10_phash]", "did you mean inputs?"),
@@ -138,7 +138,7 @@ def test_a_plan_is_shown_before_it_can_be_written(reviewer):
     assert reviewer.write.disabled
     accept(reviewer, PLAIN)
     reviewer.look.click()
-    assert "would take 1 images" in reviewer.said.value
+    assert "would stage 1 images" in reviewer.said.value
     assert "<td>root</td>" in reviewer.told.value and "<td>no stamp</td>" in reviewer.told.value
     assert not reviewer.write.disabled and not list(reviewer.run.folder.glob("80_review/m*"))
     reviewer.include.value = "all"  # another plan than the one on show
@@ -182,7 +182,7 @@ def test_every_decision_is_listed_and_revoked_by_its_button(reviewer):
     revoker.undo.click()
     assert len(revoker.rows.children) == 2
     table = reviewing.remembered(run.live_decisions)
-    assert list(table["what"]) == ["mark: stage", "reviewed"]
+    assert list(table["decision"]) == ["mark: stage", "reviewed"]
 
 
 def test_many_decisions_come_a_page_at_a_time(reviewer):

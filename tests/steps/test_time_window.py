@@ -212,7 +212,10 @@ def test_excluded_stamps_are_counted_by_reason_and_listed(tmp_path, library):
         "stamp invalid": 1,
         "stamp without seconds": 1,
     }
-    assert "4 images take part" in stamps.describe() and "5 are excluded" in stamps.describe()
+    assert (
+        "4 images with a timestamp" in stamps.describe()
+        and "5 images are excluded" in stamps.describe()
+    )
     folder = run.save(bursts.Bursts(run, stamps), 5, name="seconds")
     listed = {row["path"]: row["reason"] for row in tables.read_csv(folder / "excluded.csv")}
     assert listed["mojo1/20250231_000000_stage1.png"] == "stamp invalid"
@@ -248,8 +251,8 @@ def test_with_confirm_distance_only_what_looks_alike_is_proposed(tmp_path, libra
         for k in range(len(made.images.paths))
         if cut.roles[k]
     }
-    assert reasons[B].startswith("4 s apart, 2 bits apart")
-    assert reasons[C] == "9 s apart, more than 4 bits apart"
+    assert reasons[B].startswith("4 s apart, pHash ")
+    assert reasons[C] == "9 s apart, pHash more than 4 bits apart"
 
 
 def test_a_person_can_stage_from_a_cluster_as_long_as_one_stays(tmp_path, library):

@@ -1,1 +1,1 @@
-"""What only `00_catalogue` needs."""
+"""Code that only `00_catalogue` needs."""

@@ -1,4 +1,4 @@
-"""The cropped flags of a run: how many there are, and a button that makes those missing."""
+"""The cropped flags of a run: their counts, and a button that creates missing ones."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from dedup_nb.staging import telling
 from dedup_nb.staging.refusals import StagingError
 from dedup_nb.widgets.tuning import present
 
-CROP = "crop"  # the folder whose pictures are flagged
+CROP = "crop"  # name of folders whose images are flagged
 
 
 def flags(run: Workbench) -> pd.DataFrame:
-    """Return how many PNG pictures of each folder have a `.cropped` beside them."""
+    """Return how many PNGs of each folder have a `.cropped` file beside them."""
     table = run.catalogue[run.catalogue["format"] == "PNG"]
     folders = [str(PurePosixPath(path).parent) for path in table["path"]]
     counted = table.groupby(folders)["cropped"].agg(["size", "sum"]).reset_index()
     counted.columns = pd.Index(["folder", "PNG", "flagged"])
     counted["not flagged"] = counted["PNG"] - counted["flagged"]
-    told = [
+    listed = [
         CROP in PurePosixPath(row.folder).parts or row.flagged > 0 for row in counted.itertuples()
     ]
     counted["folder"] = [tables.shown(folder) for folder in counted["folder"]]
-    return counted[np.array(told, bool)].reset_index(drop=True)
+    return counted[np.array(listed, bool)].reset_index(drop=True)
 
 
 class Flagger:
-    """A button that makes the missing `.cropped` files below one folder, undone by restore.
+    """A button that creates missing `.cropped` files below a folder; `restore` removes them.
 
     Attributes
     ----------
     folder, button, said : widget
-        What is shown; their values can be read and set.
+        Widgets on display; their values can be read and set.
     """
 
     def __init__(self, run: Workbench) -> None:
@@ -54,7 +54,7 @@ class Flagger:
             style={"description_width": "initial"},
         )
         self.button = ipywidgets.Button(
-            description="make the missing .cropped files",
+            description="create missing .cropped files",
             icon="scissors",
             layout=ipywidgets.Layout(width="auto"),
         )
@@ -62,15 +62,15 @@ class Flagger:
         self.button.on_click(lambda _: self.flag())
 
     def flag(self) -> None:
-        """Make the flags now, and say what was made."""
+        """Create the flags and show the result."""
         if not self.folder.value.strip():
-            self.said.value = "name a folder first; all PNGs below it are flagged"
+            self.said.value = "enter a folder first; all PNGs below it are flagged"
             return
         self.button.disabled = True
         try:
-            told = staging.flag(self.run.library, [self.folder.value.strip()])
-            lines = [*telling.flagged_lines(told), *telling.refusal_lines(told.refused)]
-            lines.append("a new run shows them as badges")
+            result = staging.flag(self.run.library, [self.folder.value.strip()])
+            lines = [*telling.flagged_lines(result), *telling.refusal_lines(result.refused)]
+            lines.append("start a new run to see them as badges")
         except (StagingError, ValueError) as error:
             lines = [str(error)]
         finally:
@@ -78,21 +78,21 @@ class Flagger:
         self.said.value = "<br>".join(escape(tables.shown(line)) for line in lines)
 
     def show(self) -> None:
-        """Display folder, button and what was made."""
+        """Display the folder, the button and the result."""
         present(
             ipywidgets.VBox([ipywidgets.HBox([self.folder, self.button]), self.said]),
-            "no button can be shown here; `dedup-nb flag FOLDER` makes the files",
+            "the button needs a live Jupyter kernel; use `dedup-nb flag FOLDER` instead",
         )
 
 
 def crop_folders(run: Workbench) -> Sequence[str]:
-    """Return the folders named `crop` that hold pictures of the run, outermost ones."""
-    found = set()
+    """Return the outermost folders named `crop` that contain images of the run."""
+    folders = set()
     for path in run.catalogue["path"]:
         parts = PurePosixPath(path).parts[:-1]
         if CROP in parts:
-            found.add("/".join(parts[: parts.index(CROP) + 1]))
-    return sorted(found)
+            folders.add("/".join(parts[: parts.index(CROP) + 1]))
+    return sorted(folders)
 
 
 def flagger(run: Workbench, *, interactive: bool = True) -> Flagger | None:

@@ -1,1 +1,1 @@
-"""What only `30_clip_faiss` needs."""
+"""Code that only `30_clip_faiss` needs."""

@@ -1,4 +1,4 @@
-"""A run's vectors -> pairs, neighbours, what is like one picture: the parts of `30_clip_faiss`."""
+"""A run's embeddings -> pairs, neighbours and searches by picture, for `30_clip_faiss`."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ from dedup_nb.widgets.tuning import present
 
 
 class Search:
-    """The vectors of a run's images, to be searched.
+    """Search the embeddings of a run's images.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     embedder, invariance : str
         See `Run.embeddings`.
 
     Attributes
     ----------
     vectors : ndarray of float32, shape (n, n_orientations, d)
+        Embeddings of unit length.
     rows : ndarray of int64, shape (n,)
-        Their rows in the catalogue.
+        Row of the catalogue of each image.
     notes : list of str
-        What a report has to say of the search: nothing while it is exact.
+        Notes for the report; empty if the search is exact.
     """
 
     def __init__(self, run: Workbench, embedder: str, invariance: str = "none") -> None:
@@ -51,15 +52,15 @@ class Search:
 
     @cached_property
     def cells(self) -> index.Cells | None:
-        """FAISS's cells where there are too many vectors to be compared with each other."""
+        """FAISS cells if there are too many vectors to compare all pairs, else None."""
         if len(self.rows) <= index.APPROXIMATE_N:
             return None
         store, digests = self.run.store, self.run.catalogue["sha256"].to_numpy()[self.rows]
         kind = vectors_name(self.chosen)
-        found = cells.kept(store, kind, self._unpack)
+        stored = cells.kept(store, kind, self._unpack)
         numbers = store.ids(kind, digests)
-        found.name(np.array([numbers[digest] for digest in digests], np.int64))
-        return found
+        stored.name(np.array([numbers[digest] for digest in digests], np.int64))
+        return stored
 
     def _unpack(self, stored: Any) -> Any:
         if self.chosen.weights is not None:
@@ -67,7 +68,7 @@ class Search:
         return embeddings.unpack(self.chosen.name, stored)[:, 0]
 
     def near_pairs(self, floor: float, max_pairs: int = MAX_PAIRS) -> tuple[pd.DataFrame, float]:
-        """Return all pairs down to a cosine, and down to which they are complete; see `index`."""
+        """Return all pairs down to a cosine, and the bound down to which they are complete."""
         if self.cells is not None:
             recall = self.cells.tune(self.vectors, floor)
             self._note(self.cells, f"pairs with a cosine of at least {floor:g}", recall)
@@ -82,21 +83,20 @@ class Search:
 
     def _note(self, cells: index.Cells, what: str, recall: float) -> None:
         self.notes.append(
-            f"Approximate: {len(self.rows):,} images are too many to be compared with each other, "
-            f"so FAISS looks into the nearest of {cells.lists.nlist:,} cells. Of {what}, "
-            f"{recall:.1%} were found, measured on {index.SAMPLE} images; which ones may differ "
-            "from run to run."
+            f"Approximate search: with {len(self.rows):,} images, FAISS does not compare all pairs "
+            f"but searches the nearest of {cells.lists.nlist:,} cells. It found {recall:.1%} of "
+            f"{what}, measured on {index.SAMPLE} images; results may differ from run to run."
         )
         print(self.notes[-1])
 
     def like(self, path: Path, k: int = 12) -> pd.DataFrame:
-        """Return the images most like a picture, which may lie anywhere.
+        """Return the images most similar to a picture, which may be any file.
 
         Returns
         -------
         DataFrame
-            Columns `row` (of the catalogue), `path` and `cosine`, the most alike first; the
-            picture itself is left out.
+            Columns `row` (of the catalogue), `path` and `cosine`, most similar first, without
+            the picture itself.
 
         Raises
         ------
@@ -116,14 +116,14 @@ class Search:
         model = self._model
         sizes = self.chosen.kind.sizes if model is None else (model.input,)
         whole = os.fsencode(path.resolve())
-        ((_, found),) = LOCAL.measure([whole], sizes, workers=1)
-        if not isinstance(found, images.Measured) or found.status != "ok":
-            reason = found.error if isinstance(found, images.Measured) else ""
+        ((_, measured),) = LOCAL.measure([whole], sizes, workers=1)
+        if not isinstance(measured, images.Measured) or measured.status != "ok":
+            reason = measured.error if isinstance(measured, images.Measured) else ""
             raise ValueError(f"{tables.shown(str(path))} cannot be compared: {reason}")
         if model is None:
-            return self._unpack(self.chosen.kind.encode([found.rasters]))[0]
+            return self._unpack(self.chosen.kind.encode([measured.rasters]))[0]
         upright = orientations.ORIENTATIONS[0]
-        return clip.unpack(model.encode([found.rasters[model.input]], upright))[0]
+        return clip.unpack(model.encode([measured.rasters[model.input]], upright))[0]
 
     @cached_property
     def _model(self) -> clip.Model | None:
@@ -131,30 +131,30 @@ class Search:
 
 
 def vectors_name(chosen: embeddings.Embedder) -> str:
-    """Return under which name an embedder's upright vectors are in the store."""
+    """Return the name of an embedder's upright vectors in the store."""
     return chosen.weights.key if chosen.weights else chosen.kind.name
 
 
 def similar(
     image: Path, values: Mapping[str, Any], k: int = 12, least: float = -1.0
 ) -> pd.DataFrame:
-    """Return the images of a library most like a picture; nothing but the cache is written.
+    """Return the images of a library most similar to a picture; only the cache is written.
 
     Parameters
     ----------
     image : Path
-        Inside the library or not.
+        Image file, inside the library or not.
     values : mapping
         Parameters of `30_clip_faiss`: `library`, `roots`, `embedder` and so on.
     k : int
-        At most so many.
+        Largest number of images.
     least : float
         Smallest cosine, inclusive.
 
     Raises
     ------
     ValueError
-        One sentence.
+        If the picture cannot be read or a parameter is invalid.
     """
     if not image.is_file():
         raise ValueError(f"{tables.shown(str(image))} is not a file")
@@ -167,45 +167,45 @@ def similar(
 
 
 class Asker:
-    """What do I have like this? A path or a picture dropped here, and the images most like it.
+    """Search by picture: enter a path or upload a picture to see the most similar images.
 
     Parameters
     ----------
     search : Search
-        Where to look.
+        The images to search.
     k : int
-        How many are shown.
+        Number of images to show.
 
     Attributes
     ----------
     path, upload, shown : widget
-        Where a file is named or dropped, and where the answer appears.
+        Fields for a path and an upload, and the result.
     """
 
     def __init__(self, search: Search, k: int = 12) -> None:
         self.search, self.k = search, k
         wide = ipywidgets.Layout(width="32rem")
         self.path = ipywidgets.Text(
-            placeholder="path of an image: of the library, or any other",
+            placeholder="path of an image file, inside the library or not",
             continuous_update=False,
             layout=wide,
         )
         self.upload = ipywidgets.FileUpload(
-            accept="image/*", description="or choose a picture", layout={"width": "auto"}
+            accept="image/*", description="or upload a picture", layout={"width": "auto"}
         )
         self.shown = ipywidgets.HTML()
         self.path.observe(lambda change: self.ask(change["new"]), "value")
         self.upload.observe(lambda change: self._uploaded(), "value")
 
     def show(self) -> None:
-        """Display the two ways to ask, and the answer below."""
+        """Display both fields and the result."""
         present(
             ipywidgets.VBox([ipywidgets.HBox([self.path, self.upload]), self.shown]),
-            "no field can be shown here; `dedup-nb similar IMAGE` answers the same",
+            "this search needs a live Jupyter kernel; use `dedup-nb similar IMAGE` instead",
         )
 
     def ask(self, path: str) -> None:
-        """Answer for a path, relative to the library or to the current folder."""
+        """Search for a path, relative to the library or to the current folder."""
         if not path.strip():
             return
         named = Path(path.strip()).expanduser()
@@ -223,7 +223,7 @@ class Asker:
         self.upload.value = ()
 
     def _answer(self, file: Path, name: str) -> None:
-        self.shown.value = escape(f"looking for what is like {tables.shown(name)} …")
+        self.shown.value = escape(f"searching for images like {tables.shown(name)} …")
         try:
             if not file.is_file():
                 raise ValueError(f"{tables.shown(name)} is not a file")
@@ -238,7 +238,7 @@ class Asker:
                 run.plain_members(table["row"].tolist()), table["cosine"], strict=True
             )
         ]
-        group = {"title": f"the most like {name}", "members": members}
+        group = {"title": f"most similar to {name}", "members": members}
         self.shown.value = report.Sheet([group], run.thumbnail)._repr_html_()
 
 

@@ -1,1 +1,1 @@
-"""What only `60_clusters` needs."""
+"""Code that only `60_clusters` needs."""

@@ -1,4 +1,4 @@
-"""A run's embeddings -> clusters over all roots, to look at and to move: for `60_clusters`."""
+"""A run's embeddings -> clusters over all roots, and a plan that moves them, for `60_clusters`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets import tuning
 
-SIZES = (2, 3, 4, 5, 8)  # that are compared
-# images up to which other clusters are found in a second or two
+SIZES = (2, 3, 4, 5, 8)  # cluster sizes to compare
+# number of images up to which a new cut takes a second or two
 QUICK_N = {"euclidean": 30_000, "cosine": 30_000, "manhattan": 5_000}
 SINGLES = "singles"
 STAYS = "stays"
@@ -28,17 +28,17 @@ STAYS = "stays"
 class Grouped(ClusterCandidates):
     """The clusters of a run: groups to look at, and a plan that moves each into a folder.
 
-    Nothing in it is ever proposed for staging as a duplicate, and a person's marks, which speak of
-    duplicates, change nothing here. The threshold is `min_cluster_size`.
+    Clusters never propose duplicates, and marks, which are about duplicates, do not change them.
+    The threshold is `min_cluster_size`.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     embedder : str
-        Whose vectors are clustered.
+        Embedder whose vectors are clustered.
     min_samples, metric
-        As `clusters.Hierarchy` takes them.
+        See `clusters.Hierarchy`.
     """
 
     staging = layout.CLUSTERS
@@ -58,24 +58,24 @@ class Grouped(ClusterCandidates):
         pairs = nearest[["i", "j", "cosine"]]
         rules = run.rules | {"same_stage_only": False, "checks": None, "marks": None, "answers": ()}
         super().__init__(run.images, pairs, self.labels_of, self._between, similarity=True, **rules)
-        self.obey = lambda cut, images, grouping: None  # marks say what is a duplicate
+        self.obey = lambda cut, images, grouping: None  # marks are about duplicates
         self.set_apart, self.series_pairs = {}, pairs[:0]
 
     @cached_property
     def hierarchy(self) -> clusters.Hierarchy:
-        """What is found out once for every `min_cluster_size`."""
+        """The cluster hierarchy, computed once for every `min_cluster_size`."""
         try:
             return clusters.Hierarchy(self.vectors[:, 0], self.min_samples, self.metric)
         except ValueError as error:
             raise WrongInput(str(error)) from None
 
     def labels_of(self, threshold: float) -> NDArray[np.int64]:
-        """Return the cluster of each image; images of one name in one folder stay together."""
+        """Return the cluster of each image; images of one name in a folder stay together."""
         size = round(abs(threshold))
         if size not in self._known:
             labels = np.full(len(self.places), -1, np.int64)
-            found = self.hierarchy.cut(size)
-            labels[self.rows[found >= 0]] = self.rows[found[found >= 0]]
+            cut = self.hierarchy.cut(size)
+            labels[self.rows[cut >= 0]] = self.rows[cut[cut >= 0]]
             self._known[size] = self._with_namesakes(labels)
         return self._known[size]
 
@@ -102,38 +102,39 @@ class Grouped(ClusterCandidates):
 
     @property
     def is_quick(self) -> bool:
-        """Whether another `min_cluster_size` can be tried in a moment."""
+        """Whether a new `min_cluster_size` takes only a second or two."""
         return len(self.rows) <= QUICK_N[self.metric]
 
-    # -- told ------------------------------------------------------------------------------------
+    # -- report ------------------------------------------------------------------------------------
 
     def names(self, cut: groups.Cut) -> dict[int, str]:
-        """Return cluster -> `group_0001` and so on, the largest first."""
+        """Return cluster -> `group_0001` and so on, largest first."""
         if self._named is None or self._named[0] != cut.threshold:
             labels = self.labels_of(cut.threshold)
-            found = {int(labels[rows[0]]): f"group_{n:04}" for n, rows in enumerate(cut.groups, 1)}
-            self._named = cut.threshold, found
+            names = {int(labels[rows[0]]): f"group_{n:04}" for n, rows in enumerate(cut.groups, 1)}
+            self._named = cut.threshold, names
         return self._named[1]
 
     def urgency(self, cut: groups.Cut) -> NDArray[np.int64]:
-        """Return the size of each cluster: the largest come first."""
+        """Return the size of each cluster, so that the largest come first."""
         return np.bincount(cut.stars[cut.stars >= 0], minlength=len(cut.stars)).astype(np.int64)
 
     def measured(self, cut: groups.Cut, k: int) -> str:
-        """Say how alike an image and the best of its cluster are."""
-        return f"in one cluster; cosine {cut.values[k]:.4f} to its best image"
+        """Return how similar an image is to the best image of its cluster."""
+        return f"in this cluster; cosine {cut.values[k]:.4f} to its best image"
 
     def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
         """Return the name of a cluster, its roots and series."""
-        told = [self.images.record(k) for k in rows]
-        roots = ", ".join(sorted({each["root"] for each in told}))
-        series = len({each["series"] for each in told} - {""})
+        records = [self.images.record(k) for k in rows]
+        roots = ", ".join(sorted({each["root"] for each in records}))
+        roots = "the library" if roots == "." else roots
+        series = len({each["series"] for each in records} - {""})
         label = int(self.labels_of(cut.threshold)[rows[0]])
         name = self.names(cut).get(label, "cluster")
         return f"{name} from {roots}" + (f"; {series} series" if series else "")
 
     def table(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return a cut as the rows of `groups.csv`, each named as its folder will be."""
+        """Return the rows of `groups.csv`; `group_id` is the folder of the cluster."""
         table = super().table(cut)
         names = {
             groups.identifier("c", self.images.paths[k]): n for k, n in self.names(cut).items()
@@ -141,7 +142,7 @@ class Grouped(ClusterCandidates):
         return table.assign(group_id=[names[c] for c in table["component_id"]])
 
     def places_of(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return where each image would go: `group_0001`, `singles`, or why it stays."""
+        """Return where each image would go: `group_0001`, `singles`, or `stays` with the reason."""
         labels, names = self.labels_of(cut.threshold), self.names(cut)
         going = np.array([names.get(int(label), SINGLES) for label in labels], dtype=object)
         why = np.full(len(labels), "", dtype=object)
@@ -151,13 +152,14 @@ class Grouped(ClusterCandidates):
             members = np.flatnonzero(self.images.stems == stem)
             if reasons := [reason for reason in why[members] if reason]:
                 why[members] = [
-                    reason or f"shares its name: {reasons[0]}" for reason in why[members]
+                    reason or f"shares its name with an image that stays: {reasons[0]}"
+                    for reason in why[members]
                 ]
         going[why != ""] = STAYS
         return pd.DataFrame({"path": self.images.paths, "goes_to": going, "why": why}, dtype=object)
 
     def plan(self, cut: groups.Cut, table: pd.DataFrame) -> pd.DataFrame:
-        """Return every image that goes to a cluster's folder, or to the singles."""
+        """Return every image that moves to the folder of its cluster or to `singles`."""
         places = self.places_of(cut)
         moving = places[places["goes_to"] != STAYS]
         folders = [path.rpartition("/")[0] for path in moving["path"]]
@@ -168,30 +170,30 @@ class Grouped(ClusterCandidates):
                 "path": moving["path"],
                 "role": "stage",
                 "keeper": "",
-                "reason": "moved beside what it resembles; never approved",
+                "reason": "moved to the folder of its cluster; cannot be approved",
                 "bundle": [f"{f}/{s}" if f else s for f, s in zip(folders, stems, strict=True)],
                 "place": moving["goes_to"],
             }
         )
 
     def told(self, cut: groups.Cut) -> tuple[str, list[tuple[str, Any]]]:
-        """Say what was found, in words and in figures."""
+        """Return the result as a sentence and as key figures."""
         goes_to = self.places_of(cut)["goes_to"]
         n, singles, stay = len(cut.groups), sum(goes_to == SINGLES), sum(goes_to == STAYS)
-        says = f"{n:,} clusters; {singles:,} images are like no other; {stay:,} stay where they are"
+        says = f"{n:,} clusters, {singles:,} unclustered images, {stay:,} images left in place"
         return says, [
             ("clusters", f"{n:,}"),
-            ("images in them", f"{len(goes_to) - singles - stay:,}"),
-            ("singles", f"{singles:,}"),
-            ("stay where they are", f"{stay:,}"),
+            ("images in clusters", f"{len(goes_to) - singles - stay:,}"),
+            ("unclustered images", f"{singles:,}"),
+            ("images left in place", f"{stay:,}"),
         ]
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
-        """Return one row a cluster, and where each image would go."""
+        """Return the table of clusters, and where each image would go."""
         return {"clusters": self.clusters_table(cut), "members": self.places_of(cut)}
 
     def clusters_table(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return one row a cluster, the largest first: images, roots, stages, least cosine."""
+        """Return one row per cluster, largest first: images, roots, stages, least cosine."""
         parts: dict[str, list[Any]] = {}
         for row in self.table(cut).itertuples():
             parts.setdefault(row.group_id, []).append(row)
@@ -212,9 +214,9 @@ class Grouped(ClusterCandidates):
 
 
 def by_size(made: Grouped, size: int) -> pd.DataFrame:
-    """Return what each `min_cluster_size` gives: clusters, the largest, singles.
+    """Return what each `min_cluster_size` gives: clusters, the largest, unclustered images.
 
-    Only the given one where there are so many images that each takes long.
+    With many images, only the given size, because each cut takes long.
     """
     rows = []
     sizes = sorted({size, *SIZES}) if made.is_quick else [size]
@@ -225,22 +227,22 @@ def by_size(made: Grouped, size: int) -> pd.DataFrame:
             {
                 "min_cluster_size": size,
                 "clusters": len(counts),
-                "images in them": int(counts.sum()),
-                "largest": int(counts.max()) if len(counts) else 0,
-                "singles": int((labels[made.rows] < 0).sum()),
+                "images in clusters": int(counts.sum()),
+                "largest cluster": int(counts.max()) if len(counts) else 0,
+                "unclustered": int((labels[made.rows] < 0).sum()),
             }
         )
     return pd.DataFrame(rows)
 
 
 def chart(made: groups.Candidates, min_cluster_size: float) -> report.Chart:
-    """Draw how many clusters there are of each size."""
+    """Draw a histogram of cluster sizes."""
     assert isinstance(made, Grouped)
     labels = made.labels_of(min_cluster_size)
     sizes = np.unique(labels[labels >= 0], return_counts=True)[1]
     return report.histogram(
-        list(sizes), min_cluster_size - 1, "images", what="cluster", counted="clusters",
-        label=f"from min_cluster_size {min_cluster_size:g} on",
+        list(sizes), min_cluster_size - 1, "images", what="cluster size", counted="clusters",
+        label=f"min_cluster_size {min_cluster_size:g}, inclusive",
     )  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""What only `50_czkawka` needs."""
+"""Code that only `50_czkawka` needs."""

@@ -1,4 +1,4 @@
-"""Czkawka's claims looked up in a run and judged: the parts that `50_czkawka` joins."""
+"""Czkawka's results -> pairs, looked up in a run and checked, for `50_czkawka`."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ UNUSABLE_COLUMNS = ["path", "reason", "results"]
 
 
 class Claims:
-    """What files of results claim, looked up in the catalogue of a run.
+    """The groups that Czkawka reports, looked up in the catalogue of a run.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     results : sequence of str
-        Files of results.
+        Files exported from Czkawka.
     path_map : mapping of str -> str
-        Prefix of the paths on another machine -> prefix here.
+        Path prefix on the other machine -> prefix on this one.
     reference_keeps : bool
         Whether files of reference folders are protected.
 
     Attributes
     ----------
     groups : list of (kind, rows)
-        Claimed groups of at least two images of the catalogue.
+        Reported groups with at least two images of the catalogue.
     unusable : DataFrame
-        Entries that take no part, with the reason.
+        Entries that are ignored, with the reason.
     pairs : DataFrame
-        Every claimed pair, `i < j` and our own `hamming_bits`.
+        Every reported pair, `i < j`, with our own `hamming_bits`.
 
     Raises
     ------
     ValueError
-        If a file is damaged or not Czkawka's, or claims more than `MAX_PAIRS` pairs.
+        If a file is damaged or not from Czkawka, or has more than `MAX_PAIRS` pairs.
     """
 
     def __init__(
@@ -81,22 +81,22 @@ class Claims:
     def _take(self, result: Results, group: Sequence[Entry], reference_keeps: bool) -> None:
         rows = []
         for entry in group:
-            found = self._look_up(entry)
-            if isinstance(found, str):
-                self._unusable.append((entry.path, found, result.file.name))
-            elif found not in rows:
-                rows.append(found)
+            row = self._look_up(entry)
+            if isinstance(row, str):  # the reason why it has none
+                self._unusable.append((entry.path, row, result.file.name))
+            elif row not in rows:
+                rows.append(row)
                 if entry.reference and reference_keeps:
-                    self.references.add(found)
+                    self.references.add(row)
         if len(rows) > 1:
             self.groups.append((result.kind, rows))
 
     def _look_up(self, entry: Entry) -> int | str:
-        """Return the row of the catalogue that an entry means, or why there is none."""
+        """Return the catalogue row of an entry, or the reason why it has none."""
         path = czkawka.here(entry.path, self.path_map)
         relative = self._relative(path)
         if relative is None:
-            return f"outside the library {self.run.library}; is path_map right?"
+            return f"outside the library {self.run.library}; check path_map"
         row = self._places.get(relative, self._folded.get(relative.casefold(), -1))
         if row < 0:
             return self._why_not_there(relative)
@@ -104,9 +104,9 @@ class Claims:
         if known["status"] != "ok":
             return f"not readable: {known['error']}"
         if entry.size is not None and entry.size != known["bytes"]:
-            return f"changed: {known['bytes']:,} bytes now, {entry.size:,} then"
+            return f"changed: {entry.size:,} bytes then, {known['bytes']:,} bytes now"
         if entry.modified is not None and entry.modified != known["mtime_ns"] // 10**9:
-            return "changed since then: the time of its last change is another"
+            return "changed since then: its modification time differs"
         return row
 
     def _relative(self, path: str) -> str | None:
@@ -122,7 +122,7 @@ class Claims:
         if not os.path.lexists(os.fsencode(self.run.library / relative)):
             return "gone"
         if other := self._others.get(relative):
-            return f"no image of this run: {other.reason}"
+            return f"not an image of this run: {other.reason}"
         if relative.startswith(".."):
             return "outside the library"
         return f"outside the roots {', '.join(self.run.roots)}"
@@ -132,12 +132,12 @@ class Claims:
         if count > MAX_PAIRS:
             largest = max(len(rows) for _, rows in self.groups)
             raise ValueError(
-                f"the results claim {count:,} pairs, the largest group has {largest:,} images; "
-                "let Czkawka search with a smaller difference"
+                f"the results contain {count:,} pairs, the largest group {largest:,} images; "
+                "run Czkawka again with a smaller maximum difference"
             )
 
     def _pairs(self) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-        """Return the claimed pairs, and which of them only equal bytes can confirm."""
+        """Return the reported pairs, and which of them require identical bytes."""
         kinds: dict[tuple[int, int], bool] = {}
         for kind, rows in self.groups:
             for pair in itertools.combinations(sorted(rows), 2):
@@ -149,17 +149,17 @@ class Claims:
         return pairs, np.array([kinds[pair] for pair in ordered], bool)
 
     def between(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return our Hamming distances between images, pair by pair: 64-bit pHash."""
+        """Return our Hamming distances of pairs of images, in bits of a 64-bit pHash."""
         differing = self.hashes[self.place[a], 0] ^ self.hashes[self.place[b], 0]
         bits: NDArray[np.float64] = np.bitwise_count(differing).sum(axis=-1, dtype=np.float64)
         return bits
 
     def describe(self) -> str:
-        """Say in a few lines what was claimed and what of it can be judged."""
+        """Return a few lines: what each file contains, and how much of it is usable."""
         if not self.results:
             return (
-                "no results given: name files of Czkawka's results in `results`, "
-                "such as its JSON export of similar images"
+                "no results given: set `results` to files exported from Czkawka, "
+                "such as its JSON of similar images"
             )
         lines = [
             f"{result.file.name}: {len(result.groups):,} groups of {result.kind}, "
@@ -168,13 +168,13 @@ class Claims:
         ]
         lines.append(
             f"{len(self.groups):,} groups with at least two images of this run, "
-            f"{len(self.pairs):,} pairs; {len(self.unusable):,} entries take no part"
+            f"{len(self.pairs):,} pairs; {len(self.unusable):,} entries ignored"
         )
         return "\n".join(lines)
 
     @property
     def unusable_by_reason(self) -> pd.DataFrame:
-        """How many entries take no part, by reason, with an example each."""
+        """Number of ignored entries by reason, each with an example."""
         counts = Counter(reason.partition(":")[0] for _, reason, _ in self._unusable)
         first = {reason.partition(":")[0]: path for path, reason, _ in reversed(self._unusable)}
         rows = [(reason, n, tables.shown(first[reason])) for reason, n in sorted(counts.items())]
@@ -182,16 +182,16 @@ class Claims:
 
 
 def _unique_folded(places: Mapping[str, int]) -> dict[str, int]:
-    """Return the rows of paths without regard to case, where that leaves no doubt."""
+    """Return case-folded path -> row, for paths that stay unique when folded."""
     counts = Counter(path.casefold() for path in places)
     return {path.casefold(): row for path, row in places.items() if counts[path.casefold()] == 1}
 
 
 class Claimed(ClusterCandidates):
-    """Czkawka's groups: proposed where our own measure agrees, else for a person to see first.
+    """Czkawka's groups: proposed if our own measure agrees, else left for review.
 
-    Similar images are confirmed within a Hamming distance of ours, duplicates by equal bytes.
-    What pair finders never propose (stages of one series, two stages) is set apart here too.
+    Similar images are confirmed by our Hamming distance, duplicates by identical bytes. Pairs that
+    no finder proposes (within one series, of two stages) are excluded here too.
     """
 
     def __init__(self, run: Workbench, claims: Claims) -> None:
@@ -218,26 +218,26 @@ class Claimed(ClusterCandidates):
         return self.labels
 
     def _confirmed(self, threshold: float, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return each image's keeper among the pairs that our own measure confirms."""
+        """Return the keeper of each image among the pairs that our measure confirms."""
         return self.confirmable.accepted(threshold)[0]
 
     def measured(self, cut: groups.Cut, k: int) -> str:
-        """Say our own distance, and where it does not agree."""
+        """Return our own distance, and why it does not agree."""
         keeper, bits = int(cut.keepers[k]), groups.apart("hamming_bits", cut.values[k])
         if self.is_confirmed(cut, k):
             equal = self.images.digests[k] == self.images.digests[keeper]
-            return "claimed by Czkawka, the same bytes" if equal else f"claimed by Czkawka, {bits}"
+            return "found by Czkawka, identical bytes" if equal else f"found by Czkawka, {bits}"
         refuted = self._refuted_of.get((min(k, keeper), max(k, keeper)))
         if refuted is None:
-            return f"claimed by Czkawka in one group, but not with this keeper; {bits}"
+            return f"in the same group of Czkawka, but not paired with this keeper; {bits}"
         if refuted:
-            return f"claimed by Czkawka as a duplicate, but the bytes differ; {bits}"
+            return f"a duplicate according to Czkawka, but the bytes differ; {bits}"
         if cut.values[k] > cut.threshold:
-            return f"claimed by Czkawka, but {bits}, above {groups.number(cut.threshold)}"
-        return f"claimed by Czkawka, but one of both is near images of several stages; {bits}"
+            return f"found by Czkawka, but {bits}, above {groups.number(cut.threshold)}"
+        return f"found by Czkawka, but one of the two is near images of several stages; {bits}"
 
     def disagreements(self, threshold: float) -> pd.DataFrame:
-        """Return the claimed pairs that our own measure does not confirm, the farthest first."""
+        """Return the reported pairs that our measure does not confirm, largest distance first."""
         left = self.claims.pairs.assign(refuted=self.refuted).merge(self.pairs, how="inner")
         doubt = left[left["refuted"] | (left["hamming_bits"] > threshold)]
         frame = pd.DataFrame(
@@ -253,7 +253,7 @@ class Claimed(ClusterCandidates):
         )
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
-        """Return the disagreements, and the entries that take no part."""
+        """Return the tables of disagreements and of ignored entries."""
         return {
             "disagreements": self.disagreements(cut.threshold),
             "unusable": self.claims.unusable,
@@ -261,7 +261,7 @@ class Claimed(ClusterCandidates):
 
 
 def by_threshold(made: Claimed, thresholds: Sequence[float]) -> pd.DataFrame:
-    """Return what each distance confirms of the claimed pairs, and what would be staged."""
+    """Return how many reported pairs each distance confirms, and what would be staged."""
     bits = made.pairs["hamming_bits"].to_numpy()
     rows: list[dict[str, Any]] = []
     for threshold in thresholds:
@@ -269,8 +269,8 @@ def by_threshold(made: Claimed, thresholds: Sequence[float]) -> pd.DataFrame:
         rows.append(
             {
                 "threshold": threshold,
-                "claimed pairs within": int((bits <= threshold).sum()),
-                "of": len(bits),
+                "confirmed pairs": int((bits <= threshold).sum()),
+                "of pairs": len(bits),
                 "images to stage": totals["images"],
                 "MB freed": round(totals["bytes"] / 1e6, 1),
                 "to review": totals["review"],
@@ -280,5 +280,7 @@ def by_threshold(made: Claimed, thresholds: Sequence[float]) -> pd.DataFrame:
 
 
 def chart(made: groups.Candidates, max_distance: float) -> report.Chart:
-    """Draw our own distances of the claimed pairs."""
-    return report.histogram(made.pairs["hamming_bits"], max_distance, "bits", what="our distance")
+    """Draw our own distances of the reported pairs."""
+    return report.histogram(
+        made.pairs["hamming_bits"], max_distance, "bits", what="our Hamming distance"
+    )

@@ -1,1 +1,1 @@
-"""What only `80_review` needs."""
+"""Code that only `80_review` needs."""

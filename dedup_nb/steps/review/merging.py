@@ -1,8 +1,8 @@
-"""Results of several finders -> pairs with the finders that name them -> one plan.
+"""Results of several finders -> pairs with the finders that support them -> one plan.
 
-Nothing is measured again: a pair counts where an earlier result holds it near, and is proposed
-where an earlier result proposed it. Everything else about the plan, keepers, protection, marks and
-answers, is decided anew by the rules of the run at work.
+Nothing is measured again: a pair counts if an earlier result found it near, and is proposed if an
+earlier result proposed it. Everything else in the plan (keepers, protection, marks and answers) is
+decided by the rules of the current run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dedup_nb.session.workbench import Workbench
 LEFT = ("has", "have")
 NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
 UNUSABLE_COLUMNS = ["input", "path", "reason"]
-# what a result says of a pair, the strongest first; all but the last say that it is near
+# the states of a pair in a result, strongest first; all but the last mean that it is near
 STATES = ["stage", "protected", "review", "near", "beyond"]
 MARKED = (groups.KEPT, groups.LAST)
 
@@ -42,29 +42,29 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Unit:
-    """Images that an earlier plan moves together, such as a whole set."""
+    """Images that an earlier plan moves together, such as a set."""
 
     bundle: str
     staging: str
-    keepers: Mapping[int, int]  # row of the catalogue -> the row that stays for it
-    shared: Sequence[Mapping[str, str]] = ()  # rows of sidecars that go with the whole
+    keepers: Mapping[int, int]  # catalogue row -> row of its keeper
+    shared: Sequence[Mapping[str, str]] = ()  # rows of companions that move with the whole unit
 
 
 @dataclass
 class Finding:
-    """What one folder of results says, in rows of the catalogue of the run at work.
+    """The content of one results folder, in rows of the current catalogue.
 
     Attributes
     ----------
     pairs : DataFrame
-        Columns `i, j` (`i < j`), `value`, `state` (of `STATES`) and `reason`; a pair once.
+        Columns `i, j` (`i < j`), `value`, `state` (of `STATES`) and `reason`; each pair once.
     protected, keepers : set of int
-        Rows that it never stages, and that it keeps.
+        Rows that it protects, and rows that it keeps.
     one_way : set of (member, keeper)
-        Rows of which the first shows a part of the second, or the same in a frame: what it
-        proposes must not be turned round.
+        Pairs in which the member shows only a part of the keeper, or the keeper in a frame, so
+        that the keeper must not be staged for the member.
     unusable : list of (path, reason)
-        Images that take no part, as they are not what they were.
+        Images that are ignored because they have changed.
     """
 
     name: str
@@ -79,37 +79,37 @@ class Finding:
 
 
 def find(run: Workbench, inputs: Sequence[str]) -> list[Path]:
-    """Return the folders of results that `inputs` names.
+    """Return the results folders that `inputs` names.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     inputs : sequence of str
-        Run folders (every finder in them), folders of results, or names of notebooks of this run.
-        Empty means the finders of this run; where it has none, of the newest run of this profile
-        and library that has any. A run that began after this notebook is never taken.
+        Run folders (all finders in them), results folders, or names of notebooks of this run.
+        Empty means the finders of this run; if it has none, those of the latest run of this
+        profile and library that has any. Runs started after this notebook are ignored.
 
     Raises
     ------
     WrongInput
-        One sentence: which of them is none, or that the newest run is not finished.
+        If an input has no results, or the latest run is not finished.
     """
     if not inputs:
         return _newest(run)
-    found: list[Path] = []
+    chosen: list[Path] = []
     for text in inputs:
         by_name = text in notebooks.notebook_names()
         folder = run.folder / text if by_name else Path(text).expanduser()
         results = _results_in(folder)
         if not results:
-            what = f"this run has no results of {text}" if by_name else f"{text} holds no results"
+            what = f"this run has no results of {text}" if by_name else "it contains no results"
             raise WrongInput(
                 f"inputs names {text}, but {what}; name a run folder, a folder with groups.csv, "
-                "or a notebook that this run has run"
+                "or a notebook that has results in this run"
             )
-        found += [each for each in results if each not in found]
-    return found
+        chosen += [each for each in results if each not in chosen]
+    return chosen
 
 
 def _results_in(folder: Path) -> list[Path]:
@@ -122,7 +122,7 @@ def _results_in(folder: Path) -> list[Path]:
 
 
 def _of_finder(folder: Path) -> bool:
-    """Tell whether results propose duplicates: not those left unfinished, and no clusters."""
+    """Return whether results propose duplicates: neither unfinished results nor clusters."""
     of_clusters = runs.summary(folder).get("staging") == "_clusters"
     return "-unfinished-" not in folder.name and not of_clusters
 
@@ -133,48 +133,48 @@ def _newest(run: Workbench) -> list[Path]:
     for folder, content in _before(run):
         if left := runs.unfinished(content):
             raise WrongInput(
-                f"the newest run {folder} is not finished: {', '.join(left)} {LEFT[len(left) > 1]} "
-                "to be done; wait for it, go on with it by dedup-nb run --resume, or set inputs"
+                f"the latest run {folder} is not finished: {', '.join(left)} {LEFT[len(left) > 1]} "
+                "not run yet; wait, continue it with dedup-nb run --resume, or set inputs"
             )
         if results := _results_in(folder):
             return results
-    raise WrongInput(f"no finder has left results in {run.outputs}; run 10_phash, or set inputs")
+    raise WrongInput(f"no finder has results in {run.outputs}; run 10_phash, or set inputs")
 
 
 def _before(run: Workbench) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the runs of this library that began before this notebook, the newest first."""
-    found = {}
+    """Return the runs of this library that started before this notebook, latest first."""
+    earlier = {}
     for path in {*run.outputs.glob("*/run.json"), *run.folder.parent.glob("*/run.json")}:
         try:
             content = runs.read(path.parent)
             begun = datetime.fromisoformat(content["started"])
         except ValueError:
-            continue  # it is only just being begun, by another process
+            continue  # another process is just creating it
         ours = content["library"] == str(run.library.resolve())
         if ours and begun < run.begun.replace(microsecond=0) and path.parent != run.folder:
-            found[path.parent] = content
-    return sorted(found.items(), key=lambda each: (each[1]["started"], each[0]), reverse=True)
+            earlier[path.parent] = content
+    return sorted(earlier.items(), key=lambda each: (each[1]["started"], each[0]), reverse=True)
 
 
 def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
-    """Read folders of results and look every image up.
+    """Read results folders and look up every image.
 
     Raises
     ------
     WrongInput
-        If one was made of another library, or is damaged.
+        If one belongs to another library, or is damaged.
     """
     names = [_notebook_of(folder) for folder in folders]
     twice = {name for name, count in Counter(names).items() if count > 1}
     read_before: dict[Path, Known] = {}
-    found = []
+    findings = []
     for folder, name in zip(folders, names, strict=True):
         home = _run_of(folder)
         if home not in read_before:
             read_before[home] = Known(run, home)
         label = f"{home.name}/{folder.relative_to(home)}" if name in twice else name
-        found.append(_Reader(run, read_before[home], folder, label).finding)
-    return found
+        findings.append(_Reader(run, read_before[home], folder, label).finding)
+    return findings
 
 
 def _notebook_of(folder: Path) -> str:
@@ -182,7 +182,7 @@ def _notebook_of(folder: Path) -> str:
 
 
 def runs_of(findings: Iterable[Finding]) -> list[Path]:
-    """Return the run folders that findings come from, each once, in their order."""
+    """Return the run folders of findings, each once, in order."""
     return list(dict.fromkeys(_run_of(finding.folder) for finding in findings))
 
 
@@ -190,11 +190,11 @@ def _run_of(folder: Path) -> Path:
     for above in folder.parents:
         if (above / "run.json").is_file():
             return above
-    raise WrongInput(f"{folder} lies in no run folder: there is no run.json above it")
+    raise WrongInput(f"{folder} is not in a run folder: there is no run.json above it")
 
 
 class Known:
-    """The catalogue of an earlier run, each image found again by path and content, or not."""
+    """The catalogue of an earlier run, with each image looked up by path and content."""
 
     def __init__(self, run: Workbench, home: Path) -> None:
         self.run, self.home = run, home
@@ -202,14 +202,14 @@ class Known:
         if library != run.library.resolve():
             raise WrongInput(
                 f"{home} is a run of the library {library}, not of {run.library.resolve()}; "
-                "take it out of inputs"
+                "remove it from inputs"
             )
         try:
             then = catalogue.read(home / "catalogue.csv")
         except (OSError, ValueError, KeyError) as error:
             raise WrongInput(
-                f"{home} has no catalogue.csv that can be read ({error}), so nothing tells "
-                "whether its images are the same; run it again"
+                f"{home} has no readable catalogue.csv ({error}), so its images cannot be "
+                "compared with those of now; run it again"
             ) from error
         self.paths = then["path"].tolist()
         self.digests = dict(zip(self.paths, then["sha256"], strict=True))
@@ -225,16 +225,16 @@ class Known:
 
     @cached_property
     def row_of(self) -> dict[str, int]:
-        """Rows of the catalogue of now, by path; -1 for what is not the same any more."""
+        """Path -> row of the current catalogue; -1 if the image is gone or has changed."""
         return dict(zip(self.paths, self.rows.tolist(), strict=True))
 
     def why_not(self, path: str) -> str:
-        """Say why an image of then takes no part."""
+        """Return why an image of the earlier run is ignored."""
         row = self.places.get(path, -1)
         if row >= 0 and self.status[row] != "ok":
-            return "not readable now"
+            return "no longer readable"
         if row >= 0:
-            return "changed since: its content is another"
+            return "changed since: its content differs"
         if path not in self.digests:
             return "not in the catalogue of its run"
         if os.path.lexists(os.fsencode(self.run.library / path)):
@@ -243,7 +243,7 @@ class Known:
 
 
 class _Reader:
-    """Reads one folder of results into a `Finding`."""
+    """Reads one results folder into a `Finding`."""
 
     def __init__(self, run: Workbench, known: Known, folder: Path, name: str) -> None:
         self.run, self.known, self.folder = run, known, folder
@@ -281,7 +281,7 @@ class _Reader:
         return set()
 
     def _take_units(self) -> None:
-        self.broken: set[str] = set()  # images of sets that are not whole any more
+        self.broken: set[str] = set()  # images of sets that are no longer complete
         bundles: dict[str, list[dict[str, str]]] = defaultdict(list)
         path = self.folder / "manifest.csv"
         try:
@@ -306,8 +306,8 @@ class _Reader:
         self.finding.units.append(Unit(bundle, staging, keepers, shared))
 
     def _from_groups(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return each member with its keeper, and note who is kept and protected."""
-        found = []
+        """Return each member with its keeper, and note which images are kept and protected."""
+        rows = []
         for row in table.itertuples(index=False):
             if not row.keeper:
                 continue
@@ -316,11 +316,11 @@ class _Reader:
             if k < 0 or keeper < 0 or k == keeper or row.role not in STATES:
                 continue
             state = "review" if row.path in self.broken else row.role
-            reason = "its set is not whole any more" if row.path in self.broken else row.reason
+            reason = "its set is no longer complete" if row.path in self.broken else row.reason
             if state == "stage" and verify.is_one_way(getattr(row, "kind", "")):
                 self.finding.one_way.add((k, keeper))
-            found.append((min(k, keeper), max(k, keeper), row.value, state, reason))
-        return _frame(found)
+            rows.append((min(k, keeper), max(k, keeper), row.value, state, reason))
+        return _frame(rows)
 
     def _note(self, k: int, role: str, reason: str) -> None:
         if k < 0:
@@ -331,7 +331,7 @@ class _Reader:
             self.finding.protected.add(k)
 
     def _from_pairs(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the pairs within the threshold and one group as near, the others as beyond."""
+        """Return pairs within the threshold and one group as near, the others as beyond."""
         path = self.folder / "pairs.parquet"
         threshold = self._threshold()
         if threshold is None or not path.is_file() or not len(table):
@@ -361,11 +361,11 @@ class _Reader:
             summary = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
             return float(summary["threshold"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # groups.csv alone then says what is near
+            return None  # then only groups.csv says what is near
 
     @staticmethod
     def _similarity(table: pd.DataFrame) -> bool:
-        """Tell whether the measure rises as images grow alike: a keeper is 1 to itself, not 0."""
+        """Return whether a larger value means more alike: a keeper's value is then 1, not 0."""
         to_itself = table["value"][table["role"] == "keeper"].dropna()
         return bool(len(to_itself) and (to_itself == 1).all())
 
@@ -376,25 +376,25 @@ def _frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
 
 
 def _once(pairs: pd.DataFrame, ends: list[str]) -> pd.DataFrame:
-    """Return each pair once, as the strongest that is said of it."""
+    """Return each pair once, in its strongest state."""
     strength = pairs["state"].map(STATES.index).to_numpy(np.int64)
     ordered = pairs.iloc[np.lexsort((strength, pairs["j"], pairs["i"]))]
     return ordered.drop_duplicates(ends).reset_index(drop=True)
 
 
 class Merged(groups.Candidates):
-    """The pairs of all findings as groups: stars among what was proposed, the rest for a person.
+    """The pairs of all findings as groups: stars of proposed pairs, the rest for review.
 
-    The threshold is the number of inputs that must hold a pair near. A staged image has a keeper
-    that it is directly near to in one of the inputs, and that input, or another, proposed just
-    this pair; whoever is in no such pair joins a group to be looked at.
+    The threshold is the number of inputs that must find a pair near. A staged image is directly
+    near its keeper in at least one input, and at least one input proposed exactly this pair. An
+    image without such a pair joins a group for review.
 
     Parameters
     ----------
     run : Workbench
-        The run at work: its catalogue, rules and decisions.
+        The current run: its catalogue, rules and decisions.
     findings : sequence of Finding
-        What was found.
+        The results to merge.
     """
 
     first = "the inputs differ most on"
@@ -413,13 +413,13 @@ class Merged(groups.Candidates):
         proposed = self.every[self.every["state"] == "stage"]
         self.grouping = self._layered(proposed["i"] * self.n + proposed["j"])
         self._prepare_units()
-        why = "no input proposed it beside the image that a person keeps"
+        why = "no input proposed it for the image that you keep"
         self.rules.append(groups.proposed_pairs_only(self.grouping, why))
         whole = "images of a set move with the whole set, or not at all"
         self.rules.append(groups.Rule("whole_sets", whole, self._whole_sets, chains=True))
 
     def _layered(self, proposed: pd.Series[int]) -> groups.Layered:
-        """Tell proposed pairs from those that are only near; both keep the limits of all pairs."""
+        """Separate proposed pairs from merely near ones; both keep the limits of all pairs."""
         i, j = (self.pairs[end].to_numpy(np.int64) for end in ("i", "j"))
         distances = self.sign * self.pairs["inputs"].to_numpy(np.float64)
         open_end = np.full(len(i), np.inf)
@@ -440,7 +440,7 @@ class Merged(groups.Candidates):
         return every.sort_values(["i", "j", "input"], ignore_index=True)
 
     def _prepare_units(self) -> None:
-        """Note which images move with which set, and which pairs are proposed by sets alone."""
+        """Note which images move with which set, and which pairs only sets propose."""
         self.units = [unit for f in self.findings for unit in f.units]
         self.unit_of = {k: unit for unit in reversed(self.units) for k in unit.keepers}
         single: set[tuple[int, int]] = set()
@@ -454,7 +454,7 @@ class Merged(groups.Candidates):
     # -- cut -------------------------------------------------------------------------------------
 
     def planned(self, include: str, said: Decisions | None = None) -> Merged:
-        """Return these candidates as they are to be saved: only what was `reviewed`, or `all`."""
+        """Return these candidates as they will be saved: only what was `reviewed`, or `all`."""
         plan = copy.copy(self)
         if include == "reviewed":
             said = self.run.decisions if said is None else said
@@ -462,17 +462,17 @@ class Merged(groups.Candidates):
         return plan
 
     def urgency(self, cut: groups.Cut) -> Indices:
-        """Return how many images of each group the inputs do not agree on."""
+        """Return the number of images of each group on which the inputs disagree."""
         inside = np.flatnonzero((cut.stars >= 0) & (cut.roles != groups.KEEPER))
         apart = inside[~(cut.values[inside] >= len(self.findings))]
         return np.bincount(cut.stars[apart], minlength=self.n).astype(np.int64)
 
     def arranged(self, cut: groups.Cut) -> groups.Parts:
-        """Return the groups of a cut, the stages of one set together: the kept set's first."""
+        """Return the groups of a cut with the stages of a set together, the kept set first."""
         return self._with_sets(cut)
 
     def _with_sets(self, cut: groups.Cut) -> groups.Parts:
-        """Return the groups of a cut, the stages of one set together: the kept set's first."""
+        """Return the groups of a cut with the stages of a set together, the kept set first."""
         parts = cut.by_star
         number = {int(cut.stars[rows[0]]): k for k, rows in enumerate(parts)} if self.units else {}
         whole: dict[int, list[int]] = {}
@@ -481,7 +481,7 @@ class Merged(groups.Candidates):
             stars = [number.get(int(cut.stars[k]), -1) for k in kept]
             inside = set(kept).union(*(unit.keepers for unit in others))
             if -1 in stars or any(set(parts[k].tolist()) - inside for k in stars):
-                continue  # another finder has added images: each stage is looked at alone
+                continue  # another finder added images: show each stage alone
             lines = [{unit.keepers[k]: k for k in unit.keepers} for unit in others]
             rows = [*kept, *(line[k] for line in lines for k in kept)]
             if all(cut.stars[k] >= 0 for k in rows) and not left_out & set(stars):
@@ -491,19 +491,19 @@ class Merged(groups.Candidates):
 
     @cached_property
     def _families(self) -> dict[tuple[int, ...], list[Unit]]:
-        """The sets that go, by the stages of the set that is kept for them, in order."""
-        found: dict[tuple[int, ...], list[Unit]] = defaultdict(list)
+        """Stages of a kept set, in order -> the sets staged in its favour."""
+        families: dict[tuple[int, ...], list[Unit]] = defaultdict(list)
         for unit in self.units:
             kept = sorted(
                 set(unit.keepers.values()),
                 key=lambda k: (self.images.levels[k], self.images.paths[k]),
             )
             if len(kept) == len(unit.keepers):
-                found[tuple(kept)].append(unit)
-        return found
+                families[tuple(kept)].append(unit)
+        return families
 
     def columns(self, cut: groups.Cut, rows: Sequence[int]) -> int | None:
-        """Return how many stages a set has; its images lie stage under stage."""
+        """Return the number of stages of a set, whose images are shown in aligned rows."""
         if (unit := self.unit_of.get(rows[-1])) is None or rows[0] not in unit.keepers.values():
             return None
         n = len(unit.keepers)
@@ -517,11 +517,11 @@ class Merged(groups.Candidates):
                 ends = (min(k, int(cut.keepers[k])), max(k, int(cut.keepers[k])))
                 alone = ends in self._proposed_singly or images.marks[k] == "stage"
                 if cut.roles[k] == groups.STAGE and not alone:
-                    cut.hold([k], "its set does not move whole")
+                    cut.hold([k], "its set does not move as a whole")
         return cut
 
     def plan_rows(self, cut: groups.Cut, rows: Iterable[dict[str, Any]]) -> Iterator[Any]:
-        """Yield rows of the manifest, those of whole sets under the bundle of their set."""
+        """Yield rows of the manifest; those of a whole set get the bundle of the set."""
         whole = [u for u in self.units if all(cut.roles[k] == groups.STAGE for k in u.keepers)]
         by_bundle: dict[str, Unit] = {}
         for unit in reversed(whole):
@@ -537,7 +537,7 @@ class Merged(groups.Candidates):
         for unit in chosen.values():
             yield from (dict(row) for row in unit.shared)
 
-    # -- tell ------------------------------------------------------------------------------------
+    # -- report ------------------------------------------------------------------------------------
 
     @cached_property
     def _keys(self) -> Indices:
@@ -550,18 +550,18 @@ class Merged(groups.Candidates):
         return list(zip(*columns, strict=True))
 
     def details(self, a: int, b: int) -> list[tuple[int, float, str, str]]:
-        """Return what each input says of a pair: (input, value, state, reason)."""
+        """Return what each input says about a pair: (input, value, state, reason)."""
         key = min(a, b) * self.n + max(a, b)
         first, last = np.searchsorted(self._keys, [key, key + 1])
         return self._details[first:last]
 
     def measured(self, cut: groups.Cut, k: int) -> str:
-        """Say what each input tells of an image and its keeper."""
+        """Return what each input says about an image and its keeper."""
         keeper = int(cut.keepers[k])
-        said = dict(self._told(k, keeper))
+        texts = dict(self._told(k, keeper))
         near = [entry for entry in self.details(k, keeper) if entry[2] != "beyond"]
-        parts = [said.get(n, f"not {f.name}") for n, f in enumerate(self.findings)]
-        return f"{len(near)} of {len(self.findings)}: {', '.join(parts)}"
+        parts = [texts.get(n, f"not {f.name}") for n, f in enumerate(self.findings)]
+        return f"near in {len(near)} of {len(self.findings)} inputs: {', '.join(parts)}"
 
     def _told(self, k: int, keeper: int) -> Iterator[tuple[int, str]]:
         for number, value, state, reason in self.details(k, keeper):
@@ -571,14 +571,14 @@ class Merged(groups.Candidates):
             if state == "beyond":
                 text = f"not {text}"
             elif state == "review":
-                # earlier runs wrote "hamming_bits 3", now "3 bits apart": the value is shown anyway
+                # the value is shown anyway; earlier versions wrote "hamming_bits 3" for "3 bits apart"
                 plain = (finding.measure, groups.apart(finding.measure, value))
                 why = "" if reason.startswith(plain) else f": {reason}"
                 text = f"{text} (for review{why})"
             yield number, text
 
     def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
-        """Say which inputs hold the group together."""
+        """Return which inputs support the group."""
         n = self.columns(cut, rows) or 1
         others = [(k, rows[place % n]) for place, k in enumerate(rows) if place >= n]
         counts: Counter[int] = Counter()
@@ -590,11 +590,11 @@ class Merged(groups.Candidates):
         return f"inputs differ: {', '.join(named)} of {len(others)}"
 
     def agreement(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return each image with its keeper and what every input says of the two.
+        """Return each image with its keeper and what every input says about the pair.
 
-        A column an input: the value where it holds them near (`review` where it leaves them to a
-        person), `beyond` with the value where it measured them and they were too far, `kept` where
-        it keeps this image itself, empty where it knows nothing of the two.
+        There is one column per input: the value if it finds them near (with `review` if it leaves
+        them for review), `beyond` and the value if they are too far apart, `kept` if it keeps this
+        image itself, and empty if it has not compared them.
         """
         rows = [k for members in cut.groups for k in members.tolist() if cut.centres[k] != k]
         shown = [k for k in rows if cut.roles[k] != groups.NONE]
@@ -611,7 +611,7 @@ class Merged(groups.Candidates):
             text = "" if np.isnan(value) else groups.number(value)
             cells[number] = text if state in ("stage", "near") else f"{state} {text}".rstrip()
         near = sum(state != "beyond" for _, _, state, _ in self.details(k, keeper))
-        said = [
+        texts = [
             cells.get(n, "") or ("kept" if k in finding.keepers else "")
             for n, finding in enumerate(self.findings)
         ]
@@ -620,12 +620,12 @@ class Merged(groups.Candidates):
             self.images.paths[keeper],
             groups.ROLES[cut.roles[k]],
             near,
-            *said,
+            *texts,
         ]
 
     @cached_property
     def shares(self) -> pd.DataFrame:
-        """What each input proposes, and how much of it each other input holds near too."""
+        """How many pairs each input proposes, and how many of them each other input finds near."""
         near = self.every[self.every["state"] != "beyond"]
         ends = [
             set(zip(part["i"].tolist(), part["j"].tolist(), strict=True))
@@ -637,26 +637,27 @@ class Merged(groups.Candidates):
             proposed = set(zip(mine["i"].tolist(), mine["j"].tolist(), strict=True))
             elsewhere = set().union(*(ends[m] for m in range(len(ends)) if m != n))
             row = {"input": finding.name, "proposes": len(proposed)}
-            row |= {"it alone": len(proposed - elsewhere)}
+            row |= {"only this input": len(proposed - elsewhere)}
             row |= {
-                f"near by {f.name}": len(proposed & ends[m]) for m, f in enumerate(self.findings)
+                f"also near in {f.name}": len(proposed & ends[m])
+                for m, f in enumerate(self.findings)
             }
-            rows.append(row | {"take no part": len(finding.unusable)})
+            rows.append(row | {"images ignored": len(finding.unusable)})
         return pd.DataFrame(rows)
 
     @property
     def unusable(self) -> pd.DataFrame:
-        """Images of the inputs that take no part, each with its reason."""
+        """Images of the inputs that are ignored, each with the reason."""
         rows = [(f.name, path, why) for f in self.findings for path, why in f.unusable]
         return pd.DataFrame(rows, columns=UNUSABLE_COLUMNS, dtype=object)
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
-        """Return where the inputs agree, and what takes no part."""
+        """Return the tables of agreement and of ignored images."""
         return {"agreement": self.agreement(cut), "unusable": self.unusable}
 
 
 def _reviewed_only(said: Decisions) -> groups.Rule:
-    """Return the rule that holds back what no person has accepted or marked."""
+    """Return the rule that holds back what was neither accepted nor marked."""
 
     def hold(cut: groups.Cut, images: groups.Images) -> groups.Cut:
         for centre in np.unique(cut.stars[cut.roles == groups.STAGE]).tolist():
@@ -667,15 +668,15 @@ def _reviewed_only(said: Decisions) -> groups.Rule:
                     k for k in members[cut.roles[members] == groups.STAGE].tolist()
                     if images.marks[k] != "stage"
                 ]  # fmt: skip
-                cut.hold(waiting, "not reviewed yet: nobody accepted its group")
+                cut.hold(waiting, "not reviewed yet: its group is not accepted")
         return cut
 
-    return groups.Rule("reviewed", "only groups that a person accepted are staged", hold)
+    return groups.Rule("reviewed", "only accepted groups are staged", hold)
 
 
 def _joined(
     parts: groups.Parts, whole: Mapping[int, Sequence[int]], left_out: set[int]
 ) -> groups.Parts:
-    """Return groups of which some are replaced and some are left out."""
+    """Return groups with some replaced and some left out."""
     made = [whole.get(k, rows) for k, rows in enumerate(parts) if k not in left_out]
     return groups.Parts.of(made)

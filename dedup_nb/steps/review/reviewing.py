@@ -1,4 +1,4 @@
-"""What `80_review` shows: several finders' groups, what a plan takes, decisions to revoke."""
+"""Widgets and tables of `80_review`: merged groups, a preview of the plan, past decisions."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from dedup_nb.widgets import tuning
 from dedup_nb.widgets.gallery import Changed
 
 WHAT = {"mark": "mark", "not_duplicate": "not duplicates", "reviewed": "reviewed"}
-DECISION_COLUMNS = ["when", "what", "images", "said in", "group"]
+DECISION_COLUMNS = ["when", "decision", "images", "notebook", "group"]
 ROWS_A_PAGE = 20
 
 
 def describe(findings: Sequence[Finding]) -> str:
-    """Say which runs were taken, and in one line each what the inputs hold."""
-    lines = [f"Taken: {runs.told(home)}." for home in merging.runs_of(findings)]
+    """Return one line per merged run, and one per input with what it proposes."""
+    lines = [f"Merging {runs.told(home)}." for home in merging.runs_of(findings)]
     for finding in findings:
         states = finding.pairs["state"].value_counts()
         lines.append(
-            f"{finding.name}: proposes {states.get('stage', 0):,} pairs, leaves "
-            f"{states.get('review', 0):,} to a person; {len(finding.unusable):,} images take no "
-            f"part; {finding.folder}"
+            f"{finding.name} proposes {states.get('stage', 0):,} pairs and leaves "
+            f"{states.get('review', 0):,} for review; {len(finding.unusable):,} images are ignored "
+            f"({finding.folder})"
         )
     return tables.shown("\n".join(lines))
 
 
 def taken(run: Workbench, table: pd.DataFrame) -> pd.DataFrame:
-    """Return what staging a table of groups takes from each root, stage and day.
+    """Return how many images would be staged from each root, stage and day.
 
     Parameters
     ----------
     run : Workbench
-        Its catalogue tells how many images there are.
+        The current run, for its catalogue.
     table : DataFrame
         Rows of `groups.csv`.
 
     Returns
     -------
     DataFrame
-        Columns `by` (root, stage, day), `what`, `images` that move, `of` how many, `MB` freed.
+        Columns `by` (root, stage, day), `what`, `images` that move, `of` all, and `MB` freed.
     """
     known = pd.DataFrame(
         {
@@ -80,17 +80,17 @@ def _taken_by(by: str, known: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFram
 
 
 class Reviewer(tuning.Tuner):
-    """The gallery over the merged groups; a plan is shown before it can be written.
+    """The gallery of the merged groups; a plan must be previewed before it can be written.
 
     Attributes
     ----------
     include : widget
-        `reviewed` writes what a person accepted or marked, `all` everything that is proposed.
+        `reviewed` writes what you accepted or marked, `all` everything that is proposed.
     """
 
     def __init__(self, run: Workbench, merged: Merged, include: str) -> None:
         self.include = ipywidgets.Dropdown(
-            options=[("what I reviewed", "reviewed"), ("all that is proposed", "all")],
+            options=[("what I reviewed", "reviewed"), ("everything proposed", "all")],
             value=include,
             description="include",
             layout=ipywidgets.Layout(width="16rem"),
@@ -98,7 +98,7 @@ class Reviewer(tuning.Tuner):
         self.told = ipywidgets.HTML(layout=ipywidgets.Layout(max_height="18rem", overflow="auto"))
         high = max(2, len(merged.findings))
         super().__init__(run, merged, "min_inputs", low=1, high=high)
-        self.look = self._button("show what the plan takes", self._look, "list")
+        self.look = self._button("preview the plan", self._look, "list")
         self.write = self._button("write this plan", self._save, "check")
         self.buttons = [self.include, self.look, self.write]
         self.further = [self.told]
@@ -106,7 +106,7 @@ class Reviewer(tuning.Tuner):
         self._unsettle()
 
     def _unsettle(self) -> None:
-        """What was shown is not what would be written any more: it is to be looked at again."""
+        """Require a new preview, because the plan differs from the one on display."""
         self.write.disabled = True
         self.write.description = "write this plan"
         self.told.value = ""
@@ -132,8 +132,8 @@ class Reviewer(tuning.Tuner):
         )
         self.write.disabled = False
         self._say(
-            f"this plan would take {len(staged):,} images, {waiting:,} wait for a person; "
-            "the table says from where. Nothing is written yet"
+            f"this plan would stage {len(staged):,} images; {waiting:,} wait for your review; "
+            "the table shows where they are from; nothing is written yet"
         )
 
     def _save(self) -> None:
@@ -142,7 +142,7 @@ class Reviewer(tuning.Tuner):
             plan, threshold = self._plan(), self.slider.value
             folder = self.run.save(plan, threshold, name=self.name)
         self.write.disabled = True
-        self._say(f"written: {folder / 'manifest.csv'}; stage it with 90_stage, or dedup-nb stage")
+        self._say(f"wrote {folder / 'manifest.csv'}; stage it with 90_stage or dedup-nb stage")
 
 
 def review(
@@ -160,7 +160,7 @@ def review(
 
 
 def remembered(decisions: Decisions) -> pd.DataFrame:
-    """Return every decision in force as a table, the newest first."""
+    """Return every decision in force as a table, newest first."""
     rows = [_told(record) for record in reversed(decisions.listed())]
     return pd.DataFrame(rows, columns=DECISION_COLUMNS, dtype=object)
 
@@ -172,8 +172,8 @@ def _told(record: Mapping[str, Any]) -> list[str]:
     else:
         paths = record.get("paths", [])
     when = str(record.get("when", ""))[:16].replace("T", " ")
-    told = [when, what, _few(paths), str(record.get("finder", "")), str(record.get("group", ""))]
-    return [tables.shown(text) for text in told]
+    cells = [when, what, _few(paths), str(record.get("finder", "")), str(record.get("group", ""))]
+    return [tables.shown(text) for text in cells]
 
 
 def _few(paths: Iterable[str]) -> str:
@@ -183,25 +183,27 @@ def _few(paths: Iterable[str]) -> str:
 
 
 class Revoker:
-    """Every decision in force with a button that takes it back, a page at a time.
+    """Every decision in force with a button that revokes it, a page at a time.
 
     Attributes
     ----------
     sought : widget
-        Only decisions whose row holds this text are shown.
+        Text to search; only matching decisions are shown.
     rows : widget
-        The rows on show, each a button and a text.
+        The rows on display, each with a button and a text.
     """
 
     def __init__(self, run: Workbench) -> None:
         self.run, self.page = run, 0
         layout = ipywidgets.Layout(width="20rem")
-        self.sought = ipywidgets.Text(description="find", placeholder="a name", layout=layout)
+        self.sought = ipywidgets.Text(
+            description="find", placeholder="part of a file name", layout=layout
+        )
         self.sought.observe(lambda change: self._turn(-self.page), "value")
-        self.back = _small("‹", "later decisions", lambda: self._turn(-1))
-        self.on = _small("›", "earlier decisions", lambda: self._turn(1))
-        self.again = _small("look again", "read the decisions again", lambda: self._turn(0))
-        self.undo = _small("undo", "take the last decision or revoking back", self._undo)
+        self.back = _small("‹", "newer decisions", lambda: self._turn(-1))
+        self.on = _small("›", "older decisions", lambda: self._turn(1))
+        self.again = _small("refresh", "read the decisions again", lambda: self._turn(0))
+        self.undo = _small("undo", "undo the last decision or revocation", self._undo)
         self.said, self.rows = ipywidgets.HTML(), ipywidgets.VBox()
         bar = [self.sought, self.back, self.on, self.again, self.undo]
         wrap = ipywidgets.Layout(flex_flow="row wrap")
@@ -215,14 +217,14 @@ class Revoker:
         last = max(0, (len(chosen) - 1) // ROWS_A_PAGE)
         self.page = min(max(0, self.page + pages), last)
         shown = chosen[self.page * ROWS_A_PAGE : (self.page + 1) * ROWS_A_PAGE]
-        self.rows.children = [self._row(record, told) for record, told in shown]
+        self.rows.children = [self._row(record, cells) for record, cells in shown]
         self.back.disabled, self.on.disabled = self.page == 0, self.page == last
         self.undo.disabled = self.run.live_decisions.last is None
         self.said.value = f"{len(chosen):,} decisions, page {self.page + 1} of {last + 1}"
 
-    def _row(self, record: Mapping[str, Any], told: Sequence[str]) -> ipywidgets.HBox:
-        button = _small("revoke", f"revoke {told[1]} {told[2]}", lambda: self._revoke(record))
-        when, what, images, finder, _ = told
+    def _row(self, record: Mapping[str, Any], cells: Sequence[str]) -> ipywidgets.HBox:
+        button = _small("revoke", f"revoke {cells[1]} {cells[2]}", lambda: self._revoke(record))
+        when, what, images, finder, _ = cells
         text = ipywidgets.Label(f"{when} · {what} · {images} · {finder}")  # a Label shows text only
         return ipywidgets.HBox([button, text])
 
@@ -251,6 +253,7 @@ def revoker(run: Workbench, *, interactive: bool = True) -> Revoker | None:
         return None
     made = Revoker(run)
     tuning.present(
-        made.box, "revoking needs a live Jupyter kernel with widgets; see the table above"
+        made.box,
+        "revoking needs a live Jupyter kernel with widgets; the table above lists the decisions",
     )
     return made

@@ -1,1 +1,1 @@
-"""What only `40_set_pruning` needs."""
+"""Code that only `40_set_pruning` needs."""

@@ -1,4 +1,4 @@
-"""A run's series -> pairs of sets compared stage by stage: what `40_set_pruning` begins with."""
+"""A run's series -> pairs of sets, compared stage by stage, for `40_set_pruning`."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import images
 from dedup_nb.session.workbench import Workbench
 
-ROOM = 0.1  # below min_cosine, down to which sets are compared, so that the slider has room
-TWO_SETS = 4  # images at least of two sets made alike: what one cluster of candidates holds
+ROOM = 0.1  # sets are compared down to this far below min_cosine, as the slider's range
+TWO_SETS = 4  # smallest number of images in two similar sets: the smallest cluster of candidates
 PHASH_BITS = 12  # loosest Hamming distance of candidates by hash
-LONGEST_S = 300  # from the first stage of a run to the last, where no picture can be looked at
-ALIKE = 0.5  # cosine of `dct` of two stages of one run, at least
+LONGEST_S = 300  # longest time from the first to the last stage, used if a picture cannot be read
+ALIKE = 0.5  # smallest `dct` cosine of two stages of one run
 IMAGE_COLUMNS = ["path", "folder", "stem", "series", "stage", "level", "stamp", "root", "status"]
 
 
 class Found:
-    """The sets of a run, and the runs of stages that lie in several folders.
+    """The sets of a run, and the runs of stages that are spread over several folders.
 
     Attributes
     ----------
     sets : list of ImageSet
-        Every series of the catalogue.
+        All series of the catalogue.
     split : dict of int -> list of int
         Position of a set -> images in other folders that belong to its run.
     scattered : list of list of int
-        Runs of which no folder holds two stages.
+        Runs without two stages in the same folder.
     """
 
     def __init__(self, run: Workbench) -> None:
@@ -58,52 +58,52 @@ class Found:
         self.split, self.scattered = sets.split_runs(self.table, self.sets, self._alike)
 
     def _alike(self, a: int, b: int) -> bool:
-        """Tell whether two stages look like one run; by time alone where there is no picture."""
+        """Return whether two stages look like one run, judged by time if there is no picture."""
         i, j = self._place[a], self._place[b]
         if i < 0 or j < 0:
             return bool(abs(self._times[a] - self._times[b]) <= np.timedelta64(LONGEST_S, "s"))
         return float(self._vectors[i, 0] @ self._vectors[j, 0]) >= ALIKE
 
     def describe(self) -> str:
-        """Say in one line how many sets there are and which cannot be compared."""
+        """Return one line: how many sets there are, and how many cannot be compared."""
         bad = len(self.apart)
         return (
-            f"{len(self.sets):,} sets of {len({each.stages for each in self.sets}):,} line-ups; "
-            f"{bad:,} cannot be compared, "
-            f"{len(self.split) + len(self.scattered):,} runs lie in several folders"
+            f"{len(self.sets):,} sets with {len({each.stages for each in self.sets}):,} line-ups; "
+            f"{bad:,} sets cannot be compared, "
+            f"{len(self.split) + len(self.scattered):,} runs are spread over several folders"
         )
 
     @cached_property
     def line_ups(self) -> pd.DataFrame:
-        """How many sets have each line-up; only those of one line-up are ever compared."""
+        """Number of sets with each line-up; only sets with the same line-up are compared."""
         counts = Counter(" > ".join(each.stages) for each in self.sets)
         rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return pd.DataFrame(rows, columns=["line-up", "sets"])
 
     @cached_property
     def split_runs(self) -> pd.DataFrame:
-        """Runs over several folders: told, never pruned."""
+        """Runs that are spread over several folders, which are listed but never pruned."""
         paths = self.table["path"].to_numpy()
-        found = [
+        runs = [
             (self.sets[k].name, [*self.sets[k].rows, *rows])
             for k, rows in sorted(self.split.items())
         ]
-        found += [(str(paths[run[0]]), run) for run in self.scattered]
-        rows = [(name, "\n".join(paths[run])) for name, run in found]
+        runs += [(str(paths[members[0]]), members) for members in self.scattered]
+        rows = [(name, "\n".join(paths[members])) for name, members in runs]
         return pd.DataFrame(rows, columns=["run", "paths"], dtype=object)
 
     @cached_property
     def apart(self) -> pd.DataFrame:
-        """Sets that are never compared, and why."""
+        """Sets that are not compared, with the reason."""
         rows = [(each.name, "", each.problem) for each in self.sets if each.problem]
         rows += [(each.name, "", "cut short by limit or only_folders") for each in self.cut_short]
         return pd.DataFrame(rows, columns=["set", "other", "why"], dtype=object)
 
 
 def _with_skipped(run: Workbench) -> pd.DataFrame:
-    """Return the images of a run, and after them those that it leaves out, known by name only.
+    """Return the images of a run, followed by those it leaves out, known only by name.
 
-    A run of stages that goes on among the latter must not be taken for a whole set.
+    Otherwise a run of stages that continues among the left-out images would pass for a whole set.
     """
     shown = run.images[IMAGE_COLUMNS]
     skipped = sorted(
@@ -114,24 +114,23 @@ def _with_skipped(run: Workbench) -> pd.DataFrame:
     if not skipped:
         return shown
     parsed = [(path, os.path.basename(path)) for path in skipped]
-    told = [names.parse(name) for _, name in parsed]
+    names_read = [names.parse(name) for _, name in parsed]
     more = pd.DataFrame(
         {
             "path": skipped,
             "folder": [os.path.dirname(path) for path in skipped],
             "stem": [formats.stem(name) for _, name in parsed],
             "series": "",
-            "stage": [name.stage for name in told],
-            "level": [np.nan if name.level is None else name.level for name in told],
-            "stamp": [name.stamp.isoformat() if name.stamp else "" for name in told],
+            "stage": [name.stage for name in names_read],
+            "level": [np.nan if name.level is None else name.level for name in names_read],
+            "stamp": [name.stamp.isoformat() if name.stamp else "" for name in names_read],
             "root": "",
             "status": "skipped",
         }
     )
     table = pd.concat([shown, more.astype(shown.dtypes)], ignore_index=True)
     for _, part in table[table["folder"].isin(set(more["folder"]))].groupby("folder"):
-        found = names.find_series([os.path.basename(path) for path in part["path"]])
-        for members in found:
+        for members in names.find_series([os.path.basename(path) for path in part["path"]]):
             stamp = names.parse(os.path.basename(part["path"].iloc[members[0]])).stamp
             if stamp is not None:
                 table.loc[part.index[members], "series"] = names.series_id(stamp)
@@ -143,16 +142,16 @@ def _with_skipped(run: Workbench) -> pd.DataFrame:
 
 @dataclass
 class Compared:
-    """Pairs of sets compared stage by stage.
+    """Pairs of sets, compared stage by stage.
 
     Attributes
     ----------
     matches : list of Match
-        Every pair of sets that was compared.
+        All pairs of sets that were compared.
     apart : list of (int, int, str)
-        Pairs of sets that look alike and are never compared, and why.
+        Pairs of similar sets that are not compared, with the reason.
     bound : float
-        Cosine down to which sets were compared tile by tile.
+        Cosine similarity down to which sets were compared tile by tile, inclusive.
     """
 
     found: Found
@@ -163,18 +162,21 @@ class Compared:
     apart: list[tuple[int, int, str]] = field(default_factory=list)
 
     def describe(self) -> str:
-        """Say in one line how many pairs of sets were compared."""
-        looked = sum(match.cosine >= self.bound for match in self.matches)
+        """Return one line: how many pairs of sets were compared."""
+        by_tile = sum(match.cosine >= self.bound for match in self.matches)
         reasons = Counter(why for _, _, why in self.apart)
-        others = "".join(f"; {n:,} more alike, but {why}" for why, n in sorted(reasons.items()))
+        others = "".join(
+            f"; {n:,} more similar pairs were not compared ({why})"
+            for why, n in sorted(reasons.items())
+        )
         return (
-            f"{len(self.matches):,} pairs of sets of one line-up compared, {looked:,} of them "
-            f"tile by tile (every stage at least {self.bound:g}){others}"
+            f"compared {len(self.matches):,} pairs of sets of one line-up, {by_tile:,} of them "
+            f"tile by tile (cosine of every stage at least {self.bound:g}){others}"
         )
 
 
 def steps(compared: Compared) -> list[float]:
-    """Return thresholds to be compared, from the bound up to 1."""
+    """Return thresholds to compare, from the bound up to 1."""
     return [step for step in embeddings.steps(compared.bound) if step >= compared.bound]
 
 
@@ -186,20 +188,21 @@ def compare(
     min_cosine: float | None = None,
     cross_check_yaml: bool = True,
 ) -> Compared:
-    """Compare sets of one line-up that look alike, each stage with its counterpart.
+    """Compare similar sets with the same line-up, stage by stage.
 
     Parameters
     ----------
     found : Found
         The sets of a run.
     candidates : str
-        What proposes pairs of sets: `embedding`, `phash` or `clusters`.
+        How similar sets are found: `embedding`, `phash` or `clusters`.
     embedder : str
-        Whose cosine compares the stages.
+        Embedder that compares the stages.
     min_cosine : float, optional
-        The embedder's own by default; sets are compared down to `ROOM` below it.
+        Smallest cosine similarity of every stage; the embedder's own by default. Sets are compared
+        down to `ROOM` below it.
     cross_check_yaml : bool
-        Compare YAML companions and prompts in PNGs too.
+        Also compare YAML companions and prompts in PNGs.
     """
     run, chosen = found.run, embeddings.embedder(embedder)
     near, _ = chosen.thresholds(min_cosine, None)
@@ -215,7 +218,7 @@ def compare(
     for a, b in sets.near_sets(found.sets, i, j):
         one, other = found.sets[a], found.sets[b]
         if one.problem or other.problem:
-            continue  # told of each set already
+            continue  # the problem is already reported for each set
         if why := sets.why_apart(one, other):
             apart.append((a, b, why))
             continue
@@ -231,20 +234,20 @@ def compare(
 
 
 class Images(NamedTuple):
-    """What proposers of pairs of sets look at.
+    """The input of functions that propose pairs of sets.
 
     Attributes
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     in_series : ndarray of bool, shape (n,)
         Which images of the catalogue belong to a series.
     vectors : ndarray of float32, shape (m, n_orientations, d)
         Embeddings of the readable images.
     rows : ndarray of int64, shape (m,)
-        Their rows in the catalogue.
+        Row of the catalogue of each embedding.
     floor : float
-        Smallest cosine that is looked for.
+        Smallest cosine similarity to search, inclusive.
     """
 
     run: Workbench
@@ -273,12 +276,12 @@ def _by_embedding(images: Images) -> pd.DataFrame:
     return index.near_pairs(vectors, images.floor, rows=rows)[0]
 
 
-# Word of the parameter `candidates` -> what proposes pairs of images of series, by catalogue row.
+# Value of the parameter `candidates` -> function that proposes pairs of images, as catalogue rows.
 PROPOSERS = {"embedding": _by_embedding, "phash": _by_hash, "clusters": _by_clusters}
 
 
 class Eyes:
-    """Looks at two sets stage by stage: tile by tile, then at what is told of them."""
+    """Compares two sets stage by stage: first tile by tile, then their prompts and YAML."""
 
     def __init__(self, found: Found, cross_check: bool) -> None:
         self.run, self.sets, self.cross_check = found.run, found.sets, cross_check
@@ -288,23 +291,23 @@ class Eyes:
         self._folders: dict[str, FolderBundles] = {}
 
     def look(self, match: Match) -> Match:
-        """Return a match with the share of each stage that differs, and what is told."""
+        """Return a match with the share of each stage that differs, and the check of the texts."""
         pairs = list(zip(self.sets[match.a].rows, self.sets[match.b].rows, strict=True))
         areas, tones = zip(*(self._apart(a, b) for a, b in pairs), strict=True)
         blind = [self.paths[a] for (a, _), area in zip(pairs, areas, strict=True) if np.isnan(area)]
-        problem = f"{blind[0]} and its counterpart have no pictures to compare" if blind else ""
+        problem = f"{blind[0]} and its counterpart have no thumbnails to compare" if blind else ""
         told, why = self._compare_told(pairs) if self.cross_check else ("", "")
         return replace(match, areas=areas, tones=tones, problem=problem, told=told, told_why=why)
 
     def _apart(self, a: int, b: int) -> tuple[float, float]:
-        """Return the share of two pictures that differs locally, and the difference in tone."""
+        """Return the share of two pictures that differs locally, and their difference in tone."""
         if self.digests[a] == self.digests[b]:
             return 0.0, 0.0
         one, other = self._pixels(a), self._pixels(b)
         if one is None or other is None:
             return np.nan, np.nan
-        found = framing.same_framing(one, other)
-        area = found.edited_area if found.alike >= framing.ALIKE else 1.0
+        aligned = framing.same_framing(one, other)
+        area = aligned.edited_area if aligned.alike >= framing.ALIKE else 1.0
         return area, images.tone_difference(one, other)
 
     def _pixels(self, row: int) -> NDArray[np.uint8] | None:
@@ -312,7 +315,7 @@ class Eyes:
         return images.pixels(jpeg) if jpeg else None
 
     def _compare_told(self, pairs: Sequence[tuple[int, int]]) -> tuple[str, str]:
-        """Return the worst verdict of all stages: a difference, then doubt."""
+        """Return the worst verdict of all stages; a difference is worse than an open question."""
         verdicts = [sidecars.compare(self.told(a), self.told(b)) for a, b in pairs]
         stages = [self.run.catalogue["stage"].iat[a] for a, _ in pairs]
         for worst in (sidecars.DIFFERS, sidecars.INCONCLUSIVE):
@@ -322,7 +325,7 @@ class Eyes:
         return sidecars.SAME, ""
 
     def told(self, row: int) -> sidecars.Told:
-        """Return what YAML companion and PNG text tell of an image."""
+        """Return what the YAML companion and the PNG text say about an image."""
         if row not in self._told:
             self._told[row] = self._read(self.paths[row])
         return self._told[row]

@@ -1,4 +1,4 @@
-"""Compared sets -> groups of whole sets, to look at, to tune and to prune."""
+"""Compared sets -> groups of whole sets to look at, tune and prune."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dedup_nb.library import layout
 from dedup_nb.steps.set_pruning.pruning import Compared
 from dedup_nb.widgets import tuning
 
-MAX_AREA = 0.2  # where the slider of the edited area ends
+MAX_AREA = 0.2  # upper end of the slider of the edited area
 DECISION = ".decision"
 
 WhyHeld = Callable[[groups.Cut, int, int], str]  # cut, kept set, other set -> why, or ""
@@ -30,14 +30,14 @@ SetRule = tuple[str, str, WhyHeld]
 
 @dataclass(frozen=True)
 class SetDetail:
-    """What a cut of sets knows beyond its roles.
+    """Further results of a cut of sets.
 
     Attributes
     ----------
     verdicts : list of (verdict, why)
-        Of each match.
+        Verdict and reason of each match.
     joined : dict of int -> int
-        Set -> the kept set that it joined.
+        Set -> the kept set it joined.
     """
 
     verdicts: list[tuple[str, str]]
@@ -45,12 +45,12 @@ class SetDetail:
 
 
 class SetStars:
-    """Sets -> each image beside its counterpart in the set that is kept; a `Grouping`.
+    """A `Grouping` that pairs each image with its counterpart in the kept set.
 
     Parameters
     ----------
     made : Sets
-        The sets, their matches, and which of them is kept before another.
+        The sets, their matches, and their order of preference.
     """
 
     def __init__(self, made: Sets) -> None:
@@ -58,7 +58,7 @@ class SetStars:
         self._last: tuple[float, groups.Assignment] | None = None
 
     def assign(self, threshold: float) -> groups.Assignment:
-        """Return the counterpart of each image of a set that joined a kept set."""
+        """Return the counterpart of each image whose set joined a kept set."""
         made, n = self.made, len(self.made.images)
         keepers, stars = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
         distances = np.full(n, np.nan)
@@ -92,21 +92,21 @@ class SetStars:
         return made_now
 
     def components(self, threshold: float) -> Indices:
-        """Return the group of each image, named by its smallest member; itself outside groups."""
+        """Return the group of each image as its smallest member; ungrouped images are their own."""
         names = np.arange(len(self.made.images))
         for rows in self._at(threshold).parts or ():
             names[rows] = rows.min()
         return names
 
     def between(self, a: int, b: int, threshold: float) -> float | None:
-        """Return the distance of two stages if their sets were compared."""
+        """Return the distance of two stages, or None if their sets were not compared."""
         match, stage = self._match(a, b)
         return None if match is None else self.made.sign * match.cosines[stage]
 
     def may_propose(
         self, members: Indices, keepers: Indices, threshold: float
     ) -> NDArray[np.bool_]:
-        """Return which images are the counterpart of their keeper in a set that is the same."""
+        """Return which images belong to a set judged the same as that of their keeper."""
         verdicts = self._at(threshold).detail.verdicts
         same = np.zeros(len(members), np.bool_)
         for place, ends in enumerate(zip(members.tolist(), keepers.tolist(), strict=True)):
@@ -133,18 +133,19 @@ class SetStars:
 
 
 class Sets(groups.Candidates):
-    """Sets that are the same stage by stage: the kept one, and those to be pruned whole.
+    """Sets that are the same in every stage: the kept one, and those to prune as a whole.
 
     Parameters
     ----------
     compared : Compared
-        Pairs of sets.
+        Compared pairs of sets.
     max_edited_area : float
-        Largest share of a picture that may differ in any stage; may be set between cuts.
+        Largest share of a picture that may differ in any stage, from 0 to 1; may be changed between
+        cuts.
     """
 
     staging = layout.DELETE_REVIEW
-    what = "sets made twice"
+    what = "duplicate sets"
 
     def __init__(self, compared: Compared, max_edited_area: float) -> None:
         self.compared, self.found, self.sets = compared, compared.found, compared.found.sets
@@ -177,23 +178,23 @@ class Sets(groups.Candidates):
 
     @property
     def tuned(self) -> Mapping[str, Any]:
-        """What was tuned beside the threshold, by parameter."""
+        """Other tuned parameters, by name."""
         return {"max_edited_area": self.max_edited_area}
 
     # -- which is kept ---------------------------------------------------------------------------
 
     def _keys(self, k: int) -> list[tuple[Any, str]]:
-        """Return what decides which set is kept, least first, each with its words."""
+        """Return the keys that decide which set is kept, smallest first, each with its reason."""
         each, prefer = self.sets[k], list(self.run.values.get("prefer") or self.run.roots)
         place = prefer.index(each.root) if each.root in prefer else len(prefer)
         decided = f"{each.name}{DECISION}" in self.decisions
         return [
             (not self._is_protected(k), groups.GUARDED),
-            (place, f"its root {each.root} is preferred"),
-            (not decided, "it has a .decision"),
+            (place, f"preferred root {each.root}"),
+            (not decided, "it has a .decision file"),
             (-self.companions[k], f"more companions ({self.companions[k]})"),
-            (each.stamps[0], f"the earliest ({each.stamps[0].replace('T', ' ')})"),
-            (self.images.paths[each.rows[0]], "its path comes first"),
+            (each.stamps[0], f"earliest ({each.stamps[0].replace('T', ' ')})"),
+            (self.images.paths[each.rows[0]], "first by path"),
         ]
 
     def _ranks(self) -> list[int]:
@@ -204,13 +205,13 @@ class Sets(groups.Candidates):
         return ranks
 
     def why_kept(self, kept: int, other: int) -> str:
-        """Say why a set is kept rather than another."""
+        """Return why a set is kept and the other is not."""
         if self._mark(kept) == "keep":
             return groups.KEPT
         if self._mark(kept) == "stage":
             return groups.LAST
         if self._mark(other) == "stage" and self.ranks_of_sets[kept] > self.ranks_of_sets[other]:
-            return "kept, since a person marked the other set for staging"
+            return "kept, because you marked the other set for staging"
         pairs = zip(self._keys(kept), self._keys(other), strict=True)
         return "kept: " + next(words for (mine, words), (yours, _) in pairs if mine != yours)
 
@@ -218,12 +219,12 @@ class Sets(groups.Candidates):
         return bool(self.images.protected[list(self.sets[k].rows)].any())
 
     def _mark(self, k: int) -> str | None:
-        """Return what a person said of a set: a mark on any member counts for all."""
+        """Return the mark of a set; a mark on any image applies to all."""
         marks = {self.images.marks[row] for row in self.sets[k].rows}
         return "keep" if "keep" in marks else "stage" if "stage" in marks else None
 
     def joined(self, verdicts: Sequence[tuple[str, str]]) -> dict[int, int]:
-        """Return which set joins which kept set: first the same ones, then those in doubt."""
+        """Return which set joins which kept set: first identical sets, then uncertain ones."""
         order = sorted(
             (k for k in range(len(self.sets)) if k not in self.found.split), key=self._precedence
         )
@@ -237,29 +238,29 @@ class Sets(groups.Candidates):
         return joined | sets.stars(left, doubtful, sorted(set(joined.values())))
 
     def _precedence(self, k: int) -> tuple[bool, int]:
-        """Return what sorts sets by who is kept first; one that is marked to go comes last."""
+        """Return the sort key by which sets are kept; sets marked `stage` come last."""
         return self._mark(k) == "stage", self.ranks_of_sets[k]
 
     def match(self, a: int, b: int) -> Match:
         """Return the match of two sets that were compared."""
         return self.matches[self.places[min(a, b), max(a, b)]]
 
-    # -- what a person said, and what holds a set back -------------------------------------------
+    # -- marks, and reasons to hold a set back -------------------------------------------
 
     def _obey(self, cut: groups.Cut, images: groups.Images, grouping: groups.Grouping) -> None:
-        """Mark whole sets: a mark on any image of a set counts for all of them."""
+        """Apply marks to whole sets: a mark on any image applies to its set."""
         for other, kept in cut.detail.joined.items():
             mark, rows = self._mark(other), list(self.sets[other].rows)
             if mark == "stage":
                 cut.by_person[rows] = True
-            words = {"stage": "staged by a person", "keep": groups.KEPT}
+            words = {"stage": "marked for staging", "keep": groups.KEPT}
             self._say(cut, kept, other, words.get(mark or "", self._same_as(kept)))
             if mark == "keep":
                 cut.roles[rows] = groups.PROTECTED
         obey_answers(cut, images)
 
     def _same_as(self, kept: int) -> str:
-        return f"the same in all stages as {self.sets[kept].series}"
+        return f"same as {self.sets[kept].series} in all stages"
 
     def _say(self, cut: groups.Cut, kept: int, other: int, why: str) -> None:
         match = self.match(kept, other)
@@ -268,18 +269,18 @@ class Sets(groups.Candidates):
 
     @property
     def _held_back(self) -> list[SetRule]:
-        """Name, help and function (cut, kept, other) -> why a set is held back, in order."""
+        """The rules in order: name, help, and a function (cut, kept, other) -> reason or ""."""
         return [
-            ("name_of_set", "a set that shares a name with what stays", self._stuck),
+            ("name_of_set", "a set that shares a file name with an image that stays", self._stuck),
             ("protected_set", "a set with a protected image", self._guarded),
-            ("same_set", "a set that is not plainly the same", self._in_doubt),
-            ("doubtful_set", "a set with a picture whose measure is not trusted", self._doubtful),
-            ("cropped_set", "a cropped set beside one that is not cropped", self._cropped),
+            ("same_set", "a set that is not clearly the same", self._in_doubt),
+            ("doubtful_set", "a set with a picture whose hash is not reliable", self._doubtful),
+            ("cropped_set", "a cropped set whose kept set is not cropped", self._cropped),
             ("larger_set", "a set with more pixels than the kept one", self._larger),
         ]
 
     def _set_rule(self, name: str, what: str, why_held: WhyHeld) -> groups.Rule:
-        """Return the rule that holds a whole set back where there is a reason to."""
+        """Return the rule that holds back a whole set if there is a reason."""
         role = groups.PROTECTED if name == "protected_set" else groups.REVIEW
 
         def hold(cut: groups.Cut, images: groups.Images) -> groups.Cut:
@@ -294,17 +295,17 @@ class Sets(groups.Candidates):
                     self._say(cut, kept, other, why)
             return cut
 
-        return groups.Rule(name, f"{what} is never staged by a rule", hold)
+        return groups.Rule(name, f"{what} is never proposed", hold)
 
     def _whole_sets(self, cut: groups.Cut, images: groups.Images) -> groups.Cut:
-        """Hold back the rest of a set of which a rule held back one image."""
+        """Hold back a whole set if a rule held back any of its images."""
         for other, kept in cut.detail.joined.items():
             rows = np.array(self.sets[other].rows)
             staged = rows[cut.roles[rows] == groups.STAGE]
             if 0 < len(staged) < len(rows):
                 cut.hold(staged)
                 held = next(row for row in rows.tolist() if row not in staged)
-                self._say(cut, kept, other, f"{images.paths[held]} of it is held back")
+                self._say(cut, kept, other, f"its image {images.paths[held]} is held back")
         return cut
 
     def _stuck(self, cut: groups.Cut, kept: int, other: int) -> str:
@@ -338,12 +339,12 @@ class Sets(groups.Candidates):
         table = self.images.table
         pixels = (table["width"] * table["height"]).to_numpy()
         larger = bool((pixels[rows] > pixels[keepers]).any())
-        return "has more pixels than the set that is kept" if larger else ""
+        return "has more pixels than the kept set" if larger else ""
 
-    # -- told ------------------------------------------------------------------------------------
+    # -- report ------------------------------------------------------------------------------------
 
     def columns(self, cut: groups.Cut, rows: Sequence[int]) -> int | None:
-        """Return how many stages a group's sets have: its images lie in rows of as many."""
+        """Return the number of stages of a group's sets, which is the length of its rows."""
         return len(self.sets[self.set_of[int(rows[0])]].rows)
 
     def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
@@ -359,34 +360,34 @@ class Sets(groups.Candidates):
         )
 
     def table(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return a cut as the rows of `groups.csv`, with the bundle that each set moves as."""
+        """Return the rows of `groups.csv`, with the bundle of each set."""
         names = [self.sets[self.set_of[k]].name for k in self.shown(cut)]
         return super().table(cut).assign(bundle=pd.Series(names, dtype=object))
 
     def told(self, cut: groups.Cut) -> tuple[str, list[tuple[str, Any]]]:
-        """Say what was found, in words and in figures."""
+        """Return the result as a sentence and as key figures."""
         counts = self.counts(cut)
         totals = cut.totals
         says = (
-            f"{counts['stage']:,} whole sets could be staged in delete_review/: "
+            f"{counts['stage']:,} whole sets could be staged to delete_review/: "
             f"{totals['images']:,} images, {report.size_text(totals['bytes'])}; "
-            f"{counts['review']:,} sets wait for a person"
+            f"{counts['review']:,} sets wait for your review"
         )
         return says, [
             ("sets kept", f"{totals['groups']:,}"),
             ("sets to stage", f"{counts['stage']:,}"),
-            ("images of them", f"{totals['images']:,}"),
+            ("images in them", f"{totals['images']:,}"),
             ("freed", report.size_text(totals["bytes"])),
             ("sets to review", f"{counts['review']:,}"),
-            ("runs over several folders", f"{len(self.found.split_runs):,}"),
+            ("runs in several folders", f"{len(self.found.split_runs):,}"),
         ]
 
     def counts(self, cut: groups.Cut) -> Counter[str]:
-        """Return how many sets have each role, those that are kept left out."""
+        """Return the number of sets with each role, without the kept sets."""
         return Counter(groups.ROLES[cut.roles[self.sets[k].rows[0]]] for k in cut.detail.joined)
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
-        """Return every pair of sets that was compared, stage by stage, and what was set apart."""
+        """Return the tables of compared sets and stages, split runs, and sets not compared."""
         return {
             "sets": self.compared_sets(cut),
             "stages": self.compared_stages(cut),
@@ -395,7 +396,7 @@ class Sets(groups.Candidates):
         }
 
     def compared_sets(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return one row a pair of sets: verdict, why, and the weakest stage."""
+        """Return one row per pair of sets: verdict, reason, and the weakest stage."""
         rows: list[dict[str, Any]] = []
         for match, (verdict, why) in zip(self.matches, cut.detail.verdicts, strict=True):
             kept, other = self._kept_first(match)
@@ -403,7 +404,7 @@ class Sets(groups.Candidates):
             if split is not None:
                 verdict, why = (
                     "split",
-                    f"the run of {self.sets[split].name} lies in several folders",
+                    f"the run of {self.sets[split].name} is spread over several folders",
                 )
             rows.append(
                 {
@@ -427,18 +428,18 @@ class Sets(groups.Candidates):
         return pd.DataFrame(rows, columns=SETS_COLUMNS)
 
     def _role_beside(self, cut: groups.Cut, kept: int, other: int) -> str:
-        """Return the role of a set that joined this kept one; or whom it joined, or nothing."""
+        """Return the role of a set if it joined this kept set, else which set it joined, or ""."""
         joined = cut.detail.joined.get(other)
         if joined == kept:
             return groups.ROLES[cut.roles[self.sets[other].rows[0]]]
-        return "" if joined is None else f"beside {self.sets[joined].series}"
+        return "" if joined is None else f"joined {self.sets[joined].series}"
 
     def _kept_first(self, match: Match) -> tuple[int, int]:
         first, second = sorted((match.a, match.b), key=self._precedence)
         return first, second
 
     def compared_stages(self, cut: groups.Cut) -> pd.DataFrame:
-        """Return one row a stage of every compared pair of sets."""
+        """Return one row per stage of every compared pair of sets."""
         rows = []
         for match in self.matches:
             kept, other = (self.sets[k] for k in self._kept_first(match))
@@ -458,13 +459,13 @@ class Sets(groups.Candidates):
 
     @property
     def not_compared(self) -> pd.DataFrame:
-        """Return the sets and the pairs of sets that were never compared, and why."""
+        """The sets and pairs of sets that were not compared, with the reason."""
         rows = [(self.sets[a].name, self.sets[b].name, why) for a, b, why in self.compared.apart]
         pairs = pd.DataFrame(rows, columns=["set", "other", "why"], dtype=object)
         return pd.concat([self.found.apart, pairs], ignore_index=True)
 
     def look_alikes(self, cut: groups.Cut, count: int = 6) -> list[dict[str, Any]]:
-        """Return pairs of sets alike in one stage or more and never pruned, for a sheet."""
+        """Return pairs of sets that are alike in some stages but never pruned, for a sheet."""
         different = [
             (match, why)
             for match, (verdict, why) in zip(self.matches, cut.detail.verdicts, strict=True)
@@ -476,7 +477,7 @@ class Sets(groups.Candidates):
             one, other = (self.sets[k] for k in self._kept_first(match))
             members = self.run.plain_members([*one.rows, *other.rows])
             columns = len(one.rows)
-            shown.append({"title": f"never pruned: {why}", "members": members, "columns": columns})
+            shown.append({"title": f"not pruned: {why}", "members": members, "columns": columns})
         return shown
 
 
@@ -492,7 +493,7 @@ def _seen(match: Match, k: int) -> str:
 
 
 def _stage_pairs(all_sets: Sequence[ImageSet], matches: Sequence[Match]) -> pd.DataFrame:
-    """Return every compared pair of images, `i < j` and their cosine."""
+    """Return every compared pair of images, `i < j`, with its cosine."""
     rows = [
         (min(i, j), max(i, j), cosine)
         for m in matches
@@ -506,29 +507,29 @@ def _stage_pairs(all_sets: Sequence[ImageSet], matches: Sequence[Match]) -> pd.D
 
 
 def weakest(made: groups.Candidates) -> pd.Series[float]:
-    """Return the least cosine of every compared pair of sets."""
+    """Return the smallest cosine of every compared pair of sets."""
     assert isinstance(made, Sets)
     return pd.Series([match.cosine for match in made.matches], dtype=float)
 
 
 def chart(made: groups.Candidates, min_cosine: float) -> report.Chart:
-    """Draw the least cosine of each compared pair of sets, the threshold drawn on it."""
+    """Draw a histogram of the smallest cosine of each compared pair of sets."""
     return report.similarities(list(weakest(made)), min_cosine, "pairs of sets")
 
 
 def areas(made: Sets) -> report.Chart:
-    """Draw the largest share that differs of each pair of sets that was looked at tile by tile."""
+    """Draw a histogram of the largest share that differs, for sets compared tile by tile."""
     known = [match.area for match in made.matches if not np.isnan(match.area)]
     edges = list(np.linspace(0, MAX_AREA, 41))
     clipped = [min(area, MAX_AREA - 1e-6) for area in known]
     return report.histogram(
         clipped, made.max_edited_area, "share of the picture", bins=edges,
-        what="what differs most in any stage", counted="pairs of sets",
+        what="largest difference in any stage", counted="pairs of sets",
     )  # fmt: skip
 
 
 def by_threshold(made: Sets, thresholds: Sequence[float]) -> pd.DataFrame:
-    """Return what each cosine would give: sets to stage, images, megabytes, sets to review."""
+    """Return what each threshold would give: sets to stage, images, megabytes, review."""
     rows = []
     for threshold in thresholds:
         cut = made.cut(threshold)

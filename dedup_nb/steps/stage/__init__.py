@@ -1,1 +1,1 @@
-"""What only `90_stage` and `95_approve` need."""
+"""Code that only `90_stage` and `95_approve` need."""

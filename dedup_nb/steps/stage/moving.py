@@ -1,4 +1,4 @@
-"""Staging as `90_stage` and `95_approve` show it: what would move, what is staged, the buttons."""
+"""Tables, pictures and buttons of `90_stage` and `95_approve`: plans and staged batches."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from dedup_nb.staging.ledger import Intent, State, read_ledger
 from dedup_nb.staging.library import Library
 from dedup_nb.widgets.tuning import present
 
-OTHERS_TOLD = 8
-DECODED_AGAIN = 300  # pictures, more than a sheet shows
+OTHERS_LISTED = 8
+DECODED_AGAIN = 300  # images, more than a sheet shows
 REFUSAL_COLUMNS = ["bundle", "code", "message", "todo"]
 
 
 def open_plan(run: Workbench, manifest: str | None) -> PlanView:
-    """Read a manifest and compare it with the disk; nothing is moved.
+    """Read a manifest and check it against the disk without moving anything.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     manifest : str, optional
-        Path of a `manifest.csv`; the newest of this run, or of this profile, by default.
+        Path of a `manifest.csv`; by default the latest of this run, or else of this profile.
 
     Raises
     ------
     WrongInput
-        If there is none, or it is no manifest.
+        If there is no manifest, or the file is not one.
     """
     path, *others = [Path(manifest)] if manifest else manifests(run)
     try:
@@ -57,28 +57,27 @@ def open_plan(run: Workbench, manifest: str | None) -> PlanView:
 
 
 def manifests(run: Workbench) -> list[Path]:
-    """Return the manifests of this run folder, or else of its neighbours, the newest first.
+    """Return the manifests of this run folder, or else of its neighbours, latest first.
 
-    Those that a person chose come before those that a finder proposed: what `80_review` wrote, and
-    what was saved from a slider. Those that move nothing come last.
-
-    One that moves everything into folders of clusters has to be named.
+    Reviewed manifests (written by `80_review` or saved with a button) come before those of finders,
+    and manifests that move nothing come last. Manifests of clusters are left out: they have to be
+    named explicitly.
 
     Raises
     ------
     WrongInput
-        If there is none.
+        If there is no manifest.
     """
     for folder in (run.folder, run.folder.parent):
         depth = "*/" if folder == run.folder else "*/*/"
-        found = [
+        plans = [
             p
             for tail in ("manifest.csv", "saved-*/manifest.csv")
             for p in folder.glob(depth + tail)
             if not _of_clusters(p)
         ]
-        if found:
-            return sorted(found, key=_chosen_and_new, reverse=True)
+        if plans:
+            return sorted(plans, key=_chosen_and_new, reverse=True)
     raise WrongInput(f"no manifest.csv below {run.folder.parent}; run 10_phash, or set manifest")
 
 
@@ -94,7 +93,7 @@ def _chosen_and_new(path: Path) -> tuple[bool, bool, int, str]:
 
 
 class PlanView:
-    """A plan, compared with the disk, as tables and pictures."""
+    """A plan, checked against the disk, as tables and pictures."""
 
     def __init__(
         self,
@@ -109,20 +108,20 @@ class PlanView:
         self.refusals = pd.DataFrame(rows, columns=REFUSAL_COLUMNS)
 
     def describe(self) -> str:
-        """Say in one line what the plan would do, and below which other plans are there."""
+        """Return one line about the plan, followed by the other available plans."""
         plan = self.plan
         lines = [
             f"{self.path}: {len(plan.bundles):,} bundles, {plan.files:,} files, "
             f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused"
         ]
         if self.others:
-            lines.append("Other plans, to be named as manifest:")
-            lines += [f"  {path}" for path in self.others[:OTHERS_TOLD]]
+            lines.append("Other plans; to use one, set the parameter manifest:")
+            lines += [f"  {path}" for path in self.others[:OTHERS_LISTED]]
         return tables.shown("\n".join(lines))
 
     @cached_property
     def by_folder(self) -> pd.DataFrame:
-        """Files and megabytes that move, by folder, the most first."""
+        """Files and megabytes that would move, by folder, largest first."""
         rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
         frame = pd.DataFrame(
             {
@@ -137,19 +136,19 @@ class PlanView:
 
     @cached_property
     def views(self) -> list[dict[str, Any]]:
-        """Groups for a sheet: what stays first, then what goes."""
+        """Groups for a sheet: the images that stay, then those that would move."""
         groups: dict[str, dict[str, dict[str, Any]]] = {}
         for bundle in self.plan.bundles.values():
             members = groups.setdefault(bundle.group or bundle.bundle, {})
             for row in bundle.rows:
                 if not _is_picture(row.src, self._facts.get(row.sha256)):
                     continue
-                reason = f"{quantities.count(len(bundle.rows), 'file')} of it; {bundle.reason}"
+                reason = f"{quantities.count(len(bundle.rows), 'file')}; {bundle.reason}"
                 if row.keeper:
                     keeper = self._member(row.keeper, row.keeper_sha256, "keeper", "stays")
                     members.setdefault(row.keeper, keeper)
                 members[row.src] = self._member(row.src, row.sha256, "stage", reason)
-        return [_view(members, "to be staged") for members in groups.values() if members]
+        return [_view(members, "to stage") for members in groups.values() if members]
 
     def _member(self, path: str, sha256: str, role: str, reason: str) -> dict[str, Any]:
         return _member(self.run, self._facts.get(sha256), path, path, role, reason)
@@ -162,26 +161,26 @@ class PlanView:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """The sha256 of every file that moves or stays, by path."""
+        """Path -> sha256 of every file that moves or stays."""
         rows = [row for bundle in self.plan.bundles.values() for row in bundle.rows]
         return {r.keeper: r.keeper_sha256 for r in rows} | {r.src: r.sha256 for r in rows}
 
     def thumbnail(self, path: str) -> bytes | None:
-        """Return the picture of an image of the plan, from the cache, or None."""
+        """Return the cached thumbnail of an image of the plan, or None."""
         return self.run.store.thumbnail(self.digests.get(path, ""))
 
 
 def known(run: Workbench, places: Mapping[str, str]) -> dict[str, Facts]:
-    """Return what is known of contents, by sha256.
+    """Return the facts about contents, by sha256.
 
-    The cache may be lost at any time: then the first pictures are decoded again.
+    If the cache was deleted, the first images are decoded again.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     places : mapping of str to str
-        sha256 -> where a file of this content lies now, relative to the library.
+        sha256 -> current path of a file with this content, relative to the library.
     """
     facts = run.store.facts(places)
     lost = [p for sha256, p in places.items() if sha256 not in facts and _is_picture(p, None)]
@@ -195,23 +194,23 @@ def known(run: Workbench, places: Mapping[str, str]) -> dict[str, Facts]:
 def _key(path: Path, place: str) -> FileKey | None:
     try:
         now = os.stat(path, follow_symlinks=False)
-    except OSError:  # gone since; staging itself will say so
+    except OSError:  # gone; staging itself reports it
         return None
     return FileKey(place, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
 
 
 def _is_picture(path: str, facts: Facts | None) -> bool:
-    """Tell a picture from a companion: by its content, or by its name where that is not known."""
+    """Return whether a file is an image, by its content or, if unknown, by its name."""
     return facts is not None or formats.suffix(os.path.basename(path)) in formats.IMAGE_SUFFIXES
 
 
 def _member(
     run: Workbench, facts: Facts | None, path: str, place: str, role: str, reason: str
 ) -> dict[str, Any]:
-    """Return an image as sheets show it; `place` is where it lies now."""
+    """Return an image as a member for a sheet; `place` is its current path."""
     try:
         size = os.stat(run.library / place, follow_symlinks=False).st_size
-    except OSError:  # gone since; staging itself will say so
+    except OSError:  # gone; staging itself reports it
         size = 0
     return {
         "path": path,
@@ -227,7 +226,7 @@ def _member(
 
 
 def _view(members: Mapping[str, dict[str, Any]], what: str) -> dict[str, Any]:
-    """Return a group for a sheet: what stays first."""
+    """Return a group for a sheet, images that stay first."""
     going = sum(member["role"] == "stage" for member in members.values())
     first = sorted(members.values(), key=lambda member: member["role"] != "keeper")
     stays = len(members) - going
@@ -237,7 +236,7 @@ def _view(members: Mapping[str, dict[str, Any]], what: str) -> dict[str, Any]:
 def apply(
     run: Workbench, plan: PlanView, *, apply: bool, interactive: bool
 ) -> staging.Result | Confirm | None:
-    """Move the plan if `apply`; else show a button that does, or say that nothing was moved."""
+    """Move the plan if `apply` is true; else show a button for it, or the command to use."""
     if apply:
         result, lines = move(run, plan)
         print("\n".join(map(tables.shown, lines)))
@@ -245,9 +244,12 @@ def apply(
     if interactive:
         confirm = Confirm(run, plan)
         stage = f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}"
-        present(confirm.box, f"no button can be shown here; to move the plan: {stage}")
+        present(
+            confirm.box,
+            f"the button needs a live Jupyter kernel; to move the plan, run: {stage}",
+        )
         return confirm
-    print("Nothing was moved: apply is false. To move it:")
+    print("Nothing was moved, because apply is false. To move the plan, run:")
     print(f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}")
     return None
 
@@ -255,21 +257,21 @@ def apply(
 def move(
     run: Workbench, plan: PlanView, progress: staging.Progress | None = None
 ) -> tuple[staging.Result, list[str]]:
-    """Stage a plan; return what was done and, in words, what was done and refused and why.
+    """Stage a plan; return the result, and lines that say what was done and refused.
 
-    The words are kept in the run folder too.
+    The lines are also saved in the run folder.
 
     Raises
     ------
     StagingError
-        Before anything moved: wrong input, a person is needed, locked, or a manifest that is not
-        the one that was looked at.
+        Before anything moves: if the input is wrong, the library is locked, a decision is needed,
+        or the manifest has changed since it was shown.
     """
     fresh = staging.read_manifest(plan.path)
     if fresh.sha256 != plan.plan.sha256:
         raise staging.StagingError(
-            f"{plan.path} was changed after it was shown here; nothing was moved; "
-            "run the cells again and look once more"
+            f"{plan.path} has changed since it was shown here; nothing was moved; "
+            "run the cells again and check it once more"
         )
     result = staging.stage(fresh, run.library, run.roots, progress=progress or Ticker("staged"))
     lines = list(telling.result_lines(result))
@@ -284,12 +286,12 @@ def move(
 
 
 class Confirm:
-    """A button that names what it will move, a progress bar, and what came of it.
+    """A button that stages the plan, a progress bar, and the result.
 
     Attributes
     ----------
     result : staging.Result or None
-        Set once it was pressed.
+        Set after the button is pressed.
     """
 
     def __init__(self, run: Workbench, plan: PlanView) -> None:
@@ -309,12 +311,12 @@ class Confirm:
         self.box = ipywidgets.VBox([ipywidgets.HBox([self.button, self.bar]), self.said])
 
     def press(self) -> None:
-        """Move the plan; safe to press again: what is staged already stays so."""
+        """Move the plan; pressing again is safe, since staged bundles stay staged."""
         self.button.disabled = True
         self.bar.layout.visibility = "visible"
         try:
             self.result, lines = move(self.run, self.plan, self._show)
-            lines.append(f"Take it back: dedup-nb restore --library {quote(str(self.run.library))}")
+            lines.append(f"To undo, run: dedup-nb restore --library {quote(str(self.run.library))}")
         except staging.StagingError as error:
             lines = [str(error)]
             self.button.disabled = False
@@ -332,25 +334,28 @@ def _html(lines: Sequence[str]) -> str:
 
 
 def standing(run: Workbench) -> str:
-    """Say what is staged, since when, what is unfinished, what people moved; nothing is changed."""
+    """Return what is staged since when, what is unfinished, and what was moved by hand."""
     return tables.shown("\n".join(telling.status_lines(staging.status(run.library))))
 
 
 def offer_recovery(run: Workbench, *, interactive: bool) -> None:
-    """Show a button that sends unfinished bundles home, if there are any; never by itself."""
+    """Show a button that moves unfinished bundles back, if there are any."""
     if interactive and staging.status(run.library).unfinished:
         recover = f"dedup-nb recover --library {quote(str(run.library))}"
-        present(Recovery(run).box, f"no button can be shown here; to send them home: {recover}")
+        present(
+            Recovery(run).box,
+            f"the button needs a live Jupyter kernel; to move them back, run: {recover}",
+        )
 
 
 class Recovery:
-    """A button that sends home what a kill left in the middle."""
+    """A button that moves back what a killed command left half moved."""
 
     def __init__(self, run: Workbench) -> None:
         self.run = run
         unfinished = quantities.count(staging.status(run.library).unfinished, "unfinished bundle")
         self.button = ipywidgets.Button(
-            description=f"Send {unfinished} home",
+            description=f"Move {unfinished} back",
             icon="life-ring",
             layout=ipywidgets.Layout(width="auto"),
         )
@@ -359,18 +364,18 @@ class Recovery:
         self.box = ipywidgets.VBox([self.button, self.said])
 
     def press(self) -> None:
-        """Recover, and say what came of it."""
+        """Recover and show the result."""
         try:
-            told = staging.recover(self.run.library)
-            refused = [*told.lost, *told.conflicts, *told.unfinished]
-            lines = [*telling.recovered_lines(told), *telling.refusal_lines(refused)]
+            result = staging.recover(self.run.library)
+            refused = [*result.lost, *result.conflicts, *result.unfinished]
+            lines = [*telling.recovered_lines(result), *telling.refusal_lines(refused)]
         except staging.StagingError as error:
             lines = [str(error)]
         self.said.value = _html(lines)
 
 
 def open_batch(run: Workbench, batch: str | None) -> BatchView:
-    """Return a batch that is staged, to be looked at; the newest by default.
+    """Return a staged batch, the latest by default.
 
     Raises
     ------
@@ -403,7 +408,7 @@ class BatchView:
         self.files, self.n_bytes = len(files), sum(file.size for file in files)
 
     def describe(self) -> str:
-        """Say in one line what is staged in the batch."""
+        """Return one line about the batch: bundles, files, size."""
         if self.batch is None:
             return "nothing is staged"
         size = report.size_text(self.n_bytes)
@@ -411,7 +416,7 @@ class BatchView:
 
     @cached_property
     def views(self) -> list[dict[str, Any]]:
-        """Groups for a sheet: what stays first, then what is staged."""
+        """Groups for a sheet: the images that stayed, then the staged ones."""
         groups: dict[str, dict[str, dict[str, Any]]] = {}
         for intent in self.intents:
             members = groups.setdefault(intent.group or intent.bundle, {})
@@ -422,13 +427,13 @@ class BatchView:
             for file in intent.left:
                 facts = self.facts.get(file.sha256)
                 if _is_picture(file.src, facts):
-                    reason = f"since {intent.time}; {intent.reason}"
+                    reason = f"staged {intent.time}; {intent.reason}"
                     staged = _member(self.run, facts, file.src, file.dst, "stage", reason)
                     members[file.src] = staged
         return [_view(members, "staged") for members in groups.values() if members]
 
     def thumbnail(self, path: str) -> bytes | None:
-        """Return the picture of an image of the batch, from the cache, or None."""
+        """Return the cached thumbnail of an image of the batch, or None."""
         return self.run.store.thumbnail(self.digests.get(path, ""))
 
 
@@ -440,39 +445,44 @@ def approve(
     *,
     interactive: bool,
 ) -> Consent | None:
-    """Approve with batch and token; else show the box that asks, or say what would be needed.
+    """Approve with a batch and token; else show the approval box, or print what is needed.
 
-    Nothing is ever approved unless both parameters are given, or a person types the phrase.
+    Nothing is approved unless both parameters are given or the phrase is typed.
 
     Raises
     ------
     WrongInput
-        If only one of the two is given, or the token does not stand for what is staged now.
+        If only one of the two is given, or the token does not match what is staged now.
     """
     if (approve_batch is None) != (token is None) and not interactive:
-        raise WrongInput("approve_batch and token approve only together; nothing was touched")
+        raise WrongInput("to approve, set both approve_batch and token; nothing was changed")
     if approve_batch is not None and token is not None:
         try:
-            told = staging.approve(run.library, approve_batch, token, progress=Ticker("approved"))
+            result = staging.approve(run.library, approve_batch, token, progress=Ticker("approved"))
         except staging.StagingError as error:
             raise WrongInput(str(error)) from error
-        lines = [*telling.approved_lines(told), *telling.refusal_lines(told.refused)]
+        lines = [*telling.approved_lines(result), *telling.refusal_lines(result.refused)]
         print(tables.shown("\n".join(lines)))
         return None
     if interactive and batch.batch is not None:
         consent = Consent(run, batch)
         approve = f"dedup-nb approve {batch.batch} --library {quote(str(run.library))}"
-        present(consent.box, f"no button can be shown here; to be asked: {approve}")
+        present(
+            consent.box,
+            f"the box needs a live Jupyter kernel; to approve, run: {approve}",
+        )
         return consent
     if batch.batch is not None:
         asked = staging.approval_token(run.library, batch.batch)
-        print("Nothing was approved. After a person has looked, headless approval takes both:")
+        print(
+            "Nothing was approved. After looking through the batch, approve headlessly with both:"
+        )
         print(f"  -p approve_batch {batch.batch} -p token {asked}")
     return None
 
 
 class Consent:
-    """The box that asks a person to type the phrase, and the button that takes it all back."""
+    """A box that asks for the phrase, and buttons to approve or restore the batch."""
 
     def __init__(self, run: Workbench, batch: BatchView) -> None:
         self.run, self.batch = run, str(batch.batch)
@@ -484,13 +494,13 @@ class Consent:
             layout=ipywidgets.Layout(width="32rem"),
         )
         self.approve = ipywidgets.Button(
-            description=f"Send {batch.files:,} files to the trash",
+            description=f"Move {batch.files:,} files to the trash",
             button_style="danger",
             icon="trash",
             layout=ipywidgets.Layout(width="auto"),
         )
         self.restore = ipywidgets.Button(
-            description=f"Take back all {len(batch.intents):,} bundles",
+            description=f"Restore all {len(batch.intents):,} bundles",
             icon="undo",
             layout=ipywidgets.Layout(width="auto"),
         )
@@ -513,14 +523,14 @@ class Consent:
         self.said.value = _html(lines)
 
     def _approved(self) -> list[str]:
-        told = staging.approve(
+        result = staging.approve(
             self.run.library, self.batch, phrase=self.typed.value, progress=self._show
         )
-        return [*telling.approved_lines(told), *telling.refusal_lines(told.refused)]
+        return [*telling.approved_lines(result), *telling.refusal_lines(result.refused)]
 
     def _restored(self) -> list[str]:
-        told = staging.restore(self.run.library, self.batch, progress=self._show)
-        return [*telling.restored_lines(told), *telling.refusal_lines(told.refused)]
+        result = staging.restore(self.run.library, self.batch, progress=self._show)
+        return [*telling.restored_lines(result), *telling.refusal_lines(result.refused)]
 
     def _show(self, done: int, total: int) -> None:
         self.bar.max, self.bar.value = total, done

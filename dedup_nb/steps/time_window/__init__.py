@@ -1,1 +1,1 @@
-"""What only `20_time_window` needs."""
+"""Code that only `20_time_window` needs."""

@@ -1,4 +1,4 @@
-"""A run's stamps -> clusters in time, to look at: the parts that `20_time_window` joins."""
+"""A run's timestamps -> clusters in time, for `20_time_window`."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from dedup_nb.session.workbench import Workbench
 
 NO_STAGE = "no stage"
 WIDE_S = 31
-SHOWN_S = 120  # gaps beyond are of no matter for any window
+SHOWN_S = 120  # larger gaps are not drawn, as no window reaches them
 
 
 class Stamps:
-    """When each image of a run was made, and which take no part.
+    """When each image of a run was made, and which images are excluded.
 
     Attributes
     ----------
     times_us : ndarray of int64
-        One an image of the catalogue; see `time_window.microseconds`.
+        One per image of the catalogue; see `time_window.microseconds`.
     classes : list of str
-        Full stage names; "no stage" where the name has none.
+        Full stage names; "no stage" if the file name has none.
     why_not : list of str
-        Why an image takes no part, or "".
+        Why an image is excluded, or "".
     brackets : ndarray of int64
-        Exposure brackets, from EXIF; -1 for none.
+        Exposure bracket of each image, from EXIF; -1 for none.
     """
 
     def __init__(self, run: Workbench, source: str = "name") -> None:
@@ -65,18 +65,19 @@ class Stamps:
         return NO_STAGE if stage == NO_STAGE and self.source == "name" else ""
 
     def describe(self) -> str:
-        """Say in one line how many images take part."""
+        """Return one line: how many images have a timestamp, and how many are excluded."""
         out = sum(bool(why) for why in self.why_not)
         taking_part = len(self.paths) - out
         stages = len({c for c, why in zip(self.classes, self.why_not, strict=True) if not why})
+        source = "file name" if self.source == "name" else "EXIF data"
         return (
-            f"{taking_part:,} images take part by the stamp of their {self.source}, "
-            f"in {stages:,} classes of stage; {out:,} are excluded"
+            f"{taking_part:,} images with a timestamp in their {source}, "
+            f"in {stages:,} stages; {out:,} images are excluded"
         )
 
     @property
     def excluded(self) -> pd.DataFrame:
-        """How many images take no part, by reason, with an example each."""
+        """Number of excluded images by reason, each with an example."""
         every = self.excluded_list
         counted = every.groupby("reason", sort=True)["path"].agg(["size", "first"]).reset_index()
         counted.columns = pd.Index(["reason", "images", "example"])
@@ -85,7 +86,7 @@ class Stamps:
 
     @property
     def excluded_list(self) -> pd.DataFrame:
-        """Every image that takes no part, and why."""
+        """Every excluded image with the reason."""
         rows = [(p, why) for p, why in zip(self.paths, self.why_not, strict=True) if why]
         return pd.DataFrame(rows, columns=["path", "reason"], dtype=object)
 
@@ -103,17 +104,17 @@ def _brackets(stamps: Stamps, exposures: Sequence[str]) -> NDArray[np.int64]:
 
 
 class Bursts(ClusterCandidates):
-    """The clusters of a run, to be cut at any number of seconds.
+    """The time clusters of a run, for any number of seconds.
 
     Parameters
     ----------
     run, stamps
-        The run, and when its images were made.
+        The current run, and when its images were made.
     mode : str
         `chain` or `anchored`; see `time_window.Windows`.
     confirm_distance : int, optional
-        Pairs inside a cluster whose 64-bit pHash differs in at most this many bits are proposed
-        for staging, but for frames of one exposure bracket. None proposes nothing.
+        Pairs inside a cluster whose 64-bit pHashes differ by at most this many bits are proposed
+        for staging, except frames of one exposure bracket. None proposes nothing.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class Bursts(ClusterCandidates):
         )
 
     def _confirmed(self, threshold: float, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return each image's keeper among the pairs that the hash confirms."""
+        """Return the keeper of each image among the pairs that the hash confirms."""
         if self.confirm_distance is None:
             return groups.nothing_confirmed(threshold, labels)
         first, second = labels[self.near["i"]], labels[self.near["j"]]
@@ -146,18 +147,18 @@ class Bursts(ClusterCandidates):
         return self.checked(inside).accepted(self.confirm_distance)[0]
 
     def measured(self, cut: groups.Cut, k: int) -> str:
-        """Say how many seconds lie between an image and its keeper, and what the hash says."""
+        """Return the seconds between an image and its keeper, and what the hash says."""
         keeper = int(cut.keepers[k])
         gap = groups.apart("gap_s", self.windows.span_s([k, keeper]))
         if self.is_confirmed(cut, k):
             bits = self.bits[min(k, keeper), max(k, keeper)]
-            return f"{gap}, {groups.apart('hamming_bits', bits)}"
+            return f"{gap}, pHash {groups.apart('hamming_bits', bits)}"
         brackets = self.stamps.brackets
         if brackets[k] >= 0 and brackets[k] == brackets[keeper]:
-            return f"{gap}, of one exposure bracket"
+            return f"{gap}, in one exposure bracket"
         if self.confirm_distance is None:
             return gap
-        return f"{gap}, more than {self.confirm_distance} bits apart"
+        return f"{gap}, pHash more than {self.confirm_distance} bits apart"
 
     def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
         """Return `9 s from 2025-07-05 21:52:18, stage2_upscaled`."""
@@ -167,7 +168,7 @@ class Bursts(ClusterCandidates):
         return f"{text}, {stage}" if stage else text
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
-        """Return the clusters, and the images that take no part."""
+        """Return the tables of clusters and of excluded images."""
         return {
             "clusters": clusters(self.run, self.windows, cut.threshold),
             "excluded": self.stamps.excluded_list,
@@ -193,7 +194,7 @@ def _time(stamp_us: int) -> str:
 
 
 def clusters(run: Workbench, windows: Windows, seconds: float) -> pd.DataFrame:
-    """Return one row a cluster, the largest first: images, span, first and last stamp, roots."""
+    """Return one row per cluster, largest first: images, span, first and last stamp, roots."""
     labels = windows.clusters(seconds)
     inside = np.flatnonzero(labels >= 0)
     table = run.catalogue
@@ -205,17 +206,17 @@ def clusters(run: Workbench, windows: Windows, seconds: float) -> pd.DataFrame:
             "root": table["root"].to_numpy()[inside],
         }
     )
-    found = frame.groupby("label", sort=True)
-    first, last = found["time"].min(), found["time"].max()
+    grouped = frame.groupby("label", sort=True)
+    first, last = grouped["time"].min(), grouped["time"].max()
     made = pd.DataFrame(
         {
             "component_id": [groups.identifier("c", table["path"].iat[k]) for k in first.index],
-            "images": found.size().to_numpy(),
+            "images": grouped.size().to_numpy(),
             "span_s": (last - first).to_numpy() / 1e6,
             "first": [_time(int(time)) for time in first],
             "last": [_time(int(time)) for time in last],
-            "stage": found["stage"].first().to_numpy(),
-            "roots": [", ".join(sorted(set(roots))) for _, roots in found["root"]],
+            "stage": grouped["stage"].first().to_numpy(),
+            "roots": [", ".join(sorted(set(roots))) for _, roots in grouped["root"]],
         }
     )
     return made.sort_values(
@@ -243,18 +244,20 @@ def by_window(made: Bursts, seconds: Sequence[float]) -> pd.DataFrame:
 
 
 def chart(made: groups.Candidates, seconds: float) -> report.Chart:
-    """Draw how many images follow the one before of their stage after so many seconds."""
+    """Draw a histogram of the gaps between consecutive images of one stage."""
     gaps = made.pairs["gap_s"]
     top = max(60.0, min(SHOWN_S, 2 * seconds))
-    return report.histogram(gaps[gaps <= top], seconds, "s", what="gap to the next of its stage")
+    return report.histogram(
+        gaps[gaps <= top], seconds, "s", what="gap to the next image of the stage"
+    )
 
 
 def warning(seconds: float) -> str:
-    """Return why a window is too wide to tell bursts from sessions, or nothing."""
+    """Return a warning if a window is too wide to separate bursts from sessions, else ''."""
     if seconds < WIDE_S:
         return ""
     return (
-        f"{seconds:g} s is wide: images of one stage usually follow each other after 31 to 34 s, "
-        f"so a window of {WIDE_S} s or more chains whole sessions into one cluster. "
-        f"Look at the largest clusters, or stay below {WIDE_S}."
+        f"a window of {seconds:g} s is wide: consecutive images of one stage are usually 31 to "
+        f"34 s apart, so {WIDE_S} s or more chains whole sessions into one cluster. "
+        f"Check the largest clusters, or stay below {WIDE_S} s."
     )
