@@ -149,7 +149,7 @@ class Run:
             runs.write_params(folder, self.notebook, self.params | dict(changed))
         return folder
 
-    # -- the catalogue ---------------------------------------------------------------------------
+    # -- the catalogue -----------------------------------------------------------------------------
 
     @cached_property
     def scan(self) -> catalogue.Scan:
@@ -264,7 +264,7 @@ class Run:
             f"{int(table['companions'].sum()):,} companions, {bad:,} unreadable images"
         )
 
-    # -- one image -------------------------------------------------------------------------------
+    # -- one image ---------------------------------------------------------------------------------
 
     @cached_property
     def _digests(self) -> dict[str, str]:

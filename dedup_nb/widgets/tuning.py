@@ -1,4 +1,4 @@
-"""A threshold slider over the review gallery, with the two buttons that keep what was found."""
+"""A threshold slider above the review gallery, with buttons that save the results."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery
 Chart = Callable[[groups.Candidates, float], report.Chart]
 Warn = Callable[[float], str]
 
-PAIRS_SHOWN = 12  # of those that joined or left
-REST_S = 1.0  # the slider rests: what joins or leaves is told from here on
+PAIRS_SHOWN = 12  # most pairs shown that joined or left
+REST_S = 1.0  # after this long the slider is at rest, and changes count from there
 
 
 def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
@@ -34,7 +34,7 @@ def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
 
 
 def slider(name: str, value: float, low: float, high: float, step: float) -> ipywidgets.Widget:
-    """Return a slider for a parameter, whose name it carries."""
+    """Return a slider named after its parameter."""
     whole = isinstance(step, int)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return kind(
@@ -51,21 +51,21 @@ def slider(name: str, value: float, low: float, high: float, step: float) -> ipy
 
 
 def present(widget: ipywidgets.Widget, instead: str = FALLBACK) -> None:
-    """Display a widget, or a sentence where none can be loaded: never a blank."""
+    """Display a widget, or a sentence where widgets cannot be loaded."""
     bundle = dict(widget._repr_mimebundle_())
     bundle |= {"text/plain": instead, "text/html": f"<p>{escape(instead)}</p>"}
     display(bundle, raw=True)
 
 
 class Changes:
-    """Which pairs joined or left since the slider last rested, the nearest to it first.
+    """The pairs that joined or left since the slider was last at rest, nearest first.
 
     Parameters
     ----------
     candidates : Candidates
-        The pairs.
+        Pairs and rules.
     threshold : float
-        Where the slider is.
+        Position of the slider.
     """
 
     def __init__(self, candidates: groups.Candidates, threshold: float) -> None:
@@ -78,7 +78,7 @@ class Changes:
         self.rested, self.now, self.moved = threshold, threshold, time.monotonic()
 
     def move(self, threshold: float) -> Changed:
-        """Move the slider; return what joined or left."""
+        """Move the slider; return the pairs that joined or left."""
         if time.monotonic() - self.moved > REST_S:
             self.rested = self.now
         self.now, self.moved = threshold, time.monotonic()
@@ -97,31 +97,31 @@ class Changes:
 
 
 class Tuner:
-    """Tune a threshold on live pictures; every mark is on disk at once.
+    """Tune a threshold on live pictures; every mark is saved at once.
 
     Parameters
     ----------
     run : Workbench
-        The run at work.
+        The current run.
     candidates : Candidates
-        Pairs computed to the loose bound; the slider cuts them again without recomputation.
+        Pairs computed up to a loose bound; moving the slider does not recompute them.
     name : str
-        The threshold parameter; the slider carries this name and starts at its value.
+        Name of the threshold parameter; the slider starts at its value.
     low, high, step : float
-        Range of the slider.
+        Range and step of the slider, both ends inclusive.
     value : float, optional
-        Where the slider starts; the parameter's value by default.
+        Initial value; that of the parameter by default.
     chart : callable, optional
-        Candidates and a threshold -> the chart that is saved with the results.
+        Candidates and a threshold -> chart saved with the results.
     warn : callable, optional
-        A threshold -> a sentence to be read beside the slider, or nothing.
+        Threshold -> warning shown below the slider, or "".
 
     Attributes
     ----------
     slider, gallery : widget
-        What is shown; their values can be read and set.
+        The widgets; their values can be read and set.
     sliders : list of widget
-        The threshold's, and those of what is tuned beside it.
+        The slider of the threshold and those of other tuned parameters.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Tuner:
         self.candidates.decide(self._marks(), run.live_decisions.answers())
         self.cut = candidates.cut(self.slider.value)
         self.changes = Changes(candidates, self.slider.value)
-        _ = candidates.images.row_of_id  # made now, not while somebody drags
+        _ = candidates.images.row_of_id  # computed now, not while the slider is dragged
         self.gallery = Gallery(
             run.views(candidates, self.cut),
             thumbnail=run.thumbnail,
@@ -185,7 +185,7 @@ class Tuner:
         return self.run.live_decisions.marks_for(list(table["path"]), list(table["sha256"]))
 
     def _decided(self) -> None:
-        with self.gallery.lock:  # a mark and the slider may come from two threads
+        with self.gallery.lock:  # marks and the slider may use two threads
             self.candidates.decide(self._marks(), self.run.live_decisions.answers())
             self._cut_again()
 
@@ -211,11 +211,11 @@ class Tuner:
 
     def _write(self) -> None:
         profile = self.run.values.get("profile")
-        said = ", ".join(f"{each.description}: {each.value}" for each in self.sliders)
+        values = ", ".join(f"{each.description}: {each.value}" for each in self.sliders)
         if not profile:
             self._say(
                 "this notebook was opened without a profile; "
-                f"set {said} under {self.run.notebook}: in your own"
+                f"set {values} under {self.run.notebook}: in your profile"
             )
             return
         try:
@@ -225,7 +225,7 @@ class Tuner:
         except (ValueError, OSError) as error:
             self._say(f"not written: {error}")
             return
-        self._say(f"{said} is now in {profile}")
+        self._say(f"wrote {values} to {profile}")
 
     def _say(self, text: str) -> None:
         self.said.value = escape(tables.shown(text))

@@ -437,7 +437,7 @@ def test_an_image_is_compared_with_its_keeper_and_marked_there(lab):
         "size",
         "stage",
         "folder",
-        "why",
+        "reason",
     ]
     keeper, other = shown_in(lab, 0), shown_in(lab, 1)
     assert keeper != other

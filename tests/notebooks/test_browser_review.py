@@ -63,15 +63,15 @@ def test_ten_groups_are_reviewed_by_keyboard_alone_to_a_written_manifest(opened)
     assert [line["what"] for line in lines] == ["reviewed"] * 10
     assert len({line["group"] for line in lines}) == 10  # each once, none left out
     assert lab.page.locator(".dnb-position").inner_text().startswith("11 /")
-    look = lab.page.get_by_role("button", name="show what the plan takes")
+    look = lab.page.get_by_role("button", name="preview the plan")
     look.focus()
     lab.page.keyboard.press("Enter")
-    lab.page.get_by_text("this plan would take").wait_for()
+    lab.page.get_by_text("this plan would stage").wait_for()
     assert lab.page.locator("td", has_text="mojo1").first.is_visible()
     assert not list((run / "80_review").glob("saved-*"))
     lab.page.keyboard.press("Tab")
     lab.page.keyboard.press("Enter")
-    lab.page.get_by_text("written: ").wait_for()
+    lab.page.get_by_text("wrote ").wait_for()
     (saved,) = (run / "80_review").glob("saved-*")
     staged = [r["path"] for r in tables.read_csv(saved / "groups.csv") if r["role"] == "stage"]
     moved = [row["src"] for row in tables.read_csv(saved / "manifest.csv")]
@@ -85,7 +85,7 @@ def test_a_decision_is_revoked_from_the_table(opened):
     open_notebook(lab, "80_review")
     press(lab, "ArrowRight", "k")
     said(lab, "saved: keep")
-    lab.page.get_by_role("button", name="look again").click()
+    lab.page.get_by_role("button", name="refresh").click()
     lab.page.get_by_text("mark: keep").last.wait_for()
     lab.page.get_by_role("button", name="revoke", exact=True).first.click()
     lab.page.get_by_text("mark: keep").last.wait_for(state="detached")
@@ -174,7 +174,7 @@ def test_groups_are_filtered_and_ordered_by_keyboard(opened):
     assert lab.page.locator(".dnb-row[data-state=reviewed]").count() == 0
     assert lab.cells()  # no key has reached the notebook
     lab.page.keyboard.press("f")
-    lab.page.get_by_role("button", name="show every group, as found").click()
+    lab.page.get_by_role("button", name="show all groups in the original order").click()
     lab.page.locator(".dnb-position", has_text=f"/ {every}").wait_for()
 
 
@@ -224,7 +224,7 @@ def test_sets_are_shown_stage_under_stage_and_compared_with_the_kept_set(opened,
     assert "stage 3 of 3" in compare.locator(".dnb-title").inner_text()
     press(lab, "Escape", "Home", "ArrowDown", *["ArrowRight"] * 4)  # over the stage that is missing
     assert focused(lab).get_attribute("id").endswith("-5")
-    assert lab.page.locator(".dnb-gap").first.inner_text() == "no such stage"
+    assert lab.page.locator(".dnb-gap").first.inner_text() == "stage missing"
     for dark in (True, False):
         lab.theme(dark)
         for width in (560, 1280):

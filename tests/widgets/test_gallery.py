@@ -251,7 +251,7 @@ def test_undo_goes_back_to_the_group_it_changes():
     assert answer["marks"] == {str(key): None}
     assert answer["groups"][0]["reviewed"] is False
     assert not gallery.undoable
-    assert browser.decide("undo")["said"] == "nothing left to undo"
+    assert browser.decide("undo")["said"] == "nothing to undo"
 
 
 @pytest.mark.parametrize(("what", "flag"), [("not_duplicate", "answered"), ("review", "accepted")])
@@ -295,7 +295,7 @@ def test_an_answer_about_a_group_that_has_changed_meanwhile_is_refused():
     assert answer == {
         "kind": "failed",
         "request": "r1",
-        "said": "not saved: the groups have changed meanwhile; look again",
+        "said": "not saved: the groups have changed; look at the group again",
     }
     assert len(gallery.decisions) == 0
 

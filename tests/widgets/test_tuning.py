@@ -1,4 +1,4 @@
-"""Tuning: the slider cuts again, the buttons keep what was found."""
+"""Tuning: the slider cuts again, the buttons save the results."""
 
 import pytest
 from drawn import make_library, write

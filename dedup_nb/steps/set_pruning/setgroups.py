@@ -181,7 +181,7 @@ class Sets(groups.Candidates):
         """Other tuned parameters, by name."""
         return {"max_edited_area": self.max_edited_area}
 
-    # -- which is kept ---------------------------------------------------------------------------
+    # -- which is kept -----------------------------------------------------------------------------
 
     def _keys(self, k: int) -> list[tuple[Any, str]]:
         """Return the keys that decide which set is kept, smallest first, each with its reason."""
@@ -245,7 +245,7 @@ class Sets(groups.Candidates):
         """Return the match of two sets that were compared."""
         return self.matches[self.places[min(a, b), max(a, b)]]
 
-    # -- marks, and reasons to hold a set back -------------------------------------------
+    # -- marks, and reasons to hold a set back -----------------------------------------------------
 
     def _obey(self, cut: groups.Cut, images: groups.Images, grouping: groups.Grouping) -> None:
         """Apply marks to whole sets: a mark on any image applies to its set."""

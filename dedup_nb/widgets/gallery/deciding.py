@@ -1,4 +1,4 @@
-"""What a person chose in the gallery -> a decision on disk, and a sentence that says so."""
+"""A choice in the gallery -> a decision on disk, and a message that confirms it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dedup_nb.widgets.gallery.pictures import Keys
 
 
 class Decider:
-    """Writes choices.
+    """Writes choices to disk.
 
     Parameters
     ----------
     decisions : Decisions
         Where choices are written.
     finder : str
-        Name that is written beside each choice.
+        Name recorded with each choice.
     keys : Keys
-        The numbers of images.
+        The numbers of the images.
     """
 
     def __init__(self, decisions: Decisions, finder: str, keys: Keys) -> None:
@@ -30,21 +30,21 @@ class Decider:
     def decide(
         self, content: Message, group: Callable[[], Group], on_show: bool
     ) -> tuple[Message, str]:
-        """Decide what the browser asks for; return the record and a sentence that says so.
+        """Carry out a choice of the browser; return its record and a confirming message.
 
         Parameters
         ----------
         content : dict
             The browser's message.
         group : callable
-            Returns the group that the person saw.
+            Returns the group that was on screen.
         on_show : bool
-            Whether that group is still known; a mark is taken all the same.
+            Whether that group is still known; a mark is accepted either way.
 
         Raises
         ------
         ValueError
-            If it cannot be decided; nothing was written then.
+            If the choice cannot be carried out; nothing is written.
         """
         what = content["what"]
         if what == "undo":
@@ -57,11 +57,11 @@ class Decider:
         members = [(member["path"], member["sha256"]) for member in there(asked)]
         say = getattr(self.decisions, what)
         say(members, bool(content["answer"]), group=str(asked["id"]), finder=self.finder)
-        return self._last(), f"saved: {_answer_said(what, bool(content['answer']))}"
+        return self._last(), f"saved: {_answer_text(what, bool(content['answer']))}"
 
     def _mark(self, content: Message, group: Group) -> tuple[Message, str]:
         if content["key"] not in self.keys:
-            raise ValueError("that image is not on show any more")
+            raise ValueError("that image is no longer shown")
         path, sha256 = self.keys.image(content["key"])
         mark = content["mark"]
         copies = [m["path"] for m in there(group) if m["sha256"] == sha256]
@@ -72,15 +72,15 @@ class Decider:
     def _undo(self) -> tuple[Message, str]:
         record = self.decisions.undo()
         if record is None:
-            return {}, "nothing left to undo"
+            return {}, "nothing to undo"
         if record["what"] == "mark":
             return record, f"undone: mark of {shown(Path(record['path']).name)}"
-        return record, f"undone: {_answer_said(record['what'], not record['answer'])}"
+        return record, f"undone: {_answer_text(record['what'], not record['answer'])}"
 
     def _last(self) -> Message:
         return self.decisions.last or {}
 
 
-def _answer_said(what: str, answer: bool) -> str:
-    said = "not duplicates" if what == "not_duplicate" else "reviewed"
-    return said if answer else f"{said} taken back"
+def _answer_text(what: str, answer: bool) -> str:
+    state = "not duplicates" if what == "not_duplicate" else "reviewed"
+    return state if answer else f"no longer {state}"

@@ -1,10 +1,10 @@
 """A folder of JavaScript modules -> the text of one module, without a build step.
 
-A widget in the browser is loaded from one text. Its parts are plain modules that name what they
-need (`import { Tile } from "./tile.js";`), so that editors, linters and Node.js can read each one
-alone; `joined` puts them one after another. These forms are known, each at the start of a line:
+A widget is loaded from a single text. Its parts are plain modules with imports
+(`import { Tile } from "./tile.js";`), so that editors, linters and Node.js can read each part on
+its own; `joined` concatenates them. These forms are supported, each at the start of a line:
 
-- `import { NAME, NAME } from "./PART.js";`, which may go over several lines
+- `import { NAME, NAME } from "./PART.js";`, which may span several lines
 - `export` before `const`, `let`, `class`, `function` or `async function`
 - `export default`, in the entry only
 """
@@ -39,26 +39,26 @@ class Part:
 
     @property
     def body(self) -> str:
-        """The text without imports and without the word `export`."""
+        """The text without imports and the word `export`."""
         return EXPORT.sub("", IMPORT.sub("", self.text)).strip("\n") + "\n"
 
 
 def joined(entry: Path) -> str:
-    """Return one module that holds a module and all that it imports.
+    """Return one module that contains a module and everything it imports.
 
-    Each part comes after those that it imports, which come in the order of its imports; the entry
-    is the last. So the order follows from the parts, and no list of them has to be kept.
+    Each part follows the parts it imports, in the order of its imports; the entry comes last. The
+    order follows from the parts, so no list of them is needed.
 
     Parameters
     ----------
     entry : Path
-        The module that exports the default; the parts lie in its folder.
+        The module with the default export; the parts are in its folder.
 
     Raises
     ------
     ValueError
-        If parts import each other in a circle, import what is not exported, define the same name
-        twice or export in another form than those above.
+        If imports are circular, a name is imported but not exported, a name is defined twice, or
+        an unsupported form is used.
     """
     parts = parts_of(entry)
     check_names(parts)
@@ -69,7 +69,7 @@ def joined(entry: Path) -> str:
 
 
 def parts_of(entry: Path) -> list[Part]:
-    """Return a module and all that it imports, each after those that it imports."""
+    """Return a module and everything it imports, each part after the parts it imports."""
     done: dict[str, Part] = {}
 
     def add(name: str, path: tuple[str, ...]) -> None:
@@ -87,30 +87,30 @@ def parts_of(entry: Path) -> list[Part]:
 
 
 def read_part(path: Path) -> Part:
-    """Read one part; ValueError if it imports or exports in a form that is not known."""
+    """Read one part; raise ValueError if it uses an unsupported import or export."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ValueError(f"{path.name} is imported, but there is no such part") from None
+        raise ValueError(f"{path.name} is imported but does not exist") from None
     imports: dict[str, tuple[str, ...]] = {}
     for names, other in IMPORT.findall(text):
         imports[other] = (*imports.get(other, ()), *re.findall(NAME, names))
     for line in TOP_LEVEL.findall(IMPORT.sub("", text)):
         if not DEFINED.match(line) and not DEFAULT.match(line):
-            raise ValueError(f"{path.name}: this form cannot be joined: {line}")
-    found = DEFINED.findall(text)
-    exports = frozenset(name for exported, name in found if exported)
-    return Part(path.name, text, imports, tuple(name for _, name in found), exports)
+            raise ValueError(f"{path.name}: unsupported form: {line}")
+    definitions = DEFINED.findall(text)
+    exports = frozenset(name for exported, name in definitions if exported)
+    return Part(path.name, text, imports, tuple(name for _, name in definitions), exports)
 
 
 def check_names(parts: list[Part]) -> None:
-    """ValueError if a name is defined twice, or imported and not exported."""
+    """Raise ValueError if a name is defined twice, or imported but not exported."""
     exports = {part.name: part.exports for part in parts}
     owners: dict[str, str] = {}
     for part in parts:
         for name in part.defined:
             if name in owners:
-                raise ValueError(f"{name} is defined in {owners[name]} and in {part.name}")
+                raise ValueError(f"{name} is defined in both {owners[name]} and {part.name}")
             owners[name] = part.name
         for other, names in part.imports.items():
             for name in names:

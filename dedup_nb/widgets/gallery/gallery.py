@@ -1,8 +1,8 @@
-"""Groups -> the review widget: all groups, pictures on demand, every choice on disk at once.
+"""Groups -> the review widget: all groups, pictures on demand, every choice saved at once.
 
-The widget's state is a version, a count and a few sums; it never holds groups or pictures. The
-browser (`parts/`) asks for pages of groups and for thumbnails by custom messages, so a
-`Gallery` over 100,000 groups opens, and shows another cut of the threshold, as fast as over ten.
+The state of the widget is a version, a count and a few sums; it never contains groups or pictures.
+The browser (`parts/`) requests pages of groups and thumbnails with custom messages, so a `Gallery`
+of 100,000 groups opens, and switches to another threshold, as fast as one of ten.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from dedup_nb.widgets.gallery.messages import Changed, Group, Message, number
 from dedup_nb.widgets.gallery.pictures import Keys, Pictures, split_by_bytes
 from dedup_nb.widgets.gallery.places import locate
 
-PARTS = Path(__file__).parent / "parts"  # what runs in the browser
+PARTS = Path(__file__).parent / "parts"  # the browser side
 
-PAGE_GROUPS = 32  # groups in one answer, at most
-PAGE_PICTURES = 48  # pictures asked for at once, at most
-MESSAGE_BYTES = 512 * 1024  # pictures in one message, about
-IN_SIGHT = 8  # groups that are in sight at once, at most as a rule
+PAGE_GROUPS = 32  # most groups in one answer
+PAGE_PICTURES = 48  # most pictures in one request
+MESSAGE_BYTES = 512 * 1024  # approximate size of the pictures in one message
+IN_SIGHT = 8  # usual number of groups in sight
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
 KEPT_CUTS = 64
-MOST_LINES = 2  # sets of a group in sight, one above the other
+MOST_LINES = 2  # most sets of a group in sight, one above the other
 
 FALLBACK = (
     "the gallery needs a live Jupyter kernel with widgets; "
@@ -51,39 +51,39 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     Parameters
     ----------
     groups : Sequence of dict
-        `id`, `title`, `members` (the keeper first). Only the groups that are looked at are ever
-        asked for. A lazy sequence may have `locate(id) -> int`: where the group is, or the nearest,
-        and `facets`, see `sifting.Facets`; without them each group is made to filter or order.
-        A group of sets carries `columns`: its members lie in rows of so many, those of the kept
-        set first, and None where a set has no image.
+        `id`, `title`, `members` (keeper first). Only groups that are looked at are requested. A
+        lazy sequence may have `locate(id) -> int`, the position of the group or of the nearest, and
+        `facets`, see `sifting.Facets`; without them every group is built to filter or sort. A group
+        of sets has `columns`: its members fill rows of that length, the kept set first, with None
+        where a set has no image.
     thumbnail : callable
-        Path -> JPEG bytes, or None where there is no picture.
+        Path -> JPEG bytes, or None if there is no picture.
     decisions : Decisions, optional
-        Where choices are written; in memory only if not given.
+        Where choices are written; by default they are kept in memory only.
     finder : str
-        Name that is written beside each choice.
+        Name recorded with each choice.
     totals : callable, optional
-        () -> `{"groups", "images", "bytes"}` of what would move now; also `"reviewed"`, the number
-        of reviewed groups, which is otherwise counted where `groups` is a list or tuple.
+        () -> `{"groups", "images", "bytes"}` of what would move; may include `"reviewed"`, the
+        number of reviewed groups, which is otherwise counted if `groups` is a list or tuple.
     image : callable, optional
-        Path -> bytes of the whole picture in a format browsers show; used to compare.
+        Path -> bytes of the full picture in a format browsers show; used to compare.
     facts : callable, optional
-        Path -> facts and texts of an image by their names, such as captions; used to compare.
+        Path -> facts and texts of an image by name, such as captions; used to compare.
     tells_changes : bool
-        Whether there is a strip for the pairs that joined or left, given to `show`.
+        Whether to show a strip of the pairs that joined or left, as passed to `show`.
 
     Attributes
     ----------
     focus : int
-        Position of the group that has the focus.
+        Position of the group in focus.
     lock : RLock
-        Held while a message of the browser is answered and while another cut is shown.
+        Held while a message from the browser is answered and while the groups are replaced.
 
     Notes
     -----
-    JupyterLab hands the browser's messages to a thread beside the one that runs cells, so that the
-    gallery answers while a cell computes. All callables given here are called in either thread,
-    one at a time, with `lock` held; who changes in a cell what they read holds it as well.
+    JupyterLab delivers messages from the browser in a thread other than the one that runs cells, so
+    the gallery responds while a cell computes. The callables are called in either thread, one at a
+    time, with `lock` held; hold it in a cell while changing anything they read.
     """
 
     _esm = esm.joined(PARTS / "main.js")
@@ -123,10 +123,10 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.groups = self._all = groups
         self._sieve = Sieve()
         self._choices: dict[str, list[str]] = {"root": [], "stage": []}
-        self._touched: set[str] = set()  # decided on since they were sifted: they stay in sight
+        self._touched: set[str] = set()  # decided on since they were filtered: they stay in sight
         self.decisions = Decisions(None) if decisions is None else decisions
         self.finder = finder
-        self.lock = RLock()  # a cell may show another cut while the browser asks
+        self.lock = RLock()  # a cell may replace the groups while the browser asks
         self._totals = totals
         self._image, self._facts = image, facts
         self._pictures = Pictures(thumbnail)
@@ -138,8 +138,10 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self._answers: OrderedDict[str, Message] = OrderedDict()
         self._seen_look = 0
         self._deciding = False
-        self._earlier: dict[int, Sequence[Group]] = {}  # cuts that only a choice has replaced
-        self._sought: tuple[str, int] | None = None  # the group a person last chose, and its row
+        self._earlier: dict[
+            int, Sequence[Group]
+        ] = {}  # cuts that were replaced because of a choice
+        self._sought: tuple[str, int] | None = None  # the group last chosen, and its row
         self._callbacks: list[Callable[[Message], None]] = []
         super().__init__(
             count=len(groups),
@@ -156,21 +158,21 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         return FALLBACK
 
     def on_mark(self, callback: Callable[[Message], None]) -> None:
-        """Call `callback(record)` after each decision; it is on disk by then.
+        """Call `callback(record)` after each decision, when it is already on disk.
 
         The callback may `show` other groups.
         """
         self._callbacks.append(callback)
 
     def show(self, groups: Sequence[Group], changed: Changed | None = None) -> None:
-        """Show another cut; the group in focus, or else the nearest, stays where it is.
+        """Replace the groups; the group in focus, or else the nearest one, stays in place.
 
         Parameters
         ----------
         groups : Sequence of dict
-            The groups of the cut.
+            The new groups.
         changed : Changed, optional
-            Pairs that joined or left with it.
+            Pairs that joined or left.
         """
         with self.lock:
             self._all = groups
@@ -182,7 +184,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         top = (
             focus - row if 0 <= row < IN_SIGHT else self._find(groups, self._id(self.top), self.top)
         )
-        self._sought = (sought, row)  # it may be back in the next cut
+        self._sought = (sought, row)  # it may return in the next cut
         if not self._deciding:
             self._earlier.clear()
         else:
@@ -198,12 +200,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             if changed is not None:
                 self.changed = self._messages.changed(changed)
             self._sum_up()
-        self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a question
+        self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a request
 
-    # -- the browser asks ------------------------------------------------------------------------
+    # -- requests of the browser -------------------------------------------------------------------
 
     def receive(self, content: Message) -> None:
-        """Answer one message of the browser; what is not understood is left unanswered."""
+        """Answer one message from the browser; unknown messages are ignored."""
         answer = {
             "groups": self._on_groups,
             "members": self._on_members,
@@ -239,8 +241,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _on_thumbnails(self, content: Message) -> None:
         keys = [key for key in content["keys"] if key in self._keys][:PAGE_PICTURES]
-        found = ((key, self._pictures[self._keys.path(key)]) for key in keys)
-        for part in split_by_bytes(found, MESSAGE_BYTES):
+        pictures = ((key, self._pictures[self._keys.path(key)]) for key in keys)
+        for part in split_by_bytes(pictures, MESSAGE_BYTES):
             there = [(key, data) for key, data in part if data]
             missing = [key for key, data in part if not data]
             message = {"keys": [key for key, _ in there], "missing": missing}
@@ -258,29 +260,29 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.send({"kind": "image", "key": key}, [data] if data else [])
 
     def _on_facts(self, content: Message) -> None:
-        """Tell what two images have in facts and texts, and where they differ."""
+        """Send the facts and texts of two images, and where they differ."""
         keys = [content["a"], content["b"]]
         if self._facts is None or any(key not in self._keys for key in keys):
             return
         try:
-            found = [self._facts(self._keys.path(key)) for key in keys]
+            both = [self._facts(self._keys.path(key)) for key in keys]
         except (OSError, ValueError) as error:
             self.send({"kind": "facts", "keys": keys, "rows": [], "said": shown(str(error))})
             return
-        rows = [messages.fact(row) for row in texts.compare(*found)]
+        rows = [messages.fact(row) for row in texts.compare(*both)]
         self.send({"kind": "facts", "keys": keys, "rows": rows})
 
-    # -- which groups, in what order -------------------------------------------------------------
+    # -- which groups, in what order ---------------------------------------------------------------
 
     def _on_choices(self, content: Message) -> None:
-        """Tell which roots and stages there are to choose from."""
+        """Send the roots and stages to choose from."""
         facets = facets_of(self._all)
         self._choices = {"root": _distinct(facets.roots), "stage": _distinct(facets.stages)}
-        said = {name: [shown(value) for value in each] for name, each in self._choices.items()}
-        self.send({"kind": "choices", **said})
+        choices = {name: [shown(value) for value in each] for name, each in self._choices.items()}
+        self.send({"kind": "choices", **choices})
 
     def _on_sift(self, content: Message) -> None:
-        """Show what a filter leaves, in its order; roots and stages are named by their number."""
+        """Apply a filter and order; roots and stages are positions in the choices."""
         asked = dict(content)
         for name, values in self._choices.items():
             k = asked.get(name)
@@ -304,20 +306,20 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         return {k for name, k in places.items() if len(self._all) and self._all[k]["id"] == name}
 
     def _reviewed_of(self, groups: Sequence[Group], facets: Facets) -> set[int]:
-        """Return the groups that a person said anything about; only those mentioned are made."""
+        """Return the reviewed groups; only groups with a decision about any image are built."""
         mentioned = facets.holding(self.decisions.mentioned())
         return {k for k in mentioned if self._messages.is_reviewed(groups[k])}
 
     def _on_look(self, content: Message) -> None:
         number = int(content.get("number", self._seen_look))
-        if content["version"] == self.version and number >= self._seen_look:  # none overtook it
+        if content["version"] == self.version and number >= self._seen_look:  # not overtaken
             if int(content["focus"]) != self.focus:
                 self._sought = None
             self.focus, self.top = int(content["focus"]), int(content["top"])
             self._seen_look = number
 
     def _on_count(self, content: Message) -> None:
-        """Count reviewed groups; asked at rest, as it is too slow for each move of a slider."""
+        """Count reviewed groups; requested at rest, because it is too slow while a slider moves."""
         if content["version"] != self.version:
             return
         if isinstance(self.groups, list | tuple):
@@ -325,20 +327,20 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
                 k for k, group in enumerate(self.groups) if self._messages.is_reviewed(group)
             }
         elif hasattr(self._all, "facets"):
-            found = self._reviewed_of(self._all, facets_of(self._all))
-            self._reviewed = {k for k in map(self._position, found) if k is not None}
+            reviewed = self._reviewed_of(self._all, facets_of(self._all))
+            self._reviewed = {k for k in map(self._position, reviewed) if k is not None}
         else:
             return
         self._sum_up(counted=True)
 
     def _position(self, place: int) -> int | None:
-        """Return where a group of all is among those on show."""
+        """Return the position of a group among those on display, or None."""
         return self.groups.position(place) if isinstance(self.groups, Sifted) else place
 
-    # -- a person decides ------------------------------------------------------------------------
+    # -- decisions ---------------------------------------------------------------------------------
 
     def _on_decide(self, content: Message) -> None:
-        """Decide once, however often the browser asks: it asks again when an answer is late."""
+        """Carry out a request once, even if the browser repeats it because an answer is late."""
         request = str(content.get("request"))
         oldest = max(content.get("oldest", 0), self.version - KEPT_CUTS)
         self._earlier = {v: cut for v, cut in self._earlier.items() if v >= oldest}
@@ -351,8 +353,8 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def _decided(self, content: Message) -> Message:
         try:
             known = content.get("version") in {self.version, *self._earlier}
-            record, said = self._decider.decide(content, lambda: self._asked_group(content), known)
-        except (OSError, ValueError) as error:  # nothing was decided: say so, loudly
+            record, text = self._decider.decide(content, lambda: self._asked_group(content), known)
+        except (OSError, ValueError) as error:  # nothing was decided: report it
             return {"kind": "failed", "said": f"not saved: {shown(str(error))}"}
         if record:
             self._touched.add(record["group"])
@@ -372,7 +374,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             "groups": [] if k is None else [self._group_message(k)],
             "go": k if content["what"] == "undo" else None,
             "marks": self._messages.mark(record),
-            "said": said,
+            "said": text,
         }
 
     def _note_reviewed(self, k: int | None) -> None:
@@ -382,23 +384,23 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             self._reviewed.discard(k)
 
     def _asked_group(self, content: Message) -> Group:
-        """Return the group that a person saw, also where an earlier choice has moved it since."""
+        """Return the group that was on screen, even if an earlier choice has moved it since."""
         k, version = int(content["group"]), content["version"]
         if version == self.version and 0 <= k < self.count:
             return self._group(k)
         if 0 <= k < len(self._earlier.get(version, ())):
             return self._earlier[version][k]
-        raise ValueError("the groups have changed meanwhile; look again")
+        raise ValueError("the groups have changed; look at the group again")
 
     def _where(self, content: Message, record: Message) -> int | None:
-        """Return the position now of the group that was decided on, or None if it is not shown."""
+        """Return the current position of the group decided on, or None if it is not shown."""
         if not record or not self.count:
             return None
         near = int(content.get("group", self.focus))
         k = locate(self.groups, record["group"], min(max(near, 0), self.count - 1))
         return k if str(self._group(k)["id"]) == record["group"] else None
 
-    # -- what the browser is told ----------------------------------------------------------------
+    # -- state sent to the browser -----------------------------------------------------------------
 
     def _group(self, k: int) -> Group:
         if k not in self._built:

@@ -1,4 +1,4 @@
-"""Groups, images and choices -> what the browser is told: small, plain, fit for a screen."""
+"""Groups, images and choices -> messages to the browser: small, plain, safe to display."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dedup_nb.library.tables import shown
 from dedup_nb.report.units import with_unit
 from dedup_nb.widgets.gallery.pictures import Keys
 
-PAGE_MEMBERS = 24  # members of one group in one answer, at most
-TEXT_CHARS = 8_000  # of one fact or text, as it is shown
+PAGE_MEMBERS = 24  # most members of one group in one answer
+TEXT_CHARS = 8_000  # most characters shown of one fact or text
 
 Group = Mapping[str, Any]
 Member = Mapping[str, Any]
@@ -24,7 +24,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class Changed:
-    """Pairs that joined, or left, with the last move of a threshold; some of them to be shown."""
+    """Pairs that joined or left with the last move of a threshold, some of them to be shown."""
 
     joined: bool
     count: int
@@ -33,14 +33,14 @@ class Changed:
 
 
 class Messages:
-    """Writes messages about groups.
+    """Builds messages about groups.
 
     Parameters
     ----------
     keys : Keys
-        The numbers of images.
+        The numbers of the images.
     decisions : Decisions
-        What a person said of them.
+        Decisions about them.
     """
 
     def __init__(self, keys: Keys, decisions: Decisions) -> None:
@@ -61,7 +61,7 @@ class Messages:
         }
 
     def members(self, group: Group, start: int) -> list[Message | None]:
-        """Return a page of a group's members, None where a set has no image."""
+        """Return a page of members of a group; None where a set has no image."""
         members = group["members"][start : start + PAGE_MEMBERS]
         return [self._member(member) if member else None for member in members]
 
@@ -83,17 +83,17 @@ class Messages:
         }
 
     def is_reviewed(self, group: Group) -> bool:
-        """Tell whether a person has accepted, answered or marked anything of the group."""
+        """Return whether the group was accepted or answered, or any of its images marked."""
         if not len(self.decisions):
             return False
         if any(self.decisions.mark_of(m["path"], m["sha256"]) for m in there(group)):
             return True
         digests = digests_of(group)
-        said = (self.decisions.reviewed, self.decisions.answered)
-        return bool(digests) and any(query(digests) for query in said)
+        queries = (self.decisions.reviewed, self.decisions.answered)
+        return bool(digests) and any(query(digests) for query in queries)
 
     def mark(self, record: Message) -> dict[str, str | None]:
-        """Return key -> mark of the image decided on; it may be in several groups on show."""
+        """Return key -> mark of the image decided on, which may be in several groups on display."""
         if not record or record["what"] != "mark":
             return {}
         key = self.keys.key(record["path"], record["sha256"])
@@ -114,32 +114,32 @@ class Messages:
 
 
 def value_text(value: float, measure: str) -> str:
-    """Write a value with its unit: `4 bits`, `3 s`, `0.9312`."""
+    """Return a value with its unit: `4 bits`, `3 s`, `0.9312`."""
     if measure not in MEASURES:
         return f"{value:g}"
     return with_unit(value, measure) if MEASURES[measure].unit else f"{value:.4f}"
 
 
 def number(value: SupportsFloat | None) -> float | None:
-    """Return a plain number for JSON: NaN and None become None, whole ones stay whole."""
+    """Return a plain number for JSON: NaN and None become None, whole numbers become int."""
     if value is None or not math.isfinite(float(value)):
         return None
     return int(float(value)) if float(value).is_integer() else float(value)
 
 
 def digests_of(group: Group) -> set[str]:
-    """Return the digests of a group; empty if any image has none, as then nothing was ever said."""
+    """Return the digests of a group; empty if an image has none, as it has no decisions then."""
     digests = {member["sha256"] for member in there(group)}
     return set() if "" in digests else digests
 
 
 def there(group: Group) -> list[Member]:
-    """Return the members of a group without the places where a set has no image."""
+    """Return the members of a group without the gaps where a set has no image."""
     return [member for member in group.get("members", ()) if member]
 
 
 def fact(row: Mapping[str, Any]) -> Message:
-    """Return a compared fact as the browser shows it: short, and fit for a screen."""
+    """Return a compared fact for the browser, shortened and safe to display."""
     cut = {name: None if row[name] is None else _short(row[name]) for name in ("a", "b")}
     diff = [[sign, _short(line)] for sign, line in row.get("diff", ())]
     both = {} if diff else cut

@@ -1,4 +1,4 @@
-"""Images as numbers for the browser, and their thumbnails in messages of bounded size."""
+"""Numbers that stand for images in the browser, and thumbnails in messages of limited size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ KEPT_BYTES = 64 * 1024 * 1024  # thumbnails kept in memory
 
 
 class Keys:
-    """A small number for each image, so that no path, whatever its bytes, travels as a name."""
+    """A small number for each image, so that messages contain no paths, whatever their bytes."""
 
     def __init__(self) -> None:
         self._images: list[tuple[str, str]] = []
@@ -19,7 +19,7 @@ class Keys:
         return isinstance(key, int) and 0 <= key < len(self._images)
 
     def key(self, path: str, sha256: str) -> int:
-        """Return the number of an image, a new one at its first sight."""
+        """Return the number of an image, assigning one on first use."""
         image = (path, sha256)
         if image not in self._numbers:
             self._numbers[image] = len(self._images)
@@ -36,7 +36,7 @@ class Keys:
 
 
 class Pictures:
-    """Path -> thumbnail bytes, b"" where there is none; keeps the `KEPT_BYTES` used last."""
+    """Path -> thumbnail bytes, or b"" if there is none; caches the most recent `KEPT_BYTES`."""
 
     def __init__(self, thumbnail: Callable[[str], bytes | None], limit: int = KEPT_BYTES) -> None:
         self._thumbnail = thumbnail
@@ -65,7 +65,7 @@ class Pictures:
 def split_by_bytes(
     items: Iterator[tuple[int, bytes]], limit: int
 ) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield runs of items of about `limit` bytes each, so that the first are seen early."""
+    """Yield batches of items of about `limit` bytes, so that the first ones arrive early."""
     part: list[tuple[int, bytes]] = []
     for item in items:
         part.append(item)

@@ -1,4 +1,4 @@
-"""Where a group is among those on show."""
+"""The position of a group among those on display."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from dedup_nb.report.sifting import Sifted
 
-SEARCHED_GROUPS = 2_000  # of a lazy sequence, to find a group again by its id
+SEARCHED_GROUPS = 2_000  # most groups of a lazy sequence that are searched for an id
 
 Group = Mapping[str, Any]
 
 
 def locate(groups: Sequence[Group], group_id: str, near: int) -> int:
-    """Return the position of the group of that id, else `near`; looks at both sides of `near`.
+    """Return the position of the group with that id, else `near`; searches outward from `near`.
 
-    A sequence's own `locate(id)` is asked if it has one. Otherwise a list is searched whole and a
-    lazy sequence up to `SEARCHED_GROUPS` groups.
+    Uses the sequence's own `locate(id)` if it has one. Otherwise a list is searched completely and
+    a lazy sequence up to `SEARCHED_GROUPS` groups.
     """
     if hasattr(groups, "locate"):
         return min(max(int(groups.locate(group_id)), 0), len(groups) - 1)
@@ -31,7 +31,7 @@ def locate(groups: Sequence[Group], group_id: str, near: int) -> int:
 
 
 def outward(near: int, n: int) -> Iterator[int]:
-    """Yield 0..n-1, nearest to `near` first."""
+    """Yield 0 to n - 1, nearest to `near` first."""
     yield near
     for step in range(1, n):
         if near + step < n:

@@ -17,14 +17,14 @@ test("facts that neither image has are left out, and those that differ are told"
   assert.deepEqual(factRows(keeper, smaller), [
     { name: "pixels", a: "30×20", b: "15×10", same: false },
     { name: "size", a: "1.5 kB (1,500)", b: "", same: false },
-    { name: "changed", a: "2026-01-01", b: "2026-01-01", same: true },
+    { name: "modified", a: "2026-01-01", b: "2026-01-01", same: true },
     { name: "folder", a: "", b: "crop", same: false },
-    { name: "why", a: "", b: "fewer pixels", same: false },
+    { name: "reason", a: "", b: "fewer pixels", same: false },
   ]);
 });
 
 test("what is the same is not repeated, and what is lacking is named", () => {
-  assert.deepEqual(factCells({ a: "1", b: "1", same: true }), ["1", "the same"]);
+  assert.deepEqual(factCells({ a: "1", b: "1", same: true }), ["1", "same"]);
   assert.deepEqual(factCells({ a: null, b: "2", same: false }), ["none", "2"]);
   assert.deepEqual(factCells({ a: "1", b: null, same: false }), ["1", "none"]);
   assert.deepEqual(factCells({ a: "", b: "2", same: false }), ["", "2"]);

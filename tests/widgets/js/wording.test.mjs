@@ -56,9 +56,9 @@ test("a tile says its name, state, distance, badges, size and reason", () => {
   assert.match(wording.tileLabel(two, 0), /, keep, keeper$/);
 });
 
-test("a picture that a person has to decide on has a badge that says so", () => {
+test("a picture that waits for review has a badge", () => {
   const doubtful = member(1, { role: "review", badges: ["Cropped"] });
-  assert.deepEqual(wording.badgesOf(doubtful, "review"), ["Cropped", "your call"]);
+  assert.deepEqual(wording.badgesOf(doubtful, "review"), ["Cropped", "to review"]);
   assert.deepEqual(wording.badgesOf(doubtful, "keep"), ["Cropped"]);
 });
 
@@ -114,7 +114,7 @@ test("rows and compared images have labels", () => {
   assert.equal(wording.comparedText(two, 1), "mojo1/00001 · 2 of 2");
   assert.equal(wording.comparedText(sets(3, 6), 4), "a group · stage 2 of 3");
   assert.equal(wording.markText(member(1, { mark: "stage" }), two), "stage, your mark");
-  assert.equal(wording.markText(member(1, { role: "review" }), two), "your call");
+  assert.equal(wording.markText(member(1, { role: "review" }), two), "to review");
 });
 
 test("the sums leave out what the kernel has not counted", () => {
@@ -132,7 +132,7 @@ test("the sums leave out what the kernel has not counted", () => {
 });
 
 test("a kernel that does not answer may have lost choices", () => {
-  assert.match(wording.silenceText(0), /^The kernel does not answer/);
+  assert.match(wording.silenceText(0), /^The kernel does not respond/);
   assert.match(wording.silenceText(1), /^Your last choice may not be saved\. The kernel/);
   assert.match(wording.silenceText(3), /^Your last 3 choices may not be saved\. /);
 });

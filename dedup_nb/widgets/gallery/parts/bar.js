@@ -22,7 +22,7 @@ export class Bar {
     this.compare = button("Compare", "compare with the keeper (c)", () =>
       view.compare.toggle(true),
     );
-    this.undo = button("Undo", "Undo the last choice (u)", () => view.undo());
+    this.undo = button("Undo", "undo the last choice (u)", () => view.undo());
     const smaller = button("−", "smaller pictures (−)", () => view.resize(-1), "dnb-square");
     const larger = button("+", "larger pictures (+)", () => view.resize(1), "dnb-square");
     this.help = button("?", "show the keys (?)", () => view.help.toggle(), "dnb-square");

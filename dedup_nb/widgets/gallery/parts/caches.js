@@ -1,11 +1,11 @@
-// What the browser keeps of what it was sent: groups, pictures, and small things it may need again.
+// What the browser caches: groups, pictures, and small answers it may need again.
 
 import { memberWithKey } from "./members.js";
 
 const KEPT_GROUPS = 400;
 const KEPT_PICTURES = 600;
 
-// A map of bounded size. The entries set or touched longest ago leave first, `spared` ones never.
+// A map of bounded size. The least recently used entries leave first, `spared` ones never.
 export class Recent {
   constructor(limit, onDrop = () => {}) {
     this.limit = limit;
@@ -29,7 +29,7 @@ export class Recent {
     return this.entries.values();
   }
 
-  // Like `get`, and the entry counts as used just now.
+  // Like `get`, and marks the entry as used.
   touch(key) {
     if (!this.entries.has(key)) return undefined;
     const value = this.entries.get(key);
@@ -87,8 +87,8 @@ export class Pictures {
   }
 }
 
-// Groups of one version of the gallery, by index. Members come in pages: one that has not come yet
-// is undefined, and null where a set has no image.
+// Groups of one version of the gallery, by index. Members come in pages: a member is undefined until
+// it arrives, and null where a set has no image.
 export class Groups {
   constructor(limit = KEPT_GROUPS) {
     this.kept = new Recent(limit);
@@ -102,7 +102,7 @@ export class Groups {
     return this.kept.get(index);
   }
 
-  // Keep a group as the kernel sends it, with its first members; pages that came earlier stay.
+  // Store a group with its first members as the kernel sends it; pages already here are kept.
   put(group, spared) {
     const old = this.kept.get(group.index);
     if (old && old.size === group.size) {

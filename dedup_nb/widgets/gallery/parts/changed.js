@@ -1,9 +1,9 @@
-// The strip of pairs that joined or left with the last move of the slider, nearest to it first.
+// The strip of pairs that joined or left with the last move of the slider, nearest first.
 
 import { node, setSource } from "./dom.js";
 import { counted } from "./wording.js";
 
-const NONE = "Pairs that join or leave with a move of the slider show here.";
+const NONE = "Move the slider to see the pairs that join or leave.";
 
 export class Changed {
   constructor(shown) {

@@ -1,16 +1,16 @@
-// A person's choices on their way to the disk, one at a time and in the order they were made.
+// Choices on their way to the disk, one at a time and in order.
 
 import { Recent } from "./caches.js";
 
 const KEPT_SETTLED = 256; // answered requests that are remembered
 
 export class Choices {
-  // `uid` makes the names of requests unique: one that is asked again is not carried out twice.
+  // `uid` makes request names unique, so that a repeated request is carried out only once.
   constructor(questions, uid) {
     this.questions = questions;
     this.uid = uid;
     this.made = 0;
-    this.outbox = []; // of which only the first is asked
+    this.outbox = []; // only the first has been sent
     this.pending = new Map(); // subject -> {request, wanted}
     this.settled = new Recent(KEPT_SETTLED);
   }
@@ -19,8 +19,8 @@ export class Choices {
     return this.outbox.length;
   }
 
-  // Send a choice. `subject` is what it is about and `wanted` what that will be: until the answer
-  // comes, the next key is judged by it, so that typing fast works.
+  // Send a choice. `subject` is what it is about, and `wanted` its new value. Until the answer comes,
+  // the next key uses that value, so that fast typing works.
   decide(message, subject, wanted) {
     const request = `${this.uid}-${this.made++}`;
     if (subject) this.pending.set(subject, { request, wanted });
@@ -38,7 +38,7 @@ export class Choices {
     this.questions.ask(name, first);
   }
 
-  // What `subject` is, or will be once the kernel has answered.
+  // The value of `subject`, or what it will be once the kernel has answered.
   soonToBe(subject, now) {
     return this.pending.has(subject) ? this.pending.get(subject).wanted : now;
   }
@@ -47,7 +47,7 @@ export class Choices {
     return this.settled.has(request);
   }
 
-  // The kernel has answered a request. Returns whether it was asked here.
+  // The kernel has answered a request. Returns whether it was sent from here.
   settle(request) {
     for (const [subject, asked] of this.pending) {
       if (asked.request === request) this.pending.delete(subject);
@@ -59,12 +59,12 @@ export class Choices {
     return mine;
   }
 
-  // Forget what is expected: what comes back decides.
+  // Forget the expected values and use those that the kernel sends.
   expectNothing() {
     this.pending.clear();
   }
 
-  // Give up all choices that wait. Returns how many there were.
+  // Give up all waiting choices. Returns how many there were.
   giveUp() {
     const { length } = this.outbox;
     this.outbox = [];

@@ -1,4 +1,4 @@
-// Two pictures, large: the image in focus and its keeper, side by side, in turn or as a heat map.
+// Two large pictures: the image in focus and its keeper, side by side, alternating or as a heat map.
 
 import { Pictures } from "./caches.js";
 import { button, icon, node, ownKeys, setSource } from "./dom.js";
@@ -7,8 +7,8 @@ import { Lens, fittedScale, heatMap, heatSize, wheelFactor } from "./lens.js";
 import { comparedAfter, isPressed, keeperOf, keptOf, standing } from "./members.js";
 import { comparedText, markText, percentText } from "./wording.js";
 
-const KEPT_WHOLE = 8; // whole pictures
-const SHARP = 2; // screen pixels per picture pixel, from which pixels are shown as squares
+const KEPT_WHOLE = 8; // full pictures
+const SHARP = 2; // screen pixels per picture pixel above which pixels are drawn as squares
 const MODES = [
   ["both", "Both", "b"],
   ["flicker", "Flicker", "Space"],
@@ -23,7 +23,7 @@ export class Compare {
   constructor(view) {
     this.view = view;
     this.open = false;
-    this.pictures = new Pictures(KEPT_WHOLE); // whole ones; those of the view are previews
+    this.pictures = new Pictures(KEPT_WHOLE); // full pictures; those of the view are previews
     this.mode = "both";
     this.lens = new Lens();
     this.facts = new Facts(view);
@@ -133,7 +133,7 @@ export class Compare {
     this.paint();
   }
 
-  // Close the list of keys if it is shown, else the pictures.
+  // Close the list of keys if it is open, else the comparison.
   leave() {
     if (this.view.help.el.hidden) this.toggle(false);
     else this.view.help.toggle(false);
@@ -272,7 +272,7 @@ export class Compare {
       image.style.transform = this.lens.transform;
       image.classList.toggle("dnb-sharp", ratio > SHARP);
     }
-    const known = this.pictures.has(this.left.key); // a preview does not tell what one to one is
+    const known = this.pictures.has(this.left.key); // the scale is unknown while only a preview is loaded
     this.zoomed.textContent = known ? `${Math.round(100 * ratio)} %` : "preview";
     if (this.mode === "heat") this.paintHeat();
   }

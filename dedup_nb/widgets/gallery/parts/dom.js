@@ -7,7 +7,7 @@ const SHAPES = {
   review: "M6 6a2 2 0 1 1 3 1.7c-.7.4-1 .8-1 1.6M8 12v.6",
 };
 
-// Texts from files only ever become `textContent`, never markup.
+// Text from files is only ever set as `textContent`, never as markup.
 export function node(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -35,15 +35,14 @@ export function button(text, label, onClick, className = "") {
   return ownKeys(made);
 }
 
-// Keep JupyterLab's own shortcuts (x, d d, b, ...) away, which would cut and delete cells. JupyterLab
-// looks at the element that has the focus before those around it, so every element that can be
-// focused needs this.
+// Suppress JupyterLab's own shortcuts (x, d d, b, ...), which would cut and delete cells. JupyterLab
+// checks the focused element before its ancestors, so every focusable element needs this.
 export function ownKeys(made) {
   made.setAttribute("data-lm-suppress-shortcuts", "true");
   return made;
 }
 
-// Set the source of an image, or remove it where there is none; the same source is not loaded again.
+// Set the source of an image, or remove it if there is none; an unchanged source is not reloaded.
 export function setSource(image, url) {
   if (image.getAttribute("src") === (url ?? null)) return;
   if (url) image.src = url;

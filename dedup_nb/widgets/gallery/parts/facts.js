@@ -1,4 +1,4 @@
-// The table below two compared pictures: what is known about each, and what differs.
+// The table below two compared pictures: the facts about each, and what differs.
 
 import { Recent } from "./caches.js";
 import { node, ownKeys } from "./dom.js";
@@ -13,23 +13,23 @@ const sizeText = ({ bytes }) => (bytes === null ? "" : `${bytesText(bytes)} (${w
 const FACTS = [
   ["pixels", pixelsText],
   ["size", sizeText],
-  ["changed", ({ mtime }) => mtime],
+  ["modified", ({ mtime }) => mtime],
   ["stage", ({ stage }) => stage],
   ["folder", ({ folder }) => folder],
-  ["why", ({ reason }) => reason],
+  ["reason", ({ reason }) => reason],
 ];
 
-// Rows of {name, a, b, same} about the keeper and a member; facts that neither has are left out.
+// Rows of {name, a, b, same} about the keeper and a member; facts that neither has are omitted.
 export function factRows(keeper, member) {
   return FACTS.map(([name, fact]) => ({ name, a: fact(keeper) ?? "", b: fact(member) ?? "" }))
     .filter(({ a, b }) => a || b)
     .map((row) => ({ ...row, same: row.a === row.b }));
 }
 
-// The cells of a row of facts: what differs is written out, the same is not repeated.
-export const factCells = ({ a, b, same }) => [a ?? "none", same ? "the same" : (b ?? "none")];
+// The cells of a row: different values are written out, equal ones are not repeated.
+export const factCells = ({ a, b, same }) => [a ?? "none", same ? "same" : (b ?? "none")];
 
-// One line of a diff, whose sign is "-", "+", " " or "@" where lines are left out.
+// One line of a diff, whose sign is "-", "+", " " or "@" where lines are omitted.
 export function diffLine([sign, line]) {
   return { className: SIGNS[sign] ?? "", text: sign === "@" ? "⋯" : `${sign} ${line}` };
 }
@@ -40,7 +40,7 @@ export class Facts {
     this.sent = new Recent(KEPT_FACTS); // rows that the kernel sent, by the keys of two images
     this.table = node("table", "dnb-facts");
     this.el = ownKeys(node("div", "dnb-scroll"));
-    this.el.tabIndex = 0; // arrows scroll it
+    this.el.tabIndex = 0; // arrow keys scroll it
     this.el.setAttribute("role", "region");
     this.el.setAttribute("aria-label", "what differs");
     this.el.append(this.table);
@@ -54,7 +54,7 @@ export class Facts {
     this.table.replaceChildren(head, ...rows.map(rowElement));
   }
 
-  // What only the kernel knows of both: stamps, companions, captions, stored prompts.
+  // Facts that only the kernel knows: stamps, companions, captions, stored prompts.
   askFor({ key: a }, { key: b }) {
     const { model, questions } = this.view;
     const name = factsName(a, b);

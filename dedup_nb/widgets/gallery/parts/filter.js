@@ -5,7 +5,7 @@ import { button, node, ownKeys } from "./dom.js";
 const TYPING_MS = 300; // wait for the rest of a number
 
 const ORDERS = [
-  ["found", "as found"],
+  ["found", "original order"],
   ["doubt", "most doubtful first"],
   ["bytes", "most bytes freed first"],
   ["size", "most images first"],
@@ -19,14 +19,14 @@ const NUMBERS = [
 ];
 const CHOICES = ["root", "stage"]; // positions in the lists that the kernel sends
 
-// -- what is asked for ----------------------------------------------------------------------------
+// -- the request ----------------------------------------------------------------------------------
 
-// The number that a field holds, or null.
+// The number in a field, or null.
 export function numberIn(text) {
   return text === "" || Number.isNaN(Number(text)) ? null : Number(text);
 }
 
-// The filter as the kernel knows it, from the texts of the fields.
+// The filter in the kernel's format, from the texts of the fields.
 export function sieveFrom({ order, unreviewed, ...texts }) {
   const sieve = { order, unreviewed };
   for (const name of [...CHOICES, ...NUMBERS.map(([number]) => number)]) {
@@ -35,7 +35,7 @@ export function sieveFrom({ order, unreviewed, ...texts }) {
   return sieve;
 }
 
-// Whether a filter hides or reorders any group.
+// Whether a filter hides or reorders groups.
 export function isInUse({ order, ...limits }) {
   if (order && order !== "found") return true;
   return Object.values(limits).some(
@@ -69,7 +69,7 @@ export class Filter {
     }
     this.fields.unreviewed = this.field("input", "not reviewed yet");
     this.fields.unreviewed.type = "checkbox";
-    this.el.append(button("Clear", "show every group, as found", () => this.clear()));
+    this.el.append(button("Clear", "show all groups in the original order", () => this.clear()));
   }
 
   field(tag, word, unit = "") {
@@ -134,7 +134,7 @@ export class Filter {
   paintFields() {
     const sieve = this.sieve();
     for (const name of CHOICES) this.paintChoices(name, sieve[name]);
-    if (document.activeElement?.closest(".dnb-filter")) return; // what is being typed stays
+    if (document.activeElement?.closest(".dnb-filter")) return; // do not overwrite what is being typed
     this.fields.order.value = sieve.order || "found";
     for (const [name] of NUMBERS) this.fields[name].value = sieve[name] ?? "";
     this.fields.unreviewed.checked = Boolean(sieve.unreviewed);

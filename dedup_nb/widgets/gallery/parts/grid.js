@@ -1,4 +1,4 @@
-// The scrolling list of groups: only the rows in sight exist, and all have one height.
+// The scrolling list of groups: only rows in sight exist, and all have the same height.
 
 import { node, ownKeys } from "./dom.js";
 import { Row } from "./row.js";
@@ -21,7 +21,7 @@ export class Grid {
   // -- places -------------------------------------------------------------------------------------
 
   get isVisible() {
-    return this.el.clientHeight > 0; // not where its tab of JupyterLab is hidden
+    return this.el.clientHeight > 0; // false while its JupyterLab tab is hidden
   }
 
   measure(total, lines) {
@@ -53,7 +53,7 @@ export class Grid {
     this.inSight = this.layout.rowsInSight(top);
     const [first, stop] = this.inSight;
     this.dropRowsOutside(first, stop);
-    // From below, so that each row is put before the one below it.
+    // Bottom up, so that each row is inserted before the one below it.
     for (let index = stop - 1; index >= first; index--) {
       const row = this.rows.get(index) ?? this.addRow(index);
       row.el.style.transform = `translateY(${index * this.layout.rowHeight + shift}px)`;
@@ -88,7 +88,7 @@ export class Grid {
     return [...this.rows.keys()].every((index) => groups.has(index));
   }
 
-  // Pairs of an index and the first member in sight that has not come yet.
+  // Pairs of an index and the first member in sight that has not arrived yet.
   lacking(groups) {
     return [...this.rows]
       .filter(([index]) => groups.has(index))

@@ -3,8 +3,8 @@
 import { button, node } from "./dom.js";
 import { COMPARE_KEYS, GALLERY_KEYS, listed } from "./keys.js";
 
-const LEGEND = `A tinted button is the proposal, a full one with a frame your own mark. \
-Nothing moves from here: choices are written down, and staging comes later.`;
+const LEGEND = `A tinted button shows the proposal, a solid one with a border your own mark. \
+Nothing moves yet: choices are saved, and files move only when you stage a plan.`;
 
 export class Help {
   // `opener` is the button that opens it.

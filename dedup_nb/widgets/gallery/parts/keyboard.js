@@ -1,13 +1,13 @@
-// Turns key presses into actions, and keeps keys that are typed before their group has been loaded.
+// Turns key presses into actions, and queues keys typed before their group has loaded.
 
 import { findKey } from "./keys.js";
 
-const KEPT_KEYS = 64; // keys typed ahead of an answer
+const KEPT_KEYS = 64; // most keys queued while waiting
 
 export class Keyboard {
   constructor(view) {
     this.view = view;
-    this.ahead = []; // actions that wait
+    this.ahead = []; // queued actions
   }
 
   press(event) {
@@ -22,21 +22,21 @@ export class Keyboard {
     if (found) this.take(event, () => this.act(found));
   }
 
-  // The key is ours: neither the browser nor JupyterLab acts on it.
+  // Handle the key here, so that neither the browser nor JupyterLab acts on it.
   take(event, act) {
     event.preventDefault();
     event.stopPropagation();
     act();
   }
 
-  // Keys act in the order in which they were typed.
+  // Keys act in the order they were typed.
   act({ act, free }) {
     if (!this.ahead.length && (free || this.view.ready())) act(this.view);
     else if (this.ahead.length < KEPT_KEYS) this.ahead.push(act);
     this.view.tellBusy();
   }
 
-  // Do what was typed ahead, now that the group in focus is here.
+  // Carry out queued keys, now that the group in focus has loaded.
   catchUp() {
     while (this.ahead.length && this.view.ready()) this.ahead.shift()(this.view);
     this.view.tellBusy();

@@ -1,12 +1,12 @@
-// Every key of the gallery, once: what it does, and what the list of keys on screen says about it.
+// The registry of the gallery's keys: what each does, and its text in the list of keys.
 
 // An entry holds
-//   shown  the keys as the list on screen shows them; an entry without it is not listed
-//   help   what they do, in words
-//   does   key -> action, which is called with the view. The key is named as in `event.key`, with
-//          "Shift+" or "Ctrl+" before it; one without "Shift+" also acts while Shift is held
-//   free   the keys do not depend on the group in focus, so they act before it has been loaded
-//   always the same, and also while two pictures are compared
+//   shown  the keys as listed on screen; an entry without it is not listed
+//   help   what they do
+//   does   key -> action, called with the view. Keys are named as in `event.key`, with "Shift+" or
+//          "Ctrl+" in front; a key without "Shift+" also acts while Shift is held
+//   free   the keys do not depend on the group in focus, so they act before it has loaded
+//   always like `free`, and also while two pictures are compared
 //
 // To add a key, add it here and write a test in tests/js/keys.test.mjs.
 
@@ -32,7 +32,7 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "PgDn PgUp Home End",
-    help: "a page on or back, first, last group",
+    help: "next page, previous page, first group, last group",
     free: true,
     does: {
       PageDown: (view) => view.stepPage(1),
@@ -43,7 +43,7 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "r",
-    help: "next group not yet reviewed",
+    help: "next group that is not reviewed",
     free: true,
     does: { r: (view) => view.nextOpen() },
   },
@@ -54,7 +54,7 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "s",
-    help: "stage this image: it moves to the review folder, it is not deleted",
+    help: "stage this image: it moves to the review folder and is not deleted",
     does: { s: (view) => view.mark("stage") },
   },
   {
@@ -64,12 +64,12 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "d",
-    help: "not duplicates: nothing of this group moves (again: take it back)",
+    help: "not duplicates: nothing in this group moves (press again to undo)",
     does: { d: (view) => view.answer(view.focus, "not_duplicate") },
   },
   {
     shown: "Enter",
-    help: "accept the group as shown and go to the next (Shift+Enter: take it back)",
+    help: "accept the group as shown and go to the next (Shift+Enter: undo)",
     does: {
       Enter: (view) => view.accept(true),
       "Shift+Enter": (view) => view.accept(false),
@@ -77,24 +77,24 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "u",
-    help: "undo the last choice, again for the one before (also Ctrl+Z)",
+    help: "undo the last choice; repeat for earlier ones (also Ctrl+Z)",
     free: true,
     does: { u: (view) => view.undo() },
   },
   { always: true, does: { "Ctrl+z": (view) => view.undo() } },
   {
     shown: "c",
-    help: "compare this image with its keeper, large",
+    help: "compare this image with its keeper, enlarged",
     does: { c: ({ compare }) => compare.toggle() },
   },
   {
     shown: "v",
-    help: "the same stage of the other set, where sets are compared",
+    help: "same stage of the other set, if sets are compared",
     does: { v: (view) => view.across() },
   },
   {
     shown: "f",
-    help: "filter and order the groups (Esc: back to them)",
+    help: "filter and sort the groups (Esc: back to the groups)",
     free: true,
     does: { f: ({ filter }) => filter.toggle() },
   },
@@ -123,17 +123,17 @@ export const GALLERY_KEYS = [
 export const COMPARE_KEYS = [
   {
     shown: "Space",
-    help: "flicker: the other image in the same place",
+    help: "flicker between the two images",
     does: { " ": ({ compare }) => compare.flicker() },
   },
   {
     shown: "h",
-    help: "where they differ, as a heat map",
+    help: "show differences as a heat map",
     does: { h: ({ compare }) => compare.show("heat") },
   },
   {
     shown: "b",
-    help: "both side by side",
+    help: "show both side by side",
     does: { b: ({ compare }) => compare.show("both") },
   },
   {
@@ -150,11 +150,11 @@ export const COMPARE_KEYS = [
       ArrowUp: ({ compare }) => compare.stepGroup(-1),
     },
   },
-  // Tab is left to the browser; in the table, the arrows are as well.
-  { shown: "Tab", help: "to the table of what differs; arrows move it", does: {} },
+  // The browser handles Tab and, in the table, the arrow keys.
+  { shown: "Tab", help: "go to the table of differences; arrow keys scroll it", does: {} },
   {
     shown: "+ − 1 0",
-    help: "zoom in, out, one to one, fit; also the wheel",
+    help: "zoom in, zoom out, 100 %, fit (also the mouse wheel)",
     does: {
       "+": ({ compare }) => compare.zoom(1.5),
       "=": ({ compare }) => compare.zoom(1.5),
@@ -165,7 +165,7 @@ export const COMPARE_KEYS = [
   },
   {
     shown: "Shift with arrows",
-    help: "move both pictures; also drag",
+    help: "move both pictures (also drag)",
     does: {
       "Shift+ArrowRight": ({ compare }) => compare.move(-60, 0),
       "Shift+ArrowLeft": ({ compare }) => compare.move(60, 0),
@@ -174,7 +174,7 @@ export const COMPARE_KEYS = [
     },
   },
   // The keys of the gallery, which act here too.
-  { shown: "k s x u", help: "mark and undo as in the gallery", does: {} },
+  { shown: "k s x u", help: "mark and undo, as in the gallery", does: {} },
   {
     shown: "Esc",
     help: "back to the gallery (also c)",

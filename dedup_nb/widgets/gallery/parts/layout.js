@@ -1,19 +1,19 @@
-// The arithmetic of places: which rows and which members of a row are in sight, and how large.
+// Layout arithmetic: which rows and members are in sight, and their sizes.
 
 export const SIZES = [96, 128, 160, 208, 272, 352];
 const OVERSCAN = 1; // rows kept above and below those in sight
 const GAP = 8;
 const HEAD_PX = 34; // height of the head of a row
-const TILE_PX = 68; // what a tile has below its picture
+const TILE_PX = 68; // height of a tile below its picture
 const LEAST_TILE_PX = 56;
-const CANVAS_PX = 15e6; // browsers cut taller elements off
+const CANVAS_PX = 15e6; // browsers limit the height of elements
 
 export const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
 
 // -- rows -----------------------------------------------------------------------------------------
 
-// All rows have one height. Where they are taller together than an element can be, the scroll
-// position is scaled: `top` always counts pixels from the first row.
+// All rows have the same height. If their total exceeds the limit of an element, the scroll position
+// is scaled: `top` always counts pixels from the first row.
 export class Layout {
   constructor() {
     this.size = SIZES[1]; // longest side of a picture
@@ -35,7 +35,7 @@ export class Layout {
     this.size = SIZES[clamp(SIZES.indexOf(this.size) + step, 0, SIZES.length - 1)];
   }
 
-  // How many pixels of `top` one pixel of scrolling stands for.
+  // Pixels of `top` per pixel of scrolling.
   scale() {
     if (this.tall <= CANVAS_PX) return 1;
     return (this.tall - this.sight) / (CANVAS_PX - this.sight);
@@ -61,15 +61,15 @@ export class Layout {
     return [clamp(first, 0, Math.max(0, this.total - 1)), Math.min(this.total, stop)];
   }
 
-  // The top at which row `index` is wholly in sight; unchanged if it is already.
+  // The top at which row `index` is fully in sight; unchanged if it already is.
   topShowing(index, top) {
     const at = index * this.rowHeight;
     if (at < top) return at;
     if (at + this.rowHeight <= top + this.sight) return top;
-    return at - (this.page() - 1) * this.rowHeight; // whole rows, and a glimpse of the next
+    return at - (this.page() - 1) * this.rowHeight; // whole rows, and part of the next
   }
 
-  // Side of the pictures of a group. Sets are shown whole: theirs shrink until every stage fits.
+  // Side of the pictures of a group. Pictures of sets shrink until every stage fits.
   tileSize({ columns }) {
     if (!columns) return this.size;
     return clamp(Math.floor((this.width + GAP) / columns) - GAP - 2, LEAST_TILE_PX, this.size);
@@ -79,12 +79,12 @@ export class Layout {
 // -- members of a row -----------------------------------------------------------------------------
 
 // A row shows its keeper and, from member `first` on, as many others as fit; a row of sets shows the
-// kept set and below it set number `first`.
+// kept set with set number `first` below it.
 
-// How many members one step of paging goes over.
+// Number of members per page.
 export const othersIn = (group, fit) => (group.columns ? 1 : Math.max(1, fit - 1));
 
-// The largest `first` that leaves no room empty.
+// The largest `first` that leaves no empty space.
 export function lastFirst(group, fit) {
   const last = group.columns
     ? Math.ceil(group.size / group.columns) - 1

@@ -1,12 +1,12 @@
-// The arithmetic of comparing: zooming and moving two pictures together, and where they differ.
+// Arithmetic of the comparison: zooming and moving two pictures together, and their differences.
 
 import { clamp } from "./layout.js";
 
 const MOST_ZOOM = 64;
 const HEAT_PX = 1024; // longest side of a heat map
-const GRAIN = 12; // of 255; less is the grain of a JPEG, not a difference
+const GRAIN = 12; // of 255; smaller differences are JPEG noise
 
-// Both pictures are fitted to one frame, then scaled around its centre and moved by (x, y) pixels.
+// Both pictures are fitted to a frame, scaled around its centre, and moved by (x, y) pixels.
 export class Lens {
   constructor() {
     this.fit();
@@ -16,7 +16,7 @@ export class Lens {
     [this.scale, this.x, this.y] = [1, 0, 0];
   }
 
-  // Zoom by a factor; the point (x, y), counted from the centre of the frame, stays in its place.
+  // Zoom by a factor around the point (x, y), measured from the centre of the frame.
   zoom(factor, x = 0, y = 0) {
     const scale = clamp(this.scale * factor, 1, MOST_ZOOM);
     const by = scale / this.scale;
@@ -26,7 +26,7 @@ export class Lens {
     if (scale === 1) this.fit();
   }
 
-  // Move within a frame of this width and height. Returns whether there was anything to move.
+  // Move within a frame of this width and height. Returns whether anything moved.
   move(x, y, width, height) {
     if (this.scale === 1) return false;
     const far = (this.scale - 1) / 2;
@@ -42,7 +42,7 @@ export class Lens {
 
 export const wheelFactor = (deltaY) => Math.exp(-clamp(deltaY, -200, 200) / 300);
 
-// Screen pixels for one pixel of a picture that is fitted to a frame; 1 while it is not known.
+// Screen pixels per pixel of a picture that is fitted to a frame; 1 while unknown.
 export function fittedScale({ clientWidth, clientHeight }, { naturalWidth, naturalHeight }) {
   if (!naturalWidth) return 1;
   return Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight);
@@ -54,8 +54,8 @@ export function heatSize({ naturalWidth, naturalHeight }) {
   return [naturalWidth, naturalHeight].map((side) => Math.max(1, Math.round(side * shrink)));
 }
 
-// Paint into `a` where it differs from `b`: black where they are the same, then red, yellow, white.
-// Both are RGBA bytes. Returns how many pixels differ by more than the grain of a JPEG.
+// Overwrite `a` with its differences from `b`: black if equal, then red, yellow and white. Both are
+// RGBA bytes. Returns the number of pixels that differ by more than JPEG noise.
 export function heatMap(a, b) {
   let differing = 0;
   for (let at = 0; at < a.length; at += 4) {

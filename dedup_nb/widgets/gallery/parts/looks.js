@@ -1,4 +1,4 @@
-// Tells the kernel where the gallery is, so that another cut can be shown at the same place.
+// Reports the scroll position to the kernel, so that a new cut appears at the same place.
 
 import { Recent } from "./caches.js";
 
@@ -6,8 +6,7 @@ const KEPT_LOOKS = 64;
 const WAIT_MS = 80; // after a step of the wheel
 
 export class Looks {
-  // `base` is the {focus, top} at which the kernel has put the gallery and `where` returns the
-  // current {version, focus}; `top` is the first row in sight.
+  // `base` is the {focus, top} set by the kernel, and `where` returns the current {version, focus}; `top` is the first row in sight.
   constructor(send, base, where, now = () => Date.now()) {
     this.send = send;
     this.base = base;
@@ -24,7 +23,7 @@ export class Looks {
     else if (this.last.top !== top) this.timer = setTimeout(() => this.tell(top), WAIT_MS);
   }
 
-  // Numbers only ever grow, even when the gallery is displayed again.
+  // Numbers only increase, even if the gallery is displayed again.
   tell(top) {
     const { version, focus } = this.where();
     this.number = Math.max(this.number + 1, this.now());
@@ -33,12 +32,12 @@ export class Looks {
     this.send(this.last);
   }
 
-  // The place that the kernel went by when it made the present cut.
+  // The position the kernel used for the current cut.
   seen(number) {
     return this.places.get(number) ?? this.base;
   }
 
-  // Another cut is shown: earlier places count groups of the one before it.
+  // A new cut is shown: earlier positions refer to the previous one.
   restart(base) {
     this.base = base;
     this.places.clear();

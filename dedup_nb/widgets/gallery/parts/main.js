@@ -1,4 +1,4 @@
-// The module that anywidget loads: shows one gallery, and lets go of it when its output goes.
+// The module that anywidget loads: shows a gallery, and removes it when its output is removed.
 
 import { View } from "./view.js";
 

@@ -1,6 +1,6 @@
-// Rules about the members of a group: which are kept, what happens to each, which one comes next.
+// Rules about the members of a group: which are kept, what happens to each, which is next.
 
-// How many of the first members are kept: one, or the whole first set.
+// Number of kept members at the start: one, or the whole first set.
 export const keptOf = (group) => group.columns || 1;
 
 // The image that a member is compared with: its keeper, or the same stage of the kept set.
@@ -8,7 +8,7 @@ export function keeperOf(group, at) {
   return group.columns ? group.members[at % group.columns] : group.members[0];
 }
 
-// What happens to an image as things stand: a person's mark, else "not duplicates", else the proposal.
+// What will happen to an image: your mark, else "not duplicates", else the proposal.
 export function standing(member, group) {
   if (member.mark) return member.mark;
   if (group.answered && member.role !== "protected") return "keep";
@@ -18,7 +18,7 @@ export function standing(member, group) {
 // Whether the button for `mark` is pressed; a protected image counts as kept.
 export const isPressed = (mark, now) => now === mark || (mark === "keep" && now === "protected");
 
-// The next member before or after `at`, skipping the places where a set has none.
+// The next member before or after `at`, skipping gaps where a set has no image.
 export function neighbourOf(group, at, step) {
   if (!step) return at;
   let next = at + step;
@@ -42,7 +42,7 @@ export function comparedAfter(group, at, step) {
   return next;
 }
 
-// Where the member with an image key is in its group, or 0.
+// Position of the member with an image key in its group, or 0.
 export function memberWithKey(group, key) {
   return Math.max(0, group?.members.findIndex((member) => member?.key === key) ?? 0);
 }

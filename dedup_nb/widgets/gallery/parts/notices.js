@@ -1,4 +1,4 @@
-// What the gallery says: problems above the groups; below them, the image in focus and the last choice.
+// Messages: problems above the groups; below them, the image in focus and the last choice.
 
 import { node } from "./dom.js";
 import { standing } from "./members.js";
@@ -27,7 +27,7 @@ export class Foot {
     this.detail = node("div", "dnb-detail");
     this.why = node("div", "dnb-why");
     this.said = node("div", "dnb-said");
-    this.said.setAttribute("role", "status"); // read out when it changes
+    this.said.setAttribute("role", "status"); // announced when it changes
     this.el.append(this.detail, this.said, this.why);
   }
 

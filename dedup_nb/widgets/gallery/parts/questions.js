@@ -1,14 +1,14 @@
-// Questions to the kernel: asks for what is in sight and not loaded yet, and repeats what got lost.
+// Requests to the kernel: ask for what is in sight but not loaded, and repeat lost requests.
 
-const PAGE = 16; // groups asked for at once
-const BATCH = 24; // pictures asked for at once
-const IN_FLIGHT = 2; // questions of one kind that wait for an answer
-const PATIENCE_MS = 4000; // then a question is asked again
+const PAGE = 16; // groups per request
+const BATCH = 24; // pictures per request
+const IN_FLIGHT = 2; // open requests per kind
+const PATIENCE_MS = 4000; // after this, a request is repeated
 const TRIES = 3;
 const TICK_MS = 500;
 
-// Questions that wait for an answer, by a name. Each message has a `kind`; `onSilence` is called
-// with the message of a question that was never answered.
+// Open requests by name. Each message has a `kind`; `onSilence` is called with the message of a
+// request that was never answered.
 export class Questions {
   constructor(send, onSilence, now = () => performance.now()) {
     this.send = send;
@@ -28,12 +28,12 @@ export class Questions {
     return this.waiting.has(name);
   }
 
-  // Whether a question of this name was waiting; it no longer is.
+  // Close a request. Returns whether it was open.
   answered(name) {
     return this.waiting.delete(name);
   }
 
-  // The messages of one kind that wait.
+  // The messages of open requests of one kind.
   ofKind(kind) {
     return [...this.waiting.values()]
       .map(({ message }) => message)
@@ -67,9 +67,9 @@ export class Questions {
     clearInterval(this.timer);
   }
 
-  // -- what is asked ------------------------------------------------------------------------------
+  // -- requests -----------------------------------------------------------------------------------
 
-  // Ask for the pages of groups from `first` up to `stop` that are not loaded.
+  // Request the pages of groups from `first` up to `stop` that are not loaded.
   askGroups([first, stop], groups, version) {
     for (let index = first; index < stop; index++) {
       const start = Math.floor(index / PAGE) * PAGE;
@@ -80,7 +80,7 @@ export class Questions {
     }
   }
 
-  // Ask for a page of members of each group, given as pairs of its index and the first one lacking.
+  // Request a page of members of each group, given as pairs of index and first missing member.
   askMembers(lacking, version) {
     for (const [group, start] of lacking) {
       const name = membersName(group, start);
@@ -89,7 +89,7 @@ export class Questions {
     }
   }
 
-  // Ask for those pictures that are neither known nor asked for already.
+  // Request the pictures that are neither loaded nor requested.
   askPictures(wanted, pictures) {
     while (!this.full("thumbnails")) {
       const asked = new Set(this.ofKind("thumbnails").flatMap(({ keys }) => keys));
@@ -99,7 +99,7 @@ export class Questions {
     }
   }
 
-  // An answer may hold only some of the pictures of a question: the others are still waited for.
+  // An answer may contain only some of the requested pictures; the others remain open.
   gotPictures(here) {
     for (const [name, { message }] of this.waiting) {
       if (message.kind !== "thumbnails") continue;

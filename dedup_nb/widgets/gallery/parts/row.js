@@ -1,4 +1,4 @@
-// One group: its head with the title and buttons, and the strip of its pictures.
+// One group: a head with title and buttons, and the strip of its pictures.
 
 import { button, icon, node } from "./dom.js";
 import { clamp, firstShowing, hidesMembers, lastFirst, membersShown, othersIn } from "./layout.js";
@@ -10,7 +10,7 @@ export class Row {
     this.view = view;
     this.index = index;
     this.first = 1; // first member shown after the keeper
-    this.drift = 0; // pixels that the wheel has moved the strip sideways
+    this.drift = 0; // pixels that the wheel has scrolled sideways
     this.tiles = new Map();
     this.el = node("div", "dnb-row");
     this.el.setAttribute("role", "row");
@@ -33,12 +33,12 @@ export class Row {
   buildTools() {
     const tools = node("span", "dnb-tools");
     this.span = node("span", "dnb-span");
-    this.back = this.small("‹", "earlier images of this group", () => this.page(-1));
+    this.back = this.small("‹", "previous images of this group", () => this.page(-1));
     this.on = this.small("›", "more images of this group", () => this.page(1));
-    const not = "Not duplicates: nothing of this group moves (d)";
+    const not = "not duplicates: nothing in this group moves (d)";
     this.not = this.small("", not, () => this.view.answer(this.index, "not_duplicate"));
     this.not.append("≠", node("span", "dnb-word", "Not duplicates"));
-    const accept = "Accept this group as shown (Enter)";
+    const accept = "accept this group as shown (Enter)";
     this.accept = this.small("", accept, () => this.view.answer(this.index, "review"));
     this.accept.append(icon("keep"), node("span", "dnb-word", "Accept"));
     tools.append(this.back, this.span, this.on, this.not, this.accept);
@@ -69,7 +69,7 @@ export class Row {
     this.shift(group, pages * othersIn(group, this.view.layout.fit));
   }
 
-  // A wheel that turns sideways moves the strip by one picture at a time.
+  // Sideways scrolling moves the strip one picture at a time.
   onWheel({ deltaX, deltaY }) {
     const group = this.view.groups.get(this.index);
     if (Math.abs(deltaX) < 2 * Math.abs(deltaY) || !group || group.columns) return;
@@ -93,14 +93,14 @@ export class Row {
     return membersShown(group, layout.fit, this.first);
   }
 
-  // The first member in sight that has not come yet, or undefined.
+  // The first member in sight that has not arrived, or undefined.
   lacking(group) {
     return this.shown(group).find((at) => group.members[at] === undefined);
   }
 
   // -- painting -----------------------------------------------------------------------------------
 
-  // Paint if anything has changed since the last time.
+  // Repaint if anything has changed.
   refresh(group) {
     const { view, index } = this;
     const focused = view.focus === index ? `${view.member} ${view.follow}` : "";
@@ -115,7 +115,7 @@ export class Row {
   paint(group) {
     this.el.classList.toggle("dnb-current", this.view.focus === this.index);
     this.el.classList.toggle("dnb-waiting", !group);
-    if (!group) return; // what was here stays until the answer comes
+    if (!group) return; // keep the old content until the answer arrives
     if (this.version !== this.view.version) this.first = 1;
     this.version = this.view.version;
     const shown = this.shown(group);
@@ -163,7 +163,7 @@ export class Row {
     }
   }
 
-  // The element at a place of the strip, or undefined while its member has not come yet.
+  // The element at a position of the strip, or undefined until its member arrives.
   place(group, at, before) {
     const member = group.members[at];
     if (member === null) return this.gap(group);
@@ -174,10 +174,10 @@ export class Row {
     return tile.el;
   }
 
-  // The place of a stage that a set lacks.
+  // Placeholder for a stage that a set does not have.
   gap(group) {
     const size = this.view.layout.tileSize(group);
-    const made = node("div", "dnb-gap", "no such stage");
+    const made = node("div", "dnb-gap", "stage missing");
     made.style.width = `${size + 2}px`;
     made.style.height = `${size}px`;
     return made;

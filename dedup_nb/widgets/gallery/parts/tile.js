@@ -56,7 +56,7 @@ export class Tile {
       this.view.mark(this.member.mark === mark ? null : mark);
     });
     made.classList.add(`dnb-mark-${mark}`);
-    made.tabIndex = -1; // k and s do the same; the whole grid is one stop of the Tab key
+    made.tabIndex = -1; // k and s do the same; the whole grid is one Tab stop
     made.append(icon(mark), node("span", "", word));
     return made;
   }
@@ -103,7 +103,7 @@ export class Tile {
     made.title = whose === "your mark" ? "your mark; click to clear it" : whose;
   }
 
-  // A protected image shows a lock in place of the tick.
+  // A protected image shows a lock instead of a tick.
   paintShape() {
     const shape = this.member.role === "protected" ? "protected" : "keep";
     if (this.keep.dataset.shape === shape) return;

@@ -1,4 +1,4 @@
-// One gallery: joins its parts, keeps the focus, and handles what the kernel and the person say.
+// One gallery: connects its parts, tracks the focus, and handles messages and input.
 
 import { Bar } from "./bar.js";
 import { Groups, Pictures } from "./caches.js";
@@ -17,7 +17,7 @@ import { Foot, Problem } from "./notices.js";
 import { Questions, groupsName, membersName } from "./questions.js";
 import { silenceText, whole } from "./wording.js";
 
-const COUNT_MS = 400; // before the sums are asked for
+const COUNT_MS = 400; // delay before the sums are requested
 
 export class View {
   constructor(model, el) {
@@ -26,10 +26,10 @@ export class View {
     this.version = model.get("version");
     this.focus = model.get("focus"); // the group in focus, and its member
     this.member = 0;
-    this.follow = true; // the strip follows the focus, until it is moved by hand
-    this.changes = 0; // to members already here
-    this.silent = new Set(); // kinds of questions that were not answered
-    this.failed = false; // a choice could not be written
+    this.follow = true; // the strip follows the focus until it is scrolled
+    this.changes = 0; // to members that are already loaded
+    this.silent = new Set(); // kinds of requests that were not answered
+    this.failed = false; // a choice could not be saved
     this.join();
     this.build(el);
     this.listen();
@@ -67,7 +67,7 @@ export class View {
     el.append(this.root);
   }
 
-  // What lies behind two pictures being compared.
+  // What is behind the comparison.
   behind() {
     return [this.bar, this.filter, this.changed, this.grid].map((part) => part.el);
   }
@@ -104,7 +104,7 @@ export class View {
     this.draw();
   }
 
-  // No listener or timer outlives the gallery.
+  // Remove all listeners and timers.
   dispose() {
     for (const off of this.off) off();
     this.observer.disconnect();
@@ -115,15 +115,15 @@ export class View {
     this.root.remove();
   }
 
-  // -- what the kernel says -----------------------------------------------------------------------
+  // -- messages from the kernel -------------------------------------------------------------------
 
-  // Where the kernel put us.
+  // The position set by the kernel.
   base() {
     return { focus: this.model.get("focus"), top: this.model.get("top") };
   }
 
-  // Another cut is shown. The kernel placed us by the last look that it had received when it made the
-  // cut; how far we have moved since then is added, so that no key press is lost or hits another group.
+  // A new cut is shown. The kernel set the position from the last look it had received; any movement
+  // since then is added, so that no key press is lost or hits another group.
   onVersion() {
     const { rowHeight } = this.layout;
     const seen = this.looks.seen(this.model.get("seen"));
@@ -147,7 +147,7 @@ export class View {
     this.questions.forget("members");
   }
 
-  // Sets need two lines: rows grow, and the row on top stays there.
+  // Sets need two lines: rows grow, and the top row stays in place.
   onLines() {
     const { layout } = this;
     if (this.model.get("lines") > 1 && layout.size === SIZES[1]) layout.resize(-1);
@@ -203,7 +203,7 @@ export class View {
     this.changed.paintPictures(this.pictures);
   }
 
-  // A question asked twice is answered twice, and the second answer may be out of date.
+  // A repeated request is answered twice, and the second answer may be out of date.
   onDecided(message) {
     if (this.choices.isSettled(message.request)) return;
     const mine = this.choices.settle(message.request);
@@ -233,14 +233,14 @@ export class View {
     if (this.choices.isSettled(request)) return;
     this.choices.settle(request);
     this.complain(said);
-    this.failed = true; // shown until a choice has reached the disk again
+    this.failed = true; // shown until a choice is saved again
   }
 
-  // No answer for a long time: the kernel is busy or gone. What was confirmed is on disk.
+  // No answer for a long time: the kernel is busy or gone. Confirmed choices are on disk.
   onSilence({ kind }) {
     this.silent.add(kind);
     const lost = kind === "decide" ? Math.max(1, this.choices.giveUp()) : 0;
-    this.keyboard.forget(); // these keys must not act much later
+    this.keyboard.forget(); // these keys must not act later
     this.tellBusy();
     this.complain(silenceText(lost));
   }
@@ -250,10 +250,10 @@ export class View {
     if (!this.failed) this.relieve();
   }
 
-  // -- what is asked of the kernel ----------------------------------------------------------------
+  // -- requests to the kernel ---------------------------------------------------------------------
 
-  // Ask for what is in sight and not loaded. This is called after each answer as well, so that rows
-  // that have been scrolled past are never asked for.
+  // Request what is in sight and not loaded. This is also called after each answer, so that rows
+  // already scrolled past are never requested.
   pump() {
     const { grid, groups, questions, version } = this;
     if (!grid.inSight || this.silent.size) return;
@@ -279,7 +279,7 @@ export class View {
     this.focus = clamp(this.focus, 0, Math.max(0, this.layout.total - 1));
   }
 
-  // The row on top stays there.
+  // The top row stays in place.
   onResize() {
     if (!this.grid.isVisible) return;
     const row = this.grid.top / this.layout.rowHeight;
@@ -288,7 +288,7 @@ export class View {
     this.soon();
   }
 
-  // Larger or smaller pictures; the row in focus stays where it is.
+  // Larger or smaller pictures; the row in focus stays in place.
   resize(step) {
     const { grid, layout } = this;
     const place = this.focus * layout.rowHeight - grid.top;
@@ -358,7 +358,7 @@ export class View {
     this.problem.show(text);
   }
 
-  // The problems that last as long as the kernel says so.
+  // Problems reported by the kernel, shown until it clears them.
   complainAgain() {
     const problems = this.model.get("problems");
     if (problems.length) this.complain(problems.join("\n"));
@@ -370,7 +370,7 @@ export class View {
     this.complainAgain();
   }
 
-  // Whether a choice or a key still waits for the kernel.
+  // Whether a choice or key is still waiting for the kernel.
   tellBusy() {
     this.root.dataset.busy = this.keyboard.ahead.length > 0 || this.choices.length > 0;
   }
@@ -381,7 +381,7 @@ export class View {
     return this.groups.get(this.focus)?.members[this.member];
   }
 
-  // Whether the image in focus is here, so that keys can act on it.
+  // Whether the image in focus has loaded, so that keys can act on it.
   ready() {
     const group = this.groups.get(this.focus);
     return !this.layout.total || Boolean(group && group.members[this.member] !== undefined);
@@ -428,7 +428,7 @@ export class View {
     for (let index = this.focus + 1; index < this.layout.total; index++) {
       if (!this.groups.get(index)?.reviewed) return this.focusOn(index);
     }
-    return this.say("no group after this one is unreviewed");
+    return this.say("all groups after this one are reviewed");
   }
 
   // -- choosing -----------------------------------------------------------------------------------
@@ -447,7 +447,7 @@ export class View {
     this.decide({ what: "mark", key: member.key, mark }, subject, mark);
   }
 
-  // Accept a group, or say that it holds no duplicates; without `answer`, toggle it.
+  // Accept a group or mark it as not duplicates; without `answer`, toggle.
   answer(index, what, answer, goOn = false) {
     const group = this.groups.get(index);
     if (!group) return;
@@ -459,7 +459,7 @@ export class View {
     if (wanted !== now) this.decide({ what, answer: wanted, group: index }, subject, wanted);
   }
 
-  // Accepting goes on to the next group first, and is sent after that.
+  // Accepting first moves to the next group and is sent after that.
   accept(answer) {
     this.answer(this.focus, "review", answer, answer);
   }

@@ -1,9 +1,9 @@
-// The texts of the gallery: numbers, sizes and names, and what is said of a member or a group.
+// The texts of the gallery: numbers, sizes, names, and descriptions of members and groups.
 
 import { isPressed, keptOf, standing } from "./members.js";
 
-const NAME_END = 11; // letters at the end of a name that are never cut
-export const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "your call" };
+const NAME_END = 11; // characters at the end of a name that are never cut
+export const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "to review" };
 
 const joinTexts = (texts, separator) => texts.filter(Boolean).join(separator);
 
@@ -28,7 +28,7 @@ export const pathText = ({ folder, name }) => (folder ? `${folder}/${name}` : na
 export const percentText = (percent) =>
   percent < 10 ? percent.toFixed(1) : `${Math.round(percent)}`;
 
-// Names often differ only at their end, so that part is never cut.
+// Names often differ only at the end, so that part is never cut.
 export function splitName(name) {
   const split = Math.max(0, name.length - NAME_END);
   return [name.slice(0, split), name.slice(split)];
@@ -43,13 +43,13 @@ export const tooltip = (member) => joinTexts([pathText(member), member.reason], 
 export const badgesOf = ({ badges }, now) =>
   now === "review" ? [...badges, WORDS.review] : badges;
 
-// Whose choice a pressed button shows.
+// Whether a pressed button shows your mark or the proposal.
 export function whoseMark(member, mark, now) {
   if (member.mark === mark) return "your mark";
   return isPressed(mark, now) ? "proposed" : "";
 }
 
-// What a screen reader says of a tile.
+// The accessible label of a tile.
 export function tileLabel(group, at) {
   const member = group.members[at];
   const now = standing(member, group);
@@ -58,14 +58,14 @@ export function tileLabel(group, at) {
   return joinTexts([name, state, valueText(group, at), ...badges, metaText(member), reason], ", ");
 }
 
-// The line below the gallery on the member in focus.
+// The line below the gallery about the member in focus.
 export function whyText(group, at) {
   const { value, reason, root, stage, mtime } = group.members[at];
   const distance = at < keptOf(group) ? "keeper" : value && `${value} to the keeper`;
   return joinTexts([distance, reason, root, stage, mtime], " · ");
 }
 
-// What the caption of a large picture says of its member.
+// The caption of a large picture.
 export function markText(member, group) {
   return member.mark ? `${member.mark}, your mark` : WORDS[standing(member, group)];
 }
@@ -85,7 +85,7 @@ export function stateText({ answered, reviewed, accepted }) {
 
 export const setsOf = ({ size, columns }) => Math.ceil(size / (columns || size));
 
-// Which members of a group are in sight or, if all of them are, how many there are.
+// Which members of a group are in sight, or their number if all are.
 export function spanText(group, first, shown, hidden) {
   const { columns, size } = group;
   if (hidden && columns) return `1, ${first + 1} of ${whole(setsOf(group))}`;
@@ -94,13 +94,13 @@ export function spanText(group, first, shown, hidden) {
   return `${counted(setsOf(group), "set", "sets")} of ${counted(columns, "stage", "stages")}`;
 }
 
-// What a screen reader says of a row.
+// The accessible label of a row.
 export function rowLabel(group, index, state) {
   const images = counted(group.size, "image", "images");
   return `group ${index + 1}, ${group.title}, ${images}, ${state || "not reviewed"}`;
 }
 
-// Where the member being compared is in its group.
+// The position of the compared member in its group.
 export function comparedText({ title, columns, size }, at) {
   const place = columns ? `stage ${(at % columns) + 1} of ${columns}` : `${at + 1} of ${size}`;
   return `${title} · ${place}`;
@@ -108,7 +108,7 @@ export function comparedText({ title, columns, size }, at) {
 
 // -- the whole ------------------------------------------------------------------------------------
 
-// The sums above the groups, as pairs of a number and what it counts.
+// The sums above the groups, as pairs of a number and a label.
 export function sumsTexts({ count, total, sums, reviewed }) {
   const parts = [[count === total ? whole(count) : `${whole(count)} of ${whole(total)}`, "groups"]];
   if (sums.images !== undefined) parts.push([whole(sums.images), "would move"]);
@@ -117,9 +117,9 @@ export function sumsTexts({ count, total, sums, reviewed }) {
   return parts;
 }
 
-// What to say when the kernel does not answer; `choices` is how many choices may be lost.
+// The message if the kernel does not answer; `choices` is how many choices may be lost.
 export function silenceText(choices) {
   const lost = choices > 1 ? `${choices} choices` : "choice";
   const warning = choices ? `Your last ${lost} may not be saved. ` : "";
-  return `${warning}The kernel does not answer; choices shown here before are on disk.`;
+  return `${warning}The kernel does not respond; choices confirmed earlier are on disk.`;
 }
