@@ -20,6 +20,7 @@ from dedup_nb.finders import czkawka
 from dedup_nb.groups import manifest, promise
 from dedup_nb.groups.measures import MEASURES
 from dedup_nb.library import files, tables
+from dedup_nb.library.quantities import count
 from dedup_nb.report import pages
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session.run import Run
@@ -179,8 +180,8 @@ def of_candidates(
 
 def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
     return (
-        f"{totals['images']:,} images could be staged, {report.size_text(totals['bytes'])}; "
-        f"{totals['review']:,} wait for your review",
+        f"{count(totals['images'], 'image')} could be staged, "
+        f"{report.size_text(totals['bytes'])}; {totals['review']:,} left for your review",
         [
             ("groups", f"{totals['groups']:,}"),
             ("images to stage", f"{totals['images']:,}"),
@@ -196,7 +197,7 @@ def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
     notes = [f"Excluded and never proposed: {'; '.join(apart)}."] if apart else []
     if len(run.unreadable):
         notes.append(
-            f"{len(run.unreadable):,} images could not be read; they are listed, never staged."
+            f"{count(len(run.unreadable), 'image')} could not be read; see the table below."
         )
     return notes
 

@@ -18,7 +18,7 @@ from dedup_nb.library import bundles, catalogue, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
 from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.progress import Ticker
-from dedup_nb.library.quantities import size_text
+from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images, measures, store
 from dedup_nb.session import notebooks, parameters, preflight, runs
 
@@ -149,7 +149,7 @@ class Run:
             runs.write_params(folder, self.notebook, self.params | dict(changed))
         return folder
 
-    # -- the catalogue -----------------------------------------------------------------------------
+    # -- the catalogue ---------------------------------------------------------------------------
 
     @cached_property
     def scan(self) -> catalogue.Scan:
@@ -259,12 +259,13 @@ class Run:
         series = len(set(zip(folders(members), members["series"], strict=True)))
         roots = "" if self.roots == ["."] else f"roots {', '.join(self.roots)} of "
         return (
-            f"{len(table):,} images in {roots}the library {self.library}: "
+            f"{count(len(table), 'image')} in {roots}the library {self.library}: "
             f"{size_text(int(table['bytes'].sum()))}, {series:,} series, "
-            f"{int(table['companions'].sum()):,} companions, {bad:,} unreadable images"
+            f"{count(int(table['companions'].sum()), 'companion')}, "
+            f"{count(bad, 'unreadable image')}"
         )
 
-    # -- one image ---------------------------------------------------------------------------------
+    # -- one image -------------------------------------------------------------------------------
 
     @cached_property
     def _digests(self) -> dict[str, str]:

@@ -50,7 +50,7 @@ def start(notebook: str, variables: Mapping[str, Any]) -> Workbench:
 class Workbench(Run):
     """A run with the methods that notebooks call; see `Run`."""
 
-    # -- measure -----------------------------------------------------------------------------------
+    # -- measure ---------------------------------------------------------------------------------
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
@@ -73,7 +73,7 @@ class Workbench(Run):
         """Return an embedder by its name; see `Fingerprints.embedder`."""
         return self.fingerprints.embedder(name)
 
-    # -- group -------------------------------------------------------------------------------------
+    # -- group -----------------------------------------------------------------------------------
 
     def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
         """Return pairs of catalogue rows as candidates that can be cut at any threshold."""
@@ -114,7 +114,7 @@ class Workbench(Run):
                 candidates.cut(threshold)
         return self.verdicts.describe()
 
-    # -- look --------------------------------------------------------------------------------------
+    # -- look ------------------------------------------------------------------------------------
 
     def samples(self, each: int = 8) -> list[dict[str, Any]]:
         """Return the first images of each root as a group for a sheet."""
@@ -150,7 +150,7 @@ class Workbench(Run):
         """Return the groups of a cut, most important first, as many as a report shows."""
         return Foremost(self.views(candidates, cut))
 
-    # -- save --------------------------------------------------------------------------------------
+    # -- save ------------------------------------------------------------------------------------
 
     def save(
         self,

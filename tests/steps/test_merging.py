@@ -313,7 +313,7 @@ def test_which_run_was_taken_is_told_first_of_all(run, tmp_path):
     assert lines[0] == (
         "Merging run run, started 2025-07-05 21:52:18 UTC: 10_phash done, 20_time_window failed."
     )
-    assert lines[1].startswith("10_phash proposes 1 pairs")
+    assert lines[1].startswith("10_phash proposes 1 pair")
 
 
 @pytest.mark.parametrize("text", ["10_phash", "nowhere"])

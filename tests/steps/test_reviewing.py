@@ -138,7 +138,7 @@ def test_a_plan_is_shown_before_it_can_be_written(reviewer):
     assert reviewer.write.disabled
     accept(reviewer, PLAIN)
     reviewer.look.click()
-    assert "would stage 1 images" in reviewer.said.value
+    assert "would stage 1 image" in reviewer.said.value
     assert "<td>root</td>" in reviewer.told.value and "<td>no stamp</td>" in reviewer.told.value
     assert not reviewer.write.disabled and not list(reviewer.run.folder.glob("80_review/m*"))
     reviewer.include.value = "all"  # another plan than the one on show

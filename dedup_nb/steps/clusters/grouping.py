@@ -14,6 +14,7 @@ from dedup_nb import groups, report
 from dedup_nb.finders import clusters, index
 from dedup_nb.groups.clusters import ClusterCandidates
 from dedup_nb.library import layout, tables
+from dedup_nb.library.quantities import count
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets import tuning
@@ -105,7 +106,7 @@ class Grouped(ClusterCandidates):
         """Whether a new `min_cluster_size` takes only a second or two."""
         return len(self.rows) <= QUICK_N[self.metric]
 
-    # -- report ------------------------------------------------------------------------------------
+    # -- report ----------------------------------------------------------------------------------
 
     def names(self, cut: groups.Cut) -> dict[int, str]:
         """Return cluster -> `group_0001` and so on, largest first."""
@@ -180,7 +181,10 @@ class Grouped(ClusterCandidates):
         """Return the result as a sentence and as key figures."""
         goes_to = self.places_of(cut)["goes_to"]
         n, singles, stay = len(cut.groups), sum(goes_to == SINGLES), sum(goes_to == STAYS)
-        says = f"{n:,} clusters, {singles:,} unclustered images, {stay:,} images left in place"
+        says = (
+            f"{count(n, 'cluster')}, {count(singles, 'unclustered image')}, "
+            f"{count(stay, 'image')} left in place"
+        )
         return says, [
             ("clusters", f"{n:,}"),
             ("images in clusters", f"{len(goes_to) - singles - stay:,}"),

@@ -451,7 +451,7 @@ class Merged(groups.Candidates):
             single |= {(i, j) for i, j in ends if i not in in_sets and j not in in_sets}
         self._proposed_singly = single
 
-    # -- cut ---------------------------------------------------------------------------------------
+    # -- cut -------------------------------------------------------------------------------------
 
     def planned(self, include: str, said: Decisions | None = None) -> Merged:
         """Return these candidates as they will be saved: only what was `reviewed`, or `all`."""
@@ -537,7 +537,7 @@ class Merged(groups.Candidates):
         for unit in chosen.values():
             yield from (dict(row) for row in unit.shared)
 
-    # -- report ------------------------------------------------------------------------------------
+    # -- report ----------------------------------------------------------------------------------
 
     @cached_property
     def _keys(self) -> Indices:

@@ -11,6 +11,7 @@ import pandas as pd
 from dedup_nb import report
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import tables
+from dedup_nb.library.quantities import count
 from dedup_nb.session import runs
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review import merging
@@ -29,9 +30,9 @@ def describe(findings: Sequence[Finding]) -> str:
     for finding in findings:
         states = finding.pairs["state"].value_counts()
         lines.append(
-            f"{finding.name} proposes {states.get('stage', 0):,} pairs and leaves "
-            f"{states.get('review', 0):,} for review; {len(finding.unusable):,} images are ignored "
-            f"({finding.folder})"
+            f"{finding.name} proposes {count(states.get('stage', 0), 'pair')} and leaves "
+            f"{states.get('review', 0):,} for review, with {count(len(finding.unusable), 'image')} "
+            f"ignored ({finding.folder})"
         )
     return tables.shown("\n".join(lines))
 
@@ -127,12 +128,10 @@ class Reviewer(tuning.Tuner):
         staged = table[table["role"] == "stage"]
         waiting = int((table["role"] == "review").sum())
         self.told.value = report.table_html(taken(self.run, table))
-        self.write.description = (
-            f"write this plan: {len(staged):,} images, {report.size_text(staged['bytes'].sum())}"
-        )
+        self.write.description = f"write this plan: {count(len(staged), 'image')}, {report.size_text(staged['bytes'].sum())}"
         self.write.disabled = False
         self._say(
-            f"this plan would stage {len(staged):,} images; {waiting:,} wait for your review; "
+            f"this plan would stage {count(len(staged), 'image')}, {waiting:,} left for your review; "
             "the table shows where they are from; nothing is written yet"
         )
 

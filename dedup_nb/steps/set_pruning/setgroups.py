@@ -18,6 +18,7 @@ from dedup_nb.groups.marks import obey_answers
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.rules import CROPPED
 from dedup_nb.library import layout
+from dedup_nb.library.quantities import count
 from dedup_nb.steps.set_pruning.pruning import Compared
 from dedup_nb.widgets import tuning
 
@@ -181,7 +182,7 @@ class Sets(groups.Candidates):
         """Other tuned parameters, by name."""
         return {"max_edited_area": self.max_edited_area}
 
-    # -- which is kept -----------------------------------------------------------------------------
+    # -- which is kept ---------------------------------------------------------------------------
 
     def _keys(self, k: int) -> list[tuple[Any, str]]:
         """Return the keys that decide which set is kept, smallest first, each with its reason."""
@@ -245,7 +246,7 @@ class Sets(groups.Candidates):
         """Return the match of two sets that were compared."""
         return self.matches[self.places[min(a, b), max(a, b)]]
 
-    # -- marks, and reasons to hold a set back -----------------------------------------------------
+    # -- marks, and reasons to hold a set back ---------------------------------------------------
 
     def _obey(self, cut: groups.Cut, images: groups.Images, grouping: groups.Grouping) -> None:
         """Apply marks to whole sets: a mark on any image applies to its set."""
@@ -341,7 +342,7 @@ class Sets(groups.Candidates):
         larger = bool((pixels[rows] > pixels[keepers]).any())
         return "has more pixels than the kept set" if larger else ""
 
-    # -- report ------------------------------------------------------------------------------------
+    # -- report ----------------------------------------------------------------------------------
 
     def columns(self, cut: groups.Cut, rows: Sequence[int]) -> int | None:
         """Return the number of stages of a group's sets, which is the length of its rows."""
@@ -369,9 +370,9 @@ class Sets(groups.Candidates):
         counts = self.counts(cut)
         totals = cut.totals
         says = (
-            f"{counts['stage']:,} whole sets could be staged to delete_review/: "
-            f"{totals['images']:,} images, {report.size_text(totals['bytes'])}; "
-            f"{counts['review']:,} sets wait for your review"
+            f"{count(counts['stage'], 'whole set')} could be staged to delete_review/: "
+            f"{count(totals['images'], 'image')}, {report.size_text(totals['bytes'])}; "
+            f"{count(counts['review'], 'set')} left for your review"
         )
         return says, [
             ("sets kept", f"{totals['groups']:,}"),

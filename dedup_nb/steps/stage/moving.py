@@ -111,7 +111,8 @@ class PlanView:
         """Return one line about the plan, followed by the other available plans."""
         plan = self.plan
         lines = [
-            f"{self.path}: {len(plan.bundles):,} bundles, {plan.files:,} files, "
+            f"{self.path}: {quantities.count(len(plan.bundles), 'bundle')}, "
+            f"{quantities.count(plan.files, 'file')}, "
             f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused"
         ]
         if self.others:
@@ -299,7 +300,7 @@ class Confirm:
         self.result: staging.Result | None = None
         count = len(plan.plan.bundles) - len(plan.refusals)
         self.button = ipywidgets.Button(
-            description=f"Stage {count:,} bundles ({report.size_text(plan.plan.n_bytes)})",
+            description=f"Stage {quantities.count(count, 'bundle')} ({report.size_text(plan.plan.n_bytes)})",
             button_style="warning",
             icon="folder-open",
             disabled=count == 0,

@@ -202,7 +202,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             self._sum_up()
         self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a request
 
-    # -- requests of the browser -------------------------------------------------------------------
+    # -- requests of the browser -----------------------------------------------------------------
 
     def receive(self, content: Message) -> None:
         """Answer one message from the browser; unknown messages are ignored."""
@@ -272,7 +272,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         rows = [messages.fact(row) for row in texts.compare(*both)]
         self.send({"kind": "facts", "keys": keys, "rows": rows})
 
-    # -- which groups, in what order ---------------------------------------------------------------
+    # -- which groups, in what order -------------------------------------------------------------
 
     def _on_choices(self, content: Message) -> None:
         """Send the roots and stages to choose from."""
@@ -337,7 +337,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         """Return the position of a group among those on display, or None."""
         return self.groups.position(place) if isinstance(self.groups, Sifted) else place
 
-    # -- decisions ---------------------------------------------------------------------------------
+    # -- decisions -------------------------------------------------------------------------------
 
     def _on_decide(self, content: Message) -> None:
         """Carry out a request once, even if the browser repeats it because an answer is late."""
@@ -400,7 +400,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         k = locate(self.groups, record["group"], min(max(near, 0), self.count - 1))
         return k if str(self._group(k)["id"]) == record["group"] else None
 
-    # -- state sent to the browser -----------------------------------------------------------------
+    # -- state sent to the browser ---------------------------------------------------------------
 
     def _group(self, k: int) -> Group:
         if k not in self._built:
