@@ -128,10 +128,11 @@ class Reviewer(tuning.Tuner):
         staged = table[table["role"] == "stage"]
         waiting = int((table["role"] == "review").sum())
         self.told.value = report.table_html(taken(self.run, table))
-        self.write.description = f"write this plan: {count(len(staged), 'image')}, {report.size_text(staged['bytes'].sum())}"
+        images, size = count(len(staged), "image"), report.size_text(staged["bytes"].sum())
+        self.write.description = f"write this plan: {images}, {size}"
         self.write.disabled = False
         self._say(
-            f"this plan would stage {count(len(staged), 'image')}, {waiting:,} left for your review; "
+            f"this plan would stage {images}, {waiting:,} left for your review; "
             "the table shows where they are from; nothing is written yet"
         )
 

@@ -299,8 +299,9 @@ class Confirm:
         self.run, self.plan = run, plan
         self.result: staging.Result | None = None
         count = len(plan.plan.bundles) - len(plan.refusals)
+        size = report.size_text(plan.plan.n_bytes)
         self.button = ipywidgets.Button(
-            description=f"Stage {quantities.count(count, 'bundle')} ({report.size_text(plan.plan.n_bytes)})",
+            description=f"Stage {quantities.count(count, 'bundle')} ({size})",
             button_style="warning",
             icon="folder-open",
             disabled=count == 0,
