@@ -1,11 +1,11 @@
-"""CLIP end to end against the model alone, on a processor or a GPU.
+"""Compare CLIP end to end with the model alone, on a CPU or a GPU.
 
     python benchmarks/bench_clip.py [MODEL] [BATCHES] [FOLDER]
 
-ViT-B-32 with random weights by default. Both embed the same pictures in batches of the same size;
-end to end they are read, checked, decoded, embedded and kept in a new cache. Without FOLDER,
-pictures of 1024x1536 are drawn, JPEG and PNG in equal parts. Told are pictures a second (on an idle
-machine) and CPU time a picture (on any).
+The default model is ViT-B-32 with random weights. Both runs embed the same pictures in batches of
+the same size; end to end, pictures are read, checked, decoded, embedded and stored in a new cache.
+Without FOLDER, pictures of 1024x1536 pixels are drawn, half JPEG and half PNG. The output is
+pictures per second (meaningful on an idle machine) and CPU time per picture.
 """
 
 import io
@@ -29,7 +29,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def checkpoint(folder, name):
-    """Write random weights of a model; return their path."""
+    """Write a checkpoint of random weights; return its path."""
     open_clip = clip.library()
     import torch
 
@@ -40,7 +40,7 @@ def checkpoint(folder, name):
 
 
 def drawn(folder, n, motifs=8):
-    """Draw pictures with the detail of photographs; each motif many times, as another content."""
+    """Draw pictures as detailed as photographs, each motif many times with different bytes."""
     rng = np.random.default_rng(0)
     contents = []
     for k in range(motifs):
@@ -54,11 +54,11 @@ def drawn(folder, n, motifs=8):
         contents.append((buffer.getvalue(), "jpg" if k % 2 else "png"))
     for k in range(n):
         content, suffix = contents[k % motifs]
-        (folder / f"{k}.{suffix}").write_bytes(content + b"%d" % k)  # after the end of the picture
+        (folder / f"{k}.{suffix}").write_bytes(content + b"%d" % k)  # appended after the image data
 
 
 def cost(act):
-    """Return (seconds, CPU seconds of this process and of its children) of a call."""
+    """Return (wall seconds, CPU seconds of this process and its children) of a call."""
 
     def cpu():
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -80,9 +80,9 @@ def main(name="ViT-B-32", batches=16, folder=None):
         if not folder:
             library.mkdir()
             drawn(library, n)
-        found = [f for f in catalogue.scan(library, ["."]).images
+        images = [f for f in catalogue.scan(library, ["."]).images
                  if Path(f.path).suffix.lower() in SUFFIXES]  # fmt: skip
-        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+        keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in images]
         table = measures.measure_files(library, keys, store.Store(scratch / "first"), [])
         good = [(k, facts.sha256) for k, facts in zip(keys, table, strict=True)
                 if facts.status == "ok"]  # fmt: skip
@@ -92,7 +92,7 @@ def main(name="ViT-B-32", batches=16, folder=None):
         paths = [os.fsencode(library / f.path) for f in dict.fromkeys(files)]
         read = dict(decoders.measure_all(paths, [model.input], max_pixels=float("inf")))
         rasters = [read[k].rasters[model.input] for k in range(len(paths))]
-        clip.Model = lambda weights: model  # loaded once, not in each round
+        clip.Model = lambda weights: model  # load it once, not in every round
 
         def alone():
             for start in range(0, n, model.batch):
@@ -114,8 +114,8 @@ def main(name="ViT-B-32", batches=16, folder=None):
                   f"each; end to end {n / whole_s:.1f}/s, {1000 * whole_cpu / n:.0f} ms; ratio "
                   f"{ratios[-1][0]:.2f} by time, {ratios[-1][1]:.2f} by CPU")  # fmt: skip
         by_time, by_cpu = np.median(ratios, axis=0)
-        print(f"{n} pictures, {os.cpu_count()} cores: end to end is {by_time:.2f} of the model "
-              f"alone by time, {by_cpu:.2f} by CPU (median of {ROUNDS})")  # fmt: skip
+        print(f"{n} pictures, {os.cpu_count()} cores: end to end reaches {by_time:.2f} of the "
+              f"model alone by time, {by_cpu:.2f} by CPU (median of {ROUNDS})")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Recall of `dct`, `mix` and pHash on altered copies of your own photographs.
+"""Measure the recall of `dct`, `mix` and pHash on altered copies of your own photographs.
 
     python benchmarks/bench_embedders.py FOLDER [LIMIT]
 
-Each photograph is altered in many ways; every pair of two different photographs, altered or not,
-is unrelated. Recall is told at no false pair, and at one in a hundred thousand. Photographs of
-FOLDER that any of the methods takes for near, however turned, are counted once. Without FOLDER,
-pictures are drawn, which says little.
+Each photograph is altered in many ways; a pair of two different photographs, altered or not, is
+unrelated. Recall is reported at zero false pairs and at one in a hundred thousand. Photographs in
+FOLDER that any of the methods finds similar, in any orientation, are counted once. Without FOLDER,
+pictures are drawn, which says little about photographs.
 """
 
 import io
@@ -126,23 +126,23 @@ def rasters(picture):
 
 
 def photographs(folder, limit):
-    """Return the photographs of a folder, no two of them alike."""
+    """Return the photographs of a folder without similar ones."""
     files = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
-    found, measured = [], []
+    pictures, measured = [], []
     for path in files:
         picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
         picture.thumbnail((512, 512), Image.Resampling.LANCZOS)
         small = rasters(picture)
         if not any(alike(small, other) for other in measured):
-            found.append(picture)
+            pictures.append(picture)
             measured.append(small)
-        if len(found) == limit:
+        if len(pictures) == limit:
             break
-    return found
+    return pictures
 
 
 def alike(a, b):
-    """Tell whether two pictures may be one, in any of the eight orientations."""
+    """Return whether two pictures may be the same, in any of the eight orientations."""
     codes = phash.unpack(phash.kind("phash", 64).encode([a, b]), "rotate")
     vectors = embeddings.unpack("mix", embeddings.embedder("mix").kind.encode([a, b]), "rotate")
     bits = np.bitwise_count(codes[0, 0] ^ codes[1]).sum(axis=1).min()
@@ -156,7 +156,7 @@ def drawn(n):
 
 
 def nearness(pictures):
-    """Return for each method the similarities of all pairs; larger is nearer."""
+    """Return the similarities of all pairs for each method; larger means more similar."""
     codes = phash.unpack(phash.kind("phash", 64).encode(pictures))[:, 0]
     signs = np.unpackbits(codes, axis=1).astype(np.float32) * 2 - 1
     yield "pHash", signs @ signs.T / 64
@@ -178,14 +178,14 @@ def main(folder=None, limit=60):
     for name, near in nearness(pictures):
         true = np.stack([near[first, first + 1 : first + len(kinds)] for first in firsts])
         false = np.sort(near[unrelated])[::-1]
-        told = []
+        recalls = []
         for what, bound in (
             ("no false pair", false[0]),
             ("1e-5", false[len(false) // 100_000]),
             ("1e-3", false[len(false) // 1000]),
         ):
-            told.append(f"{(true > bound).mean():.3f} at {what} (above {bound:.3f})")
-        print(f"{name:6} recall of copies {'; '.join(told)}; {len(false):,} unrelated pairs")
+            recalls.append(f"{(true > bound).mean():.3f} at {what} (above {bound:.3f})")
+        print(f"{name:6} recall of copies {'; '.join(recalls)}; {len(false):,} unrelated pairs")
         if (own := embeddings.EMBEDDERS.get(name)) is not None:
             wrong = np.count_nonzero(false >= own.min_cosine)
             print(f"       at its own {own.min_cosine:g}: {(true >= own.min_cosine).mean():.3f}, "

@@ -1,11 +1,11 @@
-"""All pairs above a cosine of clustered vectors: CPU and memory against a blocked matrix product.
+"""Search all pairs above a cosine among clustered vectors: CPU and memory against a matrix product.
 
     python benchmarks/bench_index.py [N]
 
-Both give the same pairs, which is checked. N is 30,000 by default; from 100,000 on the blocked
-product is left out, and what is told is the time and the memory. Where a library would be searched
-in cells (beyond 300,000), that is done as well: its time, the recall that it tells from a sample,
-and the recall against all pairs and against the nearest neighbours of 2,000 vectors.
+Both must give the same pairs, which is checked. N is 30,000 by default; from 100,000 on, the
+blocked product is skipped, and only time and memory are reported. Where FAISS cells would be used
+(beyond 300,000), they are measured as well: time, the recall estimated from a sample, and the true
+recall of all pairs and of the nearest neighbours of 2,000 vectors.
 """
 
 import os
@@ -26,7 +26,7 @@ NEIGHBOURS, ASKED = 10, 2_000
 
 
 def clustered(n, d=WIDTH, seed=0):
-    """Unit vectors of a collection: of falling variance, in clusters of near-duplicates."""
+    """Return unit vectors like those of a collection: decreasing variance, in clusters."""
     rng = np.random.default_rng(seed)
     spread = 1 / np.sqrt(1 + np.arange(d) / 8)
     centres = rng.normal(size=(n // 3, d)) * spread + 0.5 * spread
@@ -36,7 +36,7 @@ def clustered(n, d=WIDTH, seed=0):
 
 
 def blocked(vectors, floor):
-    """The peer: blocks of a matrix product, only what lies right of the diagonal."""
+    """Search with a blocked matrix product above the diagonal, for comparison."""
     firsts, seconds = [], []
     for start in range(0, len(vectors), BLOCK):
         products = vectors[start : start + BLOCK] @ vectors[start:].T
@@ -48,14 +48,14 @@ def blocked(vectors, floor):
 
 
 def cost(act):
-    """Return CPU seconds of a call, and what it gives."""
+    """Return the CPU seconds of a call, and its result."""
     begun = time.process_time()
     result = act()
     return time.process_time() - begun, result
 
 
 def in_cells(vectors, pairs):
-    """Tell what a search in cells costs and finds, of all pairs and of the nearest neighbours."""
+    """Print the cost and recall of a search in cells, for all pairs and nearest neighbours."""
     n = len(vectors)
 
     def search():
@@ -65,20 +65,20 @@ def in_cells(vectors, pairs):
         cells.tune(vectors, FLOOR)
         return cells, *index.near_pairs(vectors, FLOOR, cells=cells)
 
-    spent, (cells, found, _) = cost(search)
-    true, ours = (table["i"].to_numpy() * n + table["j"].to_numpy() for table in (pairs, found))
-    print(f"in cells: {spent:.0f} s CPU, learning them included; {cells.lists.nlist:,} cells, "
-          f"{cells.lists.nprobe} looked into; recall told from a sample {cells.recall:.4f}, "
-          f"of all pairs {np.isin(true, ours).mean():.4f}")  # fmt: skip
+    spent, (cells, near, _) = cost(search)
+    true, ours = (table["i"].to_numpy() * n + table["j"].to_numpy() for table in (pairs, near))
+    print(f"in cells: {spent:.0f} s CPU, including training; {cells.lists.nlist:,} cells, "
+          f"{cells.lists.nprobe} searched; estimated recall {cells.recall:.4f}, "
+          f"true recall of all pairs {np.isin(true, ours).mean():.4f}")  # fmt: skip
     some = np.linspace(0, n - 1, ASKED).astype(np.int64)
     near = vectors[some] @ vectors.T
     near[np.arange(ASKED), some] = -2
     true = np.argpartition(-near, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
     spent, (i, j) = cost(lambda: cells.neighbours(vectors[:, None], NEIGHBOURS, some))
-    found = np.isin((some[:, None] * n + true).ravel(), i * n + j)
-    told = cells.recall_of_neighbours(vectors, NEIGHBOURS)
+    hits = np.isin((some[:, None] * n + true).ravel(), i * n + j)
+    estimated = cells.recall_of_neighbours(vectors, NEIGHBOURS)
     print(f"the {NEIGHBOURS} nearest of {ASKED:,}: {1000 * spent / ASKED:.1f} ms each, recall "
-          f"{found.mean():.4f} ({told:.4f} told)")  # fmt: skip
+          f"{hits.mean():.4f} (estimated {estimated:.4f})")  # fmt: skip
 
 
 def main(n=N):
@@ -89,7 +89,7 @@ def main(n=N):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     width = index._search(vectors[:, None], FLOOR).left.shape[1]
     print(f"{n:,} x {WIDTH}, cosine >= {bound:g}: {len(pairs):,} pairs")
-    print(f"near_pairs: {ours:.2f} s CPU, {width} numbers a vector; peak memory {peak:.2f} GB, "
+    print(f"near_pairs: {ours:.2f} s CPU, {width} numbers per vector; peak memory {peak:.2f} GB, "
           f"of which the vectors {vectors.nbytes / 1e9:.2f}")  # fmt: skip
     if n > index.APPROXIMATE_N:
         in_cells(vectors, pairs)

@@ -1,6 +1,7 @@
-"""Hashing a folder, and joining a million hashes: ratios to peers and floors, in one run.
+"""Hash a folder and join a million hashes: ratios to peer tools and to lower bounds.
 
-CPU seconds of this process and its children; small pictures of a collection's real kind and size.
+Times are CPU seconds of this process and its children. The pictures have the format and size of
+those in a real collection.
 """
 
 import io
@@ -20,7 +21,10 @@ from dedup_nb.finders import phash
 from dedup_nb.library import catalogue
 from dedup_nb.pictures import measures, store
 
-N_PICTURES, N_COPIES = 40, 6  # a copy differs by a byte after its end, so nothing is known of it
+N_PICTURES, N_COPIES = (
+    40,
+    6,
+)  # copies differ by a byte after the image data, so none is in the cache
 N_HASHES = 100_000
 
 
@@ -30,14 +34,14 @@ def cpu():
 
 
 def cost(act):
-    """Return CPU seconds and wall seconds of a call."""
+    """Return the CPU seconds and wall seconds of a call."""
     begun, wall = cpu(), time.perf_counter()
     act()
     return cpu() - begun, time.perf_counter() - wall
 
 
 def picture(seed, width=832, height=1216):
-    """A smooth picture with grain: a PNG of it is as large as a render's."""
+    """Return a smooth picture with grain, whose PNG is as large as that of a render."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
@@ -47,8 +51,8 @@ def picture(seed, width=832, height=1216):
 
 
 def hash_folder(folder, kind):
-    found = catalogue.scan(folder, ["."]).images
-    keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in found]
+    images = catalogue.scan(folder, ["."]).images
+    keys = [store.FileKey(f.path, f.bytes, f.mtime_ns, f.ctime_ns) for f in images]
     with tempfile.TemporaryDirectory() as cache:
         kept = store.Store(Path(cache))
         measures.measure_files(folder, keys, kept, [kind])
@@ -56,7 +60,7 @@ def hash_folder(folder, kind):
 
 
 def inflate(path):
-    """The floor of reading a PNG: zlib over its compressed data, nothing else."""
+    """Decompress the data of a PNG with zlib only: the lower bound of reading it."""
     data, at, parts = path.read_bytes(), 8, []
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
@@ -84,30 +88,30 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         for name, folder in folders(scratch):
             paths = sorted(folder.iterdir())
-            hash_folder(folder, kind)  # a first pass, so that all find the files in memory
+            hash_folder(folder, kind)  # a first pass loads the files into the page cache
             ours, wall = cost(lambda folder=folder: hash_folder(folder, kind))
             loop, _ = cost(lambda paths=paths: [imagehash.phash(Image.open(p)) for p in paths])
             size = sum(p.stat().st_size for p in paths) / len(paths) / 1e6
             print(f"{name} 832x1216, {size:.1f} MB, {len(paths)} files:")
             print(
-                f"  digest, facts, hash and thumbnail: {ours / len(paths) * 1e3:.1f} ms CPU an "
-                f"image, {len(paths) / wall:.0f} a second"
+                f"  digest, facts, hash and thumbnail: {ours / len(paths) * 1e3:.1f} ms CPU per "
+                f"image, {len(paths) / wall:.0f} images per second"
             )
-            print(f"  imagehash alone, one by one: {loop / ours:.2f} times that")
+            print(f"  imagehash alone, one by one: {loop / ours:.2f} times as long")
             if name == "PNG":
                 floor, _ = cost(lambda paths=paths: [inflate(p) for p in paths])
-                print(f"  {ours / floor:.2f} times zlib's inflate alone, the floor of a PNG")
+                print(f"  {ours / floor:.2f} times zlib alone, the lower bound of a PNG")
     hashes = np.random.default_rng(0).integers(0, 256, (N_HASHES, 8), dtype=np.uint8)
-    phash.near_pairs(hashes[:3000], 8)  # compiled now
+    phash.near_pairs(hashes[:3000], 8)  # compile first
     for ceiling in (8, 16):
         ours, wall = cost(lambda c=ceiling: phash.near_pairs(hashes, c))
         brute = brute_force(hashes[:, None].view(np.uint64).ravel(), ceiling)
         print(f"join of {N_HASHES:,} hashes to {ceiling} bits: {ours:.1f} s CPU, {wall:.1f} s;")
-        print(f"  numpy's brute force: {brute / ours:.1f} times that")
+        print(f"  brute force in NumPy: {brute / ours:.1f} times as long")
 
 
 def brute_force(words, ceiling, rows=2000):
-    """Return the CPU seconds of comparing each with each, from a part of the rows."""
+    """Return the CPU seconds of comparing all pairs, extrapolated from some rows."""
     rows = min(rows, len(words))
     part, _ = cost(
         lambda: [np.flatnonzero(np.bitwise_count(words ^ word) <= ceiling) for word in words[:rows]]

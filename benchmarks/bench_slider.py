@@ -1,8 +1,8 @@
-"""How long the gallery takes from a move of the threshold slider to painted groups.
+"""Measure the time from a move of the threshold slider to the painted groups.
 
-JupyterLab in real Chromium on notebooks of 1,000, 20,000 and 100,000 images with ten pairs an
-image: a million pairs at the end. Each move is a key on the slider; the clock runs in the browser
-from that key to the frame in which the rows of the new cut are painted. Needs Chromium.
+Runs JupyterLab in Chromium on notebooks of 1,000, 20,000 and 100,000 images with ten pairs per
+image, up to a million pairs. Each move is a key press on the slider; the time is measured in the
+browser, from that key press to the frame in which the new rows are painted. Requires Chromium.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ run = types.SimpleNamespace(
 tuner = tuning.tune(run, candidates, "max_distance", low=0, high=64)
 """
 
-# Press a key on the slider and tell the milliseconds until the new cut is painted.
+# Press a key on the slider and return the milliseconds until the new cut is painted.
 MOVE = """([step]) => new Promise((done) => {
   const gallery = document.querySelector(".dnb-gallery");
   const before = gallery.dataset.painted;
@@ -85,7 +85,7 @@ MOVE = """([step]) => new Promise((done) => {
 
 
 def measure(lab: Lab, n: int) -> list[float]:
-    """Return the milliseconds of `MOVES` moves in a notebook of `n` images."""
+    """Return the milliseconds of `MOVES` moves in a notebook with `n` images."""
     source = NOTEBOOK.format(n=n, pairs=n * PAIRS_AN_IMAGE)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}

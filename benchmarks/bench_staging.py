@@ -1,6 +1,6 @@
-"""10,000 bundles of three small files staged and restored, against a bare loop of renames.
+"""Stage and restore 10,000 bundles of three small files, compared with a bare loop of renames.
 
-The bare loop checks nothing, records nothing and syncs nothing: it is the floor, not a peer.
+The loop checks nothing, records nothing and syncs nothing: it is a lower bound, not a peer.
 Run: python benchmarks/bench_staging.py [--bundles 10000] [--dir DIR]
 """
 
@@ -24,7 +24,7 @@ BUNDLES_A_FOLDER = 1000
 
 
 def make_library(library: Path, n: int) -> list[dict[str, Any]]:
-    """Draw nothing: small files of distinct bytes; return the rows of a manifest for them."""
+    """Create small files with distinct bytes; return the rows of a manifest for them."""
     rows = []
     keeper = "keep.png"
     library.mkdir()
@@ -57,14 +57,14 @@ def make_library(library: Path, n: int) -> list[dict[str, Any]]:
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the wall time of some work in seconds, and what it returned."""
+    """Return the wall time of a call in seconds, and its result."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
 
 
 def bare_renames(library: Path, rows: list[dict[str, Any]]) -> tuple[float, float]:
-    """Rename every file to a folder beside and back; return both times."""
+    """Rename every file into another folder and back; return both times."""
     for row in rows:
         (library / "bare" / row["src"]).parent.mkdir(parents=True, exist_ok=True)
     pairs = [(library / row["src"], library / "bare" / row["src"]) for row in rows]
@@ -81,7 +81,7 @@ def bare_renames(library: Path, rows: list[dict[str, Any]]) -> tuple[float, floa
 
 
 def show(n: int, total: int) -> None:
-    """A progress line, as the command shows it."""
+    """Print a progress line."""
     if n == total or n % 1000 == 0:
         print(f"\r{n:,} of {total:,}", end="\n" if n == total else "", file=sys.stderr, flush=True)
 
@@ -101,11 +101,13 @@ def main() -> None:
         stage_s, result = timed(lambda: staging.stage(plan, library, progress=show))
         restore_s, restored = timed(lambda: staging.restore(library, progress=show))
         done = (result.done, restored.done)
-    print(f"{args.bundles:,} bundles of {len(SUFFIXES)} files; done {done}")
-    print(f"bare renames: there {bare_there_s:.2f} s, back {bare_back_s:.2f} s")
-    print(f"manifest read {read_s:.2f} s")
-    print(f"stage   {stage_s:6.2f} s  {stage_s / bare_there_s:5.1f} x a bare loop of renames")
-    print(f"restore {restore_s:6.2f} s  {restore_s / bare_back_s:5.1f} x a bare loop of renames")
+    print(f"{args.bundles:,} bundles of {len(SUFFIXES)} files, {done} done")
+    print(f"bare renames: {bare_there_s:.2f} s there, {bare_back_s:.2f} s back")
+    print(f"reading the manifest: {read_s:.2f} s")
+    print(f"stage   {stage_s:6.2f} s  {stage_s / bare_there_s:5.1f} times a bare loop of renames")
+    print(
+        f"restore {restore_s:6.2f} s  {restore_s / bare_back_s:5.1f} times a bare loop of renames"
+    )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""A second run over a collection of which one in a hundred pictures is new: CPU against the first.
+"""Compare the CPU time of a second run, with one percent new pictures, with that of the first.
 
     python benchmarks/bench_vectors.py [N] [MODEL]
 
-N small pictures (20,000 by default) are read, decoded, embedded and kept; then 1 % more. Told is
-the CPU time of everything from the walk over the folder to the array of vectors, decoder processes
-included. With MODEL (an architecture of open_clip, with random weights) pictures go through it, by
-default through `dct`. There a small picture costs a millisecond, so that starting a decoder and
-reading the 1 % is a sixtieth of the first run by itself, finding 20,000 known files again is a
-fortieth, and the ratio ends near 23; what a model makes costs a hundred times as much and is what
-counts. Reading back 300,000 vectors of 512 numbers is told as well.
+N small pictures (20,000 by default) are read, decoded, embedded and cached; then 1 % more. The
+reported CPU time covers everything from listing the folder to the array of vectors, including the
+decoder processes. With MODEL (an open_clip architecture with random weights) that model embeds the
+pictures, by default `dct`. With `dct` a small picture takes only a millisecond: starting a decoder
+and reading the 1 % takes a sixtieth of the first run, and finding 20,000 known files a fortieth, so
+the ratio ends near 23. A model takes a hundred times as long per picture, and there the ratio
+matters. The time to read back 300,000 vectors of 512 numbers is reported as well.
 """
 
 import resource
@@ -31,7 +31,7 @@ READ, WIDTH = 300_000, 512
 
 
 def draw(folder, first, n):
-    """Draw small pictures, no two alike."""
+    """Draw small pictures, all different."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + n):
         coarse = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
@@ -45,7 +45,7 @@ def cpu():
 
 
 def run(folder, name, embedder, **weights):
-    """Return CPU seconds of one run up to the array of vectors."""
+    """Return the CPU seconds of one run up to the array of vectors."""
     begun = cpu()
     values = {"library": str(folder / "lib"), "cache_dir": str(folder / "cache")}
     values |= {"run_dir": str(folder / name), "embedder": embedder, **weights}
@@ -63,8 +63,8 @@ def reading(folder):
     for start in range(0, READ, 1000):
         kept.put([], measures=[("clip", d, vector) for d in digests[start : start + 1000]])
     begun, spent = time.perf_counter(), cpu()
-    found = kept.measures("clip", digests)
-    array = clip.unpack([found[digest] for digest in digests])
+    stored = kept.measures("clip", digests)
+    array = clip.unpack([stored[digest] for digest in digests])
     assert array.shape == (READ, WIDTH)
     return time.perf_counter() - begun, cpu() - spent
 
@@ -81,7 +81,7 @@ def main(n=20_000, model=None):
         draw(folder / "lib", n, new)
         second, more = run(folder, "second", embedder, **weights)
         assert (count, more) == (n, n + new)
-        print(f"{model or 'dct'}, {n:,} pictures: {first:.1f} s CPU; then {new:,} new ones: "
+        print(f"{model or 'dct'}, {n:,} pictures: {first:.1f} s CPU; with {new:,} new ones: "
               f"{second:.2f} s; ratio {first / second:.0f}")  # fmt: skip
         wall, spent = reading(folder)
         print(f"reading {READ:,} vectors of {WIDTH} numbers: {spent:.1f} s CPU, {wall:.1f} s")

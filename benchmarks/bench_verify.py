@@ -1,16 +1,17 @@
-"""Recall of hash, `dct` and `mix`, alone and with `verify`, on altered copies of photographs.
+"""Measure the recall of pHash, `dct` and `mix`, alone and with `verify`, on altered photographs.
 
     python benchmarks/bench_verify.py [FOLDER] [--burst FOLDER] [LIMIT]
 
-FOLDER holds photographs; a folder named `burst` in it (or given) holds frames of one take, which
-are alike but never the same picture. Each photograph is altered in many ways, some of them
-twice over. Every second photograph, those that nothing was tuned on, is reported; the others
-with `--tuned`. Told is the recall of altered copies where no unrelated pair, and 5 % or 1 % of
-the pairs of frames, would be proposed. With `verify`, a loose cut of each proposer (that of its
-slider) proposes, and the verdict's score decides; by kind, `verify` is told for whatever may
-propose, too. Pictures of next to nothing (plain and out-of-focus parts of the photographs, drawn
-skies and gradients) are compared apart: their copies, and all pairs of different ones, as they are
-and under one and the same caption bar. Without FOLDER pictures are drawn, which says little.
+FOLDER contains photographs; a folder named `burst` inside it (or the one given) contains frames of
+one burst, which are similar but never the same picture. Each photograph is altered in many ways,
+some of them combined. The results cover every second photograph, on which nothing was tuned; with
+`--tuned`, the others. The output is the recall of altered copies at the bound where no unrelated
+pair, or 5 % or 1 % of the pairs of frames, would be proposed. With `verify`, each method proposes
+pairs at a loose bound (that of its slider), and the score of the verdict decides; the recall of
+`verify` by kind of alteration is also reported for pairs proposed by any method. Pictures with
+almost no content (plain and out-of-focus parts of the photographs, drawn skies and gradients) are
+compared separately: their copies, and all pairs of different ones, both as they are and with the
+same caption bar. Without FOLDER, pictures are drawn, which says little about photographs.
 """
 
 import argparse
@@ -42,7 +43,7 @@ from dedup_nb.compare import verify
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.pictures import features, images
 
-LOOSE = {"pHash": 48 / 64, "dct": None, "mix": 0.4}  # similarity from which on pairs are proposed
+LOOSE = {"pHash": 48 / 64, "dct": None, "mix": 0.4}  # smallest similarity of a proposed pair
 
 
 def barred(picture):
@@ -81,29 +82,29 @@ FURTHER = {
     "blurred more": lambda p: p.filter(ImageFilter.GaussianBlur(max(p.size) / 200)),
 }
 KINDS = {**ALTERED, **FURTHER}
-TURNED = "ukbench00120_rotation"  # another photograph turned by 25 degrees: `alike` is blind to it
+TURNED = "ukbench00120_rotation"  # a photograph turned by 25 degrees, missed by `alike`
 
 
 def read(folder, limit):
-    """Return the photographs of a folder, no two of them alike, and the frames of its burst.
+    """Return the photographs of a folder without similar ones, and the frames of its burst.
 
     In place of one that is a copy after all is None.
     """
     every = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
-    found, measured = [], []
+    pictures, measured = [], []
     for path in every:
         if "burst" in path.parts[:-1]:
             continue
         picture = opened(path)
         small = rasters(picture)
-        if is_flat(picture):  # never trusted to any measure: `review`
+        if is_flat(picture):  # no measure is reliable for it: `review`
             continue
         if not any(alike(small, other) for other in measured):
-            found.append(picture if TURNED not in path.name else None)
+            pictures.append(picture if TURNED not in path.name else None)
             measured.append(small)
-        if len(found) == limit:
+        if len(pictures) == limit:
             break
-    return found, [opened(path) for path in every if "burst" in path.parts[:-1]]
+    return pictures, [opened(path) for path in every if "burst" in path.parts[:-1]]
 
 
 def is_flat(picture):
@@ -117,7 +118,7 @@ def opened(path):
 
 
 class Measured:
-    """Rasters, thumbnails and features of many pictures, and how long it took to make them."""
+    """Rasters, thumbnails and features of many pictures, and the time it took to compute them."""
 
     def __init__(self, pictures):
         self.rasters = [rasters(picture) for picture in pictures]
@@ -130,7 +131,7 @@ class Measured:
         self.features_ms = 1000 * (time.process_time() - begun) / max(len(pictures), 1)
 
     def nearness(self):
-        """Return for each proposer the similarities of all pairs, in the best of 8 orientations."""
+        """Return the similarities of all pairs for each method, in the best of 8 orientations."""
         codes = phash.unpack(phash.kind("phash", 64).encode(self.rasters), "rotate")
         signs = np.unpackbits(codes, axis=-1).astype(np.float32) * 2 - 1
         yield "pHash", (1 + best(signs) / 64) / 2
@@ -143,12 +144,12 @@ class Measured:
 
 
 def verdict(a, b):
-    """Return the verdict on two (thumbnail, features)."""
+    """Return the verdict on two pictures, each given as (thumbnail, features)."""
     return verify.plain_verdict(a[0], b[0]) or verify.same_picture(a[1], b[1])
 
 
 def stored(picture):
-    """Return the thumbnail that the store keeps of a picture."""
+    """Return the thumbnail of a picture as the store keeps it."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return images.measure(buffer.getvalue(), "a.png", ()).thumbnail
@@ -159,13 +160,13 @@ def thumbnail(picture):
 
 
 def best(vectors):
-    """Return the largest product of each picture as it is with another in any orientation."""
+    """Return the largest product of each upright picture with another in any orientation."""
     turned = [vectors[:, 0] @ vectors[:, k].T for k in range(vectors.shape[1])]
     most = np.max(turned, axis=0)
     return np.maximum(most, most.T)
 
 
-def told(name, true, unrelated, frames):
+def report(name, true, unrelated, frames):
     line = f"{name:20}"
     bounds = [("no unrelated pair", unrelated.max(initial=0))]
     for share in (0.05, 0.01):
@@ -178,7 +179,7 @@ def told(name, true, unrelated, frames):
 
 
 def plainest(picture, rng):
-    """Return the part of a picture that has the fewest features, of a hundred parts."""
+    """Return the part of a picture with the fewest features, out of a hundred parts."""
     parts = []
     for _ in range(100):
         width = rng.uniform(0.25, 0.5)
@@ -188,7 +189,7 @@ def plainest(picture, rng):
 
 
 def faint(originals):
-    """Return pictures of next to nothing, no two of them the same."""
+    """Return pictures with almost no content, all different."""
     rng = np.random.default_rng(1)
     yield from (plainest(picture, rng) for picture in originals)
     for picture in originals:
@@ -210,7 +211,7 @@ def tinted(rng, shade):
 
 
 def tell_faint(originals):
-    """Tell how many copies of faint pictures are found, and which different ones are mistaken."""
+    """Print how many copies of faint pictures are found, and which different ones are confused."""
     pictures = list(faint(originals))
     seen = lambda p: (small := thumbnail(p), features.unpack(features.extract(small), small))  # noqa: E731
     whole = [seen(picture) for picture in pictures]
@@ -226,8 +227,8 @@ def tell_faint(originals):
         wrong += [(what, a, b) for a, b in pairs if verdict(made[a], made[b]).same]
     print(
         f"{len(pictures)} faint pictures: {np.mean(found):.3f} of {len(found)} copies found; of "
-        f"{3 * len(pairs):,} pairs of different ones, two thirds under one caption, {len(wrong)} "
-        f"taken for the same {wrong or ''}"
+        f"{3 * len(pairs):,} pairs of different ones, two thirds with one caption, {len(wrong)} "
+        f"judged the same {wrong or ''}"
     )
 
 
@@ -240,7 +241,9 @@ def main():
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("folder", nargs="?")
     asked.add_argument("limit", nargs="?", type=int, default=60)
-    asked.add_argument("--tuned", action="store_true", help="report the other half")
+    asked.add_argument(
+        "--tuned", action="store_true", help="report the other half of the photographs"
+    )
     given = asked.parse_args()
     originals, frames = read(given.folder, given.limit) if given.folder else (drawn(12), [])
     originals = [picture for picture in originals[0 if given.tuned else 1 :: 2] if picture]
@@ -267,13 +270,15 @@ def main():
     for name, near in measured.nearness():
         at = lambda pairs: near[pairs[:, 0], pairs[:, 1]]  # noqa: B023, E731
         loose = LOOSE[name] or embeddings.embedder(name).floor
-        told(f"{name} alone", at(copies), at(apart), at(frame_pairs))
+        report(f"{name} alone", at(copies), at(apart), at(frame_pairs))
         proposed = apart[at(apart) >= loose]
         score |= {tuple(p): measured.score(*p) for p in proposed[:5000] if tuple(p) not in score}
         both = lambda pairs: np.array(  # noqa: E731
             [score[tuple(p)] if near[tuple(p)] >= loose else 0.0 for p in pairs]  # noqa: B023
         )
-        bound = told(f"{name} with verify", both(copies), both(proposed[:5000]), both(frame_pairs))
+        bound = report(
+            f"{name} with verify", both(copies), both(proposed[:5000]), both(frame_pairs)
+        )
         everything[name] = (both(copies) > bound).reshape(len(originals), -1)
         kept = both(copies) >= verify.SAME
         print(
@@ -284,24 +289,30 @@ def main():
         )
         for a, b in proposed[:5000]:
             if score[a, b] >= verify.SAME:
-                print(f"{'':20}  taken for the same: {named(a, made)}, {named(b, made)}")
+                print(f"{'':20}  judged the same: {named(a, made)}, {named(b, made)}")
     print(
-        f"CPU: thumbnail {measured.thumbnail_ms:.1f} ms, features {measured.features_ms:.0f} ms a "
-        f"file once; a pair {copy_ms:.0f} ms (copies), {other_ms:.0f} ms (unrelated)"
+        f"CPU: thumbnail {measured.thumbnail_ms:.1f} ms, features {measured.features_ms:.0f} ms "
+        f"per file, once; {copy_ms:.0f} ms per pair of copies, {other_ms:.0f} ms per unrelated pair"
     )
     plain = np.mean(
         [verify.plain_verdict(*(measured.small[k] for k in p)) is not None for p in copies]
     )
-    for share in (1.0, 0.5, 0.1):  # a new file each; most of one framing need no features
+    for share in (
+        1.0,
+        0.5,
+        0.1,
+    ):  # each with new files; most pairs with the same framing need no features
         ms = share * copy_ms + (1 - share) * other_ms + measured.thumbnail_ms
         ms += (1 - share * plain) * measured.features_ms
         print(
             f"CPU of 10,000 proposals among 10,000 files, {share:.0%} of them copies "
-            f"({plain:.0%} of these told at first sight): {ms * 10_000 / 60_000:.1f} minutes"
+            f"({plain:.0%} of these decided without features): {ms * 10_000 / 60_000:.1f} minutes"
         )
     every = np.array([score[tuple(pair)] for pair in copies]).reshape(len(originals), -1)
     everything["verify"] = every > bound
-    print(f"verify, whatever proposes: {everything['verify'].mean():.3f} at the last bound")
+    print(
+        f"verify, pairs proposed by any method: {everything['verify'].mean():.3f} at the last bound"
+    )
     tell_faint(originals)
     for k, what in enumerate(KINDS):
         shares = (f"{name} {found[:, k].mean():.2f}" for name, found in everything.items())
