@@ -115,7 +115,7 @@ def test_the_slider_names_and_pictures_the_pairs_that_joined_and_left(opened):
     lab, _ = opened
     open_notebook(lab, "10_phash")
     strip = lab.page.locator(".dnb-changed")
-    assert strip.inner_text().startswith("Pairs that join or leave")
+    assert strip.inner_text().startswith("Move the slider to see the pairs")
     set_slider(lab, 16)
     strip.get_by_text("joined").wait_for()
     set_slider(lab, 0)

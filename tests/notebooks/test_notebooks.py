@@ -110,7 +110,7 @@ def test_staging_by_notebook_moves_only_when_told(world, tmp_path):
         notebook, tmp_path / "a.ipynb", values | {"run_dir": str(tmp_path / "a")}, **options
     )
     assert tree(library) == before
-    assert "Nothing was moved: apply is false" in (tmp_path / "a.ipynb").read_text()
+    assert "Nothing was moved, because apply is false" in (tmp_path / "a.ipynb").read_text()
     papermill.execute_notebook(
         notebook,
         tmp_path / "b.ipynb",
@@ -173,7 +173,7 @@ def test_run_folders_of_one_second_do_not_collide(tmp_path):
     ("text", "arguments", "complaint"),
     [
         ("library: ../lib\n10_phash: {max_dist: 3}", [], "did you mean max_distance?"),
-        ("library: ../lib\n10_phash: {max_distance: x}", [], "max_distance is a whole number"),
+        ("library: ../lib\n10_phash: {max_distance: x}", [], "it must be a whole number"),
         ("library: ../nowhere", [], "is not a folder"),
         ("library: ../lib\nroots: [nope]", [], "root nope is not a folder"),
         ("library: ../lib\nroots: [mojo1]", ["--only", "10_phas"], "did you mean 10_phash?"),

@@ -188,7 +188,7 @@ def test_a_button_makes_the_missing_flags_and_restore_takes_them_back(tmp_path):
     assert made.folder.value == "selected/crop"
     made.folder.value = ""
     made.button.click()
-    assert "name a folder" in made.said.value
+    assert "enter a folder" in made.said.value
     made.folder.value = "nowhere"
     made.button.click()
     assert "nowhere" in made.said.value
