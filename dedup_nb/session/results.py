@@ -193,13 +193,18 @@ def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
 
 
 def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
-    apart = [f"{count:,} {why}" for why, count in candidates.set_apart.items() if count]
-    notes = [f"Excluded and never proposed: {'; '.join(apart)}."] if apart else []
+    excluded = [_excluded(why, n) for why, n in candidates.set_apart.items() if n]
+    notes = [f"Excluded and never proposed: {'; '.join(excluded)}."] if excluded else []
     if len(run.unreadable):
         notes.append(
             f"{count(len(run.unreadable), 'image')} could not be read; see the table below."
         )
     return notes
+
+
+def _excluded(why: str, n: int) -> str:
+    """Return `3 pairs inside one series`, `2 runs over several folders`."""
+    return f"{n:,} {why}" if why.startswith(("pairs ", "runs ")) else f"{count(n, 'pair')} {why}"
 
 
 def _series_frame(
@@ -213,7 +218,10 @@ def _series_frame(
         {
             "first": [tables.shown(path) for path in paths[pairs["i"]]],
             "second": [tables.shown(path) for path in paths[pairs["j"]]],
-            candidates.measure: list(pairs[candidates.measure]),
+            "value": [
+                report.with_unit(value, candidates.measure)
+                for value in pairs[candidates.measure].tolist()
+            ],
         }
     )
     heading = _first_rows("Pairs within one series, excluded", frame)

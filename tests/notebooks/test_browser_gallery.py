@@ -195,7 +195,7 @@ def test_every_choice_can_be_undone_from_the_keyboard(lab):
         "undone: mark",
         "undone: mark",
         "undone: mark",
-        "nothing left",
+        "nothing to",
     ):
         press(lab, "u")
         said(lab, what)

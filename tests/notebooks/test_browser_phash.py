@@ -88,7 +88,7 @@ def test_the_buttons_save_and_write_the_threshold(opened):
     (saved,) = (run / "10_phash").glob("saved-*")
     assert json.loads((saved / "summary.json").read_text())["threshold"] == 6
     lab.page.get_by_role("button", name="write threshold to the profile").click()
-    lab.page.locator(".widget-html-content", has_text="max_distance: 6 is now in").wait_for()
+    lab.page.locator(".widget-html-content", has_text="wrote max_distance: 6 to").wait_for()
     assert profile.read_text() == "library: ../lib\n# kept\n10_phash:\n  max_distance: 6\n"
 
 
