@@ -431,8 +431,10 @@ def _add_restore(commands: Commands) -> None:
     command = _command(commands, "restore", "move staged files back to where they were")
     _add_library(command)
     for scope in ("batch", "group", "bundle", "file"):
-        metavar = "ID" if scope != "file" else "PATH"
-        command.add_argument(f"--{scope}", metavar=metavar, help=f"restore only this {scope}")
+        metavar, what = (
+            ("PATH", "the bundle of this file") if scope == "file" else ("ID", f"this {scope}")
+        )
+        command.add_argument(f"--{scope}", metavar=metavar, help=f"restore only {what}")
     command.set_defaults(run=_restore)
 
 
