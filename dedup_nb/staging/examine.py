@@ -9,20 +9,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dedup_nb.library.bundles import FolderBundles, folded, is_apple_double
-from dedup_nb.library.formats import IMAGE_SUFFIXES, image_format, stem, suffix
+from dedup_nb.library.bundles import FolderBundles, folded
+from dedup_nb.library.formats import IMAGE_SUFFIXES, stem, suffix
 from dedup_nb.library.names import find_series, parse, series_id
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
+from dedup_nb.staging.foldernames import FolderNames
 from dedup_nb.staging.ledger import KeeperSeen, Ledger
 from dedup_nb.staging.library import Library, inside
 from dedup_nb.staging.plans import Plan, PlannedBundle, Row, rounded_mtime
 from dedup_nb.staging.refusals import Refused, by_errno
-from dedup_nb.staging.safefs import Folders, Parts, Seen, Spot, Stop, split_path
+from dedup_nb.staging.safefs import Folders, Parts, Seen, Stop, split_path
 
 # A file changed this recently is read again: its timestamp may be too coarse to show a change.
 RACY_NS = 2_000_000_000
-FOLDERS_KEPT = 256
 
 
 class AlreadyStaged(Exception):
@@ -68,8 +68,7 @@ class Examiner:
             stop,
         )
         self.staged_now: set[str] = set()  # home paths of the files that this batch moved
-        self._fresh: dict[Parts, FolderBundles] = {}
-        self._indexed: dict[Parts, FolderBundles] = {}
+        self.names = FolderNames()
         self._keepers_by_digest = ledger.paths_by_digest()
         self._old_by_digest = {sha256: path for path, sha256 in ledger.old_keepers.items()}
         self._folded_keepers: defaultdict[str, list[str]] = defaultdict(list)
@@ -79,7 +78,7 @@ class Examiner:
 
     def new_group(self) -> None:
         """Forget the folder listings, so that every folder is read again."""
-        self._fresh.clear()
+        self.names.new_group()
 
     def examine(self, planned: PlannedBundle) -> Ready:
         """Return a bundle that equals its plan and whose keepers are in place.
@@ -100,7 +99,7 @@ class Examiner:
             if self._already_staged(folders, planned):
                 raise AlreadyStaged
             files = [(row, self._read_source(folders, row)) for row in planned.rows]
-            images = [entry for entry in files if self._is_image(folders, *entry)]
+            images = [entry for entry in files if self.names.is_image(folders, *entry)]
             alone = self._check_members(folders, planned, files, images)
             for row, _ in files:
                 if row.covers is not None:
@@ -159,26 +158,6 @@ class Examiner:
 
     # ------------------------------------------------------------ whole bundles
 
-    def _names(self, folders: Folders, folder: Parts) -> FolderBundles:
-        """Return the current names in a folder, indexed again only if names were added."""
-        if folder in self._fresh:
-            return self._fresh[folder]
-        names = frozenset(safefs.list_names(folders.fd(folder)))
-        known = self._indexed.get(folder)
-        if known is None or not names <= known.names or len(names) < len(known.names) // 2:
-            known = FolderBundles(names)
-        known.present = names
-        if len(self._indexed) >= FOLDERS_KEPT:
-            self._indexed.clear()
-        self._indexed[folder] = self._fresh[folder] = known
-        return known
-
-    def _is_image(self, folders: Folders, row: Row, seen: Seen) -> bool:
-        folder, name = split_path(row.src)[:-1], split_path(row.src)[-1]
-        if is_apple_double(name, self._names(folders, folder).names):
-            return False
-        return image_format(name, seen.head) is not None
-
     def _check_members(
         self,
         folders: Folders,
@@ -190,11 +169,13 @@ class Examiner:
         needed: set[str] = set()
         alone = 0
         for row, _ in images:
-            members = self._members(folders, row.src)
+            members = self.names.members(folders, row.src)
             alone += len(members) == 1
             needed |= members
         if self.strict_companions and alone:
-            lone = next(row.src for row, _ in images if len(self._members(folders, row.src)) == 1)
+            lone = next(
+                row.src for row, _ in images if len(self.names.members(folders, row.src)) == 1
+            )
             raise Refused("no_companions", f"{shown(lone)} has no companions", lone)
         planned_paths = {row.src for row, _ in files}
         own = {row.src for row, _ in files if row.covers is None}
@@ -210,16 +191,6 @@ class Examiner:
         if missing:
             raise self._why_missing(folders, planned, missing)
         return alone
-
-    def _members(self, folders: Folders, image: str) -> set[str]:
-        folder, _, name = image.rpartition("/")
-        bundles = self._names(folders, split_path(image)[:-1])
-        for twin in bundles.ambiguous(name):
-            if twin in bundles.present:
-                what = f"{shown(image)} and {shown(twin)} differ only in case or Unicode form"
-                raise Refused("ambiguous_name", what, image)
-        above = f"{folder}/" if folder else ""
-        return {above + member for member in bundles.members(name) if member in bundles.present}
 
     def _shared_elsewhere(self, folders: Folders, path: str, images: set[str]) -> bool:
         """Return whether a missing member is a sidecar that the plan moves with its images."""
@@ -252,7 +223,7 @@ class Examiner:
         """Refuse two images of one stem if one of them is a keeper in this plan."""
         paths = {row.src for row, _ in images}
         for path in sorted(paths & self.plan.keepers):
-            if len(self._members(folders, path) & paths) > 1:
+            if len(self.names.members(folders, path) & paths) > 1:
                 raise Refused("is_keeper", f"{shown(path)} is a keeper in this plan", path)
 
     def _check_shared(
@@ -281,7 +252,7 @@ class Examiner:
             raise Refused(
                 "shared_stays", f"nothing that {shown(row.src)} covers is staged", row.src
             )
-        for owner in self._owners(folders, row.src):
+        for owner in self.names.owners(folders, row.src):
             if owner not in together:
                 what = f"{shown(row.src)} belongs to {shown(owner)}, which stays"
                 raise Refused("shared_stays", what, row.src)
@@ -297,26 +268,13 @@ class Examiner:
         folder, _, name = path.rpartition("/")
         gone = {*self.plan.condemned, *self.ledger.away}
         names = {other.rpartition("/")[2] for other in gone if other.rpartition("/")[0] == folder}
-        names |= self._names(folders, split_path(path)[:-1]).present
+        names |= self.names.names(folders, split_path(path)[:-1]).present
         images = sorted(image for image in names if suffix(image) in IMAGE_SUFFIXES)
         for run in find_series(images):
             stamp = parse(images[run[0]]).stamp
             if stamp is not None and series_id(stamp) == stem(name):
                 return [f"{folder}/{images[k]}" if folder else images[k] for k in run]
         return []
-
-    def _owners(self, folders: Folders, path: str) -> list[str]:
-        """Return the images at home that own this file as a companion."""
-        folder = split_path(path)[:-1]
-        bundles = self._names(folders, folder)
-        fd = folders.fd(folder)
-        return [
-            "/".join((*folder, name))
-            for name in bundles.owners(split_path(path)[-1])
-            if name in bundles.present
-            and not is_apple_double(name, bundles.names)
-            and image_format(name, safefs.read_head(Spot(fd, name))) is not None
-        ]
 
     # ------------------------------------------------------------ keepers
 
@@ -368,7 +326,7 @@ class Examiner:
         if keeper.inode != member.inode:
             return False
         parts = split_path(path)
-        return keeper.nlink == 1 or parts[-1] not in self._names(folders, parts[:-1]).present
+        return keeper.nlink == 1 or parts[-1] not in self.names.names(folders, parts[:-1]).present
 
     def recheck(self, ready: Ready) -> None:
         """Refuse a bundle whose keepers have changed; called right before it moves."""
@@ -398,7 +356,7 @@ class Examiner:
         with Folders(self.library.fd) as folders:
             for folder, own in by_folder.items():
                 try:
-                    come = self._come(folders, folder)
+                    come = self.names.come(folders, folder)
                 except OSError as error:
                     refused = by_errno(error, "/".join(folder))
                     refusals |= {id(ready): (ready, refused) for ready, _ in own}
@@ -412,11 +370,6 @@ class Examiner:
                         what = f"{shown(path)} has just appeared"
                         refusals[id(ready)] = ready, Refused("stale", what, path)
         return list(refusals.values())
-
-    def _come(self, folders: Folders, folder: Parts) -> frozenset[str]:
-        """Return the names added to a folder since the group was examined."""
-        now = frozenset(safefs.list_names(folders.fd(folder)))
-        return now - self._names(folders, folder).present
 
     def _check_not_a_keeper(self, folders: Folders, row: Row, seen: Seen) -> None:
         """Refuse a file that is the keeper of something staged or approved."""

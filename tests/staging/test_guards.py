@@ -37,9 +37,9 @@ GUARDS = {
     "a bundle is complete": (
         "examine.py", "if missing:\n", "if False:\n", STAGING, "missing_row"),
     "two images of one stem, one a keeper": (
-        "examine.py", "if len(self._members(folders, path) & paths) > 1:", "if False:", STAGING, "one_is_a_keeper"),
+        "examine.py", "if len(self.names.members(folders, path) & paths) > 1:", "if False:", STAGING, "one_is_a_keeper"),
     "names that differ in case block": (
-        "examine.py", "if twin in bundles.present:", "if False:", STAGING, "differ_only"),
+        "foldernames.py", "if twin in bundles.present:", "if False:", STAGING, "differ_only"),
     "strangers are no members": (
         "examine.py", "for path in sorted(own - needed):", "for path in ():", STAGING, "belongs_to_no_image"),
     "the macOS double is no image": (
