@@ -176,7 +176,7 @@ def _undecodable(image_format: str, data: bytes) -> str:
     if not data:
         return "the file is empty"
     if image_format == "unknown":
-        return "the content is no image format that is known here"
+        return "the content is not a known image format"
     return formats.FORMATS[image_format].not_decoded.format(name=image_format)
 
 

@@ -571,7 +571,7 @@ class Merged(groups.Candidates):
             if state == "beyond":
                 text = f"not {text}"
             elif state == "review":
-                # the value is shown anyway; earlier versions wrote "hamming_bits 3" for "3 bits apart"
+                # the value is shown anyway; version 0.1.0 wrote "hamming_bits 3" for it
                 plain = (finding.measure, groups.apart(finding.measure, value))
                 why = "" if reason.startswith(plain) else f": {reason}"
                 text = f"{text} (for review{why})"

@@ -12,18 +12,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
-from typing import Any
 
 import anywidget
 import traitlets
-from numpy.typing import NDArray
 
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import texts
 from dedup_nb.library.tables import shown
-from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
+from dedup_nb.report.sifting import Sifted, facets_of
 from dedup_nb.widgets.gallery import esm, messages
 from dedup_nb.widgets.gallery.deciding import Decider
+from dedup_nb.widgets.gallery.filtering import Filter
 from dedup_nb.widgets.gallery.messages import Changed, Group, Message, number
 from dedup_nb.widgets.gallery.pictures import Keys, Pictures, split_by_bytes
 from dedup_nb.widgets.gallery.places import locate
@@ -121,9 +120,6 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         height_px: int = 640,
     ) -> None:
         self.groups = self._all = groups
-        self._sieve = Sieve()
-        self._choices: dict[str, list[str]] = {"root": [], "stage": []}
-        self._touched: set[str] = set()  # decided on since they were filtered: they stay in sight
         self.decisions = Decisions(None) if decisions is None else decisions
         self.finder = finder
         self.lock = RLock()  # a cell may replace the groups while the browser asks
@@ -132,6 +128,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self._pictures = Pictures(thumbnail)
         self._keys = Keys()
         self._messages = messages.Messages(self._keys, self.decisions)
+        self._filter = Filter(self._messages)
         self._decider = Decider(self.decisions, finder, self._keys)
         self._built: OrderedDict[int, Group] = OrderedDict()
         self._reviewed: set[int] = set()
@@ -176,7 +173,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         """
         with self.lock:
             self._all = groups
-            self._show(self._sifted(), changed)
+            self._show(self._filter.apply(self._all), changed)
 
     def _show(self, groups: Sequence[Group], changed: Changed | None = None) -> None:
         sought, row = self._sought or self._seen()
@@ -276,39 +273,15 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _on_choices(self, content: Message) -> None:
         """Send the roots and stages to choose from."""
-        facets = facets_of(self._all)
-        self._choices = {"root": _distinct(facets.roots), "stage": _distinct(facets.stages)}
-        choices = {name: [shown(value) for value in each] for name, each in self._choices.items()}
-        self.send({"kind": "choices", **choices})
+        self.send({"kind": "choices", **self._filter.choices(self._all)})
 
     def _on_sift(self, content: Message) -> None:
         """Apply a filter and order; roots and stages are positions in the choices."""
-        asked = dict(content)
-        for name, values in self._choices.items():
-            k = asked.get(name)
-            asked[name] = values[k] if isinstance(k, int) and 0 <= k < len(values) else ""
-        self._sieve = Sieve.of(asked)
-        self._touched.clear()
+        self._filter.ask(content)
         self._sought = None
         with self.hold_sync():
-            self.sieve = {name: content.get(name) for name in vars(self._sieve)}
-            self._show(self._sifted())
-
-    def _sifted(self) -> Sequence[Group]:
-        if self._sieve.idle:
-            return self._all
-        facets = facets_of(self._all)
-        done = self._reviewed_of(self._all, facets) if self._sieve.unreviewed else set()
-        return Sifted(self._all, facets.sift(self._sieve, done - self._touched_places()))
-
-    def _touched_places(self) -> set[int]:
-        places = {group_id: locate(self._all, group_id, 0) for group_id in self._touched}
-        return {k for name, k in places.items() if len(self._all) and self._all[k]["id"] == name}
-
-    def _reviewed_of(self, groups: Sequence[Group], facets: Facets) -> set[int]:
-        """Return the reviewed groups; only groups with a decision about any image are built."""
-        mentioned = facets.holding(self.decisions.mentioned())
-        return {k for k in mentioned if self._messages.is_reviewed(groups[k])}
+            self.sieve = {name: content.get(name) for name in vars(self._filter.sieve)}
+            self._show(self._filter.apply(self._all))
 
     def _on_look(self, content: Message) -> None:
         number = int(content.get("number", self._seen_look))
@@ -327,7 +300,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
                 k for k, group in enumerate(self.groups) if self._messages.is_reviewed(group)
             }
         elif hasattr(self._all, "facets"):
-            reviewed = self._reviewed_of(self._all, facets_of(self._all))
+            reviewed = self._filter.reviewed(self._all, facets_of(self._all))
             self._reviewed = {k for k in map(self._position, reviewed) if k is not None}
         else:
             return
@@ -357,7 +330,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         except (OSError, ValueError) as error:  # nothing was decided: report it
             return {"kind": "failed", "said": f"not saved: {shown(str(error))}"}
         if record:
-            self._touched.add(record["group"])
+            self._filter.touched.add(record["group"])
         self._deciding = True
         try:
             for callback in self._callbacks if record else ():
@@ -433,7 +406,3 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _find(self, groups: Sequence[Group], group_id: str, near: int) -> int:
         return locate(groups, group_id, min(near, len(groups) - 1)) if len(groups) else 0
-
-
-def _distinct(values: NDArray[Any]) -> list[str]:
-    return sorted({str(value) for value in values.tolist()} - {""})
