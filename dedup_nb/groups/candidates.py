@@ -26,6 +26,18 @@ from dedup_nb.groups.stars import Assignment, Grouping, Stars
 from dedup_nb.library import layout
 
 
+class Excluded(dict[str, int]):
+    """How many pairs were excluded, by reason; a notebook shows it as a sentence."""
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{n:,} {why}" if why.startswith(("pairs", "runs")) else f"{n:,} pairs {why}"
+            for why, n in self.items()
+            if n
+        ]
+        return f"Excluded: {'; '.join(counts)}" if counts else "No pairs were excluded."
+
+
 class Candidates:
     """Images, their pairs and the rules, which a threshold slider cuts into groups.
 
@@ -140,7 +152,7 @@ class Candidates:
             "inside one root": one_root,
         }
         left = np.ones(len(pairs), bool)
-        self.set_apart: dict[str, int] = {}
+        self.set_apart = Excluded()
         for why, members in apart.items():
             self.set_apart[why] = int(np.count_nonzero(members & left))
             left &= ~members

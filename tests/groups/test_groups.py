@@ -318,3 +318,11 @@ def test_every_image_staged_from_a_cluster_leaves_a_member_that_stays():
             assert marks[k] == "stage" or (min(k, keeper), max(k, keeper)) in {
                 (i, j) for i, j, bits in near if bits <= 6
             }
+
+
+def test_what_was_excluded_is_shown_as_a_sentence():
+    one_series = images(("a.png", {"series": "s"}), ("b.png", {"series": "s"}), ("c.png", {}))
+    made = groups.Candidates(one_series, pairs((0, 1, 3), (0, 2, 3)))
+    why, count = next((why, n) for why, n in made.set_apart.items() if n)
+    assert repr(made.set_apart) == f"Excluded: {count} pairs {why}"
+    assert repr(groups.Candidates(plain("ab"), pairs()).set_apart) == "No pairs were excluded."

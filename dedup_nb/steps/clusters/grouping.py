@@ -60,7 +60,8 @@ class Grouped(ClusterCandidates):
         rules = run.rules | {"same_stage_only": False, "checks": None, "marks": None, "answers": ()}
         super().__init__(run.images, pairs, self.labels_of, self._between, similarity=True, **rules)
         self.obey = lambda cut, images, grouping: None  # marks are about duplicates
-        self.set_apart, self.series_pairs = {}, pairs[:0]
+        self.set_apart.clear()
+        self.series_pairs = pairs[:0]
 
     @cached_property
     def hierarchy(self) -> clusters.Hierarchy:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dedup_nb import groups, report
 from dedup_nb.finders import sets
 from dedup_nb.finders.sets import DIFFERENT, REVIEW, SAME, ImageSet, Match
+from dedup_nb.groups.candidates import Excluded
 from dedup_nb.groups.marks import obey_answers
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.rules import CROPPED
@@ -157,7 +158,7 @@ class Sets(groups.Candidates):
             self.run.images, _stage_pairs(self.sets, self.matches), similarity=True,
             **(self.run.rules | {"checks": None}),
         )  # fmt: skip
-        self.set_apart = dict(Counter(f"pairs of sets {why}" for _, _, why in compared.apart))
+        self.set_apart = Excluded(Counter(f"pairs of sets {why}" for _, _, why in compared.apart))
         self.set_apart["runs over several folders"] = len(self.found.split) + len(
             self.found.scattered
         )
