@@ -24,18 +24,24 @@ from dedup_nb.groups.measures import apart
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, STAGE, Indices
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
 from dedup_nb.library import layout
+from dedup_nb.library.quantities import count
 
 
 class Excluded(dict[str, int]):
     """How many pairs were excluded, by reason; a notebook shows it as a sentence."""
 
-    def __repr__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """`Excluded and never proposed: 3 pairs inside one series.`, or nothing."""
         counts = [
-            f"{n:,} {why}" if why.startswith(("pairs", "runs")) else f"{n:,} pairs {why}"
+            f"{n:,} {why}" if why.startswith(("pairs ", "runs ")) else f"{count(n, 'pair')} {why}"
             for why, n in self.items()
             if n
         ]
-        return f"Excluded: {'; '.join(counts)}" if counts else "No pairs were excluded."
+        return f"Excluded and never proposed: {'; '.join(counts)}." if counts else ""
+
+    def __repr__(self) -> str:
+        return self.sentence or "No pairs were excluded."
 
 
 class Candidates:

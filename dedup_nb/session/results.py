@@ -193,18 +193,12 @@ def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
 
 
 def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
-    excluded = [_excluded(why, n) for why, n in candidates.set_apart.items() if n]
-    notes = [f"Excluded and never proposed: {'; '.join(excluded)}."] if excluded else []
+    notes = [excluded] if (excluded := candidates.set_apart.sentence) else []
     if len(run.unreadable):
         notes.append(
             f"{count(len(run.unreadable), 'image')} could not be read; see the table below."
         )
     return notes
-
-
-def _excluded(why: str, n: int) -> str:
-    """Return `3 pairs inside one series`, `2 runs over several folders`."""
-    return f"{n:,} {why}" if why.startswith(("pairs ", "runs ")) else f"{count(n, 'pair')} {why}"
 
 
 def _series_frame(

@@ -324,5 +324,5 @@ def test_what_was_excluded_is_shown_as_a_sentence():
     one_series = images(("a.png", {"series": "s"}), ("b.png", {"series": "s"}), ("c.png", {}))
     made = groups.Candidates(one_series, pairs((0, 1, 3), (0, 2, 3)))
     why, count = next((why, n) for why, n in made.set_apart.items() if n)
-    assert repr(made.set_apart) == f"Excluded: {count} pairs {why}"
+    assert repr(made.set_apart) == f"Excluded and never proposed: {count} pair {why}."
     assert repr(groups.Candidates(plain("ab"), pairs()).set_apart) == "No pairs were excluded."
