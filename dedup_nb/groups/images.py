@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dedup_nb.groups.keepers import KEEPER_ORDER, KEEPER_WORDS, keeper_rank
 
-BEST = "best by keeper_order"  # why an image is kept
+BEST = "best by the keeper order"  # why an image is kept
 
 EPOCH = datetime(1970, 1, 1)
 SHOWN = ["root", "stage", "series", "width", "height", "bytes", "sha256", "mtime_ns"]
