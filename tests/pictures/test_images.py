@@ -78,8 +78,12 @@ def test_reducing_first_changes_hardly_a_bit_of_the_hash(name):
     ("data", "status", "words"),
     [
         (b"", "unreadable", "the file is empty"),
-        (b"text that calls itself a picture", "unreadable", "no image format"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "unreadable", "no image format"),  # never Ghostscript
+        (b"text that calls itself a picture", "unreadable", "not a known image format"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n",
+            "unreadable",
+            "not a known image format",
+        ),  # never Ghostscript
         (encoded(photo(1))[:900], "unreadable", "damaged PNG"),  # truncated
         (b"\xff\xd8\xff" + b"\0" * 50, "unreadable", "header cannot be read"),
         (b"\0\0\0\x18ftypheic", "unreadable", "HEIF is recognised but not decoded"),
