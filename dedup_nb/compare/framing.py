@@ -141,6 +141,18 @@ class _Canvas:
 
 
 def blurred(plane: Floats, sigma: float) -> Floats:
+    """Return a plane blurred by a Gaussian.
+
+    Parameters
+    ----------
+    plane : ndarray of float32, shape (height, width)
+    sigma : float
+        Standard deviation, in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+    """
     soft: Floats = cv2.GaussianBlur(plane, (0, 0), sigma)
     return soft
 
@@ -378,7 +390,18 @@ def _tone_curve(by: Floats, to: Floats) -> tuple[Floats, Floats]:
 
 
 def slope(planes: Sequence[Floats]) -> Floats:
-    """Return the combined gradient magnitude of the planes, in grey levels per pixel."""
+    """Return the combined gradient magnitude of the planes, in grey levels per pixel.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray of float32, shape (height, width)
+        Planes of one size, such as luma and chroma, in grey levels.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        Root of the summed squares of all Sobel gradients.
+    """
     squares = np.zeros_like(planes[0])
     for plane in planes:
         for along in ((1, 0), (0, 1)):
@@ -388,7 +411,19 @@ def slope(planes: Sequence[Floats]) -> Floats:
 
 
 def quantile(values: Floats, weights: Floats, share: float) -> float:
-    """Return the weighted quantile: the value below which a share of all weight lies."""
+    """Return the weighted quantile: the value below which a share of all weight lies.
+
+    Parameters
+    ----------
+    values, weights : ndarray of float, of one shape
+    share : float
+        From 0 to 1.
+
+    Returns
+    -------
+    float
+        0 where there are no values.
+    """
     order = np.argsort(values, axis=None, kind="stable")
     amount = np.cumsum(weights.ravel()[order])
     place = int(np.searchsorted(amount, amount[-1] * share)) if len(order) else 0

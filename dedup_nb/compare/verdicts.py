@@ -61,7 +61,17 @@ class Verdicts:
     # -- interface for groups --------------------------------------------------------------------
 
     def refused(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which pairs are known not to be copies; compares as many as the limit allows."""
+        """Return which pairs are known not to be copies; compares as many as the limit allows.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Catalogue rows, pair by pair.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
         rows = list(zip(members.tolist(), keepers.tolist(), strict=True))
         self._know({self._pair(*pair) for pair in rows})
         judgements = [self.judgement(*pair) for pair in rows]

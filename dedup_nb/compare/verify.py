@@ -149,6 +149,13 @@ def plain_verdict(
     """Return the verdict on two small RGB pictures if they clearly have one framing, else None.
 
     They agree except for local edits, and nothing moved; no features are needed.
+
+    Parameters
+    ----------
+    a, b : ndarray of uint8, shape (height, width, 3)
+        Small RGB pictures, which may differ in size.
+    sizes : pair of (int, int), optional
+        Width and height of the whole pictures, in pixels; those of `a` and `b` by default.
     """
     own = ((a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
     matrix = np.array([[own[1][0] / own[0][0], 0, 0], [0, own[1][1] / own[0][1], 0]], np.float64)

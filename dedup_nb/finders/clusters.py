@@ -96,6 +96,16 @@ class Hierarchy:
 def pairs_within(labels: NDArray[np.int64]) -> pd.DataFrame:
     """Return all pairs `i < j` whose images are in the same cluster.
 
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (n,)
+        Cluster of each image; -1 for none.
+
+    Returns
+    -------
+    DataFrame
+        Columns `i < j`.
+
     Raises
     ------
     ValueError

@@ -174,7 +174,20 @@ def like(embeddings: Vectors, wanted: NDArray[np.float32]) -> NDArray[np.float64
 
 
 def cosines(embeddings: Vectors, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the cosine similarity of vectors i and j, pair by pair, as in `near_pairs`."""
+    """Return the cosine similarity of vectors i and j, pair by pair, as in `near_pairs`.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
+        Of unit length.
+    i, j : ndarray of int64, shape (m,)
+        Positions of the vectors.
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        Rounded to four decimals, from -1 to 1; the largest over the orientations of j.
+    """
     return _cosines(_turned(embeddings), i, j)
 
 
@@ -277,6 +290,11 @@ class Cells:
         """Set the ids of the vectors to search among, by position; other vectors are skipped.
 
         Identical contents may share an id.
+
+        Parameters
+        ----------
+        ids : ndarray of int64, shape (n,)
+            Id in the cells of the vector at each position.
         """
         self._places = np.argsort(ids, kind="stable")
         self._known, starts = np.unique(ids[self._places], return_index=True)
@@ -284,7 +302,19 @@ class Cells:
         self.__dict__.pop("_inside", None)
 
     def tune(self, embeddings: Vectors, floor: float) -> float:
-        """Visit more cells until `RECALL` of a sample's pairs are found; return the recall."""
+        """Visit more cells until `RECALL` of a sample's pairs are found; return the recall.
+
+        Parameters
+        ----------
+        embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
+        floor : float
+            Smallest cosine of the pairs that count, inclusive.
+
+        Returns
+        -------
+        float
+            From 0 to 1; 1 where the sample has no pairs.
+        """
         turned = _turned(embeddings)
         some = _sample(len(turned))
         i, j = np.nonzero(_cosines_to_all(turned, some) >= floor)
@@ -302,7 +332,19 @@ class Cells:
     def pairs(
         self, turned: Vectors, bound: Callable[[], float]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield (i, j), i < j, of pairs that may lie above a bound; the bound may rise."""
+        """Yield (i, j), i < j, of pairs that may lie above a bound; the bound may rise.
+
+        Parameters
+        ----------
+        turned : ndarray of float32, shape (n, n_orientations, d)
+        bound : callable
+            Returns the smallest cosine that is looked for now.
+
+        Yields
+        ------
+        i, j : ndarray of int64, shape (m,)
+            Positions.
+        """
         n, search = len(turned), _search(turned, bound())
         for start in range(0, n, QUERIES):
             i, j = self._near(turned, search, np.arange(start, min(n, start + QUERIES)), bound())
@@ -345,7 +387,21 @@ class Cells:
     def neighbours(
         self, turned: Vectors, k: int, places: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (i, j) of enough neighbours of all or some vectors, including themselves."""
+        """Return (i, j) of enough neighbours of all or some vectors, including themselves.
+
+        Parameters
+        ----------
+        turned : ndarray of float32, shape (n, n_orientations, d)
+        k : int
+            Neighbours of each.
+        places : ndarray of int64, shape (m,), optional
+            Positions of the vectors asked for; all by default.
+
+        Returns
+        -------
+        i, j : ndarray of int64
+            Positions, pair by pair.
+        """
         places = np.arange(len(turned)) if places is None else places
         probed = min(self.lists.nlist, NEIGHBOURS_PROBED * self.lists.nprobe)
         firsts, seconds = [], []
@@ -365,7 +421,19 @@ class Cells:
         return np.concatenate(firsts), np.concatenate(seconds)
 
     def recall_of_neighbours(self, embeddings: Vectors, k: int) -> float:
-        """Return the share of the k nearest neighbours of a sample that the search finds."""
+        """Return the share of the k nearest neighbours of a sample that the search finds.
+
+        Parameters
+        ----------
+        embeddings : ndarray of float32, shape (n, d) or (n, n_orientations, d)
+        k : int
+            Neighbours of each.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
         turned = _turned(embeddings)
         some = _sample(len(turned))
         k = min(k, len(turned) - 1)

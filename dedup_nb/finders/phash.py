@@ -165,7 +165,13 @@ def hash_rasters(name: str, rasters: NDArray[np.uint8]) -> Hashes:
 
 
 def hex_digits(hash_bytes: NDArray[np.uint8]) -> str:
-    """Return one hash as hexadecimal digits, as `imagehash` writes it."""
+    """Return one hash as hexadecimal digits, as `imagehash` writes it.
+
+    Parameters
+    ----------
+    hash_bytes : ndarray of uint8, shape (n_bytes,)
+        Eight bits packed to the byte.
+    """
     return hash_bytes.tobytes().hex()
 
 

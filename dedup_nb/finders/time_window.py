@@ -23,7 +23,13 @@ Indices = NDArray[np.int64]
 
 
 def microseconds(stamps: Sequence[datetime | None]) -> Indices:
-    """Convert naive times to whole microseconds, `NO_STAMP` for None; no time zone is applied."""
+    """Convert naive times to whole microseconds, `NO_STAMP` for None; no time zone is applied.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Microseconds since 1970.
+    """
     step = timedelta(microseconds=1)
     times = [NO_STAMP if stamp is None else (stamp - EPOCH) // step for stamp in stamps]
     return np.array(times, np.int64)
@@ -122,7 +128,18 @@ class Windows:
         return float(times.max() - times.min()) / 1e6
 
     def between(self, a: Indices, b: Indices) -> NDArray[np.float64]:
-        """Return the time in seconds between images `a` and `b`, pair by pair."""
+        """Return the time in seconds between images `a` and `b`, pair by pair.
+
+        Parameters
+        ----------
+        a, b : ndarray of int64, shape (n,)
+            Positions of the images.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Seconds, 0 or more.
+        """
         apart: NDArray[np.float64] = np.abs(self.stamps_us[a] - self.stamps_us[b]) / 1e6
         return apart
 

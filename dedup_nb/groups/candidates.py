@@ -171,6 +171,16 @@ class Candidates:
         An image without a stage in its name that is near two stages of a picture would join both
         into one group, and one of them would be lost. Its pairs with stages count only while it is
         near a single stage, or where its size in pixels identifies the stage.
+
+        Parameters
+        ----------
+        pairs : DataFrame
+            Columns `i < j` and the measure; shape (n_pairs, 3).
+
+        Returns
+        -------
+        ndarray of float64, shape (n_pairs,)
+            Distances (a similarity with its sign turned); infinity where a pair is never ambiguous.
         """
         ends = pairs[["i", "j"]].to_numpy(np.int64)
         unknown = np.isnan(self.images.levels[ends])
@@ -241,7 +251,13 @@ class Candidates:
         return result
 
     def urgency(self, cut: Cut) -> NDArray[np.int64] | None:
-        """Return the urgency of each star, where larger comes first; None if none is urgent."""
+        """Return the urgency of each star, where larger comes first; None if none is urgent.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_images,), or None
+            Indexed by the image that names the star.
+        """
         return None
 
     def arranged(self, cut: Cut) -> Parts | None:

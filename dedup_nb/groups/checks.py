@@ -25,7 +25,17 @@ class Checks(Protocol):
     """Compares pixels; called for each member that would be staged."""
 
     def refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
-        """Return which pairs are known not to be copies; may compare more pairs first."""
+        """Return which pairs are known not to be copies; may compare more pairs first.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
 
     def judgement(self, member: int, keeper: int) -> Judgement | None:
         """Return the result for a pair, or None if it is not known."""

@@ -144,7 +144,16 @@ class Stars:
     def join_refused(
         self, threshold: float, keepers: Indices, distances: NDArray[np.float64]
     ) -> None:
-        """Add, in place, the images that are outside groups only because pairs were refused."""
+        """Add, in place, the images that are outside groups only because pairs were refused.
+
+        Parameters
+        ----------
+        threshold : float
+            Largest distance, inclusive.
+        keepers : ndarray of int64, shape (n,)
+        distances : ndarray of float64, shape (n,)
+            What `cut` returned; both are changed.
+        """
         nothing = np.zeros_like(self.refused)
         _stars(*self._rows, nothing, nothing, threshold, keepers, distances)
 

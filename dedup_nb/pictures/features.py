@@ -93,7 +93,19 @@ class Alignment:
 
 
 def extract(pixels: NDArray[np.uint8]) -> bytes:
-    """Detect the features of a small RGB picture and return them as stored bytes."""
+    """Detect the features of a small RGB picture and return them as stored bytes.
+
+    SIFT (Lowe, 2004), stored as positions in 1/`FINE` pixels and 128 bytes for each point.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3)
+
+    Returns
+    -------
+    bytes
+        `POINT_BYTES` for each point.
+    """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     places, descriptors = _found(_reduced(grey, FOUND_PX), grey)
     fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
@@ -101,7 +113,15 @@ def extract(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
-    """Return the picture with the features that `extract` packed."""
+    """Return the picture with the features that `extract` packed.
+
+    Parameters
+    ----------
+    kept : bytes
+        What `extract` returned.
+    pixels : ndarray of uint8, shape (height, width, 3)
+        The picture it was made of.
+    """
     count = len(kept) // POINT_BYTES
     places = np.frombuffer(kept, "<u2", 2 * count).reshape(count, 2) / FINE
     return Features(
@@ -121,7 +141,18 @@ def stretched(picture: Features) -> Features:
 
 
 def stretch(grey: Floats) -> NDArray[np.uint8]:
-    """Return a grey picture of at most `FAINT_PX` with stretched light and shade."""
+    """Return a grey picture of at most `FAINT_PX` with stretched light and shade.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (height, width)
+        Grey levels, 0 to 255.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width)
+        Local contrast, with the long side reduced to at most `FAINT_PX`.
+    """
     shade = _reduced(grey, FAINT_PX)
     fine, coarse = (cv2.GaussianBlur(shade, (0, 0), sigma) for sigma in FAINT_BAND)
     shade = fine - coarse

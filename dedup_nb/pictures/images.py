@@ -432,6 +432,15 @@ def content_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
     A border consists of whole lines of one tone, at most `MOST_TRIMMED` of the side, plus the line
     in which border and picture blend. A flat picture has no border.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8, shape (height, width)
+
+    Returns
+    -------
+    tuple of int
+        In pixels; right and bottom are exclusive.
     """
     height, width = grey.shape
     top, bottom = _border(grey), _border(grey[::-1])
@@ -483,6 +492,16 @@ def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """Return the difference in tone and colour of two RGB pictures, in grey levels.
 
     The mean difference of the channel that differs most, at a size without detail.
+
+    Parameters
+    ----------
+    one, other : ndarray of uint8, shape (height, width, 3)
+        RGB; the sizes may differ.
+
+    Returns
+    -------
+    float
+        From 0 to 255.
     """
     size = (32, 32)
     small = [

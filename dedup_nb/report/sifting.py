@@ -124,7 +124,19 @@ class Facets:
         return made
 
     def having(self, column: NDArray[Any], value: str) -> NDArray[np.bool_]:
-        """Return which groups have an image with that root or stage."""
+        """Return which groups have an image with that root or stage.
+
+        Parameters
+        ----------
+        column : ndarray of str, shape (n_rows,)
+            `roots` or `stages`.
+        value : str
+            The root or stage.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_groups,)
+        """
         having = np.zeros(self.n, bool)
         having[self.group_of[column == value]] = True
         return having
