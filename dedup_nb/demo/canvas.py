@@ -168,7 +168,17 @@ def _noise_bank() -> Floats:
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int], flat: float = 1.0) -> Floats:
-    """Return (height, width) 1/f noise, mean about 0, standard deviation about 1."""
+    """Return (height, width) 1/f noise, mean about 0, standard deviation about 1.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of the noise.
+    size : (int, int)
+        Width and height, in pixels.
+    flat : float
+        At least 1: stretches the grain sideways and flattens it by this factor.
+    """
     field = _noise_bank()[rng.integers(4)]
     dy, dx = rng.integers(0, 1024, 2)
     w, h = size

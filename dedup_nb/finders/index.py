@@ -266,7 +266,13 @@ class Cells:
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The ids of the vectors in the cells."""
+        """The ids of the vectors in the cells.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Cell by cell.
+        """
         return np.concatenate([self._ids(cell) for cell in range(self.lists.nlist)])
 
     def _ids(self, cell: int) -> NDArray[np.int64]:

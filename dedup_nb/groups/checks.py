@@ -69,7 +69,19 @@ class Checked:
         return Assignment(keepers, distances)
 
     def accepted(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
-        """Cut the stars repeatedly until the checks refuse no member; see `Stars.cut`."""
+        """Cut the stars repeatedly until the checks refuse no member; see `Stars.cut`.
+
+        Parameters
+        ----------
+        threshold : float
+            Largest distance, inclusive.
+
+        Returns
+        -------
+        keepers : ndarray of int64, shape (n,)
+            -1 for an image in no group.
+        distances : ndarray of float64, shape (n,)
+        """
         images = self.images
         while True:
             keepers, distances = self.stars.cut(threshold)

@@ -21,7 +21,20 @@ Confirmed = Callable[[float, Indices], Indices]  # distance and labels -> keeper
 
 
 def nothing_confirmed(threshold: float, labels: Indices) -> Indices:
-    """Confirm no pair: a whole cluster is shown, and nothing in it is proposed."""
+    """Confirm no pair: a whole cluster is shown, and nothing in it is proposed.
+
+    Parameters
+    ----------
+    threshold : float
+        Not used.
+    labels : ndarray of int64, shape (n,)
+        Cluster of each image.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        -1 for every image.
+    """
     return np.full(len(labels), -1, np.int64)
 
 
@@ -93,7 +106,19 @@ class Clusters:
     def may_propose(
         self, members: Indices, keepers: Indices, threshold: float
     ) -> NDArray[np.bool_]:
-        """Return which members are confirmed with their keepers."""
+        """Return which members are confirmed with their keepers.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+        threshold : float
+            Largest distance, inclusive.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
         return np.asarray(self.confirmed(threshold)[members] == keepers, np.bool_)
 
 
@@ -124,7 +149,13 @@ class ClusterCandidates(Candidates):
         self.rules.append(proposed_pairs_only(self.clusters, why))
 
     def urgency(self, cut: Cut) -> NDArray[np.int64]:
-        """Return how many images of each cluster wait for review; the largest number is first."""
+        """Return how many images of each cluster wait for review; the largest number is first.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_images,)
+            Indexed by the image that names the group.
+        """
         waiting = cut.stars[cut.roles == REVIEW]
         return np.bincount(waiting, minlength=len(cut.stars)).astype(np.int64)
 

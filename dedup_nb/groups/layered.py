@@ -42,7 +42,19 @@ class Layered:
     def may_propose(
         self, members: Indices, keepers: Indices, threshold: float
     ) -> NDArray[np.bool_]:
-        """Return which members were proposed for exactly these keepers."""
+        """Return which members were proposed for exactly these keepers.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+        threshold : float
+            Largest distance, inclusive.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
         return self.sure.may_propose(members, keepers, threshold)
 
     def _cut(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:

@@ -66,7 +66,19 @@ class Grouping(Protocol):
         """Return the distance of two images if they may be in the same group."""
 
     def may_propose(self, members: Indices, keepers: Indices, threshold: float) -> Mask:
-        """Return which pairs may be proposed by rule: direct neighbours within the threshold."""
+        """Return which pairs may be proposed by rule: direct neighbours within the threshold.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+        threshold : float
+            Largest distance, inclusive.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
 
 
 class Stars:

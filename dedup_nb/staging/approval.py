@@ -54,7 +54,7 @@ def batch_to_approve(ledger: Ledger, name: str) -> Batch:
     """
     batch = ledger.batches.get(name)
     if batch is None:
-        raise StagingError(f"there is no batch {name}; see dedup-nb status", WRONG_INPUT)
+        raise StagingError(f"batch {name} does not exist; see dedup-nb status", WRONG_INPUT)
     if batch.damage:
         raise StagingError(f"journal {batch.name} is read-only: {batch.damage}; not approved")
     if any(intent.staging == CLUSTERS for intent in batch.intents.values()):

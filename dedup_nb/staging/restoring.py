@@ -75,7 +75,9 @@ def batches_in(ledger: Ledger, scope: Scope) -> list[Batch]:
         return list(reversed(ledger.batches.values()))
     if scope.batch not in ledger.batches:
         known = ", ".join(list(ledger.batches)[-3:]) or "none"
-        raise StagingError(f"there is no batch {scope.batch}; the latest are: {known}", WRONG_INPUT)
+        raise StagingError(
+            f"batch {scope.batch} does not exist; the latest are: {known}", WRONG_INPUT
+        )
     return [ledger.batches[scope.batch]]
 
 

@@ -15,7 +15,7 @@ def library_of_run(manifest: str | Path) -> tuple[str, list[str]]:
     Raises
     ------
     StagingError
-        With status 2, if there is no run.json, or it lacks the library or its roots.
+        With status 2, if run.json is missing, or lacks the library or its roots.
     """
     start = Path(manifest).absolute()
     for folder in start.parents:
@@ -23,7 +23,7 @@ def library_of_run(manifest: str | Path) -> tuple[str, list[str]]:
         if path.is_file():
             return _read(path)
     raise StagingError(
-        f"there is no run.json beside or above {manifest}; pass --library",
+        f"found no run.json beside or above {manifest}; pass --library",
         WRONG_INPUT,
     )
 

@@ -140,7 +140,7 @@ def test_nothing_is_approved_on_a_default_path(staged, capsys):
     for given in [(batch.batch, None), (None, "0" * 12), (batch.batch, "0" * 12)]:
         with pytest.raises(workbench.WrongInput):
             moving.approve(staged, batch, *given, interactive=False)
-    with pytest.raises(workbench.WrongInput, match="there is no batch nonsense"):
+    with pytest.raises(workbench.WrongInput, match="batch nonsense does not exist"):
         moving.open_batch(staged, "nonsense")
     assert tree(staged.library) == before
 

@@ -72,7 +72,18 @@ class Grouped(ClusterCandidates):
             raise WrongInput(str(error)) from None
 
     def labels_of(self, threshold: float) -> NDArray[np.int64]:
-        """Return the cluster of each image; images of one name in a folder stay together."""
+        """Return the cluster of each image; images of one name in a folder stay together.
+
+        Parameters
+        ----------
+        threshold : float
+            Images that make a cluster, at least; its sign is ignored.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Smallest row of the cluster; -1 for an unclustered image.
+        """
         size = round(abs(threshold))
         if size not in self._known:
             labels = np.full(len(self.places), -1, np.int64)
@@ -118,7 +129,13 @@ class Grouped(ClusterCandidates):
         return self._named[1]
 
     def urgency(self, cut: groups.Cut) -> NDArray[np.int64]:
-        """Return the size of each cluster, so that the largest come first."""
+        """Return the size of each cluster, so that the largest come first.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_images,)
+            Indexed by the image that names the group.
+        """
         return np.bincount(cut.stars[cut.stars >= 0], minlength=len(cut.stars)).astype(np.int64)
 
     def measured(self, cut: groups.Cut, k: int) -> str:

@@ -149,7 +149,17 @@ class Claims:
         return pairs, np.array([kinds[pair] for pair in ordered], bool)
 
     def between(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return our Hamming distances of pairs of images, in bits of a 64-bit pHash."""
+        """Return our Hamming distances of pairs of images, in bits of a 64-bit pHash.
+
+        Parameters
+        ----------
+        a, b : ndarray of int64, shape (n,)
+            Catalogue rows, pair by pair.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+        """
         differing = self.hashes[self.place[a], 0] ^ self.hashes[self.place[b], 0]
         bits: NDArray[np.float64] = np.bitwise_count(differing).sum(axis=-1, dtype=np.float64)
         return bits

@@ -190,7 +190,7 @@ def _run_of(folder: Path) -> Path:
     for above in folder.parents:
         if (above / "run.json").is_file():
             return above
-    raise WrongInput(f"{folder} is not in a run folder: there is no run.json above it")
+    raise WrongInput(f"{folder} is not in a run folder: found no run.json above it")
 
 
 class Known:

@@ -108,7 +108,19 @@ class SetStars:
     def may_propose(
         self, members: Indices, keepers: Indices, threshold: float
     ) -> NDArray[np.bool_]:
-        """Return which images belong to a set judged the same as that of their keeper."""
+        """Return which images belong to a set judged the same as that of their keeper.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+        threshold : float
+            Largest distance, inclusive.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
         verdicts = self._at(threshold).detail.verdicts
         same = np.zeros(len(members), np.bool_)
         for place, ends in enumerate(zip(members.tolist(), keepers.tolist(), strict=True)):

@@ -393,7 +393,7 @@ def open_batch(run: Workbench, batch: str | None) -> BatchView:
     if batch is None:
         batch = max((name for name, intents in staged.items() if intents), default=None)
     if batch is not None and batch not in staged:
-        raise WrongInput(f"there is no batch {batch}; the table above lists what is staged")
+        raise WrongInput(f"batch {batch} does not exist; the table above lists what is staged")
     return BatchView(run, batch, staged.get(batch, []) if batch else [])
 
 
