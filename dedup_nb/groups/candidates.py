@@ -219,9 +219,9 @@ class Candidates:
         result = self._proposed(threshold)
         self.obey(result, self.images, self.grouping)
         result = rules.apply(self.rules, result, self.images)
-        promise.check(result, self.images, self.grouping)
         result.urgency = self.urgency(result)
         result.parts = self.arranged(result)
+        promise.check(result, self.images, self.grouping)  # last, whatever came before
         return result
 
     def _proposed(self, threshold: float) -> Cut:

@@ -181,3 +181,13 @@ def test_random_pairs_marks_and_doubts_never_break_the_promise(seed):
     for threshold in range(12):
         cut = made.cut(threshold)  # checks itself
         promise.check_plan(made.plan(cut, made.table(cut)), cut, made.images)
+
+
+def test_the_promise_is_checked_after_everything_a_finder_adds():
+    class Meddling(groups.Candidates):
+        def urgency(self, cut):
+            cut.roles[0] = groups.REVIEW  # the keeper of all others
+
+    made = Meddling(plain("abc"), TRIO)
+    with pytest.raises(promise.BrokenPromise, match="its keeper does not stay"):
+        made.cut(8)
