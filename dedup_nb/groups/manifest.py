@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from dedup_nb.library import layout
+from dedup_nb.library import files, layout
 from dedup_nb.library.bundles import FolderBundles
 from dedup_nb.library.formats import IMAGE_SUFFIXES, stem, suffix
 from dedup_nb.library.names import find_series, parse, series_id
@@ -150,7 +150,10 @@ class _Known:
 
 def _identity(known: _Known, library: Path, src: str) -> dict[str, Any]:
     if src in known:
-        return known.identity(src)
+        identity = known.identity(src)
+        if identity["mtime_ns"] in (files.EARLIEST_NS, files.LATEST_NS):  # the table's limit
+            identity["mtime_ns"] = os.stat(library / src, follow_symlinks=False).st_mtime_ns
+        return identity
     descriptor = os.open(library / src, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dedup_nb.library import formats, layout, names, tables
+from dedup_nb.library import files, formats, layout, names, tables
 from dedup_nb.library.bundles import FolderBundles
 
 # Arrow, the default text storage of pandas, rejects names that are not UTF-8.
@@ -51,6 +51,10 @@ NUMBERS = ("bytes", "mtime_ns", "width", "height", "companions")
 TYPES = {**dict.fromkeys(NUMBERS, "int64"), "cropped": "bool"}  # of columns that are not text
 
 SUFFIXES = formats.IMAGE_SUFFIXES | formats.RAW_SUFFIXES
+
+MOST_PATH_BYTES = 4095  # of a whole path, as systems allow it in one call
+TOO_LONG = f"its path is longer than {MOST_PATH_BYTES:,} bytes; move it nearer to the library"
+PARTS_AT_ONCE = 15  # components of at most 255 bytes that one call surely takes
 
 Key = tuple[str, int, int, int]  # path, bytes, mtime_ns, ctime_ns: equal if a file is unchanged
 # Returns the sha256 of each file that was read before and is unchanged, otherwise None.
@@ -107,7 +111,7 @@ def check_roots(library: Path, roots: Sequence[str]) -> None:
     ValueError
         Names the problem and what to do.
     """
-    if not library.is_dir():
+    if not files.is_folder(library):
         raise ValueError(f"library {library} is not a folder; set library to your collection")
     if not roots:
         raise ValueError(
@@ -119,8 +123,10 @@ def check_roots(library: Path, roots: Sequence[str]) -> None:
             raise ValueError(f"root {root} must lie inside the library {library}")
         if any(part in layout.OURS for part in parts):
             raise ValueError(f"root {root} lies in a staging folder, which is never scanned")
-        if not (library / root).is_dir():
+        if not files.is_folder(library / root):
             raise ValueError(f"root {root} is not a folder of {library}; correct roots")
+        if link := layout.link_on_the_way(library, root):
+            raise ValueError(layout.NOT_FOLLOWED.format(root=root, library=library, link=link))
     clean = sorted(Path(root).parts for root in roots)
     for first, second in itertools.pairwise(clean):
         if second[: len(first)] == first:
@@ -154,12 +160,19 @@ def scan(
     Returns
     -------
     Scan
-        Sorted by path. Links, hidden folders and staging folders are listed but not followed.
+        Sorted by path. Links, hidden folders and staging folders are listed but not followed. What
+        cannot be looked at (it vanished, is forbidden, or has too long a path) is listed as
+        skipped with the reason.
+
+    Raises
+    ------
+    ValueError
+        If a root itself cannot be read, for example because its disk was removed.
     """
     result = Scan()
     for root in roots:
-        for folder, files in _walk(library, str(Path(root)), result):
-            _scan_folder(root, folder, files, digests, result)
+        for listing in _walk(library, str(Path(root)), result):
+            _scan_folder(root, listing, digests, result)
     result.images.sort(key=lambda image: image.path)
     if only_folders:
         inside = tuple(f"{Path(folder)}/" if folder != "." else "" for folder in only_folders)
@@ -177,41 +190,105 @@ def _keep(result: Scan, keep: Sequence[bool], reason: str) -> None:
     result.images = [image for image, wanted in zip(result.images, keep, strict=True) if wanted]
 
 
-def _walk(library: Path, root: str, result: Scan) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """Yield (folder, regular files) below a root; list everything that is not followed."""
-    folders = ["" if root == "." else root]
+class _Listing(NamedTuple):
+    """The regular files of one folder, while the folder is open."""
+
+    folder: str
+    at: int  # its descriptor: entries are looked at from there, however long its path is
+    files: list[os.DirEntry[str]]
+
+    def path(self, name: str) -> str:
+        return f"{self.folder}/{name}" if self.folder else name
+
+
+def _walk(library: Path, root: str, result: Scan) -> Iterator[_Listing]:
+    """Yield the regular files of each folder below a root; list everything that is not followed."""
+    top = "" if root == "." else root
+    folders = [top]
+    library_bytes = len(os.fsencode(library.absolute()))
     while folders:
         folder = folders.pop()
-        files = []
+        regular = []
         try:
-            with os.scandir(library / folder) as entries:
-                listing = sorted(entries, key=lambda entry: entry.name)
+            at = _open_folder(library, folder)
         except OSError as error:
-            result.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
+            _folder_unreadable(library, folder, top, error, result)
             continue
-        for entry in listing:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_symlink():
-                result.put_aside(path, "skipped", "symbolic link, not followed")
-            elif entry.is_dir(follow_symlinks=False):
-                if entry.name in layout.OURS:
-                    result.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
-                elif entry.name.startswith("."):
-                    result.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
+        try:
+            with os.scandir(at) as entries:
+                listing = _Listing(folder, at, sorted(entries, key=lambda entry: entry.name))
+            spare = MOST_PATH_BYTES - library_bytes - 1 - len(os.fsencode(listing.path("")))
+            for entry in listing.files:
+                if _sort(entry, listing, folders, result) != "file":
+                    continue
+                if len(entry.name) * 4 > spare and len(os.fsencode(entry.name)) > spare:
+                    result.put_aside(listing.path(entry.name), "skipped", TOO_LONG)
                 else:
-                    folders.append(path)
-            elif entry.is_file(follow_symlinks=False):
-                files.append(entry)
+                    regular.append(entry)
+            yield _Listing(folder, at, regular)
+        except OSError as error:
+            _folder_unreadable(library, folder, top, error, result)
+        finally:
+            os.close(at)
+
+
+def _open_folder(library: Path, folder: str) -> int:
+    """Open a folder of the library, also one whose path is too long for a single call."""
+    at = os.open(library, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    parts = folder.split("/") if folder else []
+    for start in range(0, len(parts), PARTS_AT_ONCE):
+        above = at
+        try:
+            step = "/".join(parts[start : start + PARTS_AT_ONCE])
+            at = os.open(
+                step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above
+            )
+        finally:
+            os.close(above)
+    return at
+
+
+def _folder_unreadable(library: Path, folder: str, top: str, error: OSError, result: Scan) -> None:
+    """List a folder that cannot be read; a root that cannot be read ends the scan."""
+    if folder == top:
+        raise ValueError(
+            f"root {top or '.'} of {library} cannot be read: {error.strerror}; "
+            "check the disk and the permissions of the folder"
+        ) from error
+    result.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
+
+
+def _sort(entry: os.DirEntry[str], listing: _Listing, folders: list[str], result: Scan) -> str:
+    """Return `file` for a regular file; note a folder to be read, list anything else."""
+    path = listing.path(entry.name)
+    try:
+        if entry.is_symlink():
+            result.put_aside(path, "skipped", "symbolic link, not followed")
+        elif entry.is_dir(follow_symlinks=False):
+            if entry.name in layout.OURS:
+                result.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
+            elif entry.name.startswith("."):
+                result.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
             else:
-                result.put_aside(path, "skipped", "not a regular file")
-        yield folder, files
+                folders.append(path)
+        elif entry.is_file(follow_symlinks=False):
+            return "file"
+        else:
+            result.put_aside(path, "skipped", "not a regular file")
+    except OSError as error:  # some file systems need one more look for the kind of an entry
+        result.put_aside(path, "skipped", _unseen(error))
+    return ""
 
 
-def _scan_folder(
-    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests, result: Scan
-) -> None:
-    images = _images(root, folder, files, digests)
-    bundles = FolderBundles([entry.name for entry in files])
+def _unseen(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "vanished during the scan"
+    return f"cannot be looked at: {error.strerror}"
+
+
+def _scan_folder(root: str, listing: _Listing, digests: Digests, result: Scan) -> None:
+    images, unseen = _images(root, listing, digests)
+    bundles = FolderBundles([entry.name for entry in listing.files])
     series = _read_names(images)
     owners: dict[str, str] = {}
     for name, image in images.items():
@@ -222,34 +299,49 @@ def _scan_folder(
         image.cropped = any(formats.suffix(member) == ".cropped" for member in members)
     result.images += images.values()
     covered = set(series.values())
-    for entry in files:
-        if entry.name not in images:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            result.put_aside(path, *_what(entry.name, owners, covered))
+    for entry in listing.files:
+        name = entry.name
+        if name in unseen:
+            result.put_aside(listing.path(name), "skipped", unseen[name])
+        elif name not in images:
+            result.put_aside(listing.path(name), *_what(name, owners, covered))
 
 
 def _images(
-    root: str, folder: str, files: list[os.DirEntry[str]], digests: Digests
-) -> dict[str, ImageFile]:
-    """Return the images among the files of a folder, by name."""
-    inside = f"{folder}/" if folder else ""
-    keys = {e.name: _key(inside, e) for e in files if formats.suffix(e.name) in SUFFIXES}
+    root: str, listing: _Listing, digests: Digests
+) -> tuple[dict[str, ImageFile], dict[str, str]]:
+    """Return the images among the files of a folder, and why some cannot be looked at, by name."""
+    keys: dict[str, Key] = {}
+    unseen: dict[str, str] = {}
+
+    def look(entry: os.DirEntry[str]) -> None:
+        try:
+            keys[entry.name] = _key(listing, entry)
+        except OSError as error:
+            unseen[entry.name] = _unseen(error)
+
+    for entry in listing.files:
+        if formats.suffix(entry.name) in SUFFIXES:
+            look(entry)
     known = dict(zip(keys, digests(list(keys.values())), strict=True))
     images = {}
-    for entry in files:
+    for entry in listing.files:
         name = entry.name
-        if name.startswith("."):
+        if name.startswith(".") or name in unseen:
             continue
         digest = known.get(name)
-        if digest or _is_image(entry):
-            key = keys.get(name) or _key(inside, entry)
-            images[name] = ImageFile(*key, root, sha256=digest)
-    return images
+        if digest or _is_image(entry, listing.at):
+            if name not in keys:
+                look(entry)
+            if name in keys:
+                images[name] = ImageFile(*keys[name], root, sha256=digest)
+    return images, unseen
 
 
-def _key(inside: str, entry: os.DirEntry[str]) -> Key:
+def _key(listing: _Listing, entry: os.DirEntry[str]) -> Key:
     status = entry.stat(follow_symlinks=False)
-    return inside + entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    times = files.bounded_ns(status.st_mtime_ns), files.bounded_ns(status.st_ctime_ns)
+    return listing.path(entry.name), status.st_size, *times
 
 
 def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, str]:
@@ -264,9 +356,9 @@ def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, 
     return "skipped", "neither an image nor a companion of one"
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
+def _is_image(entry: os.DirEntry[str], at: int) -> bool:
     try:
-        descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(entry.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
     except OSError:  # no permission: decide by the name
         return formats.suffix(entry.name) in SUFFIXES
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_FILE_BYTES = 2**30  # a larger file is listed as too large
+EARLIEST_NS, LATEST_NS = -(2**63) + 1, 2**63 - 1  # some libraries use the lowest number for "none"
 
 
 def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) -> bytes:
@@ -43,6 +44,24 @@ def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) ->
         if status.st_size > limit:
             raise ValueError(f"{status.st_size:,} bytes; at most {limit:,} are read")
         return file.read()
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; False too for text that no system call takes as a path."""
+    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir raises for long paths
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a regular file, or a link to one; see `is_folder`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def bounded_ns(time_ns: int) -> int:
+    """Return a file's time in ns, or the nearest that 64 bits hold (years 1677 to 2262).
+
+    Tables and the cache hold 64-bit numbers; staging compares the exact time.
+    """
+    return min(max(time_ns, EARLIEST_NS), LATEST_NS)
 
 
 def sha256(data: bytes) -> str:

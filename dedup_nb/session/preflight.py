@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb.finders import clip, embeddings, vectors
-from dedup_nb.library import catalogue
+from dedup_nb.library import catalogue, files
 from dedup_nb.library.layout import refuse_inside
 from dedup_nb.pictures import store
 from dedup_nb.session import notebooks, parameters, runs
@@ -90,7 +90,7 @@ def check_folders(library: Path, values: Mapping[str, Any]) -> None:
     """Refuse folders that do not exist, so that a typo is noticed."""
     for key in ("only_folders", "curated"):
         for folder in values.get(key) or ():
-            if not (library / folder).is_dir():
+            if not files.is_folder(library / folder):
                 raise ValueError(f"{key} names {folder}, which is not a folder of {library}")
     roots = values.get("roots") or ["."]
     for root in values.get("prefer") or ():
@@ -103,11 +103,11 @@ def check_folders(library: Path, values: Mapping[str, Any]) -> None:
 def check_files(values: Mapping[str, Any]) -> None:
     """Refuse files and folders of results that do not exist."""
     for path in values.get("results") or ():
-        if not Path(path).is_file():
+        if not files.is_file(Path(path)):
             raise ValueError(f"results names {path}, which is not a file")
     names = notebooks.notebook_names()
     for path in values.get("inputs") or ():
-        if path not in names and not Path(path).is_dir():
+        if path not in names and not files.is_folder(Path(path)):
             raise ValueError(f"inputs names {path}, which is neither a folder nor a notebook")
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dedup_nb.library.layout import OURS, PRIVATE
+from dedup_nb.library.layout import NOT_FOLLOWED, OURS, PRIVATE, link_on_the_way
 from dedup_nb.staging import safefs
 from dedup_nb.staging.refusals import WRONG_INPUT, Locked, Refused, StagingError
 from dedup_nb.staging.safefs import Parts, Spot
@@ -104,6 +104,10 @@ def _root(library: Library, root: str) -> Parts:
         parts = safefs.split_path(text)
         os.close(safefs.walk(library.fd, parts))
     except (Refused, OSError) as error:
+        if link := link_on_the_way(library.path, text):
+            raise StagingError(
+                NOT_FOLLOWED.format(root=root, library=library.path, link=link), WRONG_INPUT
+            ) from error
         raise StagingError(
             f"root {root} is not a folder inside {library.path}; correct the roots", WRONG_INPUT
         ) from error

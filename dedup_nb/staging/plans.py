@@ -37,7 +37,7 @@ MANIFEST_COLUMNS = (
 _NEEDED = MANIFEST_COLUMNS[:-1]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-fA-F]{1,63}")
-_WHOLE = re.compile(r"-?[0-9]{1,19}")  # a time before 1970 is negative
+_WHOLE = re.compile(r"-?[0-9]{1,28}")  # a time before 1970 is negative
 _SPREADSHEET_NUMBER = re.compile(r"[0-9]+([.,][0-9]+)?([eE]\+?[0-9]+)?")
 
 

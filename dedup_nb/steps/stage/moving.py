@@ -197,7 +197,8 @@ def _key(path: Path, place: str) -> FileKey | None:
         now = os.stat(path, follow_symlinks=False)
     except OSError:  # gone; staging itself reports it
         return None
-    return FileKey(place, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    times = files.bounded_ns(now.st_mtime_ns), files.bounded_ns(now.st_ctime_ns)
+    return FileKey(place, now.st_size, *times)
 
 
 def _is_picture(path: str, facts: Facts | None) -> bool:
