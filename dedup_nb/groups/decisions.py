@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dedup_nb.library.files import creating
+
 VERSION = 1  # version of the lines; lines of a later version are refused
 MARKS = ("keep", "stage", None)
 ANSWERS = ("not_duplicate", "reviewed")
@@ -232,10 +234,8 @@ class Decisions:
         FileExistsError
             If `path` exists; a run's record is never overwritten.
         """
-        with open(path, "xb") as file:
-            file.write(self._bytes(0)[: self._offset])
-            file.flush()
-            os.fsync(file.fileno())
+        with creating(path) as fresh:
+            fresh.write_bytes(self._bytes(0)[: self._offset])
 
     # -- the file --------------------------------------------------------------------------------
 

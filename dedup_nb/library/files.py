@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 MAX_FILE_BYTES = 2**30  # a larger file is listed as too large
 EARLIEST_NS, LATEST_NS = -(2**63) + 1, 2**63 - 1  # some libraries use the lowest number for "none"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) -> bytes:
@@ -69,27 +73,140 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+class CannotWrite(OSError):
+    """One of our own files cannot be written; notebooks show the sentence without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # called by IPython
+        return [f"{type(self).__name__}: {self}"]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a new text file whole or not at all.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists; results are never overwritten.
+    """
+    with creating(path) as fresh:
+        fresh.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, value: Any, indent: int = 2) -> None:
-    """Write a new, readable JSON file."""
-    with open(path, "x", encoding="utf-8") as file:
-        json.dump(value, file, indent=indent, default=str)
-        file.write("\n")
+    """Write a new, readable JSON file whole or not at all; raises as `write_text` does."""
+    write_text(path, json.dumps(value, indent=indent, default=str) + "\n")
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write one of our own files whole or not at all; if two processes write, the later wins."""
-    with replacing(path) as fresh, open(fresh, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as fresh:
+        fresh.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes the new file `path` at the end, unless the block fails.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists, at the start or at the end; it is left alone.
+    CannotWrite
+        If the disk is full, or the folder may not be written to or has vanished.
+    """
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "will not overwrite", str(path))
+    with _beside(path) as fresh:
+        yield fresh
+        _publish(fresh, path)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces `path` at the end, unless the block fails."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    """Yield a temporary path that replaces `path` at the end; raises `CannotWrite` as `creating`.
+
+    If the block fails, `path` stays as it is.
+    """
+    with _beside(path) as fresh:
+        yield fresh
+        _synced(fresh)
+        fresh.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(3).hex()}.new")
     try:
         yield fresh
-        fresh.replace(path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if why := _why_not_written(error, path.parent):
+            raise CannotWrite(f"{path} cannot be written: {why}") from error
+        raise
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder may have vanished, or its disk become read-only
+            fresh.unlink(missing_ok=True)
+
+
+def _why_not_written(error: OSError, folder: Path) -> str:
+    """Return what is wrong with a folder, in words; empty if the error has another cause."""
+    if error.errno in FULL or "No space left" in str(error):
+        return "no space is left on its disk; free some, then start it again"
+    if not folder.is_dir():
+        return f"{folder} is no longer a folder; was its disk removed?"
+    if error.errno in FORBIDDEN and not os.access(folder, os.W_OK):
+        return f"{folder} may not be written to; change its permissions or choose another folder"
+    return ""
+
+
+def _synced(fresh: Path) -> None:
+    with open(fresh, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _publish(fresh: Path, path: Path) -> None:
+    """Give a complete file its name, unless that name is taken."""
+    _synced(fresh)
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, "will not overwrite", str(path)) from None
+    except OSError:  # the file system has no hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "will not overwrite", str(path)) from None
+        fresh.replace(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file of ours to `<name>-damaged<suffix>`, `-damaged-2` and so on."""
+    for number in range(1, 10_000):
+        tail = f"-{number}" if number > 1 else ""
+        aside = path.with_name(f"{path.stem}-damaged{tail}{path.suffix}")
+        if not os.path.lexists(aside):
+            return path.rename(aside)
+    raise CannotWrite(f"{path} is damaged, and 10,000 others lie beside it; remove them")
+
+
+@contextmanager
+def alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a folder; it ends with the process, and is never left behind.
+
+    A file system without locks gives none: the block then runs without it.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds it and `wait` is false.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)

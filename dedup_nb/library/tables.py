@@ -10,8 +10,11 @@ import csv
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from dedup_nb.library import files
 
 QUOTED_SIGNS = ',"\r\n'  # most readers treat a bare CR as the end of the row
 QUOTED = re.compile(f"[{QUOTED_SIGNS}]")
@@ -66,7 +69,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
     FileExistsError
         If `path` exists; results are never overwritten.
     """
-    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with _new(path) as file:
         file.write(csv_line(columns))
         file.writelines(csv_line(row.get(name) for name in columns) for row in rows)
 
@@ -85,11 +88,21 @@ def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
         If `path` exists; results are never overwritten.
     """
     n = max(map(len, columns.values()), default=0)
-    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with _new(path) as file:
         file.write(csv_line(columns))
         for start in range(0, n, ROWS):
             cells = [_cells(values[start : start + ROWS]) for values in columns.values()]
             file.writelines(map("{}\n".format, map(",".join, zip(*cells, strict=True))))
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[TextIO]:
+    """Open a new CSV file, which gets its name when it is complete."""
+    with (
+        files.creating(path) as fresh,
+        open(fresh, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        yield file
 
 
 def _cells(values: Any) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from dedup_nb.library import tables
+from dedup_nb.library import files, tables
 from dedup_nb.library.quantities import size_text
 from dedup_nb.report.charts import Chart
 from dedup_nb.report.sheets import Thumbnail, View, cell_text, templates, with_pictures
@@ -74,8 +74,7 @@ def write_html(
             pages=pages if groups else 0,
         )
         name = "report.html" if page == 1 else f"report-{page}.html"
-        with open(folder / name, "x", encoding="utf-8") as file:
-            file.write(text)
+        files.write_text(folder / name, text)
     return folder / "report.html"
 
 
@@ -114,8 +113,7 @@ def write_markdown(
             if m
         ]
         lines += [*_markdown_rows(["role", "path", "value to keeper", "size", "reason"], rows), ""]
-    with open(path, "x", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+    files.write_text(path, "\n".join(lines))
 
 
 def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -147,4 +145,4 @@ def write_index(
             title=title, lead=tables.shown(lead), notebooks=notebooks, wins=wins, next=next_steps
         )
     )
-    path.write_text(text, encoding="utf-8")
+    files.replace_text(path, text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dedup_nb import report
@@ -38,7 +37,7 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
             "unreadable": len(run.unreadable),
             "names": len(repeated),
         },
-        tables={"series": (list(run.series.columns), run.series.to_dict("records"))},
+        tables=_tables(run, repeated),
         frames={
             "By root": catalogue.sizes_by(table, "root").reset_index(),
             "By root and stage": catalogue.sizes_by(table, "root", "stage").reset_index(),
@@ -51,7 +50,11 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
     )
 
 
-def write_names(run_folder: Path, folder: Path, repeated: Sequence[Mapping[str, Any]]) -> None:
-    """Write `names.csv` into the run folder, or beside the results if the run folder has one."""
-    beside = folder if (run_folder / "names.csv").exists() else run_folder
-    tables.write_csv(beside / "names.csv", catalogue.NAMES_COLUMNS, repeated)
+def _tables(run: Run, repeated: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the tables beside the results; `names` too if the run folder has other ones."""
+    made: dict[str, Any] = {"series": (list(run.series.columns), run.series.to_dict("records"))}
+    try:
+        tables.write_csv(run.folder / "names.csv", catalogue.NAMES_COLUMNS, repeated)
+    except FileExistsError:
+        made["names"] = (catalogue.NAMES_COLUMNS, repeated)
+    return made

@@ -72,7 +72,7 @@ class Results:
 
 
 def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | None]) -> None:
-    """Write results into a folder that has none.
+    """Write results into a folder that has none; `summary.json`, the last, says they are whole.
 
     Raises
     ------
@@ -80,14 +80,14 @@ def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | Non
         If a file already exists.
     """
     if results.pairs is not None:
-        results.pairs.to_parquet(folder / "pairs.parquet")
+        with files.creating(folder / "pairs.parquet") as fresh:
+            results.pairs.to_parquet(fresh)
     if results.groups is not None:
         pages.write_groups(folder / "groups.csv", results.groups, groups.NAMES)
     for name, (columns, rows) in results.tables.items():
         tables.write_csv(folder / f"{name}.csv", columns, rows)
     for name, value in results.json_files.items():
         files.write_json(folder / f"{name}.json", value, indent=1)
-    files.write_json(folder / "summary.json", results.summary)
     text: dict[str, Any] = {
         "title": results.title,
         "lead": results.lead,
@@ -99,6 +99,10 @@ def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | Non
     }
     pages.write_markdown(folder / "report.md", **text)
     pages.write_html(folder, **text, charts=results.charts, thumbnail=thumbnail)
+    written: dict[str, Any] = {}
+    if results.groups is not None:
+        written["rows"] = {"groups.csv": len(results.groups)}
+    files.write_json(folder / "summary.json", {**results.summary, **written})
 
 
 def of_candidates(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.progress import Ticker
 from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images, measures, store
-from dedup_nb.session import notebooks, parameters, preflight, runs
+from dedup_nb.session import kept_catalogue, notebooks, parameters, preflight, runs
 
 pd.set_option("display.max_colwidth", 100)  # do not cut off paths
 
@@ -134,7 +135,8 @@ class Run:
     def _frozen_decisions(self) -> Decisions:
         frozen = self.folder / "decisions.jsonl"
         if not frozen.exists():
-            self.live_decisions.freeze(frozen)
+            with contextlib.suppress(FileExistsError):  # another notebook was faster
+                self.live_decisions.freeze(frozen)
         return Decisions(frozen)
 
     def marks(self, decisions: Decisions) -> list[str | None]:
@@ -142,9 +144,14 @@ class Run:
         return decisions.marks_for(list(self.catalogue["path"]), list(self.catalogue["sha256"]))
 
     def results_folder(self, changed: Mapping[str, Any]) -> Path:
-        """Return the notebook's folder in the run, or a new `saved-` folder if it has results."""
+        """Return the notebook's folder in the run, or a new `saved-` folder if it has results.
+
+        What an attempt that was killed has left there is moved to an `unfinished-` folder in it.
+        """
         folder = self.folder / self.notebook
-        if (folder / "summary.json").exists():
+        if not runs.is_complete(folder):
+            runs.clear(folder)
+        else:
             folder = runs.new_folder(folder, prefix="saved-")
             runs.write_params(folder, self.notebook, self.params | dict(changed))
         return folder
@@ -165,19 +172,14 @@ class Run:
     @cached_property
     def catalogue(self) -> pd.DataFrame:
         """One row per image; read from the run folder, or built there with the cache."""
-        path = self.folder / "catalogue.csv"
-        if path.exists():
-            return catalogue.read(path)
+        if (kept := kept_catalogue.usable(self.folder)) is not None:
+            return kept
         limit = self.values.get("max_pixels") or images.MAX_PIXELS
         scan = self.__dict__.pop("scan", None) or self._scan()  # large, and soon out of date
         facts = self.measured(scan.images, EVERY_DECODE, limit)
         parts = [catalogue.table(files, measured) for files, measured in facts]
         table = pd.concat(parts, ignore_index=True)
-        catalogue.write_others(self.folder / "not_images.csv", scan.others)
-        del scan
-        catalogue.write(path, table)
-        _write_parquet(self.folder / "catalogue.parquet", table)
-        return table
+        return kept_catalogue.write(self.folder, table, scan.others)
 
     def measured(
         self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
@@ -310,22 +312,3 @@ class Run:
 def folders(table: pd.DataFrame) -> list[str]:
     """Return the folder of each image of a catalogue."""
     return [sys.intern(path.rpartition("/")[0]) for path in table["path"]]
-
-
-def _write_parquet(path: Path, table: pd.DataFrame) -> None:
-    """Write the catalogue as Parquet; names that are not UTF-8 are escaped, unlike in the CSV."""
-    text = table.select_dtypes("object").columns
-    escaped = {
-        name: [value.encode("utf-8", "backslashreplace").decode() for value in table[name]]
-        for name in text
-        if not _is_utf8("".join(table[name]))
-    }
-    table.assign(**escaped).to_parquet(path)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dedup_nb import __version__
-from dedup_nb.library.files import replace_text, write_json
+from dedup_nb.library.files import alone, replace_text, write_json, write_text
 from dedup_nb.library.yaml_files import written_flat
 
+RESULTS = (".csv", ".html", ".json", ".md", ".parquet")  # suffixes of what a notebook writes
 DONE, FAILED, SKIPPED, RUNNING, WAITING = "done", "failed", "skipped", "running", "waiting"
 
 
@@ -41,19 +43,18 @@ def begin(folder: Path, library: Path, roots: Sequence[str], profile: str | None
     path = folder / "run.json"
     if path.exists():
         return
-    write_json(
-        path,
-        {
-            "version": 1,
-            "tool": __version__,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "profile": profile,
-            "library": str(library),
-            "roots": list(roots),
-            "python": platform.python_version(),
-            "notebooks": {},
-        },
-    )
+    content = {
+        "version": 1,
+        "tool": __version__,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "profile": profile,
+        "library": str(library),
+        "roots": list(roots),
+        "python": platform.python_version(),
+        "notebooks": {},
+    }
+    with suppress(FileExistsError):  # another notebook of this run was faster
+        write_json(path, content)
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -93,9 +94,16 @@ def told(folder: Path) -> str:
 
 def note(folder: Path, notebook: str, **state: Any) -> None:
     """Record the state of one notebook in `run.json`."""
-    content = read(folder)
-    content["notebooks"][notebook] = content["notebooks"].get(notebook, {}) | state
-    replace_text(folder / "run.json", json.dumps(content, indent=2) + "\n")
+    with alone(folder):  # notebooks at work at once must not forget each other's states
+        content = read(folder)
+        content["notebooks"][notebook] = content["notebooks"].get(notebook, {}) | state
+        replace_text(folder / "run.json", json.dumps(content, indent=2) + "\n")
+
+
+def record(folder: Path, **values: Any) -> None:
+    """Record other values in `run.json`."""
+    with alone(folder):
+        replace_text(folder / "run.json", json.dumps(read(folder) | values, indent=2) + "\n")
 
 
 def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None:
@@ -106,7 +114,22 @@ def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None
         return
     head = f"# papermill notebooks/{notebook}.ipynb out.ipynb -f {path.name} reproduces this\n"
     body = written_flat(values)
-    path.write_text(head + body, encoding="utf-8")
+    with suppress(FileExistsError):
+        write_text(path, head + body)
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether a results folder has all its files; `summary.json` is written last."""
+    return (folder / "summary.json").exists()
+
+
+def clear(folder: Path) -> None:
+    """Move the files of an attempt that did not finish to `unfinished-<UTC stamp>/` inside."""
+    left = [path for path in sorted(folder.iterdir()) if path.suffix in RESULTS and path.is_file()]
+    if left:
+        aside = new_folder(folder, prefix="unfinished-")
+        for path in left:
+            path.rename(aside / path.name)
 
 
 def summary(folder: Path) -> dict[str, Any]:

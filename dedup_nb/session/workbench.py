@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dedup_nb import groups, report
 from dedup_nb.compare.verdicts import AHEAD, Verdicts
 from dedup_nb.finders.embeddings import Embedder
+from dedup_nb.library import files
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session import catalogue_results, results
@@ -199,12 +200,11 @@ class Workbench(Run):
         repeated : sequence of dict
             Rows of `catalogue.repeated_names`.
         """
-        folder = self._written(catalogue_results.of_catalogue(self, repeated), {})
-        catalogue_results.write_names(self.folder, folder, repeated)
-        return folder
+        return self._written(catalogue_results.of_catalogue(self, repeated), {})
 
     def _written(self, made: Results, changed: Mapping[str, Any]) -> Path:
-        folder = self.results_folder(changed)
-        results.write(folder, made, self.thumbnail)
+        with files.alone(self.folder / self.notebook):
+            folder = self.results_folder(changed)
+            results.write(folder, made, self.thumbnail)
         note_saved(self.folder, self.notebook)
         return folder

@@ -17,7 +17,7 @@ import pandas as pd
 from dedup_nb import report
 from dedup_nb.finders import cells, clip, embeddings, index
 from dedup_nb.groups.pairs import MAX_PAIRS
-from dedup_nb.library import tables
+from dedup_nb.library import files, tables
 from dedup_nb.pictures import images, orientations
 from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.session import notebooks, workbench
@@ -133,6 +133,20 @@ class Search:
 def vectors_name(chosen: embeddings.Embedder) -> str:
     """Return the name of an embedder's upright vectors in the store."""
     return chosen.weights.key if chosen.weights else chosen.kind.name
+
+
+def save_neighbours(folder: Path, nearest: pd.DataFrame) -> None:
+    """Write `neighbours.parquet` into a results folder.
+
+    Parameters
+    ----------
+    folder : Path
+        What `run.save` returned.
+    nearest : DataFrame
+        Columns `i`, `rank`, `j` and `cosine`.
+    """
+    with files.creating(folder / "neighbours.parquet") as fresh:
+        nearest.to_parquet(fresh)
 
 
 def similar(

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from dedup_nb import groups, report
 from dedup_nb.compare import verify
 from dedup_nb.groups.decisions import Decisions
-from dedup_nb.library import catalogue, formats, tables
-from dedup_nb.session import notebooks, runs
+from dedup_nb.library import formats, tables
+from dedup_nb.session import kept_catalogue, notebooks, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 
@@ -113,7 +113,7 @@ def find(run: Workbench, inputs: Sequence[str]) -> list[Path]:
 
 
 def _results_in(folder: Path) -> list[Path]:
-    if (folder / "groups.csv").is_file():
+    if (folder / "groups.csv").is_file() and runs.is_complete(folder):
         return [folder.resolve()]
     if not (folder / "run.json").is_file():
         return []
@@ -124,7 +124,7 @@ def _results_in(folder: Path) -> list[Path]:
 def _of_finder(folder: Path) -> bool:
     """Return whether results propose duplicates: neither unfinished results nor clusters."""
     of_clusters = runs.summary(folder).get("staging") == "_clusters"
-    return "-unfinished-" not in folder.name and not of_clusters
+    return "-unfinished-" not in folder.name and runs.is_complete(folder) and not of_clusters
 
 
 def _newest(run: Workbench) -> list[Path]:
@@ -205,7 +205,7 @@ class Known:
                 "remove it from inputs"
             )
         try:
-            then = catalogue.read(home / "catalogue.csv")
+            then = kept_catalogue.whole(home)
         except (OSError, ValueError, KeyError) as error:
             raise WrongInput(
                 f"{home} has no readable catalogue.csv ({error}), so its images cannot be "
@@ -264,6 +264,12 @@ class _Reader:
         table = pd.DataFrame(rows, columns=None if rows else groups.NAMES, dtype=object)
         if lacking := [name for name in NEEDED if name not in table]:
             raise WrongInput(f"{path} lacks the columns {', '.join(lacking)}; run it again")
+        written = runs.summary(self.folder).get("rows", {}).get("groups.csv", len(table))
+        if written != len(table):
+            raise WrongInput(
+                f"{path} has {len(table):,} rows, but {written:,} were written; "
+                "was it cut off or edited? Run it again"
+            )
         table["value"] = pd.to_numeric(table["value"], errors="coerce")
         return table
 
