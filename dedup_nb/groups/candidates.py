@@ -18,6 +18,7 @@ from dedup_nb.groups import promise, rules
 from dedup_nb.groups.checks import Checked, Checks, Judgement
 from dedup_nb.groups.columns import Row, frame
 from dedup_nb.groups.cut import Cut, Parts
+from dedup_nb.groups.holdings import Relief
 from dedup_nb.groups.images import BEST, Images
 from dedup_nb.groups.keepers import KEEPER_ORDER
 from dedup_nb.groups.measures import apart
@@ -59,7 +60,7 @@ class Candidates:
         Columns `i < j` (rows of `images`) and the measure, whose column name is its name.
     similarity : bool
         Whether a larger value of the measure means more alike.
-    keeper_order, prefer
+    keeper_order, prefer, roots
         See `keepers.keeper_rank`.
     same_stage_only, cross_root_only : bool
         Exclude pairs of different stages (where both are known), or of the same root.
@@ -70,6 +71,8 @@ class Candidates:
         proposed again, unless it gains a new member.
     checks : Checks, optional
         Compares the pixels of each member that would be staged with those of its keeper.
+    relief : callable, optional
+        Looks into companions where a keeper seems to lack something; see `holdings.Relief`.
 
     Attributes
     ----------
@@ -98,13 +101,16 @@ class Candidates:
         similarity: bool = False,
         keeper_order: Sequence[str] = KEEPER_ORDER,
         prefer: Sequence[str] = (),
+        roots: Sequence[str] = (),
         same_stage_only: bool = True,
         cross_root_only: bool = False,
         marks: Sequence[str | None] | None = None,
         answers: Sequence[frozenset[str]] = (),
         checks: Checks | None = None,
+        relief: Relief | None = None,
     ) -> None:
-        self.images, self.checks = Images(images, keeper_order, prefer), checks
+        self.images = Images(images, keeper_order, prefer, roots, relief)
+        self.checks = checks
         self.measure = str(pairs.columns[2])
         self.sign = -1.0 if similarity else 1.0
         if marks is not None or answers:
@@ -271,6 +277,23 @@ class Candidates:
             return None
         return self.checks.judgement(k, keeper)
 
+    def lacks(self, cut: Cut, k: int) -> tuple[str, ...]:
+        """Return what the keeper of an image lacks of it, as far as it is known, sorted."""
+        keeper = int(cut.keepers[k])
+        if keeper in (-1, k):
+            return ()
+        judged = self.judgement(cut, k)
+        by_pixels = judged.lacks if judged else ()
+        return tuple(sorted({*self.images.holdings.lacks(k, keeper), *by_pixels}))
+
+    def all_lacks(self, cut: Cut, rows: Indices) -> list[tuple[str, ...]]:
+        """Return what the keepers of many images lack; see `lacks`. A staged one lacks nothing."""
+        members = (cut.roles[rows] == REVIEW) | cut.by_person[rows]
+        return [
+            self.lacks(cut, k) if is_member else ()
+            for k, is_member in zip(rows.tolist(), members.tolist(), strict=True)
+        ]
+
     # -- tables ----------------------------------------------------------------------------------
 
     def table(self, cut: Cut) -> pd.DataFrame:
@@ -293,8 +316,8 @@ class Candidates:
 
     def _row(self, cut: Cut, k: int, components: Indices) -> Row:
         reason, judged = self.reason(cut, k), self.judgement(cut, k)
-        record = self.images.record(k)
-        return Row(k, cut, self.images, components, self.measure, reason, judged, record)
+        record, lacks = self.images.record(k), self.lacks(cut, k)
+        return Row(k, cut, self.images, components, self.measure, reason, judged, record, lacks)
 
     def plan(self, cut: Cut, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of `groups.csv` that go into the manifest; see `manifest.rows`."""

@@ -1,4 +1,7 @@
-"""Stars and pixel checks -> stars without the members that the checks refuse."""
+"""Stars, pixel checks and holdings -> stars without the members that must stay.
+
+A member stays if its pixels show another picture, or if its keeper lacks something that it holds.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ class Judgement(NamedTuple):
     kind: str  # how the picture was changed, in words
     score: float  # 0 to 1, confidence that they are the same picture
     reason: str = ""  # why it is not accepted
+    lacks: tuple[str, ...] = ()  # what the keeper's pixels lack of the member
 
 
 class Checks(Protocol):
@@ -42,18 +46,19 @@ class Checks(Protocol):
 
 
 class Checked:
-    """Stars without the members that the checks refuse; a `Grouping`.
+    """Stars without the members that must stay; a `Grouping`.
 
-    A refused member still joins a star, so that it is shown there for review.
+    Such a member still joins a star, so that it is shown there for review.
 
     Parameters
     ----------
     stars : Stars
         The pairs; refused pairs are recorded in it.
     images : Images
-        Tells which images need no check, because no rule ever stages them.
+        Tells what each image holds, and which images need no check because no rule ever stages
+        them.
     checks : Checks or None
-        None accepts every pair.
+        None accepts the pixels of every pair.
     """
 
     def __init__(self, stars: Stars, images: Images, checks: Checks | None) -> None:
@@ -64,12 +69,11 @@ class Checked:
     def assign(self, threshold: float) -> Assignment:
         """Return each image's keeper at a threshold (inclusive)."""
         keepers, distances = self.accepted(threshold)
-        if self.checks is not None:
-            self.stars.join_refused(threshold, keepers, distances)
+        self.stars.join_refused(threshold, keepers, distances)
         return Assignment(keepers, distances)
 
     def accepted(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
-        """Cut the stars repeatedly until the checks refuse no member; see `Stars.cut`.
+        """Cut the stars repeatedly until no member is refused; see `Stars.cut`.
 
         Parameters
         ----------
@@ -85,19 +89,37 @@ class Checked:
         images = self.images
         while True:
             keepers, distances = self.stars.cut(threshold)
-            if self.checks is None:
-                return keepers, distances
             joined = (keepers >= 0) & (keepers != np.arange(len(keepers))) & images.needs_check
             members = np.flatnonzero(joined)
             members = members[~images.doubted[keepers[members]]]
-            refused = members[self.checks.refused(members, keepers[members])]
+            refused = members[self._are_refused(members, keepers[members])]
             if not len(refused):
                 return keepers, distances
-            self._refuse(refused, keepers[refused], self.checks)
+            self._refuse(refused, keepers[refused])
 
-    def _refuse(self, members: Indices, keepers: Indices, checks: Checks) -> None:
+    def _are_refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        places = self.images.places
+        refused = places[members] < places[keepers]
+        refused |= self.images.holdings.lacking(members, keepers)
+        if self.checks is not None:
+            left = np.flatnonzero(~refused)
+            refused[left] = self.checks.refused(members[left], keepers[left])
+        return refused
+
+    def _refuse(self, members: Indices, keepers: Indices) -> None:
         """Record refused pairs; a keeper that may be staged for its member lets it go first."""
         ends = zip(keepers.tolist(), members.tolist(), strict=True)
-        turned = (not self.images.protected[k] and checks.judgement(k, m) for k, m in ends)
-        yielding = np.array([bool(judged and judged.accepted) for judged in turned], bool)
+        yielding = np.array([self._may_go_for(k, m) for k, m in ends], bool)
         self.stars.refuse(members, keepers, yielding)
+
+    def _may_go_for(self, image: int, other: int) -> bool:
+        """Return whether an image that would be kept may be staged for the other instead."""
+        images = self.images
+        if images.protected[image] or images.places[image] < images.places[other]:
+            return False
+        if images.holdings.lacks(image, other):
+            return False
+        if self.checks is None:
+            return True
+        judged = self.checks.judgement(image, other)
+        return judged is not None and judged.accepted

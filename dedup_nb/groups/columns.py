@@ -30,6 +30,7 @@ class Row:
     reason: str
     judgement: Judgement | None
     record: Mapping[str, Any]
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ COLUMNS = [
         "confidence that both show the same picture, 0 to 1",
         lambda row: row.judgement.score if row.judgement else np.nan,
         "float64",
+    ),
+    Column(
+        "lacks",
+        "what the keeper lacks of this image, separated by ;",
+        lambda row: ";".join(row.lacks),
     ),
 ]
 NAMES = [column.name for column in COLUMNS]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb.groups.keepers import KEEPER_ORDER, KEEPER_WORDS, keeper_rank
+from dedup_nb.groups.holdings import Holdings, Relief
+from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
 
 BEST = "best by the keeper order"  # why an image is kept
 
@@ -28,9 +29,12 @@ class Images:
     table : DataFrame
         One row for each image, sorted by path. Columns `path, sha256, root, stage, level, series,
         folder, stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and
-        `doubt` (why the image needs your review, or "").
-    keeper_order, prefer
+        `doubt` (why the image needs your review, or ""). Optional: `holds`, a tuple of words for
+        what the image holds besides its pixels.
+    keeper_order, prefer, roots
         See `keepers.keeper_rank`.
+    relief : callable, optional
+        See `holdings.Relief`.
 
     Attributes
     ----------
@@ -40,6 +44,10 @@ class Images:
     paths, digests, doubts : list of str
     sizes : ndarray of int64
         File sizes in bytes.
+    places : ndarray of int64
+        Rank by the words of the keeper order that prefer a place; see `keepers.place_rank`.
+    holdings : Holdings
+        What the images hold besides their pixels.
     protected, cropped, doubted, needs_check : ndarray of bool
         `needs_check`: the pixels must be compared before the image is proposed.
     levels : ndarray of float64
@@ -55,8 +63,12 @@ class Images:
         table: pd.DataFrame,
         keeper_order: Sequence[str] = KEEPER_ORDER,
         prefer: Sequence[str] = (),
+        roots: Sequence[str] = (),
+        relief: Relief | None = None,
     ) -> None:
-        self.table, self.keeper_order, self.prefer = table, keeper_order, prefer
+        if "holds" not in table:
+            table = table.assign(holds=[()] * len(table))
+        self.table, self.keeper_order, self.prefer, self.roots = table, keeper_order, prefer, roots
         self.paths: list[str] = table["path"].tolist()
         self.digests: list[str] = table["sha256"].tolist()
         self.sizes = table["bytes"].to_numpy(np.int64)
@@ -66,8 +78,10 @@ class Images:
         self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
         self.needs_check = ~(self.doubted | self.protected)
         self.ranks = np.empty(len(table), np.int64)
-        by_order = keeper_rank(table, keeper_order, prefer)
+        by_order = keeper_rank(table, keeper_order, prefer, roots)
         self.ranks[np.lexsort((by_order, self.doubted & ~self.protected))] = np.arange(len(table))
+        self.places = place_rank(table, keeper_order, prefer)
+        self.holdings = Holdings(table["holds"].tolist(), relief)
         self.levels = _levels(table)
         self.stems = table.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
         counts = np.bincount(self.stems, minlength=1)
@@ -101,10 +115,9 @@ class Images:
 
     @cached_property
     def _kept_by(self) -> list[tuple[str, list[NDArray[Any]]]]:
-        words = [KEEPER_WORDS[name] for name in (*self.keeper_order, "path")]
+        words = words_of(self.keeper_order, has_prefer=bool(self.prefer))
         return [
-            (word.better, [key.to_numpy() for key in word.keys(self.table, self.prefer)])
-            for word in words
+            (word.better, sort_keys(word, self.table, self.prefer, self.roots)) for word in words
         ]
 
     @cached_property

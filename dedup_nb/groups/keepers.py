@@ -6,12 +6,14 @@ its help, and what it sorts by.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dedup_nb.groups.roles import Indices
 
@@ -32,12 +34,16 @@ class KeeperWord:
         What the word prefers, for the example profile and the documentation.
     keys : callable
         Images and the preferred roots -> the sort keys.
+    place : bool
+        Whether it prefers an image because of where it is, not because of what it is. Such an image
+        is never staged for a copy that holds more.
     """
 
     name: str
     better: str
     help: str
     keys: Callable[[pd.DataFrame, Sequence[str]], Keys]
+    place: bool = False
 
 
 def _place_of_root(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
@@ -45,9 +51,25 @@ def _place_of_root(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
     return [images["root"].map(lambda root: places.get(root, len(places)))]
 
 
+def _richest(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
+    return [-images["holds"].map(len)]
+
+
+def _first_taken(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
+    return [images["taken"].where(images["taken"] != "", "9999").rank(method="dense")]
+
+
+def _format_rank(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
+    places = {name: place for place, name in enumerate(FORMATS_BEST_FIRST)}
+    return [images["format"].map(lambda name: places.get(name, len(places)))]
+
+
 def _pixels(images: pd.DataFrame) -> pd.Series[Any]:
     return images["width"] * images["height"]
 
+
+# without loss first, then by what they keep of a picture of the same quality
+FORMATS_BEST_FIRST = ("TIFF", "PNG", "BMP", "JXL", "HEIF", "AVIF", "WEBP", "JPEG", "GIF")
 
 KEEPER_WORDS: Mapping[str, KeeperWord] = {
     word.name: word
@@ -57,13 +79,26 @@ KEEPER_WORDS: Mapping[str, KeeperWord] = {
             "protected",
             "images in a curated root or matched by protect",
             lambda images, prefer: [~images["protected"]],
+            place=True,
         ),
-        KeeperWord("prefer", "in a preferred root", "roots in the order of prefer", _place_of_root),
+        KeeperWord(
+            "prefer",
+            "in a preferred root",
+            "roots in the order of prefer",
+            _place_of_root,
+            place=True,
+        ),
         KeeperWord(
             "stage",
             "higher stage",
             "the higher stage",
             lambda images, prefer: [-images["level"].fillna(-1.0)],
+        ),
+        KeeperWord(
+            "holds",
+            "holds more",
+            "more kinds of content: prompt, capture data, keywords, film, companions",
+            _richest,
         ),
         KeeperWord(
             "pixels", "more pixels", "more pixels", lambda images, prefer: [-_pixels(images)]
@@ -84,30 +119,31 @@ KEEPER_WORDS: Mapping[str, KeeperWord] = {
             "more pixels, then more bytes",
             lambda images, prefer: [-_pixels(images), -images["bytes"]],
         ),
+        KeeperWord(
+            "taken", "taken first", "the earliest time of capture; none comes last", _first_taken
+        ),
+        KeeperWord(
+            "format",
+            "a better file format",
+            f"the file format: {', '.join(FORMATS_BEST_FIRST)}",
+            _format_rank,
+        ),
     )
 }
 
 # Best first; the path comes last so that ties are never random.
-KEEPER_ORDER = ["protected", "prefer", "stage", "pixels", "bytes", "mtime", "path"]
+KEEPER_ORDER = ["protected", "prefer", "stage", "holds", "pixels", "bytes", "mtime", "path"]
+
+# Breaks ties after `holds` if no root is preferred; not a word of profiles.
+TIES = (("holds", 1), ("path", 0))  # where: after `holds`, else before `path`, else at the end
+ROOT_ORDER = KeeperWord("", "in an earlier root", "the order of roots", _place_of_root)
 
 
-def keeper_rank(
-    images: pd.DataFrame, order: Sequence[str] = KEEPER_ORDER, prefer: Sequence[str] = ()
-) -> Indices:
-    """Rank images in keeper order, from 0 (kept first).
+def words_of(order: Sequence[str], *, has_prefer: bool) -> list[KeeperWord]:
+    """Return the words of a keeper order, with the tie-breaks that every order has.
 
-    Parameters
-    ----------
-    images : DataFrame
-        Columns `path, root, level, width, height, bytes, mtime_ns, protected`.
-    order : sequence of str
-        Words of `KEEPER_WORDS`, the most important first. Ties are broken by path.
-    prefer : sequence of str
-        Roots, best first.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
+    The path comes last. Without preferred roots, the order of `roots` decides after `holds`, or
+    before the path if `holds` is not among the words.
 
     Raises
     ------
@@ -119,12 +155,81 @@ def keeper_rank(
         raise ValueError(
             f"keeper_order has the unknown word {unknown[0]}; use {', '.join(KEEPER_WORDS)}"
         )
-    keys = [
-        key.to_numpy()
-        for word in (*order, "path")
-        for key in KEEPER_WORDS[word].keys(images, prefer)
-    ]
-    ranked = np.lexsort(keys[::-1])
-    ranks = np.empty(len(images), np.int64)
-    ranks[ranked] = np.arange(len(images))
+    words = [KEEPER_WORDS[name] for name in order]
+    if not has_prefer:
+        tie = next((order.index(name) + after for name, after in TIES if name in order), None)
+        words.insert(len(words) if tie is None else tie, ROOT_ORDER)
+    return [*words, KEEPER_WORDS["path"]]
+
+
+def sort_keys(
+    word: KeeperWord, images: pd.DataFrame, prefer: Sequence[str], roots: Sequence[str]
+) -> list[NDArray[Any]]:
+    """Return the keys of one word, smallest first; `roots` is used by `ROOT_ORDER` only."""
+    order = roots if word is ROOT_ORDER else prefer
+    return [key.to_numpy() for key in word.keys(images, order)]
+
+
+def keeper_rank(
+    images: pd.DataFrame,
+    order: Sequence[str] = KEEPER_ORDER,
+    prefer: Sequence[str] = (),
+    roots: Sequence[str] = (),
+) -> Indices:
+    """Rank images in keeper order, from 0 (kept first).
+
+    Parameters
+    ----------
+    images : DataFrame
+        Columns `path, root, level, width, height, bytes, mtime_ns, protected` and `holds` (tuples
+        of words); for the words `taken` and `format` those columns too.
+    order : sequence of str
+        Words of `KEEPER_WORDS`, the most important first. Ties are broken by path.
+    prefer : sequence of str
+        Preferred roots, best first.
+    roots : sequence of str
+        All roots; without `prefer`, their order breaks ties.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a word is unknown.
+    """
+    words = words_of(order, has_prefer=bool(prefer))
+    keys = [key for word in words for key in sort_keys(word, images, prefer, roots)]
+    return _ranks(keys, len(images))
+
+
+def place_rank(
+    images: pd.DataFrame, order: Sequence[str] = KEEPER_ORDER, prefer: Sequence[str] = ()
+) -> Indices:
+    """Rank images by the first words of an order that prefer a place; equal if these are equal.
+
+    An image in a better place is never staged for a copy that holds more.
+
+    Parameters
+    ----------
+    images, order, prefer
+        See `keeper_rank`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    words = itertools.takewhile(lambda word: word.place, words_of(order, has_prefer=True))
+    keys = [key for word in words for key in sort_keys(word, images, prefer, ())]
+    if not keys:
+        return np.zeros(len(images), np.int64)
+    table = pd.DataFrame(dict(enumerate(keys)))
+    ranks: Indices = table.groupby(list(table), sort=True).ngroup().to_numpy(np.int64)
+    return ranks
+
+
+def _ranks(keys: Sequence[NDArray[Any]], n: int) -> Indices:
+    ranks = np.empty(n, np.int64)
+    ranks[np.lexsort(keys[::-1])] = np.arange(n)
     return ranks

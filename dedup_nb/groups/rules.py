@@ -14,6 +14,7 @@ import numpy as np
 
 from dedup_nb.groups.checks import Checks
 from dedup_nb.groups.cut import Cut
+from dedup_nb.groups.holdings import sentence
 from dedup_nb.groups.images import Images
 from dedup_nb.groups.roles import PROTECTED, STAGE, loosened
 from dedup_nb.groups.stars import Grouping
@@ -83,7 +84,7 @@ def _applied(rule: Rule, cut: Cut, images: Images) -> Cut:
 def standard(checks: Checks | None = None) -> list[Rule]:
     """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
-    return [PROTECT, DOUBT, KEEP_CROPPED, *by_pixels, ONE_NAME]
+    return [PROTECT, DOUBT, KEEP_CROPPED, HOLDS, *by_pixels, ONE_NAME]
 
 
 def _protect(cut: Cut, images: Images) -> Cut:
@@ -101,6 +102,13 @@ def _doubt(cut: Cut, images: Images) -> Cut:
 def _keep_cropped(cut: Cut, images: Images) -> Cut:
     staged = cut.staged(by_rule=True)
     cut.hold(staged[images.cropped[staged] & ~images.cropped[cut.keepers[staged]]])
+    return cut
+
+
+def _holds(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged(by_rule=True)
+    for k in staged[images.holdings.lacking(staged, cut.keepers[staged])].tolist():
+        cut.hold([k], sentence(images.holdings.lacks(k, int(cut.keepers[k]))))
     return cut
 
 
@@ -124,6 +132,9 @@ PROTECT = Rule(
 DOUBT = Rule("doubt", "images whose measure is not trusted wait for review", _doubt)
 KEEP_CROPPED = Rule(
     "cropped", "a cropped image is never staged for one that is not cropped", _keep_cropped
+)
+HOLDS = Rule(
+    "holds", "an image is staged only for a keeper that holds everything that it holds", _holds
 )
 ONE_NAME = Rule(
     "one_name",

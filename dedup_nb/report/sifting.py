@@ -26,6 +26,7 @@ class Sieve:
 
     root: str = ""
     stage: str = ""
+    lacks: str = ""  # a word that a keeper lacks of an image
     least_mb: float | None = None  # freed, inclusive
     from_value: float | None = None  # of the weakest link, inclusive
     to_value: float | None = None
@@ -39,6 +40,7 @@ class Sieve:
         return cls(
             root=str(asked.get("root") or ""),
             stage=str(asked.get("stage") or ""),
+            lacks=str(asked.get("lacks") or ""),
             least_mb=_number(asked.get("least_mb")),
             from_value=_number(asked.get("from_value")),
             to_value=_number(asked.get("to_value")),
@@ -74,6 +76,8 @@ class Facets:
         When the image was last changed, in any unit.
     roots, stages, digests : ndarray of object
         Root, stage and sha256 of each image.
+    lacks : ndarray of object
+        What the keeper lacks of each image, a tuple of words.
     rises : bool
         Whether a larger measure means more alike.
     """
@@ -86,6 +90,7 @@ class Facets:
     roots: NDArray[Any]
     stages: NDArray[Any]
     digests: NDArray[Any]
+    lacks: NDArray[Any]
     rises: bool = False
     _holding: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
@@ -141,6 +146,18 @@ class Facets:
         having[self.group_of[column == value]] = True
         return having
 
+    @cached_property
+    def kinds_of_lack(self) -> list[str]:
+        """Every word that a keeper lacks, sorted."""
+        return sorted({word for words in set(self.lacks.tolist()) for word in words})
+
+    def lacking(self, word: str) -> NDArray[np.bool_]:
+        """Return which groups have an image of which the keeper lacks this, shape (n_groups,)."""
+        rows = np.array([word in words for words in self.lacks.tolist()], bool)
+        lacking = np.zeros(self.n, bool)
+        lacking[self.group_of[rows]] = True
+        return lacking
+
     def holding(self, digests: Collection[str]) -> list[int]:
         """Return the groups that contain any of these digests, in order."""
         if not self._holding and self.n:
@@ -163,6 +180,8 @@ class Facets:
             left &= self.having(self.roots, sieve.root)
         if sieve.stage:
             left &= self.having(self.stages, sieve.stage)
+        if sieve.lacks:
+            left &= self.lacking(sieve.lacks)
         if sieve.least_mb is not None:
             left &= self.freed >= 1e6 * sieve.least_mb
         if sieve.from_value is not None:
@@ -197,8 +216,8 @@ def facets_of(groups: Sequence[Mapping[str, Any]]) -> Facets:
     for group in groups:
         starts.append(len(rows))
         rows += [_row(member) for member in group["members"] if member]
-    columns = list(zip(*rows, strict=True)) or [()] * 7
-    flags, sizes, values, times, roots, stages, digests = columns
+    columns = list(zip(*rows, strict=True)) or [()] * 8
+    flags, sizes, values, times, roots, stages, digests, lacks = columns
     return Facets(
         np.array(starts, np.int64),
         np.array(flags, bool),
@@ -208,6 +227,7 @@ def facets_of(groups: Sequence[Mapping[str, Any]]) -> Facets:
         np.array(roots, object),
         np.array(stages, object),
         np.array(digests, object),
+        objects(lacks),
         rises=any(m.get("measure") in ("cosine", "inputs") for m in _first(groups)),
     )
 
@@ -227,7 +247,15 @@ def _row(member: Mapping[str, Any]) -> tuple[Any, ...]:
         str(member.get("root") or ""),
         str(member.get("stage") or ""),
         member["sha256"],
+        tuple(member.get("lacks") or ()),
     )
+
+
+def objects(values: Sequence[Any]) -> NDArray[Any]:
+    """Return values as an array of objects, shape (n,), also if they are sequences."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
 
 
 class Sifted(Sequence[Mapping[str, Any]]):

@@ -63,6 +63,7 @@ class Views(Sequence[dict[str, Any]]):
             images["root"].to_numpy(object)[rows],
             images["stage"].to_numpy(object)[rows],
             images["sha256"].to_numpy(object)[rows],
+            sifting.objects(self.candidates.all_lacks(cut, rows)),
             rises=self.candidates.sign < 0,
         )
 
@@ -95,6 +96,7 @@ class Views(Sequence[dict[str, Any]]):
 
     def _member(self, row: int) -> dict[str, Any]:
         record = self.candidates.images.record(row)
+        lacks = self.candidates.lacks(self.cut, row)
         role = groups.ROLES[self.cut.roles[row]] or "review"
         return {
             **record,
@@ -103,10 +105,11 @@ class Views(Sequence[dict[str, Any]]):
             "value": float(self.cut.values[row]),
             "measure": self.candidates.measure,
             "reason": self.candidates.reason(self.cut, row),
-            "badges": self._badges(row, record),
+            "lacks": lacks,
+            "badges": self._badges(row, record, lacks),
         }
 
-    def _badges(self, row: int, record: Mapping[str, Any]) -> list[str]:
+    def _badges(self, row: int, record: Mapping[str, Any], lacks: Sequence[str]) -> list[str]:
         images, keeper = self.candidates.images, int(self.cut.keepers[row])
         badges = []
         if record["stage"]:
@@ -119,6 +122,8 @@ class Views(Sequence[dict[str, Any]]):
             badges.append("protected")
         if images.doubts[row]:
             badges.append("hash not trusted")
+        if lacks:
+            badges.append(f"keeper lacks {', '.join(lacks)}")
         judgement = self.candidates.judgement(self.cut, row)
         if keeper != row and images.digests[keeper] == images.digests[row]:
             badges.append("exact copy")

@@ -175,6 +175,7 @@ def of_candidates(
         charts=charts,
         notes=[*notes, *further_notes[:1], *_notes(run, candidates), *further_notes[1:]],
         frames={"Space freed by folder": freed, "Unreadable images, never staged": run.unreadable}
+        | _lacks_frame(table)
         | _series_frame(run, candidates, cut)
         | {_titled(file, frame): frame[:ROWS_IN_REPORT] for file, frame in further.items()},
         views=list(views),
@@ -203,6 +204,24 @@ def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
             f"{count(len(run.unreadable), 'image')} could not be read; see the table below."
         )
     return notes
+
+
+def _lacks_frame(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return how many images wait because their keeper lacks something, by kind of lack."""
+    waiting = table[(table["lacks"] != "") & (table["role"] == "review")]
+    kinds = waiting["lacks"].str.split(";").explode()
+    each = waiting.loc[kinds.index].assign(lacks=kinds)
+    frame = (
+        each.groupby("lacks", sort=True)
+        .agg(images=("path", "size"), example=("path", "first"), keeper=("keeper", "first"))
+        .reset_index()
+        .sort_values(["images", "lacks"], ascending=[False, True], ignore_index=True)
+        .rename(columns={"lacks": "the keeper lacks", "keeper": "its keeper"})
+    )
+    for column in ("example", "its keeper"):
+        frame[column] = [tables.shown(path) for path in frame[column]]
+    heading = "Waiting because the keeper lacks something"
+    return {_first_rows(heading, frame): frame[:ROWS_IN_REPORT]} if len(frame) else {}
 
 
 def _series_frame(

@@ -86,7 +86,8 @@ class Workbench(Run):
         values = self.values
         return {
             "keeper_order": values.get("keeper_order", groups.KEEPER_ORDER),
-            "prefer": values["prefer"] or self.roots,
+            "prefer": values["prefer"] or (),
+            "roots": self.roots,
             "same_stage_only": values.get("same_stage_only", True),
             "cross_root_only": values.get("cross_root_only", False),
             "marks": self.marks(self.decisions),

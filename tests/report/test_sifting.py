@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
+from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of, objects
 
 
 def member(root, stage, n_bytes, value, role="stage", time="1", digest="d"):
@@ -70,7 +70,9 @@ def test_no_groups_and_a_hundred_thousand_are_sifted_alike():
     starts = np.arange(0, 3 * n, 3)
     texts = np.array(["x", "y", ""], object)[rng.integers(0, 3, 3 * n)]
     numbers = rng.random(3 * n)
-    facets = Facets(starts, numbers > 0.5, numbers, numbers, numbers, texts, texts, texts)
+    facets = Facets(
+        starts, numbers > 0.5, numbers, numbers, numbers, texts, texts, texts, objects([()] * 3 * n)
+    )
     left = facets.sift(Sieve(root="x", least_mb=1e-6, order="bytes"))
     freed = facets.freed[left]
     assert 0 < len(left) < n and (np.diff(freed) <= 0).all() and freed.min() >= 1

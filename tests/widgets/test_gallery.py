@@ -572,7 +572,7 @@ def test_a_group_stays_in_sight_while_it_is_decided_on_though_only_unreviewed_ar
 def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made():
     import numpy as np
 
-    from dedup_nb.report.sifting import Facets
+    from dedup_nb.report.sifting import Facets, objects
 
     class Faceted(Lazy):
         @property
@@ -580,7 +580,8 @@ def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made()
             starts, ones = np.arange(0, 3 * self.n, 3), np.ones(3 * self.n)
             names = np.array([f"sha-g{k // 3}/{k % 3}.png" for k in range(3 * self.n)], object)
             roots = np.where(np.arange(3 * self.n) // 3 % 2, "x", "y").astype(object)
-            return Facets(starts, ones > 0, ones, ones, ones, roots, roots, names)
+            lacks = objects([()] * 3 * self.n)
+            return Facets(starts, ones > 0, ones, ones, ones, roots, roots, names, lacks)
 
         def locate(self, group_id):
             return int(group_id[1:])

@@ -33,16 +33,20 @@ class Filter:
         self.messages = messages
         self.sieve = Sieve()
         self.touched: set[str] = set()
-        self._choices: dict[str, list[str]] = {"root": [], "stage": []}
+        self._choices: dict[str, list[str]] = {"root": [], "stage": [], "lacks": []}
 
     def choices(self, groups: Sequence[Group]) -> dict[str, list[str]]:
-        """Return the roots and stages to choose from, as they are shown."""
+        """Return the roots, stages and lacks to choose from, as they are shown."""
         facets = facets_of(groups)
-        self._choices = {"root": _distinct(facets.roots), "stage": _distinct(facets.stages)}
+        self._choices = {
+            "root": _distinct(facets.roots),
+            "stage": _distinct(facets.stages),
+            "lacks": facets.kinds_of_lack,
+        }
         return {name: [shown(value) for value in each] for name, each in self._choices.items()}
 
     def ask(self, content: Message) -> None:
-        """Take a filter and an order; roots and stages are positions in the choices."""
+        """Take a filter and an order; its choices are positions in the lists."""
         asked = dict(content)
         for name, values in self._choices.items():
             k = asked.get(name)

@@ -8,6 +8,7 @@ const EMPTY = {
   unreviewed: false,
   root: "",
   stage: "",
+  lacks: "",
   least_mb: "",
   from_value: "",
   to_value: "",
@@ -18,7 +19,8 @@ test("a field holds a number or nothing", () => {
 });
 
 test("the texts of the fields become a filter", () => {
-  const nothing = { root: null, stage: null, least_mb: null, from_value: null, to_value: null };
+  const limits = { least_mb: null, from_value: null, to_value: null };
+  const nothing = { root: null, stage: null, lacks: null, ...limits };
   assert.deepEqual(sieveFrom(EMPTY), { order: "found", unreviewed: false, ...nothing });
   const texts = { ...EMPTY, order: "doubt", unreviewed: true, root: "0", to_value: "0.5" };
   const wanted = { order: "doubt", unreviewed: true, ...nothing, root: 0, to_value: 0.5 };

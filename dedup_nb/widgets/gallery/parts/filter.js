@@ -17,7 +17,9 @@ const NUMBERS = [
   ["from_value", "weakest link from", ""],
   ["to_value", "to", ""],
 ];
-const CHOICES = ["root", "stage"]; // positions in the lists that the kernel sends
+// positions in the lists that the kernel sends, and from how many on there is a choice
+const CHOICES = { root: 2, stage: 2, lacks: 1 };
+const CHOICE_LABELS = { lacks: "keeper lacks" };
 
 // -- the request ----------------------------------------------------------------------------------
 
@@ -29,7 +31,7 @@ export function numberIn(text) {
 // The filter in the kernel's format, from the texts of the fields.
 export function sieveFrom({ order, unreviewed, ...texts }) {
   const sieve = { order, unreviewed };
-  for (const name of [...CHOICES, ...NUMBERS.map(([number]) => number)]) {
+  for (const name of [...Object.keys(CHOICES), ...NUMBERS.map(([number]) => number)]) {
     sieve[name] = numberIn(texts[name]);
   }
   return sieve;
@@ -50,7 +52,7 @@ export class Filter {
   constructor(view, opener) {
     this.view = view;
     this.opener = opener;
-    this.choices = { root: [], stage: [] };
+    this.choices = { root: [], stage: [], lacks: [] };
     this.build();
     this.paintFields();
   }
@@ -61,7 +63,9 @@ export class Filter {
     this.el.setAttribute("aria-label", "filter and order");
     this.el.hidden = true;
     this.fields = {};
-    for (const name of ["order", ...CHOICES]) this.fields[name] = this.field("select", name);
+    for (const name of ["order", ...Object.keys(CHOICES)]) {
+      this.fields[name] = this.field("select", CHOICE_LABELS[name] ?? name);
+    }
     this.fields.order.append(...ORDERS.map(([value, text]) => option(value, text)));
     for (const [name, word, unit] of NUMBERS) {
       this.fields[name] = this.field("input", word, unit);
@@ -95,9 +99,9 @@ export class Filter {
     return this.fields.order.focus();
   }
 
-  onChoices({ root, stage }) {
+  onChoices({ root, stage, lacks }) {
     this.view.questions.answered("choices");
-    this.choices = { root, stage };
+    this.choices = { root, stage, lacks };
     this.paintFields();
   }
 
@@ -133,7 +137,7 @@ export class Filter {
 
   paintFields() {
     const sieve = this.sieve();
-    for (const name of CHOICES) this.paintChoices(name, sieve[name]);
+    for (const name of Object.keys(CHOICES)) this.paintChoices(name, sieve[name]);
     if (document.activeElement?.closest(".dnb-filter")) return; // do not overwrite what is being typed
     this.fields.order.value = sieve.order || "found";
     for (const [name] of NUMBERS) this.fields[name].value = sieve[name] ?? "";
@@ -145,7 +149,7 @@ export class Filter {
     const texts = this.choices[name];
     field.replaceChildren(option("", "any"), ...texts.map((text, k) => option(String(k), text)));
     field.value = texts.length ? String(chosen ?? "") : "";
-    field.parentElement.hidden = texts.length < 2;
+    field.parentElement.hidden = texts.length < CHOICES[name];
   }
 
   sieve() {
