@@ -16,6 +16,8 @@ library, with `/`; a name that is not UTF-8 contains surrogate escapes.
   same stage, or one without a stage; never within one series); `hard_duplicates`: the pairs with
   a hard kind in them (mirrored, turned, cut, recoloured).
 - `never`: `[path, path, kind]`, look-alikes that are not the same picture.
+- `richer`: `[path, path, kind]`: the second is a copy that lacks something of the first, which is
+  therefore never staged for it.
 - `flat`: nearly uniform pictures, on which hashes are not reliable.
 - `unreadable`: files with the name or header of an image that cannot be decoded.
 - `not_images`: path -> "companion", "orphan_companion" or "skipped" (hidden file, symlink).
@@ -44,7 +46,7 @@ import numpy as np
 from dedup_nb.demo.library import Library, Truth
 from dedup_nb.demo.parts import PARTS
 
-VERSION = 4  # version of the library; change it when the library changes
+VERSION = 5  # version of the library; change it when the library changes
 
 Progress = Callable[[int, int], None]
 
@@ -134,7 +136,8 @@ def score(
 ) -> dict[str, Any]:
     """Compare proposed pairs with the truth.
 
-    A proposal (member, keeper) is right if the truth has both in one cluster, hard kinds included.
+    A proposal (member, keeper) is right if the truth has both in one cluster, hard kinds included,
+    and if the member does not hold something that the keeper lacks.
     Of a cluster of n pictures n - 1 are redundant, hard kinds and flat pictures left out; recall
     is the share of them that was rightly proposed.
 
@@ -157,10 +160,13 @@ def score(
     """
     proposals = list(staged)
     cluster_of = {path: n for n, paths in enumerate(truth["hard_clusters"]) for path in paths}
+    richer = {(rich, poor): kind for rich, poor, kind in truth.get("richer", ())}
     right = [
         (member, keeper)
         for member, keeper in proposals
-        if member != keeper and cluster_of.get(member, -1) == cluster_of.get(keeper, -2)
+        if member != keeper
+        and (member, keeper) not in richer
+        and cluster_of.get(member, -1) == cluster_of.get(keeper, -2)
     ]
     members = {member for member, _ in right}
     left_out = {*truth["flat"], *exclude}
@@ -231,7 +237,11 @@ def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any
 def _explained(truth: Truth, wrong: Iterable[tuple[str, str]]) -> list[list[str]]:
     """Return the kind of look-alike for each wrong pair."""
     never = {frozenset(pair): kind for *pair, kind in truth["never"]}
-    return [[a, b, never.get(frozenset((a, b))) or _relation(truth, a, b)] for a, b in wrong]
+    lost = {(rich, poor): f"kept {kind}" for rich, poor, kind in truth.get("richer", ())}
+    return [
+        [a, b, never.get(frozenset((a, b))) or lost.get((a, b)) or _relation(truth, a, b)]
+        for a, b in wrong
+    ]
 
 
 def _relation(truth: Truth, a: str, b: str) -> str:

@@ -165,22 +165,19 @@ COPIES: dict[str, Copy] = {
         ".webp",
     ),
     "smaller": _resized(0.4, 0.8),
-    "larger": _resized(1.2, 1.4),
-    "brightness": _enhanced(ImageEnhance.Brightness, 0.85, 1.18),
-    "contrast": _enhanced(ImageEnhance.Contrast, 0.82, 1.2),
-    "saturation": _enhanced(ImageEnhance.Color, 0.6, 1.5),
-    "gamma": _gamma,
     "blur": _blurred,
-    "sharpen": _sharpened,
-    "noise": _noisy,
     "border": _bordered,
     "crop_small": lambda image, rng: _either(cropped(image, rng, 0.02, 0.04), rng),
     "crop_medium": lambda image, rng: _either(cropped(image, rng, 0.05, 0.09), rng),
-    "stretched": _stretched,
-    "vignette": _vignetted,
     "watermark": _watermarked,
     "metadata": _retagged,
 }
+
+# Something of the source is lost in these: the source is never staged for such a copy.
+LOSSY = frozenset(
+    "jpeg_middle jpeg_low webp smaller blur crop_small crop_medium crop_large watermark "
+    "caption_bar".split()
+)
 
 
 def _caption_bar(image: Image.Image, rng: np.random.Generator) -> Made:
@@ -209,7 +206,18 @@ def _tilted(image: Image.Image, rng: np.random.Generator) -> Made:
     return _either(cropped(turned, rng, 0.09, 0.1), rng)
 
 
+# Kinds that nobody expects a finder to propose: turned, cut, or changed in tone or sharpness, which
+# waits for your review.
 HARD_COPIES: dict[str, Copy] = {
+    "larger": _resized(1.2, 1.4),
+    "brightness": _enhanced(ImageEnhance.Brightness, 0.85, 1.18),
+    "contrast": _enhanced(ImageEnhance.Contrast, 0.82, 1.2),
+    "saturation": _enhanced(ImageEnhance.Color, 0.6, 1.5),
+    "gamma": _gamma,
+    "sharpen": _sharpened,
+    "noise": _noisy,
+    "stretched": _stretched,
+    "vignette": _vignetted,
     "mirrored": lambda image, rng: _either(ImageOps.mirror(image), rng),
     "rotated_90": lambda image, rng: _either(image.transpose(Image.Transpose.ROTATE_90), rng),
     "rotated_180": lambda image, rng: _either(image.transpose(Image.Transpose.ROTATE_180), rng),

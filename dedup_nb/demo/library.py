@@ -189,6 +189,7 @@ class Library:
     sets: dict[str, list[Any]] = field(
         default_factory=lambda: {"redundant": [], "inconclusive": [], "never": []}
     )
+    richer: dict[tuple[str, str], str] = field(default_factory=dict)  # source, copy -> kind
     scenes: int = 0
 
     def some(self, n: int, least: int = 1) -> int:
@@ -361,6 +362,11 @@ class Library:
             pair for paths in by_picture.values() for pair in itertools.combinations(paths, 2)
         )
         hard = {pair for pair in pairs if any(self.images[path].hard for path in pair)}
+        lossy = {
+            (entry.of, path): entry.kind
+            for path, entry in self.images.items()
+            if entry.of and entry.kind in copies.LOSSY
+        }
         return {
             "images": {path: entry.described() for path, entry in sorted(self.images.items())},
             "clusters": sorted(paths for paths in soft if len(paths) > 1),
@@ -372,6 +378,7 @@ class Library:
                 for (one, other), kind in self.look_alikes.items()
                 for a, b in itertools.product(by_picture[one], by_picture[other])
             ),
+            "richer": sorted([*pair, kind] for pair, kind in (lossy | self.richer).items()),
             "flat": sorted(self.flat),
             "unreadable": sorted(self.unreadable),
             "not_images": dict(sorted(self.not_images.items())),

@@ -32,6 +32,7 @@ from dedup_nb.demo.library import (
     level,
 )
 from dedup_nb.demo.pictures import Scene
+from dedup_nb.demo.poorer import poorer
 
 Part = Callable[[Library, np.random.Generator], None]
 
@@ -552,4 +553,5 @@ PARTS: tuple[Part, ...] = (
     windows,
     camera,
     odd,
+    poorer,
 )

@@ -261,6 +261,13 @@ def test_wrong_pairs_are_told_with_what_fooled_the_finder():
     assert scored["false_by_kind"] == {"local_edit": 1, "other_stage": 1, "unrelated": 1}
 
 
+def test_a_source_staged_for_a_poorer_copy_is_wrong_and_the_opposite_is_right():
+    told = {**TOLD, "richer": [["a", "b", "smaller"]]}
+    scored = demo.score(told, [("a", "b"), ("c", "a")])
+    assert (scored["right"], scored["false"]) == (1, [["a", "b", "kept smaller"]])
+    assert demo.score(told, [("b", "a"), ("c", "a")])["precision"] == 1.0
+
+
 def test_what_may_not_be_proposed_is_not_expected():
     scored = demo.score(TOLD, [("b", "a")], exclude=["c", "y"])
     assert (scored["found"], scored["redundant"]) == (1, 1)
