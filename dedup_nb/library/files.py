@@ -19,7 +19,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) -> bytes:
+def read_file(
+    path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False, follow: bool = False
+) -> bytes:
     """Return the bytes of a regular file, without following links or blocking on a pipe.
 
     Parameters
@@ -30,6 +32,8 @@ def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) ->
         Largest number of bytes read, inclusive.
     cut : bool
         Return only the first `limit` bytes of a larger file.
+    follow : bool
+        Follow a link, for files that a person names.
 
     Raises
     ------
@@ -38,16 +42,47 @@ def read_file(path: bytes, limit: int = MAX_FILE_BYTES, *, cut: bool = False) ->
     ValueError
         If it is larger than `limit`, unless `cut`.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError("not a regular file")
+            raise OSError(errno.EINVAL, "not a regular file")
         if cut:
             return file.read(limit)
         if status.st_size > limit:
             raise ValueError(f"{status.st_size:,} bytes; at most {limit:,} are read")
-        return file.read()
+        data = file.read(limit + 1)
+        if len(data) > limit:  # it grew meanwhile
+            raise ValueError(f"more than {limit:,} bytes; at most {limit:,} are read")
+        return data
+
+
+def read_named(path: Path, limit: int, what: str) -> bytes:
+    """Return the bytes of a file that a person named, such as a profile.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a link to it.
+    limit : int
+        Largest size in bytes, inclusive.
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, not a regular file, forbidden or too large; names the file.
+    """
+    try:
+        return read_file(os.fsencode(path), limit, follow=True)
+    except FileNotFoundError as error:
+        raise ValueError(f"{what} {path} does not exist") from error
+    except OSError as error:
+        raise ValueError(f"{what} {path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{what} {path} cannot be read: {error}") from error
 
 
 def is_folder(path: Path) -> bool:

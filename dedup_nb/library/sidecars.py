@@ -115,8 +115,6 @@ def read_yaml(data: bytes) -> dict[str, Any]:
     ValueError
         If it is not a mapping, too large, or not YAML.
     """
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"{len(data):,} bytes; at most {MOST_BYTES:,} are read")
     content = yaml_files.read_plain(data)
     if not isinstance(content, dict):
         raise ValueError("it is not a mapping")

@@ -32,6 +32,11 @@ def shown(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def short(text: str, most: int = 100) -> str:
+    """Return at most the first `most` characters of a text, for a message."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def guard(cell: str) -> str:
     """Prefix a cell that a spreadsheet would run as a formula with `'`."""
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -16,6 +16,7 @@ from dedup_nb.finders.metrics import METRICS
 from dedup_nb.finders.phash import HASH_BITS, HASHES
 from dedup_nb.finders.time_window import MODES
 from dedup_nb.groups.keepers import KEEPER_WORDS
+from dedup_nb.library.tables import short
 from dedup_nb.pictures.orientations import INVARIANCES
 
 INFINITE = float("inf")
@@ -32,7 +33,7 @@ class Words:
         allowed = list(self.words)
         for word in value if isinstance(value, list) else [value]:
             if word not in allowed:
-                return f"to {word}; choose one of {', '.join(map(str, allowed))}"
+                return f"to {short(str(word))}; choose one of {', '.join(map(str, allowed))}"
         return ""
 
 
@@ -48,8 +49,8 @@ class Range:
         if self.low <= value <= self.high:
             return ""
         if self.high == INFINITE:
-            return f"to {value}; it must be at least {self.low:g}"
-        return f"to {value}; it must be from {self.low:g} to {self.high:g}"
+            return f"to {short(str(value))}; it must be at least {self.low:g}"
+        return f"to {short(str(value))}; it must be from {self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Form:
     def refusal(self, value: Any) -> str:
         """Return what is wrong with a value, or an empty string."""
         matches = re.fullmatch(self.pattern, value)
-        return "" if matches else f"to {value}; choose one of {self.examples}"
+        return "" if matches else f"to {short(value)}; choose one of {self.examples}"
 
 
 ALLOWED: Mapping[str, Words | Range | Form] = {

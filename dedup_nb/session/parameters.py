@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import difflib
 import io
+import itertools
 import json
 import os
 import re
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
-from dedup_nb.library.files import replace_text
+from dedup_nb.library import yaml_files
+from dedup_nb.library.files import read_named, replace_text
+from dedup_nb.library.tables import short
 from dedup_nb.session.allowed import ALLOWED
 from dedup_nb.session.notebooks import notebook_names, notebooks_folder
 
@@ -49,6 +51,7 @@ PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absol
 NAMES_OR_PATHS = ("model", "pretrained")  # made absolute if they name a file
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".json")
 PATH_LISTS = ("results",)
+MOST_NUMBER = 2**53  # whole numbers beyond are not exact in every reader of params.yaml
 MOST_NAMED = 30  # most names that a message lists if none is similar
 
 
@@ -71,7 +74,7 @@ def of_notebook(name: str) -> dict[str, Parameter]:
         If there is no such notebook; the message suggests the nearest name.
     """
     if name not in notebook_names():
-        raise ValueError(f"there is no notebook {name}{_nearest(name, notebook_names())}")
+        raise ValueError(f"there is no notebook {short(name)}{_nearest(name, notebook_names())}")
     path = notebooks_folder() / f"{name}.ipynb"
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
@@ -122,7 +125,7 @@ def check(name: str, values: Mapping[str, Any], source: str) -> None:
     for key, value in values.items():
         if key not in known:
             hint = _nearest(key, known)
-            raise ValueError(f"{source} sets {key}, which {name} does not have{hint}")
+            raise ValueError(f"{source} sets {short(key)}, which {name} does not have{hint}")
         check_value(known[key], value, source)
     merged = {key: parameter.default for key, parameter in known.items()} | dict(values)
     _check_together(merged, source)
@@ -132,12 +135,36 @@ def check_value(parameter: Parameter, value: Any, source: str) -> None:
     """Refuse a value of the wrong type or out of range; see `check`."""
     name, kind = parameter.name, parameter.type
     if not _is(value, kind):
-        given = f"{json.dumps(value, default=str)} ({_kind_of(value)})"
+        given = f"{short(json.dumps(value, default=str, skipkeys=True))} ({_kind_of(value)})"
         raise ValueError(f"{source} sets {name} to {given}; it must be {_wanted(kind)}")
     if value is None:
         return
+    if odd := _unusable(value):
+        raise ValueError(f"{source} sets {name} to {odd}")
     if name in ALLOWED and (refusal := ALLOWED[name].refusal(value)):
         raise ValueError(f"{source} sets {name} {refusal}")
+
+
+def _unusable(value: Any) -> str:
+    """Return what no parameter can take: numbers beyond bounds, and text that names no file."""
+    if isinstance(value, int | float) and not -MOST_NUMBER <= value <= MOST_NUMBER:
+        return f"{short(str(value))}; it must be a number of at most {MOST_NUMBER:,}"
+    parts = value.items() if isinstance(value, dict) else [(value,)]
+    texts = value if isinstance(value, list) else itertools.chain.from_iterable(parts)
+    for text in texts:
+        if isinstance(text, str) and "\0" in text:
+            return f"{short(text)}, which contains a NUL character; remove it"
+        if isinstance(text, str) and not _could_be_named(text):
+            return f"{short(text)}, which contains half a character; correct it"
+    return ""
+
+
+def _could_be_named(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_together(values: Mapping[str, Any], source: str) -> None:
@@ -236,7 +263,7 @@ def with_absolute_paths(folder: Path, values: Mapping[str, Any]) -> dict[str, An
 
 def absolute(folder: Path, path: str) -> str:
     """Return the absolute form of a path in a profile; `~` is the home folder."""
-    return os.path.normpath(folder / Path(path).expanduser())
+    return os.path.normpath(folder / os.path.expanduser(path))  # noqa: PTH111  # never raises
 
 
 def names_a_file(word: str) -> bool:
@@ -267,7 +294,7 @@ def load(path: Path) -> Profile:
                 raise ValueError(
                     f"{path} has {key} as {_kind_of(value)}; it must be a mapping of parameters"
                 )
-            profile.sections[key] = dict(value or {})
+            profile.sections[key] = {str(name): item for name, item in (value or {}).items()}
         else:
             profile.shared[str(key)] = value
     every = {name: of_notebook(name) for name in names}
@@ -276,7 +303,8 @@ def load(path: Path) -> Profile:
         owners = [name for name in names if key in every[name]]
         _refuse_runner_key(key, path)
         if not owners:
-            raise ValueError(f"{path} sets {key}, which no notebook has{_hint(key, common, names)}")
+            hint = _hint(key, common, names)
+            raise ValueError(f"{path} sets {short(key)}, which no notebook has{hint}")
         if key not in SHARED:
             raise ValueError(f"{path} sets {key} at the top; it belongs in the section {owners[0]}")
         check_value(common[key], value, str(path))
@@ -300,19 +328,16 @@ def _refuse_runner_key(key: str, path: Path) -> None:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        raise ValueError(f"profile {path} does not exist; copy params/example.yaml")
+    data = read_named(path, yaml_files.MOST_BYTES, "profile")
     try:
-        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ValueError(f"profile {path} does not exist; copy params/example.yaml") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"profile {path} cannot be read: {error}") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f" line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path}{where} is not valid YAML: {error.problem}") from error
-    if not isinstance(data, dict):
+        values = yaml_files.read_strict(data)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a valid profile: {error}") from error
+    if not isinstance(values, dict):
         raise ValueError(f"{path} has no parameters; copy params/example.yaml")
-    return data
+    return values
 
 
 def write_value(path: Path, notebook: str, key: str, value: Any) -> None:
@@ -328,13 +353,13 @@ def write_value(path: Path, notebook: str, key: str, value: Any) -> None:
     yaml.preserve_quotes = True
     yaml.width = 10_000
     yaml.indent(mapping=2, sequence=4, offset=2)
-    data = yaml.load(path.read_text(encoding="utf-8"))
+    data = yaml.load(path.read_bytes())
     if not data.get(notebook):
         data[notebook] = {}
     data[notebook][key] = value
     text = io.StringIO()
     yaml.dump(data, text)
-    replace_text(path, text.getvalue())
+    replace_text(path.resolve(), text.getvalue())
 
 
 def misspelt(name: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:

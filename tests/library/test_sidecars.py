@@ -75,8 +75,7 @@ BOMB = b"a: &a [x, x]\n" + b"".join(
         (b"\xff\xfe\x00\xd8", "."),
         (b"a: " + b"[" * 50_000, "."),  # deeper than any stack
         (b"x: " + b"y" * 2**20, "at most"),
-        (b"a: &a 1\nb: [" + b"*a," * 2_000 + b"]", "too many aliases"),
-        (b"a: 2025-99-99", "."),
+        (b"a: &a 1\nb: [" + b"*a," * 2_000 + b"]", "more than 1,000 aliases"),
     ],
 )
 def test_what_is_no_plain_mapping_is_said_to_be_unreadable(data, why):
@@ -86,7 +85,8 @@ def test_what_is_no_plain_mapping_is_said_to_be_unreadable(data, why):
 
 
 def test_nested_merges_do_not_flood_the_memory():
-    assert "p" in sidecars.read_yaml(BOMB)
+    with pytest.raises(ValueError, match="more than 200,000 values"):
+        sidecars.read_yaml(BOMB)
 
 
 def test_prompts_in_a_png_are_read_plain_compressed_and_after_the_pixels():

@@ -1,5 +1,7 @@
 """Parameters: a profile is checked before anything starts, in one sentence."""
 
+import os
+
 import pytest
 
 from dedup_nb import groups
@@ -41,8 +43,23 @@ def profile(tmp_path, text):
         ("max_distance: 3", "at the top; it belongs in the section 10_phash"),
         ("interactive: true", "which lab and run set themselves"),
         ("10_phash: 8", "has 10_phash as a whole number"),
-        ("roots: [a\nlibrary: b", "line 2 is not valid YAML"),
+        ("roots: [a\nlibrary: b", "is not a valid profile: line 2: "),
         ("- a", "has no parameters"),
+        ("limit: .nan", "sets limit to NaN"),
+        ("min_cosine: .inf", "belongs in the section"),
+        ("30_clip_faiss: {min_cosine: .inf}", "sets min_cosine to inf; it must be a number of"),
+        ("30_clip_faiss: {min_cosine: .nan}", "sets min_cosine to nan; it must be a number of"),
+        ("limit: 1" + "0" * 300, "sets limit to 1000.*…; it must be a number of at most"),
+        ("limit: true", "sets limit to true"),
+        ("roots: [" + "[" * 60, "is not a valid profile: it is nested more than 50 levels"),
+        ('roots: ["a\\0b"]', "sets roots to a.b, which contains a NUL character"),
+        ('roots: ["a\\ud800b"]', "sets roots to a.b, which contains half a character"),
+        ("10_phash: {1: 2}", "sets 1, which 10_phash does not have"),
+        ("10_phash: {[a, b]: 2}", "which 10_phash does not have"),
+        ("roots: [a]\nroots: [b]", "line 3: found duplicate key"),
+        ("? [a]\n: 1", "which no notebook has"),
+        ("k" * 100_000 + ": 1", "is not a valid profile|which no notebook has"),
+        ("verify: !!bool x", "line 2 has the tag"),
         ("roots: [a]", "has no library"),
     ],
 )
@@ -55,7 +72,47 @@ def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path, text, complaint):
     with pytest.raises(ValueError, match=complaint) as caught:
         parameters.load(profile(tmp_path, whole))
     assert "mine.yaml" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 2_000
+
+
+def make_folder(path):
+    path.mkdir()
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_large(path):
+    path.write_bytes(b"# " + b"x" * 2**19)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (make_folder, "mine.yaml cannot be read: Is a directory"),
+        (make_pipe, "mine.yaml cannot be read: not a regular file"),
+        (make_large, "mine.yaml cannot be read: 524,290 bytes; at most 262,144 are read"),
+        (lambda path: path.symlink_to("nowhere"), "mine.yaml does not exist"),
+        (lambda path: path.symlink_to("mine.yaml"), "mine.yaml cannot be read: Too many levels"),
+        (lambda path: path.write_bytes("library: ü".encode("latin-1")), "is not UTF-8 text"),
+    ],
+)
+def test_what_is_not_a_profile_is_refused_at_once(tmp_path, make, complaint):
+    make(tmp_path / "mine.yaml")
+    with pytest.raises(ValueError, match=complaint):
+        parameters.load(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_profile_is_read_in_the_encodings_that_editors_write(tmp_path, encoding):
+    (tmp_path / "mine.yaml").write_bytes("library: übung\r\n".encode(encoding))
+    assert parameters.load(tmp_path / "mine.yaml").shared == {"library": "übung"}
+
+
+def test_a_tilde_that_names_no_user_is_part_of_the_name(tmp_path):
+    flat = parameters.load(profile(tmp_path, "library: ~nosuchuser/x")).flat("10_phash")
+    assert flat["library"] == str(tmp_path / "~nosuchuser/x")
 
 
 def test_the_words_of_keeper_order_are_those_that_groups_know():
