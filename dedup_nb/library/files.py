@@ -47,7 +47,7 @@ def read_file(
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
+            raise OSError("not a regular file")
         if cut:
             return file.read(limit)
         if status.st_size > limit:

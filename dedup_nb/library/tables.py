@@ -29,7 +29,10 @@ def shown(text: str) -> str:
     """Return printable `text`: bytes that are not UTF-8 become the replacement character."""
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # half a character, as JSON can hold
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def short(text: str, most: int = 100) -> str:

@@ -16,10 +16,9 @@ from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.journal import Journal, Reserve
 from dedup_nb.staging.library import Library, clean_roots, new_batch_id, utc_now
+from dedup_nb.staging.records import MARKER
 from dedup_nb.staging.refusals import REFUSED, Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import Parts, Spot
-
-MARKER = ".cropped"
 
 
 @dataclass

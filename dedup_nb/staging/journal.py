@@ -18,6 +18,7 @@ from dedup_nb.staging import safefs
 from dedup_nb.staging.safefs import Folders, Parts, Spot
 
 VERSION = 1
+MOST_BYTES = 4 * 2**30  # of one journal; a batch of a million files writes about 1 GB
 RESERVE = "reserve"
 RESERVE_LEAST_BYTES, RESERVE_FILE_BYTES, RESERVE_MOST_BYTES = 8 << 10, 2 << 10, 16 << 20
 EVENTS = frozenset(
@@ -100,6 +101,9 @@ def read(spot: Spot) -> Contents:
     try:
         fd = os.open(spot.name, safefs.READ, dir_fd=spot.fd)
         try:
+            size = os.fstat(fd).st_size
+            if size > MOST_BYTES:
+                return Contents(damage=f"it has {size:,} bytes; at most {MOST_BYTES:,} are read")
             data = b"".join(safefs.chunks(fd, None))
         finally:
             os.close(fd)

@@ -8,17 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from dedup_nb.library.layout import CLUSTERS, OURS, STAGING
-from dedup_nb.staging import journal, safefs
+from dedup_nb.staging import journal, records, safefs
 from dedup_nb.staging.journal import Contents, Record
 from dedup_nb.staging.library import Library
-from dedup_nb.staging.refusals import Refused
-from dedup_nb.staging.safefs import Parts, Spot, split_path
+from dedup_nb.staging.safefs import Parts, Spot
 
 BATCH_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class State(StrEnum):
@@ -212,26 +209,28 @@ def read_batch(folder_fd: int, name: str) -> Batch:
         return batch
     for number, record in enumerate(contents.records, 1):
         try:
-            _take(batch, record)
-        except (KeyError, TypeError, ValueError, AttributeError, Refused):
-            contents.damage = contents.damage or f"record {number} is invalid"
+            _take(batch, number, record)
+        except ValueError as error:
+            contents.damage = contents.damage or f"record {number} is invalid: {error}"
     return batch
 
 
-def _take(batch: Batch, record: Record) -> None:
+def _take(batch: Batch, number: int, record: Record) -> None:
     event = record["event"]
+    records.check(record, batch.id)
     if event == "header":
+        if number > 1:
+            raise ValueError("a second header")
         batch.header = record
-        if record.get("batch") != batch.id:
-            raise ValueError("the header names another batch")
     elif event == "intent":
-        intent = _intent(batch.id, record)
-        batch.intents[intent.number] = intent
+        if record["intent"] in batch.intents:
+            raise ValueError("an intent whose number is taken")
+        batch.intents[record["intent"]] = _intent(batch.id, record)
     elif event == "created":
-        batch.folders += map(_checked, record.get("folders", ()))
-        batch.flags.update((_checked(path), True) for path in record.get("flags", ()))
+        batch.folders += record.get("folders") or ()
+        batch.flags.update(dict.fromkeys(record.get("flags") or (), True))
     elif event == "uncreated":
-        batch.flags.update((_checked(path), False) for path in record.get("flags", ()))
+        batch.flags.update(dict.fromkeys(record.get("flags") or (), False))
     elif event == "end":
         batch.ended = True
     elif record["intent"] in batch.intents:  # an end without its intent is ignored
@@ -240,6 +239,8 @@ def _take(batch: Batch, record: Record) -> None:
 
 def _follow(intent: Intent, record: Record) -> None:
     event = record["event"]
+    if not {file.dst for file in intent.files}.issuperset(record.get("files") or ()):
+        raise ValueError("a record that names files of another bundle")
     intent.state = _AFTER[event]
     if event == "restore_intent":
         intent.bringing = set(record["files"])
@@ -251,38 +252,19 @@ def _follow(intent: Intent, record: Record) -> None:
         intent.state = State.STAGED if intent.left else State.PURGED
 
 
-def _checked(path: str) -> str:
-    split_path(path)
-    return path
-
-
 def _intent(batch: str, record: Record) -> Intent:
-    files = [_file(batch, entry) for entry in record["files"]]
-    if not files or not isinstance(record["intent"], int):
-        raise ValueError("an intent without files")
     return Intent(
         batch,
         record["intent"],
-        str(record["bundle"]),
-        str(record["group"]),
-        str(record["rule"]),
-        str(record["reason"]),
+        record["bundle"],
+        record["group"],
+        record["rule"],
+        record["reason"],
         [KeeperSeen(*(entry[key] for key in KeeperSeen._fields)) for entry in record["keepers"]],
-        files,
-        [str(path) for path in record.get("covers", ())],
-        str(record.get("time", "")),
+        [StagedFile(*(entry[key] for key in StagedFile._fields)) for entry in record["files"]],
+        list(record.get("covers") or ()),
+        record.get("time") or "",
     )
-
-
-def _file(batch: str, entry: dict[str, Any]) -> StagedFile:
-    file = StagedFile(*(entry[key] for key in StagedFile._fields))
-    home, place = split_path(file.src), split_path(file.dst)
-    inner = 3 if place[0] == CLUSTERS and place[2:] != home else 2
-    if place[0] not in STAGING or place[1] != batch or place[inner:] != home or OURS & set(home):
-        raise ValueError("an intent with paths outside its batch")
-    if not _SHA256.fullmatch(file.sha256) or not all(isinstance(n, int) for n in file[2:8]):
-        raise ValueError("an intent with an invalid digest or number")
-    return file
 
 
 def intent_record(intent: Intent) -> Record:
@@ -293,10 +275,8 @@ def intent_record(intent: Intent) -> Record:
     ValueError
         If the reader would reject it; then nothing may move.
     """
-    for file in intent.files:
-        _file(intent.batch, file._asdict())
     first = intent.keepers[0] if intent.keepers else None
-    return {
+    record = {
         "event": "intent",
         "intent": intent.number,
         "time": intent.time,
@@ -309,3 +289,5 @@ def intent_record(intent: Intent) -> Record:
         "covers": intent.covers,
         "files": [file._asdict() for file in intent.files],
     }
+    records.check(record, intent.batch)
+    return record

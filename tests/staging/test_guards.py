@@ -107,7 +107,15 @@ GUARDS = {
     "a damaged journal is not written": (
         "recovery.py", "if recovered.damaged:\n        raise", "if False:\n        raise", "test_journal.py", "damaged_journal_stops"),
     "journals lead nowhere outside": (
-        "ledger.py", "place[inner:] != home or OURS & set(home)", "False", "test_journal.py", "out_of_the_library"),
+        "records.py", "return split_path(path)", "return tuple(path.split('/'))", "test_journal.py",
+        "forged_record"),
+    "journals name files of their own batch": (
+        "records.py", "    if place[inner:] != home:", "    if False:", "test_journal.py", "forged_file"),
+    "journals name no file for removal but markers": (
+        "records.py", "if not parts[-1].endswith(MARKER):", "if False:", "test_journal.py", "forged_record"),
+    "journals name no folder for removal outside their batch": (
+        "records.py", "if parts[0] not in STAGING or (len(parts) > 1 and parts[1] != batch):", "if False:",
+        "test_journal.py", "forged_record"),
     "conflicts touch nothing": (
         "homing.py", "    if conflicts:\n", "    if False:\n", "test_staging_faults.py", "contents_conflict"),
     "a bundle stays staged whole": (

@@ -192,6 +192,130 @@ def test_a_journal_that_leads_out_of_the_library_is_not_followed(tmp_path: Path,
     assert len(list(library.glob("_review_dupes/*/*.png"))) == 2
 
 
+HUGE = 10**40
+# record -> what a forged or foreign one may hold instead
+FORGED: list[tuple[str, dict[str, Any]]] = [
+    ("header", {"batch": ["x"]}),
+    ("header", {"time": {"a": 1}}),
+    *(("intent", {"intent": odd}) for odd in (None, "1", 1.0, True, -1, HUGE, [1], {})),
+    *(
+        ("intent", {name: odd})
+        for name in ("bundle", "group", "rule", "reason")
+        for odd in (None, 1, ["a"], {})
+    ),
+    *(("intent", {"files": odd}) for odd in (None, [], {}, "x", [1], [[]], [{}], 7)),
+    *(("intent", {"keepers": odd}) for odd in (None, {}, "x", [1], [{}], [{"path": "k.png"}])),
+    *(("intent", {"covers": odd}) for odd in ("x", [1], {"a": 1}, ["../x"], ["/x"])),
+    ("intent", {"time": 5}),
+    *(("done", {"intent": odd}) for odd in (None, "1", 1.0, True, [], {}, HUGE)),
+    *(
+        ("add", {"event": event, "intent": 1, "files": odd})
+        for event in ("restored", "restore_intent", "purged")
+        for odd in (None, "x", {}, [1], [["x"]], ["other.png"], 5)
+    ),
+    ("add", {"event": "intent"}),
+    ("add", {"event": "header", "version": 1}),
+    *(
+        ("add", {"event": event, name: odd})
+        for event in ("created", "uncreated")
+        for name in ("flags", "folders")
+        for odd in (5, "k.cropped", {"k.cropped": 1}, [1], [None], [["x"]], [""], ["/etc/x.cropped"],
+                    ["../x.cropped"], ["a\0b.cropped"], ["\ud800.cropped"], ["n" * 256])
+    ),
+    # what this tool never makes, so that undoing a batch never removes it
+    *(
+        ("add", {"event": "created", "flags": [path]})
+        for path in ("empty.png", "empty", "empty.cropped.png", "empty.CROPPED", ".dedup_nb/a.cropped",
+                     "_review_dupes/a.cropped", "_Review_Dupes/a.cropped")
+    ),
+    *(
+        ("add", {"event": "created", "folders": [path]})
+        for path in ("mine", "mine/inner", ".dedup_nb", ".dedup_nb/journal", "_review_dupes/other",
+                     "_review_dupes/20250101T000000Z-000000/x", "_REVIEW_DUPES/x")
+    ),
+]  # fmt: skip
+FORGED_FILE: list[tuple[str, Any]] = [
+    *((name, odd) for name in ("size", "mtime_ns", "mode", "ino", "dev", "nlink")
+      for odd in (None, "1", 1.5, True, [1], HUGE)),
+    *(("sha256", odd) for odd in (None, 1, "x", "A" * 64, "0" * 63, ["0" * 64])),
+    *((name, odd) for name in ("src", "dst")
+      for odd in (None, 1, ["a.png"], "", "/a.png", "../a.png", "a/../b.png", "a\0.png", "\ud800.png",
+                  "x" * 256, ".dedup_nb/x", "_review_dupes", "_review_dupes/x", "_clusters", "_clusters/x")),
+]  # fmt: skip
+
+
+def commands_leave_alone(library: Path, path: Path) -> None:
+    """Every command ends with a status, and no file or folder changes."""
+    (library / "mine/inner").mkdir(parents=True)
+    for name in ("empty.png", "empty", "empty.cropped.png", "empty.CROPPED"):
+        (library / name).touch()
+    before = kit.read_tree(library)
+    assert staging.status(library).batches[0].damage
+    for command in ("recover", "restore", "status"):
+        assert kit.run_cli(command, "--library", library) == 3
+    assert kit.run_cli("restore", "--library", library, "--batch", path.stem) == 3
+    assert kit.run_cli("approve", path.stem, "--library", library, "--token", "0" * 12) == 3
+    assert kit.run_cli("flag", library, "--library", library) == 3
+    assert kit.read_tree(library) == before
+    assert (library / "mine/inner").is_dir()
+
+
+@pytest.mark.parametrize(("which", "change"), FORGED)
+def test_a_forged_record_makes_its_journal_read_only(
+    tmp_path: Path, which: str, change: dict[str, Any]
+) -> None:
+    library, path = staged_library(tmp_path / "library")
+    records = parse(path.read_bytes()).records
+    if which == "add":
+        records.append(change)
+    else:
+        next(record for record in records if record["event"] == which).update(change)
+    path.write_bytes(lines(*records))
+    commands_leave_alone(library, path)
+
+
+@pytest.mark.parametrize(("name", "odd"), FORGED_FILE)
+def test_a_forged_file_makes_its_journal_read_only(tmp_path: Path, name: str, odd: Any) -> None:
+    library, path = staged_library(tmp_path / "library")
+    records = parse(path.read_bytes()).records
+    intent = next(record for record in records if record["event"] == "intent")
+    intent["files"][0][name] = odd
+    path.write_bytes(lines(*records))
+    commands_leave_alone(library, path)
+
+
+def test_a_second_intent_of_one_number_makes_the_journal_read_only(tmp_path: Path) -> None:
+    library, path = staged_library(tmp_path / "library")
+    records = parse(path.read_bytes()).records
+    again = next(record for record in records if record["event"] == "intent")
+    path.write_bytes(lines(*records, again))
+    commands_leave_alone(library, path)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.mkdir(), lambda path: os.mkfifo(path), lambda path: path.symlink_to("/etc/passwd")]
+)  # fmt: skip
+def test_a_journal_that_is_not_a_file_never_makes_a_command_die_or_wait(
+    tmp_path: Path, make: Any
+) -> None:
+    library, path = staged_library(tmp_path / "library")
+    make(path.with_name("20250101T000000Z-000000.jsonl"))
+    before = kit.read_tree(library)
+    assert kit.run_cli("status", "--library", library) in (0, 3)
+    assert kit.read_tree(library) == before
+
+
+def test_half_a_character_in_a_bundle_name_is_shown_not_raised(tmp_path: Path) -> None:
+    library, path = staged_library(tmp_path / "library")
+    records = parse(path.read_bytes()).records
+    for record in records:
+        if "bundle" in record:
+            record["bundle"] = "\ud800\x1b[31m"
+    path.write_bytes(lines(*records))
+    assert kit.run_cli("status", "--library", library) == 0
+    assert kit.run_cli("restore", "--library", library) == 0
+
+
 def test_an_end_without_its_intent_is_ignored(tmp_path: Path) -> None:
     library, path = staged_library(tmp_path / "library")
     with path.open("ab") as file:
