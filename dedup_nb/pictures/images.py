@@ -21,6 +21,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from dedup_nb.library import formats
 from dedup_nb.library.files import sha256
+from dedup_nb.pictures.contents import contents_of
 
 MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
@@ -34,6 +35,7 @@ DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # below this standard deviation of the 32x32 grey picture hashes collide
 
 TRIMMED_LUMA, TRIMMED_CHROMA = "trimmed luma", "trimmed chroma"  # without uniform borders
+CONTENTS = "contents"  # no raster: what the file holds besides its pixels; see `contents`
 LUMA_PX, CHROMA_PX = 64, 16  # sides of those two; chroma is Cb, then Cr
 UNIFORM_SPREAD = 12  # largest range of a border line, in grey levels
 MOST_TRIMMED = 0.4  # largest share of a side that is trimmed at either end
@@ -66,9 +68,8 @@ class ModelInput(NamedTuple):
     fill: int = 0
 
 
-Raster = (
-    Size | str | ModelInput
-)  # a grey picture of a size, one of the three above, a model's input
+# a grey picture of a size, one of the names above, a model's input
+Raster = Size | str | ModelInput
 
 
 @dataclass
@@ -88,8 +89,8 @@ class Measured:
     contrast : float
         Standard deviation of the 32x32 grey picture, 0 to 127.5.
     rasters : dict of (width, height) -> bytes
-        Grey pictures of the requested sizes, row by row; also `TRIMMED_LUMA` and
-        `TRIMMED_CHROMA`.
+        Grey pictures of the requested sizes, row by row; also `TRIMMED_LUMA`,
+        `TRIMMED_CHROMA` and `CONTENTS`.
     exposure : str
         Exposure data from EXIF; see `exposure`.
     thumbnail : bytes
@@ -136,8 +137,8 @@ def measure(
     name : str
         Its file name, which only identifies camera raw files.
     sizes : sequence of (width, height)
-        Grey rasters to compute, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`; or a single `ModelInput`, for
-        which contrast and thumbnail are not computed.
+        Grey rasters to compute, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`, `CONTENTS`; or a single
+        `ModelInput`, for which contrast and thumbnail are not computed.
     max_pixels : float
         Pictures with more pixels are refused before decoding.
     digest : str, optional
@@ -199,7 +200,10 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     measured.rasters = {
         size: _trimmed(small, grey, size) if isinstance(size, str) else _raster(grey, size[:2])
         for size in sizes
+        if size != CONTENTS
     }
+    if CONTENTS in sizes:
+        measured.rasters[CONTENTS] = contents_of(data, measured.format).to_bytes()
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"

@@ -33,6 +33,12 @@ class Kind:
     encode: Callable[[Sequence[Rasters]], list[bytes]]
 
 
+# what each content holds besides its pixels; see `contents.Contents.of_bytes`
+CONTENTS = Kind(
+    "contents-v1", (images.CONTENTS,), lambda rasters: [one[images.CONTENTS] for one in rasters]
+)
+
+
 def measure_files(
     library: Path,
     files: Sequence[FileKey],

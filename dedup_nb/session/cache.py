@@ -18,7 +18,7 @@ from dedup_nb import report, staging
 from dedup_nb.compare import verdicts
 from dedup_nb.finders import clip, embeddings
 from dedup_nb.library import files, layout
-from dedup_nb.pictures import features
+from dedup_nb.pictures import contents, features
 from dedup_nb.pictures.store import Store, is_there
 
 STORES = re.compile(r"store-\d+\.sqlite(-wal|-shm|-journal)?")
@@ -155,6 +155,14 @@ def _verdict(value: bytes) -> str:
     return ""
 
 
+def _contents(value: bytes) -> str:
+    try:
+        contents.Contents.of_bytes(value)
+    except ValueError:
+        return "not the facts of a content"
+    return ""
+
+
 def _not_unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]], zero: bool) -> str:
     length = float(np.sqrt(np.square(vector).sum()))
     sound = abs(length - 1) < 2e-3 or (zero and length == 0)
@@ -166,6 +174,7 @@ EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if not one.
 CHECKS: dict[str, Callable[[bytes], str]] = {
     "thumbnail": _thumbnail,
     "clip-": _clip,
+    "contents-": _contents,
     "sift ": _features,
     "verdict ": _verdict,
 }

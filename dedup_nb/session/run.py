@@ -21,14 +21,14 @@ from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.progress import Ticker
 from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images, measures, store
-from dedup_nb.session import kept_catalogue, notebooks, parameters, preflight, runs
+from dedup_nb.session import held, kept_catalogue, notebooks, parameters, preflight, runs
 
 pd.set_option("display.max_colwidth", 100)  # do not cut off paths
 
 MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at a time
 DEFAULT_HASH = phash.kind("phash", 64)
 # computed while decoding for the catalogue, because finders use them by default
-EVERY_DECODE = [DEFAULT_HASH, embeddings.embedder("dct").kind]
+EVERY_DECODE = [DEFAULT_HASH, embeddings.embedder("dct").kind, measures.CONTENTS]
 
 
 class WrongInput(ValueError):
@@ -239,7 +239,19 @@ class Run:
                 table, self.values.get("curated") or [], self.values.get("protect") or []
             ),
             doubt=pd.Series([doubts.get(d, "") for d in table["sha256"]], dtype=object),
+            **held.columns(table["sha256"], table["status"], self._contents()),
         )
+
+    def _contents(self) -> held.Contents:
+        """Return what the readable images hold besides their pixels; it is read where missing."""
+        table = self.catalogue
+        digests = sorted(set(table["sha256"][table["status"] == "ok"]))
+        missing = self.store.lacking(measures.CONTENTS.name, digests)
+        if missing:
+            files = [image for image in self.scan.images if image.sha256 in missing]
+            for _ in self.measured(files, [measures.CONTENTS], float("inf")):
+                pass
+        return held.contents(self.store, digests)
 
     def _doubts(self) -> dict[str, str]:
         """Return why the hashes of some contents are not reliable, by sha256."""
