@@ -171,11 +171,11 @@ def _keep(
     facts = {k: _facts(result) for k, result in fresh}
     good = [(facts[k].sha256, result) for k, result in fresh if result.status == "ok"]
     rasters = [result.rasters for _, result in good]
-    made = [
-        (kind.name, sha256, value)
-        for kind in kinds
-        for (sha256, _), value in zip(good, kind.encode(rasters) if good else [], strict=True)
-    ]
+    made: list[tuple[str, str, bytes]] = []
+    for kind in kinds if good else ():
+        missing = store.lacking(kind.name, [sha256 for sha256, _ in good])
+        values = zip(good, kind.encode(rasters), strict=True)
+        made += [(kind.name, sha256, value) for (sha256, _), value in values if sha256 in missing]
     seen = [(files[k], result) for k, result in batch if isinstance(result, str)]
     # do not store results of a limit or a crash: another run may have another limit
     lasting = [k for k, result in fresh if facts[k].sha256 and _lasting(result)]
