@@ -1,5 +1,8 @@
 """A file's first bytes and its name -> its image format, if any.
 
+Camera raw files are often TIFF inside, whose first picture is a small preview; `image_format` looks
+further into a TIFF if it may read more than the first bytes.
+
 Standard library only, because staging uses it too and must start fast.
 """
 
@@ -7,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from dedup_nb.library import tiff
 
 HEAD_BYTES = 32  # bytes that `image_format` needs
 
@@ -65,10 +70,20 @@ def _is_webp(head: bytes) -> bool:
     return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
+def _is_raw(head: bytes) -> bool:
+    """Whether the first bytes are those of a raw file; of many, only its directories tell."""
+    if head.startswith(TIFF_HEADS):
+        return head[8:10] == b"CR" or head[8:12] in (b"IIII", b"MMMM")  # Canon; Phase One
+    return head.startswith(RAW_HEADS) or head[4:12] == b"ftypcrx " or head[6:14] == b"HEAPCCDR"
+
+
 PILLOW = ("pillow",)
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Olympus, Panasonic, Fujifilm, Sigma, Minolta
+RAW_HEADS = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
 RAW = (
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
-    ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
+    ".ori .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
 )
 
 # In the order in which the first bytes are compared. To add a format, add an entry; if Pillow needs
@@ -88,9 +103,10 @@ FORMATS: Mapping[str, Format] = {
         Format("WEBP", "WebP", ".webp", _is_webp, "WEBP", PILLOW),
         Format("BMP", "Windows bitmap", ".bmp .dib", _is_bmp, "BMP", PILLOW),
         Format(
-            "TIFF", "TIFF", ".tif .tiff", _with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-            "TIFF", PILLOW,
+            "RAW", "camera raw", RAW, _is_raw,
+            not_decoded="camera raw files are listed, not compared", by_suffix=True,
         ),
+        Format("TIFF", "TIFF", ".tif .tiff", _with(*TIFF_HEADS), "TIFF", PILLOW),
         Format("AVIF", "AVIF", ".avif", _brands(b"avif", b"avis"), "AVIF", PILLOW),
         Format("HEIF", "HEIC and HEIF", ".heic .heif", _brands(*HEIF_BRANDS)),
         Format("JXL", "JPEG XL", ".jxl", _with(b"\xff\x0a", b"\0\0\0\x0cJXL ")),
@@ -98,10 +114,6 @@ FORMATS: Mapping[str, Format] = {
             "JPEG2000", "JPEG 2000", ".jp2", _with(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
         ),
         Format("PSD", "Photoshop", ".psd", _with(b"8BPS")),
-        Format(
-            "RAW", "camera raw", RAW, lambda head: False,
-            not_decoded="camera raw files are listed, not compared", by_suffix=True,
-        ),
     )
 }  # fmt: skip
 
@@ -134,12 +146,22 @@ def content_format(head: bytes) -> str | None:
     return next((name for name, entry in FORMATS.items() if entry.starts(head)), None)
 
 
-def image_format(name: str, head: bytes) -> str | None:
+def image_format(name: str, head: bytes, read: tiff.ReadAt | None = None) -> str | None:
     """Return the image format of a file, or None if it is not an image.
 
-    The content decides. Camera raw files are recognised by suffix, since most are TIFF inside. A
-    file with an image suffix but other content counts as an unreadable image, so that it is listed
-    and never taken for a companion.
+    The content decides. Camera raw files are also recognised by suffix, since most are TIFF inside.
+    A file with an image suffix but other content counts as an unreadable image, so that it is
+    listed and never taken for a companion.
+
+    Parameters
+    ----------
+    name : str
+        File name.
+    head : bytes
+        Its first `HEAD_BYTES` bytes.
+    read : callable, optional
+        Reads bytes at an offset. With it, a raw file is recognised whatever its name; without it,
+        one by another name counts as TIFF.
 
     Returns
     -------
@@ -152,4 +174,6 @@ def image_format(name: str, head: bytes) -> str | None:
     declared = content_format(head)
     if declared is None and ending in IMAGE_SUFFIXES:
         return "unknown"
+    if declared == "TIFF" and read is not None and tiff.is_raw(read):
+        return "RAW"
     return declared

@@ -156,8 +156,6 @@ def is_raw(read: ReadAt) -> bool:
     DNG, or if a picture below the first one is much larger.
     """
     content = Tiff(read)
-    if read(8, 4) in (b"IIII", b"MMMM") or read(8, 2) == b"CR":  # Phase One; Canon
-        return True
     first: Directory | None = None
     for directory in content.chain():
         inner = content.below(directory, SUB_DIRECTORIES)

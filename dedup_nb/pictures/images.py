@@ -135,7 +135,7 @@ def measure(
     data : bytes
         Content of the file.
     name : str
-        Its file name, which only identifies camera raw files.
+        Its file name, which identifies some camera raw files.
     sizes : sequence of (width, height)
         Grey rasters to compute, or `TRIMMED_LUMA`, `TRIMMED_CHROMA`, `CONTENTS`; or a single
         `ModelInput`, for which contrast and thumbnail are not computed.
@@ -144,7 +144,10 @@ def measure(
     digest : str, optional
         The sha256 of `data`, if known.
     """
-    image_format = formats.image_format(name, data[: formats.HEAD_BYTES]) or "unknown"
+    declared = formats.image_format(
+        name, data[: formats.HEAD_BYTES], lambda at, count: data[at : at + count]
+    )
+    image_format = declared or "unknown"
     measured = Measured(
         "unreadable", sha256=digest or sha256(data), size=len(data), format=image_format
     )
