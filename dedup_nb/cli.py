@@ -180,7 +180,7 @@ def _runs(args: argparse.Namespace) -> int:
     outputs = args.out or where
     if not outputs.is_dir():
         raise ValueError(f"{outputs} is not a folder; pass a PROFILE or --out DIR")
-    earlier = history.past(outputs, args.profile.stem if args.profile else None)
+    earlier = history.past(outputs, args.profile.stem if args.profile else None, _warn)
     if args.keep is None:
         _tell([run.describe() for run in earlier] or [f"no runs in {outputs}"])
         return DONE
@@ -285,7 +285,7 @@ def _collection(args: argparse.Namespace) -> dict[str, Any]:
         values = parameters.load(args.profile).flat(notebooks.CLIP_FAISS)
     else:
         folders = dict.fromkeys([Path.cwd(), notebooks.notebooks_folder().parent])
-        latest = [run for folder in folders if (run := runs.newest(folder / "outputs"))]
+        latest = [run for folder in folders if (run := runs.newest(folder / "outputs", _warn))]
         if not latest:
             raise ValueError("no run yet: pass --library")
         content = runs.read(latest[0])
@@ -567,6 +567,11 @@ def _tell(lines: Iterable[str], problems: Iterable[str] = ()) -> None:
         print(problem, file=sys.stderr)
     for line in lines:
         print(line)
+
+
+def _warn(problem: str) -> None:
+    """Print a problem that does not stop the command."""
+    _tell((), [problem])
 
 
 def _progress(done: str) -> Callable[[int, int], None] | None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+MOST_JSON_BYTES = 2**26  # of our own small files
 MAX_FILE_BYTES = 2**30  # a larger file is listed as too large
 EARLIEST_NS, LATEST_NS = -(2**63) + 1, 2**63 - 1  # some libraries use the lowest number for "none"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -83,6 +84,27 @@ def read_named(path: Path, limit: int, what: str) -> bytes:
         raise ValueError(f"{what} {path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise ValueError(f"{what} {path} cannot be read: {error}") from error
+
+
+def read_object(path: Path, limit: int = MOST_JSON_BYTES) -> dict[str, Any]:
+    """Return the JSON object in one of our own files, such as `run.json`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, is not whole, or is something else; one sentence names the file.
+    """
+    data = read_named(path, limit, "file")
+    try:
+        content = json.loads(data.decode("utf-8", "surrogateescape"))
+    except json.JSONDecodeError as error:
+        what = f"{error.msg} in line {error.lineno}" if data.strip() else "it is empty"
+        raise ValueError(f"{path} is damaged: {what}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is damaged: it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it does not hold a JSON object")
+    return content
 
 
 def is_folder(path: Path) -> bool:

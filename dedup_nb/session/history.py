@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dedup_nb import report
 from dedup_nb.session import notebooks, runs
@@ -54,7 +57,9 @@ class Past:
         return f"{self.folder}  {', '.join(parts)}  {report.size_text(self.n_bytes)}"
 
 
-def past(outputs: Path, profile: str | None = None) -> list[Past]:
+def past(
+    outputs: Path, profile: str | None = None, tell: runs.Tell = lambda problem: None
+) -> list[Past]:
     """Return the runs below an `outputs/` folder, oldest first.
 
     Parameters
@@ -63,26 +68,31 @@ def past(outputs: Path, profile: str | None = None) -> list[Past]:
         Folder of results.
     profile : str, optional
         Name of a profile; all profiles by default.
+    tell : callable
+        Called with one sentence for each run whose `run.json` cannot be used.
     """
-    folders = [path.parent for path in outputs.glob(f"{profile or '*'}/*/run.json")]
-    every = [_past(folder) for folder in folders if _is_ours(folder)]
-    return sorted(every, key=lambda run: (run.started, run.folder.name))
+    every = runs.below(outputs, profile, tell)
+    return [_past(folder, content) for folder, content in every if _is_ours(folder, content)]
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_ours(folder: Path, content: Mapping[str, Any]) -> bool:
     """Tell whether a folder is a run: a `run.json` of another program in it proves nothing."""
-    content = runs.read(folder)
-    if not {"tool", "started", "library", "notebooks"} <= content.keys():
-        return False
-    return not folder.resolve().is_relative_to(Path(content["library"]).resolve())
+    library = os.path.realpath(content["library"])
+    return "tool" in content and not Path(os.path.realpath(folder)).is_relative_to(library)
 
 
-def _past(folder: Path) -> Past:
-    content = runs.read(folder)
-    states = {name: state.get("status", "") for name, state in content["notebooks"].items()}
+def _past(folder: Path, content: Mapping[str, Any]) -> Past:
+    states = {name: state.get("status") or "" for name, state in content["notebooks"].items()}
     saved = len(list(folder.glob("*/saved-*")))
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Past(folder, content["started"], states, saved, size)
+    return Past(folder, content["started"], states, saved, sum(map(_bytes_of, folder.rglob("*"))))
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        status = path.lstat()
+    except OSError:  # it vanished meanwhile
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def let_go(earlier: Sequence[Past], keep: int) -> Iterator[Past]:

@@ -11,6 +11,8 @@ from dedup_nb.library import layout
 from dedup_nb.report import pages
 from dedup_nb.session import runs
 
+TOTALS = {"groups", "images", "bytes", "review"}
+
 
 def note_saved(folder: Path, notebook: str) -> None:
     """List a notebook with results in `index.html` if it was not run headlessly."""
@@ -24,7 +26,7 @@ def write_index(folder: Path) -> None:
     content = runs.read(folder)
     notebooks, wins = [], []
     for name, state in sorted(content["notebooks"].items()):
-        summed = runs.summary(folder / name)
+        summed, damage = _summary(folder / name)
         links = [
             {"href": f"{name}/{file}", "text": text}
             for file, text in (
@@ -35,7 +37,7 @@ def write_index(folder: Path) -> None:
             )
             if (folder / name / file).exists()
         ]
-        says = state.get("error") or summed.get("says", "")
+        says = state.get("error") or damage or summed.get("says", "")
         notebooks.append(
             {
                 "name": name,
@@ -46,7 +48,7 @@ def write_index(folder: Path) -> None:
             }
         )
         if (
-            "groups" in summed and summed.get("staging") != layout.CLUSTERS
+            summed.keys() >= TOTALS and summed.get("staging") != layout.CLUSTERS
         ):  # clusters free no space
             wins.append(_win(name, summed))
     wins.sort(key=lambda win: -win["megabytes"])
@@ -62,6 +64,14 @@ def write_index(folder: Path) -> None:
         wins=wins,
         next_steps=_next_steps(content, manifest),
     )
+
+
+def _summary(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return the summary of a notebook, and what is wrong with it."""
+    try:
+        return runs.summary(folder), ""
+    except ValueError as error:
+        return {}, str(error)
 
 
 def _win(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dedup_nb import __version__
-from dedup_nb.library.files import alone, replace_text, write_json, write_text
+from dedup_nb.library.files import alone, read_object, replace_text, write_json, write_text
 from dedup_nb.library.yaml_files import written_flat
+
+Tell = Callable[[str], None]
 
 RESULTS = (".csv", ".html", ".json", ".md", ".parquet")  # suffixes of what a notebook writes
 DONE, FAILED, SKIPPED, RUNNING, WAITING = "done", "failed", "skipped", "running", "waiting"
@@ -63,19 +66,75 @@ def read(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the folder is not a run folder.
+        If the folder is not a run folder, or its `run.json` is damaged or of another program.
     """
+    path = folder / "run.json"
+    if not path.exists():
+        raise ValueError(f"{folder} is not a run folder: it has no run.json")
+    content = read_object(path)
+    if why := _problem(content):
+        raise ValueError(f"{path} is damaged or not of a run: {why}")
+    return content
+
+
+def _problem(content: Mapping[str, Any]) -> str:
+    """Return what keeps a `run.json` from being used; empty if nothing does."""
+    library, roots = content.get("library"), content.get("roots")
+    notebooks = content.get("notebooks")
+    if not isinstance(library, str) or "\0" in library:
+        return "it names no library"
+    if not isinstance(roots, list) or not all(isinstance(root, str) for root in roots):
+        return "it names no roots"
+    if not isinstance(content.get("profile"), str | None):
+        return "its profile is not text"
     try:
-        loaded: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} is not a run folder: it has no readable run.json") from error
-    return loaded
+        started(content)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "it does not say when it started"
+    if not isinstance(notebooks, dict) or not all(map(_is_state, notebooks.values())):
+        return "it has no states of notebooks"
+    return ""
 
 
-def newest(outputs: Path) -> Path | None:
-    """Return the run folder that was started last below an `outputs/` folder, or None."""
-    runs = sorted(outputs.glob("*/*/run.json"), key=lambda path: read(path.parent)["started"])
-    return runs[-1].parent if runs else None
+def _is_state(state: object) -> bool:
+    return isinstance(state, dict) and all(
+        isinstance(state.get(name), str | None) for name in ("status", "error")
+    )
+
+
+def started(content: Mapping[str, Any]) -> datetime:
+    """Return when a run started, by its `run.json`, UTC."""
+    begun = datetime.fromisoformat(content["started"])
+    return begun.astimezone(UTC) if begun.tzinfo else begun.replace(tzinfo=UTC)
+
+
+def below(
+    outputs: Path, profile: str | None = None, tell: Tell = lambda problem: None
+) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the runs below an `outputs/` folder with their `run.json`, the oldest first.
+
+    Parameters
+    ----------
+    outputs : Path
+        Folder of results.
+    profile : str, optional
+        Name of a profile; all profiles by default.
+    tell : callable
+        Called with one sentence for each `run.json` that cannot be used; the others are returned.
+    """
+    usable = []
+    for path in outputs.glob(f"{glob.escape(profile) if profile else '*'}/*/run.json"):
+        try:
+            usable.append((path.parent, read(path.parent)))
+        except ValueError as error:
+            tell(f"ignored a run: {error}")
+    return sorted(usable, key=lambda run: (started(run[1]), run[0]))
+
+
+def newest(outputs: Path, tell: Tell = lambda problem: None) -> Path | None:
+    """Return the run folder that was started last below `outputs`, or None; see `below`."""
+    runs = below(outputs, tell=tell)
+    return runs[-1][0] if runs else None
 
 
 def unfinished(content: Mapping[str, Any]) -> list[str]:
@@ -133,9 +192,22 @@ def clear(folder: Path) -> None:
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """Return the `summary.json` of a results folder; empty if there is none."""
+    """Return the `summary.json` of a results folder; empty if there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged; names the file.
+    """
     path = folder / "summary.json"
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    content = read_object(path)
+    numbers = ("groups", "images", "bytes", "review")
+    if not all(isinstance(content.get(name, 0), int | float) for name in numbers):
+        raise ValueError(f"{path} is damaged: its totals are not numbers")
+    if not isinstance(content.get("rows", {}), dict):
+        raise ValueError(f"{path} is damaged: its rows are not numbers")
     return content
 
 

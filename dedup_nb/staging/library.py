@@ -47,9 +47,10 @@ class Library:
         self.path = Path(path).absolute()
         try:
             self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError: text that no path can be
+            why = getattr(error, "strerror", None) or error
             raise StagingError(
-                f"{self.path} cannot be opened as a library: {error.strerror}; "
+                f"{self.path} cannot be opened as a library: {why}; "
                 "pass the folder of the collection",
                 WRONG_INPUT,
             ) from error

@@ -1,13 +1,25 @@
 """The shelf: earlier runs, and a new folder to work in."""
 
 import json
+import re
 
 import pytest
 
 from dedup_nb import cli
-from dedup_nb.session import history, parameters
+from dedup_nb.session import history, index_page, parameters
 
 STAMPS = ("20250701T000000Z", "20250702T000000Z", "20250703T000000Z")
+
+
+def run_json(library, started, status):
+    return {
+        "tool": "0.1.0",
+        "library": str(library),
+        "roots": ["."],
+        "profile": None,
+        "started": started,
+        "notebooks": {"10_phash": {"status": status}},
+    }
 
 
 @pytest.fixture
@@ -17,8 +29,7 @@ def outputs(tmp_path):
         for stamp in stamps:
             folder = tmp_path / "outputs" / profile / stamp
             (folder / "10_phash" / "saved-1").mkdir(parents=True)
-            content = {"tool": "0.1.0", "library": str(tmp_path / "pictures"), "started": stamp}
-            content["notebooks"] = {"10_phash": {"status": "done"}}
+            content = run_json(tmp_path / "pictures", stamp, "done")
             (folder / "run.json").write_text(json.dumps(content))
     (tmp_path / "outputs/mine/decisions.jsonl").write_text("{}\n")
     return tmp_path / "outputs"
@@ -54,7 +65,7 @@ def test_old_runs_go_to_the_trash_and_decisions_stay(outputs, trash, capsys):
 
 def test_a_run_at_work_stays(outputs, trash):
     path = outputs / "mine" / STAMPS[0] / "run.json"
-    content = {"started": STAMPS[0], "notebooks": {"10_phash": {"status": "running"}}}
+    content = run_json(outputs.parent / "pictures", STAMPS[0], "running")
     path.write_text(json.dumps(content))
     gone = [run.folder.name for run in history.let_go(history.past(outputs, "mine"), 0)]
     assert gone == [STAMPS[2], STAMPS[1]]
@@ -87,3 +98,54 @@ def test_folders_of_pictures_are_never_taken_for_runs(tmp_path, trash):
     assert history.past(library) == []
     assert cli.main(["runs", "--keep", "0", "--out", str(library)]) == 0
     assert not list(trash.iterdir())
+
+
+DAMAGED = [
+    ("", "it is empty"),
+    ("{", "Expecting property name"),
+    ("[]", "does not hold a JSON object"),
+    ("{}", "it names no library"),
+    ("[" * 200_000, "does not hold a JSON object|nested too deeply"),
+    ('{"library": "/x", "roots": ["."], "notebooks": {}}', "does not say when it started"),
+    *(
+        (json.dumps(run_json("/x", STAMPS[0], "done") | {key: value}), "damaged or not of a run")
+        for key, value in (
+            ("library", 1), ("library", "a\0b"), ("roots", "x"), ("roots", [1]), ("profile", 5),
+            ("started", None), ("started", 7), ("started", "yesterday"), ("notebooks", []),
+            ("notebooks", {"10_phash": "done"}), ("notebooks", {"10_phash": {"status": ["done"]}}),
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "complaint"), DAMAGED)
+def test_a_damaged_run_is_named_and_the_others_are_used(
+    outputs, trash, tmp_path, monkeypatch, capsys, text, complaint
+):
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (outputs / "mine" / STAMPS[1] / "run.json").write_text(text)
+    assert cli.main(["runs", "--out", str(outputs)]) == 0
+    listed = capsys.readouterr()
+    assert len(listed.out.splitlines()) == 3
+    assert re.search(f"ignored a run: .*{STAMPS[1]}/run.json.*({complaint})", listed.err)
+    assert len(listed.err.splitlines()) == 1
+    assert cli.main(["cache"]) == 0
+    assert STAMPS[1] in capsys.readouterr().err
+    assert cli.main(["runs", "--out", str(outputs), "--keep", "0"]) == 0
+    assert (outputs / "mine" / STAMPS[1]).exists()  # what is not understood stays
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"groups": "x"}', '{"rows": []}', "{" * 9999])
+def test_a_damaged_summary_is_named_in_the_index_and_the_rest_is_there(outputs, text):
+    folder = outputs / "mine" / STAMPS[0]
+    (folder / "10_phash" / "summary.json").write_text(text)
+    index_page.write_index(folder)
+    page = (folder / "index.html").read_text()
+    assert "10_phash" in page and "summary.json is damaged" in page
+
+
+def test_a_profile_named_like_a_pattern_lists_only_its_own_runs(outputs):
+    assert history.past(outputs, "[mo]*") == []
+    assert history.past(outputs, "*") == []

@@ -110,7 +110,7 @@ GUARDS = {
         "records.py", "return split_path(path)", "return tuple(path.split('/'))", "test_journal.py",
         "forged_record"),
     "journals name files of their own batch": (
-        "records.py", "    if place[inner:] != home:", "    if False:", "test_journal.py", "forged_file"),
+        "records.py", "    if place[inner:] != home:", "    if False:", "test_journal.py", "another_name_makes"),
     "journals name no file for removal but markers": (
         "records.py", "if not parts[-1].endswith(MARKER):", "if False:", "test_journal.py", "forged_record"),
     "journals name no folder for removal outside their batch": (

@@ -284,6 +284,17 @@ def test_a_forged_file_makes_its_journal_read_only(tmp_path: Path, name: str, od
     commands_leave_alone(library, path)
 
 
+def test_a_file_that_would_go_home_under_another_name_makes_the_journal_read_only(
+    tmp_path: Path,
+) -> None:
+    library, path = staged_library(tmp_path / "library")
+    records = parse(path.read_bytes()).records
+    intent = next(record for record in records if record["event"] == "intent")
+    intent["files"][0]["src"] = "elsewhere.png"
+    path.write_bytes(lines(*records))
+    commands_leave_alone(library, path)
+
+
 def test_a_second_intent_of_one_number_makes_the_journal_read_only(tmp_path: Path) -> None:
     library, path = staged_library(tmp_path / "library")
     records = parse(path.read_bytes()).records

@@ -345,6 +345,10 @@ def test_images_that_are_not_what_they_were_take_no_part_and_are_listed(run, tmp
     ]
 
 
+def pairs_table(run, columns):
+    pd.DataFrame(columns).to_parquet(run.folder / "10_phash/pairs.parquet")
+
+
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
@@ -352,6 +356,19 @@ def test_images_that_are_not_what_they_were_take_no_part_and_are_listed(run, tmp
         (lambda run: (run.folder / "10_phash/groups.csv").write_text('a,b\n"'), "cannot be read"),
         (lambda run: (run.folder / "catalogue.csv").unlink(), "no readable catalogue.csv"),
         (lambda run: (run.folder / "10_phash/pairs.parquet").write_text("x"), "does not fit"),
+        (lambda run: pairs_table(run, {"i": ["x"], "j": ["y"], "v": [1]}), "does not fit"),
+        (lambda run: pairs_table(run, {"i": [0], "j": [99], "v": [1.0]}), "does not fit"),
+        (lambda run: pairs_table(run, {"i": [-1], "j": [1], "v": [1.0]}), "negative rows"),
+        (lambda run: pairs_table(run, {"i": [0], "j": [1], "v": [[1]]}), "does not fit"),
+        (lambda run: pairs_table(run, {"i": [0], "j": [1], "v": ["far"]}), "does not fit"),
+        (lambda run: pairs_table(run, {"i": [None], "j": [1], "v": [1.0]}), "does not fit"),
+        (lambda run: pairs_table(run, {"i": [0]}), "does not fit"),
+        (lambda run: (run.folder / "10_phash/summary.json").write_text("{"), "is damaged"),
+        (lambda run: (run.folder / "10_phash/summary.json").write_text("[]"), "is damaged"),
+        (
+            lambda run: (run.folder / "10_phash/manifest.csv").write_text("src\na\n"),
+            "cannot be read",
+        ),
     ],
 )
 def test_damaged_results_are_one_sentence(run, spoil, complaint):

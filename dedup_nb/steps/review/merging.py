@@ -8,12 +8,10 @@ decided by the rules of the current run.
 from __future__ import annotations
 
 import copy
-import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,11 @@ UNUSABLE_COLUMNS = ["input", "path", "reason"]
 # the states of a pair in a result, strongest first; all but the last mean that it is near
 STATES = ["stage", "protected", "review", "near", "beyond"]
 MARKED = (groups.KEPT, groups.LAST)
+
+# what pandas and Arrow raise for a file that is not the table that it should be
+NOT_A_TABLE = (
+    OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, OverflowError
+)  # fmt: skip
 
 Indices = NDArray[np.int64]
 
@@ -123,7 +126,10 @@ def _results_in(folder: Path) -> list[Path]:
 
 def _of_finder(folder: Path) -> bool:
     """Return whether results propose duplicates: neither unfinished results nor clusters."""
-    of_clusters = runs.summary(folder).get("staging") == "_clusters"
+    try:
+        of_clusters = runs.summary(folder).get("staging") == "_clusters"
+    except ValueError as error:
+        raise WrongInput(f"{error}; run the notebook again, or set inputs") from error
     return "-unfinished-" not in folder.name and runs.is_complete(folder) and not of_clusters
 
 
@@ -147,13 +153,13 @@ def _before(run: Workbench) -> list[tuple[Path, dict[str, Any]]]:
     for path in {*run.outputs.glob("*/run.json"), *run.folder.parent.glob("*/run.json")}:
         try:
             content = runs.read(path.parent)
-            begun = datetime.fromisoformat(content["started"])
+            begun = runs.started(content)
         except ValueError:
             continue  # another process is just creating it
         ours = content["library"] == str(run.library.resolve())
         if ours and begun < run.begun.replace(microsecond=0) and path.parent != run.folder:
             earlier[path.parent] = content
-    return sorted(earlier.items(), key=lambda each: (each[1]["started"], each[0]), reverse=True)
+    return sorted(earlier.items(), key=lambda each: (runs.started(each[1]), each[0]), reverse=True)
 
 
 def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
@@ -270,7 +276,7 @@ class _Reader:
                 f"{path} has {len(table):,} rows, but {written:,} were written; "
                 "was it cut off or edited? Run it again"
             )
-        table["value"] = pd.to_numeric(table["value"], errors="coerce")
+        table["value"] = pd.to_numeric(table["value"], errors="coerce").astype("float64")
         return table
 
     def _row(self, path: str) -> int:
@@ -345,11 +351,17 @@ class _Reader:
         try:
             pairs = pd.read_parquet(path)
             pairs.columns = pd.Index(["i", "j", "value", *pairs.columns[3:]])
-            i, j = (self.known.rows[pairs[end].to_numpy(np.int64)] for end in ("i", "j"))
-        except (OSError, ValueError, IndexError, KeyError) as error:
-            raise WrongInput(f"{path} does not fit its catalogue: {error}") from error
+            ends = [pairs[end].to_numpy(np.int64) for end in ("i", "j")]
+            if any((end < 0).any() for end in ends):
+                raise ValueError("it has negative rows")
+            i, j = (self.known.rows[end] for end in ends)
+            value = pairs["value"].to_numpy(np.float64)
+        except NOT_A_TABLE as error:
+            why = tables.short(" ".join(str(error).split()), 200)
+            raise WrongInput(
+                f"{path} does not fit its catalogue: {why}; run the notebook again"
+            ) from error
         sign = -1.0 if self._similarity(table) else 1.0
-        value = pairs["value"].to_numpy(np.float64)
         group_of = np.full(self.n, -1, np.int64)
         rows = np.array([self.known.row_of.get(path, -1) for path in table["path"]], np.int64)
         codes = pd.factorize(table["group_id"])[0]
@@ -364,9 +376,8 @@ class _Reader:
 
     def _threshold(self) -> float | None:
         try:
-            summary = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
-            return float(summary["threshold"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return float(runs.summary(self.folder)["threshold"])
+        except (ValueError, KeyError, TypeError, OverflowError):
             return None  # then only groups.csv says what is near
 
     @staticmethod

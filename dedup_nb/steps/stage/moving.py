@@ -82,7 +82,11 @@ def manifests(run: Workbench) -> list[Path]:
 
 
 def _of_clusters(path: Path) -> bool:
-    return bool(runs.summary(path.parent).get("staging") == "_clusters")
+    try:
+        return bool(runs.summary(path.parent).get("staging") == "_clusters")
+    except ValueError as error:
+        print(f"{path} is left out: {error}")
+        return True
 
 
 def _chosen_and_new(path: Path) -> tuple[bool, bool, int, str]:
