@@ -7,7 +7,8 @@ the stored thumbnails: no file is read again. Features are computed only where t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,8 @@ AHEAD = 10_000  # largest number of pairs compared in advance for looser thresho
 BATCH = 256  # pairs compared and stored together
 LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
+SIDES = ("", "a", "b")
+
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, NDArray[np.uint8]]
 
@@ -46,10 +49,18 @@ class Verdicts:
         Holds the thumbnails, features and verdicts.
     engine : Engine
         Compares the pairs.
+    remake : callable
+        Decodes contents again whose thumbnails were lost or damaged.
     """
 
-    def __init__(self, catalogue: pd.DataFrame, store: Store, engine: Engine = LOCAL) -> None:
-        self.store, self.engine = store, engine
+    def __init__(
+        self,
+        catalogue: pd.DataFrame,
+        store: Store,
+        engine: Engine = LOCAL,
+        remake: Callable[[Sequence[str]], None] = lambda digests: None,
+    ) -> None:
+        self.store, self.engine, self.remake = store, engine, remake
         self.digests: list[str] = list(catalogue["sha256"])
         sizes = catalogue[["width", "height"]].to_numpy(np.int64)
         self.sizes = {d: (int(w), int(h)) for d, (w, h) in zip(self.digests, sizes, strict=True)}
@@ -124,7 +135,7 @@ class Verdicts:
         unknown = sorted(pair for pair in pairs - known if pair[0] != pair[1])
         if not unknown:
             return
-        stored = self.store.measures(VERDICTS, map(" ".join, unknown))
+        stored = self.store.measures(VERDICTS, map(" ".join, unknown), sound)
         self.verdicts |= {
             pair: unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
         }
@@ -156,9 +167,21 @@ class Verdicts:
         )
 
     def _thumbnails(self, pairs: Sequence[Pair]) -> Thumbnails:
-        wanted = {digest: self.store.thumbnail(digest) for digest in _digests(pairs)}
-        there = {digest: jpeg for digest, jpeg in wanted.items() if jpeg}
-        return dict(zip(there, self.engine.map(images.pixels, there.values()), strict=True))
+        wanted = _digests(pairs)
+        small = self._decoded(wanted)
+        if lost := [digest for digest in wanted if digest not in small]:
+            self.remake(lost)
+            small |= self._decoded(lost)
+        return small
+
+    def _decoded(self, digests: Sequence[str]) -> Thumbnails:
+        """Return the thumbnails that are in the cache; a damaged one is deleted there."""
+        stored = {digest: self.store.thumbnail(digest) for digest in digests}
+        there = {digest: jpeg for digest, jpeg in stored.items() if jpeg}
+        small = dict(zip(there, self.engine.map(_pixels, there.values()), strict=True))
+        for digest in [digest for digest, picture in small.items() if picture is None]:
+            self.store.forget_damaged(digest)
+        return {digest: picture for digest, picture in small.items() if picture is not None}
 
     def _at_first_sight(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
         """Return the verdicts on the pairs that clearly have one framing."""
@@ -172,7 +195,7 @@ class Verdicts:
     def _by_features(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
         """Return the verdicts on pairs by their features, computing missing features first."""
         wanted = _digests(pairs)
-        kept = self.store.measures(FEATURES, wanted)
+        kept = self.store.measures(FEATURES, wanted, features.sound)
         missing = [digest for digest in wanted if digest not in kept]
         pictures = [small[digest] for digest in missing]
         made = dict(zip(missing, self.engine.map(features.extract, pictures), strict=True))
@@ -224,6 +247,13 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     return Judgement(True, kinds, score)
 
 
+def _pixels(thumbnail: bytes) -> NDArray[np.uint8] | None:
+    try:
+        return images.pixels(thumbnail)
+    except ValueError:
+        return None
+
+
 def _digests(pairs: Sequence[Pair]) -> list[str]:
     return sorted({digest for pair in pairs for digest in pair})
 
@@ -233,5 +263,35 @@ def _packed(verdict: Verdict) -> bytes:
 
 
 def unpacked(data: bytes) -> Verdict:
-    values = json.loads(data)
-    return Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
+    """Return a stored verdict.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    try:
+        values = json.loads(data)
+        verdict = Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
+        numbers = [value for value in values.values() if not isinstance(value, str | list)]
+        right = all(isinstance(value, str) for value in verdict.kinds)
+        right &= verdict.crop in SIDES and verdict.border in SIDES and len(verdict.where) in (0, 4)
+        right &= all(map(math.isfinite, [*numbers, *verdict.where]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError("not a verdict") from error
+    if not right:
+        raise ValueError("not a verdict")
+    return verdict
+
+
+def sound(values: Sequence[bytes]) -> list[bool]:
+    """Return which stored verdicts can be read."""
+    return [_is_verdict(value) for value in values]
+
+
+def _is_verdict(data: bytes) -> bool:
+    try:
+        unpacked(data)
+    except ValueError:
+        return False
+    return True

@@ -16,6 +16,7 @@ import os
 import socket
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ CHUNK = 8  # pictures that one CPU thread embeds at once
 GPU_BATCH = 256  # maximum batch size on a GPU
 ACTIVATIONS = 40  # maximum number of values a model holds for each input value
 SHARE = 0.5  # share of the free memory that activations may use
+CHECKED = 4_096  # stored vectors checked at once
+LENGTH_ERROR = 2e-3  # by which a stored vector may miss unit length
 HALF, FULL = b"e", b"f"  # NumPy type codes of stored vectors: float16, float32
 
 
@@ -488,6 +491,34 @@ def unpack(stored: Sequence[bytes]) -> NDArray[np.float32]:
     if in_half_precision(stored):
         array /= np.linalg.norm(array, axis=1, keepdims=True)
     return array
+
+
+def sound(values: Sequence[bytes]) -> NDArray[np.bool_]:
+    """Return which stored vectors have finite numbers, unit length and the usual dimension.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    shapes = [_dimension(value) for value in values]
+    usual = Counter(shapes).most_common(1)[0][0] if shapes else 0
+    right = np.array([shape == usual > 0 for shape in shapes], bool)
+    for code in (HALF, FULL):
+        places = [k for k in np.flatnonzero(right).tolist() if values[k][:1] == code]
+        for start in range(0, len(places), CHECKED):
+            part = places[start : start + CHECKED]
+            numbers = b"".join(values[k][1:] for k in part)
+            with np.errstate(over="ignore", invalid="ignore"):
+                vectors = np.frombuffer(numbers, f"<{code.decode()}").astype(np.float64)
+                lengths = np.sqrt(np.square(vectors.reshape(-1, usual)).sum(axis=1))
+            right[part] = np.abs(lengths - 1) < LENGTH_ERROR
+    return right
+
+
+def _dimension(value: bytes) -> int:
+    """Return how many numbers a stored vector has; 0 if it is not a vector."""
+    size = {HALF: 2, FULL: 4}.get(value[:1], 0)
+    return (len(value) - 1) // size if size and (len(value) - 1) % size == 0 else 0
 
 
 def in_half_precision(stored: Sequence[bytes]) -> int:

@@ -30,6 +30,7 @@ DIRECTIONS = 8  # edge directions in a full turn
 WINDOWS = 6  # windows on each side of the grid
 WINDOW_SIGMA_PX = LUMA_PX / WINDOWS * 1.25
 CHROMA_SIDE = 4  # Cb and Cr keep CHROMA_SIDE x CHROMA_SIDE low frequencies
+LENGTH_ERROR = 2e-3  # by which a stored vector may miss unit length
 COLOURLESS = 0.02  # constant that outweighs the colour noise of a grey picture
 
 
@@ -73,7 +74,8 @@ class Embedder:
         def encode(pictures: Sequence[Rasters]) -> list[bytes]:
             return [parts.vector(picture).astype(np.float32).tobytes() for picture in pictures]
 
-        return Kind(f"{self.name}-v1", parts.needs, encode)
+        d = len(parts.turned(False, False, False)[0])
+        return Kind(f"{self.name}-v1", parts.needs, encode, lambda values: sound(values, d))
 
     def thresholds(self, min_cosine: float | None, floor: float | None) -> tuple[float, float]:
         """Return (min_cosine, floor), with the embedder's defaults for None; see `Embedder`.
@@ -98,6 +100,22 @@ def steps(bound: float) -> list[float]:
     step = max(0.005, round((1 - bound) / 20, 2))
     count = int((1 - bound) / step + 1e-9)
     return [round(1 - n * step, 4) for n in range(count, -1, -1)]
+
+
+def sound(values: Sequence[bytes], d: int) -> NDArray[np.bool_]:
+    """Return which stored vectors have d finite numbers and unit length, or length zero.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    right = np.array([len(value) == 4 * d for value in values], bool)
+    kept = b"".join(value for value in values if len(value) == 4 * d)
+    with np.errstate(over="ignore", invalid="ignore"):
+        vectors = np.frombuffer(kept, np.float32).reshape(-1, d).astype(np.float64)
+        lengths = np.sqrt(np.square(vectors).sum(axis=1))
+    right[right] = (np.abs(lengths - 1) < LENGTH_ERROR) | (lengths == 0)
+    return right
 
 
 def unpack(name: str, stored: Sequence[bytes], invariance: str = "none") -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.pictures import orientations
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.measures import Kind, Rasters
+from dedup_nb.pictures.store import of_length
 
 Size = tuple[int, int]
 Hashes = NDArray[np.uint8]
@@ -134,7 +135,8 @@ def kind(name: str, hash_bits: int) -> Kind:
         ]
         return [row.tobytes() for row in np.stack(columns, axis=1)]
 
-    return Kind(f"{name}{hash_bits}-v1", tuple(dict.fromkeys(sizes)), encode)
+    # eight orientations of hash_bits / 8 bytes
+    return Kind(f"{name}{hash_bits}-v1", tuple(dict.fromkeys(sizes)), encode, of_length(hash_bits))
 
 
 def _oriented(

@@ -85,27 +85,33 @@ def by_model(
     """
     weights = chosen.weights or clip.Weights()
     names = kinds(weights, invariance)
-    lacking = [store.lacking(name, sha256s) for name in names]
+    known = [_sound(store, name, sha256s) for name in names]
+    lacking = [set(sha256s).difference(values) for values in known]
     new = dict.fromkeys(d for d in sha256s if any(d in part for part in lacking))
     if new:
         model = clip.Model(weights)
         say(model.says)
         wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
         _embed(library, wanted, store, model, names, lacking, progress())
-        lacking = [store.lacking(name, new) for name in names]
+        for values, name in zip(known, names, strict=True):
+            values |= store.measures(name, new)
+        lacking = [set(new).difference(values) for values in known]
     left = set().union(*lacking)
     there = np.array([d not in left for d in sha256s], bool)
     readable = [d for d, here in zip(sha256s, there, strict=True) if here]
     embedded = len(new) - len(left)
-    arrays, in_half = zip(*(_kept(store, name, readable) for name in names), strict=True)
-    return Vectors(np.stack(arrays, axis=1), there, embedded, sum(in_half))
+    stored = [[values[digest] for digest in readable] for values in known]
+    in_half = sum(map(clip.in_half_precision, stored))
+    return Vectors(np.stack([*map(clip.unpack, stored)], axis=1), there, embedded, in_half)
 
 
-def _kept(store: Store, name: str, sha256s: Sequence[str]) -> tuple[NDArray[np.float32], int]:
-    """Return the stored vectors of one orientation, and how many are in half precision."""
+def _sound(store: Store, name: str, sha256s: Sequence[str]) -> dict[str, bytes]:
+    """Return the stored vectors of one orientation; damaged ones are dropped."""
     values = store.measures(name, sha256s)
-    stored = [values[digest] for digest in sha256s]
-    return clip.unpack(stored), clip.in_half_precision(stored)
+    flags = clip.sound(list(values.values())).tolist()
+    if damaged := [d for d, right in zip(values, flags, strict=True) if not right]:
+        store.drop_measures(name, damaged)
+    return {d: values[d] for d in values.keys() - set(damaged)} if damaged else values
 
 
 def complete(

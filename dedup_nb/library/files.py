@@ -130,11 +130,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class CannotWrite(OSError):
-    """One of our own files cannot be written; notebooks show the sentence without a traceback."""
+class Plain(Exception):
+    """An error whose sentence says what to do; notebooks show it without a traceback."""
 
     def _render_traceback_(self) -> list[str]:  # called by IPython
         return [f"{type(self).__name__}: {self}"]
+
+
+class CannotWrite(Plain, OSError):
+    """One of our own files cannot be written."""
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ features; stretching their contrast gives some.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,11 @@ def extract(pixels: NDArray[np.uint8]) -> bytes:
     places, descriptors = _found(_reduced(grey, FOUND_PX), grey)
     fine = np.clip(np.round(places * FINE), 0, 65535).astype("<u2")
     return fine.tobytes() + descriptors.tobytes()
+
+
+def sound(values: Sequence[bytes]) -> list[bool]:
+    """Return which stored values are whole numbers of features."""
+    return [len(value) % POINT_BYTES == 0 for value in values]
 
 
 def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:

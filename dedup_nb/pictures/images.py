@@ -481,8 +481,14 @@ def _thumbnail(picture: Image.Image) -> bytes:
 
 
 def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
-    """Return a smaller JPEG thumbnail for a report, with a long side of at most `long_side_px`."""
-    picture: Any = Image.open(io.BytesIO(thumbnail), formats=["JPEG"])
+    """Return a smaller JPEG thumbnail for a report, with a long side of at most `long_side_px`.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    picture = _decoded(thumbnail)
     picture.thumbnail((long_side_px, long_side_px), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, optimize=True)
@@ -490,9 +496,35 @@ def smaller(thumbnail: bytes, long_side_px: int, quality: int = 60) -> bytes:
 
 
 def pixels(jpeg: bytes) -> NDArray[np.uint8]:
-    """Decode one of our own thumbnails to an RGB array, shape (height, width, 3)."""
-    picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
-    return np.asarray(picture)
+    """Decode one of our own thumbnails to an RGB array, shape (height, width, 3).
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    return np.asarray(_decoded(jpeg).convert("RGB"))
+
+
+def is_sound(thumbnail: bytes) -> bool:
+    """Return whether a thumbnail from the cache can be decoded."""
+    try:
+        _decoded(thumbnail)
+    except ValueError:
+        return False
+    return True
+
+
+def _decoded(thumbnail: bytes) -> Image.Image:
+    """Decode a thumbnail from the cache, where a bad disk may have changed it."""
+    try:
+        picture: Image.Image = Image.open(io.BytesIO(thumbnail), formats=["JPEG"])
+        if max(picture.size) > THUMBNAIL_PX:
+            raise ValueError(f"{picture.width}x{picture.height} pixels")
+        picture.load()
+    except Exception as error:  # a decoder may raise anything on damaged data
+        raise ValueError(f"not a thumbnail of the cache: {error}") from error
+    return picture
 
 
 def tone_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
@@ -523,8 +555,8 @@ def difference(one: bytes, other: bytes) -> bytes:
 
     The second is resized to the size of the first.
     """
-    first = Image.open(io.BytesIO(one), formats=["JPEG"]).convert("RGB")
-    second = Image.open(io.BytesIO(other), formats=["JPEG"]).convert("RGB").resize(first.size)
+    first = _decoded(one).convert("RGB")
+    second = _decoded(other).convert("RGB").resize(first.size)
     apart = ImageChops.difference(first, second).convert("L").point(DIFFERENCE_TONES)
     buffer = io.BytesIO()
     apart.save(buffer, "JPEG", quality=70)

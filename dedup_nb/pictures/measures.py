@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import LOCAL, Engine
-from dedup_nb.pictures.store import Facts, FileKey, Store, uncollected
+from dedup_nb.pictures.store import Facts, FileKey, Sound, Store, uncollected
 
 BATCH = 64  # pictures stored in one transaction
 
@@ -25,12 +25,14 @@ Progress = Callable[[int, int], None]  # done, total
 class Kind:
     """One kind of measure: its name in the store, its input, and how to compute it.
 
-    `encode` takes the rasters of many pictures and returns the bytes to store for each.
+    `encode` takes the rasters of many pictures and returns the bytes to store for each; `sound`
+    tells which stored values may be valid.
     """
 
     name: str
     sizes: tuple[images.Raster, ...]
     encode: Callable[[Sequence[Rasters]], list[bytes]]
+    sound: Sound | None = None
 
 
 # what each content holds besides its pixels; see `contents.Contents.of_bytes`

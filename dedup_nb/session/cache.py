@@ -8,22 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from dedup_nb import report, staging
 from dedup_nb.compare import verdicts
-from dedup_nb.finders import clip, embeddings
+from dedup_nb.finders import cells, clip, embeddings
 from dedup_nb.library import files, layout
-from dedup_nb.pictures import contents, features
-from dedup_nb.pictures.store import Store, is_there
+from dedup_nb.pictures import features
+from dedup_nb.pictures.store import Sound, Store, is_store, is_there, is_thumbnail
+from dedup_nb.session import held
 
 STORES = re.compile(r"store-\d+\.sqlite(-wal|-shm|-journal)?")
-CELLS = re.compile(r"cells-[0-9a-f]{16}\.faiss")
-SQLITE = b"SQLite format 3\0"  # the first bytes of an SQLite file
+CELLS = re.compile(r"(cells-[0-9a-f]{16}\.faiss|\.cells-[0-9a-f]{16}\.faiss\.[-0-9a-f]+\.new)")
 
 
 @dataclass
@@ -114,69 +112,29 @@ def _damaged(store: Store) -> Iterator[tuple[str, str, str]]:
             yield kind, sha256, why
 
 
-def _wrong(kind: str, value: bytes, width: int) -> str:
+def _wrong(kind: str, value: object, width: int) -> str:
     """Return what is wrong with a value, or ""; most values of its kind have `width` bytes."""
-    for prefix, why in CHECKS.items():
+    if not isinstance(value, bytes):
+        return "not binary data"
+    for prefix, (sound, why) in CHECKS.items():
         if kind.startswith(prefix):
-            return why(value)
-    if len(value) == width and kind in EMBEDDINGS:
-        return _embedding(value)
-    return "" if len(value) == width else f"{len(value)} bytes instead of {width}"
-
-
-def _thumbnail(value: bytes) -> str:
-    return "" if value[:2] == b"\xff\xd8" and value[-2:] == b"\xff\xd9" else "not a complete JPEG"
-
-
-def _clip(value: bytes) -> str:
-    if value[:1] not in (clip.HALF, clip.FULL):
-        return "not a vector"
-    vector = np.frombuffer(value, f"<{value[:1].decode()}", offset=1)
-    return _not_unit(vector.astype(np.float64), zero=False)
-
-
-def _embedding(value: bytes) -> str:
-    return _not_unit(np.frombuffer(value, np.float32).astype(np.float64), zero=True)
-
-
-def _features(value: bytes) -> str:
-    return (
-        ""
-        if len(value) % features.POINT_BYTES == 0
-        else f"{len(value)} bytes, not a whole number of features"
-    )
-
-
-def _verdict(value: bytes) -> str:
-    try:
-        verdicts.unpacked(value)
-    except (ValueError, KeyError, TypeError):
-        return "not a verdict"
+            return "" if all(sound([value])) else why
+    if len(value) != width:
+        return f"{len(value)} bytes instead of {width}"
+    if kind in EMBEDDINGS and not embeddings.sound([value], width // 4).all():
+        return "not a vector of unit length"
     return ""
-
-
-def _contents(value: bytes) -> str:
-    try:
-        contents.Contents.of_bytes(value)
-    except ValueError:
-        return "not the facts of a content"
-    return ""
-
-
-def _not_unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]], zero: bool) -> str:
-    length = float(np.sqrt(np.square(vector).sum()))
-    sound = abs(length - 1) < 2e-3 or (zero and length == 0)
-    return "" if sound else f"a vector of length {length:.3g}"
 
 
 EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if not one.needs_weights}
-# Prefix of a kind -> how its values are checked; all values of any other kind have one length.
-CHECKS: dict[str, Callable[[bytes], str]] = {
-    "thumbnail": _thumbnail,
-    "clip-": _clip,
-    "contents-": _contents,
-    "sift ": _features,
-    "verdict ": _verdict,
+# Prefix of a kind -> which values are right, and what others are; values of any other kind have
+# one length.
+CHECKS: dict[str, tuple[Sound, str]] = {
+    "thumbnail": (lambda values: map(is_thumbnail, values), "not a complete JPEG of its size"),
+    "clip-": (clip.sound, "not a vector of unit length"),
+    "contents-": (lambda values: [held.of_value(v) is not None for v in values], "not facts"),
+    "sift ": (features.sound, "not a whole number of features"),
+    "verdict ": (verdicts.sound, "not a verdict"),
 }
 
 
@@ -193,7 +151,7 @@ def _prune(library: Path, store: Store, result: Told) -> None:
     beside = sorted(store.path.parent.iterdir())
     old = [path for path in beside if _is_of_old(path, store)]
     if useless:  # the trained FAISS cells still hold their vectors
-        old += [path for path in beside if CELLS.fullmatch(path.name)]
+        old += [path for path in beside if CELLS.fullmatch(path.name) and cells.is_cells(path)]
     for path in old:
         path.unlink(missing_ok=True)
     store.shrink()
@@ -209,10 +167,7 @@ def _is_of_old(path: Path, store: Store) -> bool:
     if not STORES.fullmatch(path.name) or path.name.startswith(store.path.name):
         return False
     main = path.with_name(path.name.partition(".sqlite")[0] + ".sqlite")
-    try:
-        return files.read_file(os.fsencode(main), len(SQLITE), cut=True) == SQLITE
-    except OSError:
-        return False
+    return is_store(main)
 
 
 def _of_no_file(library: Path, store: Store) -> tuple[set[str], list[str]]:

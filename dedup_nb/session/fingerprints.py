@@ -148,11 +148,11 @@ class Fingerprints:
         catalogue, kept = self.run.catalogue, self.run.store
         rows = np.flatnonzero(catalogue["status"] == "ok")
         digests = catalogue["sha256"].to_numpy()[rows]
-        stored = kept.measures(kind.name, digests)
+        stored = kept.measures(kind.name, digests, kind.sound)
         if len(stored) < len(set(digests)):
             readable = set(catalogue["path"].to_numpy()[rows])
             self.make([image for image in self.run.scan.images if image.path in readable], kind)
-            stored = kept.measures(kind.name, digests)
+            stored = kept.measures(kind.name, digests, kind.sound)
         if lost := [digest for digest in digests if digest not in stored]:
             raise self._changed(len(lost))
         return [stored[digest] for digest in digests], rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -23,16 +22,34 @@ Contents = dict[str, tuple[Held, str]]  # sha256 -> what it holds, and when it w
 def contents(store: Store, digests: Sequence[str]) -> Contents:
     """Return what some contents hold, and when the picture was taken, by sha256.
 
-    Stored values that cannot be read are left out.
+    Damaged values are deleted from the cache and left out.
     """
     known: Contents = {}
     for start in range(0, len(digests), READ_AT_ONCE):
         part = digests[start : start + READ_AT_ONCE]
+        damaged = []
         for digest, value in store.measures(measures.CONTENTS.name, part).items():
-            with contextlib.suppress(ValueError):
-                one = facts.Contents.of_bytes(value)
-                known[digest] = tuple(map(sys.intern, one.holds)), one.words.get("time", "")
+            if (one := of_value(value)) is None:
+                damaged.append(digest)
+            else:
+                known[digest] = one
+        if damaged:
+            store.drop_measures(measures.CONTENTS.name, damaged)
     return known
+
+
+def of_value(value: bytes) -> tuple[Held, str] | None:
+    """Return what a stored value says that a content holds, and when it was taken; None if damaged.
+
+    Returns
+    -------
+    tuple of (names, time) or None
+    """
+    try:
+        one = facts.Contents.of_bytes(value)
+        return tuple(map(sys.intern, one.holds)), str(one.words.get("time", ""))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def columns(

@@ -57,6 +57,7 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
         raise ValueError(f"{profile.path}: {error}") from error
     parent = (out or runs.outputs_folder(profile.path)) / profile.name
     refuse_inside(parent, library, "the results folder")
+    check_cache(library, flat)
     folder = runs.new_folder(parent.resolve())
     runs.begin(folder, library.resolve(), roots, str(profile.path))
     for name in notebooks:
@@ -79,6 +80,7 @@ def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Pa
     left = [name for name in notebooks if states.get(name) != runs.DONE]
     flat = {name: profile.flat(name) for name in left}
     check_weights(Path(content["library"]), content["roots"], flat)
+    check_cache(Path(content["library"]), flat)
     for name in left:
         if states.get(name, runs.WAITING) != runs.WAITING and (folder / name).exists():
             (folder / name).rename(runs.new_folder(folder, prefix=f"{name}-unfinished-"))
@@ -98,6 +100,18 @@ def check_folders(library: Path, values: Mapping[str, Any]) -> None:
             raise ValueError(
                 f"prefer names {root}, which is not one of the roots {', '.join(roots)}"
             )
+
+
+def check_cache(library: Path, flat: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a cache that cannot be read and written, before anything starts."""
+    default = store.default_folder(library.resolve())
+    for folder in {Path(values.get("cache_dir") or default) for values in flat.values()}:
+        refuse_inside(folder, library, "cache_dir")
+        kept = store.Store(folder)
+        try:
+            kept.check_writable()
+        finally:
+            kept.close()
 
 
 def check_files(values: Mapping[str, Any]) -> None:

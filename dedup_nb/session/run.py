@@ -26,6 +26,7 @@ from dedup_nb.session import held, kept_catalogue, notebooks, parameters, prefli
 pd.set_option("display.max_colwidth", 100)  # do not cut off paths
 
 MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at a time
+WERE = ("was", "were")
 DEFAULT_HASH = phash.kind("phash", 64)
 # computed while decoding for the catalogue, because finders use them by default
 EVERY_DECODE = [DEFAULT_HASH, embeddings.embedder("dct").kind, measures.CONTENTS]
@@ -85,6 +86,7 @@ class Run:
         refuse_inside(self.outputs, self.library, "the folder of decisions")
         runs.write_params(self.folder / notebook, notebook, self.params)
         self.store = store.Store(cache_folder)
+        self._damage_told, self._remade = 0, set[str]()
         self.live_decisions = Decisions(self.outputs / "decisions.jsonl")
         self.decisions = self._frozen_decisions()
 
@@ -212,7 +214,29 @@ class Run:
     @cached_property
     def facts(self) -> dict[str, store.Facts]:
         """Facts found by decoding, by sha256."""
-        return self.store.facts(self.catalogue["sha256"])
+        return self._facts(self.catalogue["sha256"][self.catalogue["status"] == "ok"])
+
+    def _facts(self, digests: Sequence[str]) -> dict[str, store.Facts]:
+        """Return the facts of readable images; those that the cache has lost are found again."""
+        known = self.store.facts(digests)
+        if lost := sorted(set(digests).difference(known)):
+            self.remake(lost)
+            known |= self.store.facts(lost)
+        return known
+
+    def remake(self, digests: Sequence[str]) -> None:
+        """Decode images again whose facts or thumbnails in the cache were lost or damaged."""
+        lost = self.catalogue[self.catalogue["sha256"].isin(set(digests))]
+        lost = lost[lost["status"] == "ok"].drop_duplicates("sha256")
+        keys = [key for path in lost["path"] if (key := store.FileKey.of(self.library, path))]
+        limit, tell = float("inf"), Ticker("decoded")
+        measures.measure_files(self.library, keys, self.store, (), max_pixels=limit, progress=tell)
+
+    def tell_damage(self) -> None:
+        """Print how many values of the cache were damaged, once."""
+        if fresh := self.store.damaged - self._damage_told:
+            print(f"{count(fresh, 'damaged value')} in the cache {WERE[fresh > 1]} computed again")
+        self._damage_told = self.store.damaged
 
     @cached_property
     def unreadable(self) -> pd.DataFrame:
@@ -246,19 +270,20 @@ class Run:
         """Return what the readable images hold besides their pixels; it is read where missing."""
         table = self.catalogue
         digests = sorted(set(table["sha256"][table["status"] == "ok"]))
-        missing = self.store.lacking(measures.CONTENTS.name, digests)
-        if missing:
+        known = held.contents(self.store, digests)
+        if missing := set(digests).difference(known):
             files = [image for image in self.scan.images if image.sha256 in missing]
             for _ in self.measured(files, [measures.CONTENTS], float("inf")):
                 pass
-        return held.contents(self.store, digests)
+            known |= held.contents(self.store, sorted(missing))
+        return known
 
     def _doubts(self) -> dict[str, str]:
         """Return why the hashes of some contents are not reliable, by sha256."""
-        digests = sorted(set(self.catalogue["sha256"]))
+        digests = sorted(set(self.catalogue["sha256"][self.catalogue["status"] == "ok"]))
         doubts = {}
         for start in range(0, len(digests), MEASURED_AT_ONCE):
-            for facts in self.store.facts(digests[start : start + MEASURED_AT_ONCE]).values():
+            for facts in self._facts(digests[start : start + MEASURED_AT_ONCE]).values():
                 if facts.status == "ok" and facts.contrast < images.FLAT_CONTRAST:
                     doubts[facts.sha256] = "hash not trusted: flat picture"
                 elif facts.status == "ok" and facts.animated:
@@ -287,7 +312,16 @@ class Run:
 
     def thumbnail(self, path: str) -> bytes | None:
         """Return the JPEG thumbnail of an image in the catalogue, or None."""
-        return self.store.thumbnail(self._digests.get(path, ""))
+        digest = self._digests.get(path, "")
+        jpeg = self.store.thumbnail(digest) if digest else None
+        if jpeg and not images.is_sound(jpeg):
+            self.store.forget_damaged(digest)
+            jpeg = None
+        if jpeg is None and digest and digest not in self._remade:
+            self._remade.add(digest)
+            self.remake([digest])
+            jpeg = self.store.thumbnail(digest)
+        return jpeg
 
     def whole_picture(self, path: str) -> bytes | None:
         """Return a picture in a format browsers show, upright, at most 1600 px; or None."""

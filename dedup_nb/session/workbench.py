@@ -98,7 +98,9 @@ class Workbench(Run):
     @cached_property
     def verdicts(self) -> Verdicts | None:
         """Compares the pixels of proposed pairs; None if `verify` is false."""
-        return Verdicts(self.catalogue, self.store) if self.values.get("verify") else None
+        if not self.values.get("verify"):
+            return None
+        return Verdicts(self.catalogue, self.store, remake=self.remake)
 
     def verify(self, candidates: groups.Candidates, thresholds: Sequence[float]) -> str:
         """Compare the pixels of the pairs that each threshold would propose; return a summary.
@@ -207,5 +209,6 @@ class Workbench(Run):
         with files.alone(self.folder / self.notebook):
             folder = self.results_folder(changed)
             results.write(folder, made, self.thumbnail)
+        self.tell_damage()
         note_saved(self.folder, self.notebook)
         return folder

@@ -30,7 +30,11 @@ def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str
     with tempfile.TemporaryDirectory() as scratch:
         kept = store.Store(cache if use_cache else Path(scratch))
         facts = measures.measure_files(folder, keys, kept, [DEFAULT_HASH])
-        hashes = kept.measures(DEFAULT_HASH.name, [fact.sha256 for fact in facts])
+        digests = [fact.sha256 for fact in facts if fact.status == "ok"]
+        hashes = kept.measures(DEFAULT_HASH.name, digests, DEFAULT_HASH.sound)
+        if len(hashes) < len(set(digests)):  # damaged ones were dropped
+            measures.measure_files(folder, keys, kept, [DEFAULT_HASH])
+            hashes = kept.measures(DEFAULT_HASH.name, digests)
         kept.close()
     for image, fact in zip(images, facts, strict=True):
         stored = hashes.get(fact.sha256) if fact.status == "ok" else None

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 from datetime import UTC, datetime
 
 import faiss
@@ -216,7 +217,36 @@ def test_the_cosine_of_one_picture_to_all_counts_orientations():
     assert index.like(turned, upright[3])[[3, 4]].tolist() == [1.0, 1.0]
 
 
+def test_damaged_cells_are_learnt_again_wherever_they_are_damaged(tmp_path):
+    vectors = clustered(300, 24)
+    kept = filled(tmp_path, vectors)
+    cells.kept(kept, "dct-v1", unpack)
+    (path,) = tmp_path.glob(cells.PATTERN)
+    whole = path.read_bytes()
+    chance = np.random.default_rng(3)
+    damages = [whole[: len(whole) * k // 20] for k in range(20)] + [whole + b"x", whole[:-1]]
+    for _ in range(60):
+        data, at = bytearray(whole), int(chance.integers(len(whole)))
+        data[at] ^= int(chance.integers(1, 256))
+        damages.append(bytes(data))
+    assert [cells._read(path) for data in damages if path.write_bytes(data)] == [None] * 81
+    path.write_bytes(whole)
+    assert cells._read(path).lists.ntotal == 300
+
+
+def test_a_file_of_another_program_is_not_replaced_by_cells(tmp_path, capsys):
+    kept = filled(tmp_path, clustered(300, 24))
+    path = cells._path(kept, "dct-v1")
+    path.write_bytes(b"the only copy")
+    assert cells.kept(kept, "dct-v1", unpack).lists.ntotal == 300
+    assert path.read_bytes() == b"the only copy"
+    assert "not a file of this program; it is left alone" in capsys.readouterr().out
+
+
 # ---------------------------------------------------------------- the cache
+
+
+EARLIER = "create table file (a); create table image (a); create table measure (a);"
 
 
 def cache(capfd, tmp_path, *arguments):
@@ -257,8 +287,9 @@ def test_pruning_drops_what_no_file_has_and_keeps_what_only_moved(tmp_path, libr
     staged = library / "_review_dupes/batch/mojo1/plain.png"
     staged.parent.mkdir(parents=True)
     (library / "mojo1/plain.png").rename(staged)
-    (tmp_path / "cache/store-1.sqlite").write_bytes(b"SQLite format 3\0")  # of an older version
-    (tmp_path / "cache" / f"cells-{'0' * 16}.faiss").write_bytes(b"learnt before")
+    with sqlite3.connect(tmp_path / "cache/store-1.sqlite") as older:
+        older.executescript(EARLIER)
+    (tmp_path / "cache" / f"cells-{'0' * 16}.faiss").write_bytes(b"IwFl and more")
     before = tree(library)
     status, out, _ = cache(capfd, tmp_path, "--prune")
     assert status == 0 and "pruned 1 contents" in out
@@ -279,12 +310,11 @@ def test_nothing_is_pruned_while_the_disk_is_away(tmp_path, library, capfd):
 
 def test_vectors_that_are_none_are_damaged():
     vector = np.ones(4, "<f4") / 2
+    wrong = "not a vector of unit length"
     assert cache_of_library._wrong("clip-v1 a b", b"f" + vector.tobytes(), 17) == ""
-    assert (
-        cache_of_library._wrong("clip-v1 a b", b"f" + (3 * vector).tobytes(), 17)
-        == "a vector of length 3"
-    )
-    assert cache_of_library._wrong("clip-v1 a b", b"?" + vector.tobytes(), 17) == "not a vector"
+    assert cache_of_library._wrong("clip-v1 a b", b"f" + (3 * vector).tobytes(), 17) == wrong
+    assert cache_of_library._wrong("clip-v1 a b", b"f" + (np.nan * vector).tobytes(), 17) == wrong
+    assert cache_of_library._wrong("clip-v1 a b", b"?" + vector.tobytes(), 17) == wrong
     dct = embeddings.embedder("dct").kind.name
     assert cache_of_library._wrong(dct, bytes(480), 480) == ""  # a picture of one tone
 
@@ -308,10 +338,21 @@ def test_a_cache_inside_the_library_is_refused_and_no_picture_is_deleted(tmp_pat
 def test_pruning_deletes_nothing_but_what_the_cache_wrote(tmp_path, library, capfd):
     start(tmp_path, library, NOTEBOOK).embeddings("dct")
     folder = tmp_path / "cache"
-    others = ("store-front.jpg", "store-9.sqlite.txt", "store-7.sqlite", "cells-me.faiss")
+    others = (
+        "store-front.jpg",
+        "store-9.sqlite.txt",
+        "store-7.sqlite",
+        "cells-me.faiss",
+        f"cells-{'1' * 16}.faiss",
+    )
     for name in others:
         (folder / name).write_bytes(b"the only copy")
-    (folder / "store-1.sqlite").write_bytes(b"SQLite format 3\0")  # of an earlier version
+    with sqlite3.connect(folder / "store-8.sqlite") as another:  # of another program
+        another.execute("create table notes (text)")
+    others += ("store-8.sqlite",)
+    with sqlite3.connect(folder / "store-1.sqlite") as older:  # of an earlier version
+        older.executescript(EARLIER)
+    (library / "mojo1/alone.png").unlink()
     assert cache(capfd, tmp_path, "--prune")[0] == 0
     left = {path.name for path in folder.iterdir()}
     assert set(others) <= left and "store-1.sqlite" not in left

@@ -57,7 +57,8 @@ class Search:
             return None
         store, digests = self.run.store, self.run.catalogue["sha256"].to_numpy()[self.rows]
         kind = vectors_name(self.chosen)
-        stored = cells.kept(store, kind, self._unpack)
+        sound = clip.sound if self.chosen.weights is not None else self.chosen.kind.sound
+        stored = cells.kept(store, kind, self._unpack, sound)
         numbers = store.ids(kind, digests)
         stored.name(np.array([numbers[digest] for digest in digests], np.int64))
         return stored

@@ -189,20 +189,11 @@ def known(run: Workbench, places: Mapping[str, str]) -> dict[str, Facts]:
     """
     facts = run.store.facts(places)
     lost = [p for sha256, p in places.items() if sha256 not in facts and _is_picture(p, None)]
-    keys = [key for place in lost[:DECODED_AGAIN] if (key := _key(run.library / place, place))]
+    keys = [key for place in lost[:DECODED_AGAIN] if (key := FileKey.of(run.library, place))]
     if not keys:
         return facts
     measures.measure_files(run.library, keys, run.store, (), progress=Ticker("decoded"))
     return run.store.facts(places)
-
-
-def _key(path: Path, place: str) -> FileKey | None:
-    try:
-        now = os.stat(path, follow_symlinks=False)
-    except OSError:  # gone; staging itself reports it
-        return None
-    times = files.bounded_ns(now.st_mtime_ns), files.bounded_ns(now.st_ctime_ns)
-    return FileKey(place, now.st_size, *times)
 
 
 def _is_picture(path: str, facts: Facts | None) -> bool:
