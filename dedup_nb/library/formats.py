@@ -93,7 +93,8 @@ FORMATS: Mapping[str, Format] = {
     entry.name: entry
     for entry in (
         Format(
-            "JPEG", "JPEG", ".jpg .jpeg .jpe .jfif", _with(b"\xff\xd8\xff"), "JPEG", PILLOW
+            "JPEG", "JPEG", ".jpg .jpeg .jpe .jfif", _with(b"\xff\xd8\xff"), "JPEG",
+            ("pillow", "simplejpeg"),
         ),
         Format(
             "PNG", "PNG, animated or not", ".png .apng", _with(b"\x89PNG\r\n\x1a\n"), "PNG",

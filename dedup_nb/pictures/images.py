@@ -9,19 +9,20 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import kornia_rs.io
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from dedup_nb.library import formats
 from dedup_nb.library.files import sha256
-from dedup_nb.pictures.contents import contents_of
+from dedup_nb.pictures.contents import contents_of, jpeg
 
 MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
@@ -30,6 +31,8 @@ ORIENTATION_TAG = 0x0112
 EXPOSURE_IFD = 0x8769
 TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
+JPEG_FAST = {"RGB": "RGB", "L": "GRAY"}  # Pillow's mode -> simplejpeg's
+DAMAGE = "damage"  # where what a decoder complains of is kept in the `info` of a picture
 # Four times brighter; differences caused by JPEG alone stay black.
 DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # below this standard deviation of the 32x32 grey picture hashes collide
@@ -206,10 +209,17 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
         if size != CONTENTS
     }
     if CONTENTS in sizes:
-        measured.rasters[CONTENTS] = contents_of(data, measured.format).to_bytes()
+        measured.rasters[CONTENTS] = _contents(opened, data, measured.format)
     measured.contrast = _contrast(measured.rasters.get((32, 32)) or _raster(grey, (32, 32)))
     measured.thumbnail = _thumbnail(small)
     measured.status = "ok"
+
+
+def _contents(opened: Image.Image, data: bytes, image_format: str) -> bytes:
+    """Return what a decoded file holds besides its pixels, with what its decoder complained of."""
+    made = contents_of(data, image_format)
+    damage = opened.info.get(DAMAGE)
+    return (replace(made, damage=damage) if damage else made).to_bytes()
 
 
 def _opened(measured: Measured, data: bytes, max_pixels: float) -> Image.Image | None:
@@ -345,7 +355,10 @@ def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
 
     The result may be reduced by `factor` if only every `factor`-th pixel is needed.
     """
-    array = _decoded_png(opened, data) if opened.format == "PNG" else None
+    if opened.format in ("JPEG", "MPO"):
+        array = _decoded_jpeg(opened, data)
+    else:
+        array = _decoded_png(opened, data) if opened.format == "PNG" else None
     if array is None:
         opened.load()
         pixels = _eight_bit(opened)
@@ -367,6 +380,29 @@ def _averaged(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
 
     size = (width // factor, height // factor)
     return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA))
+
+
+def _decoded_jpeg(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+    """Decode a grey or RGB JPEG at the size of its draft; None if Pillow must decode it.
+
+    The pixels are those of Pillow, which has the same library inside but hides its complaints;
+    they are kept under `DAMAGE`.
+    """
+    if opened.mode not in JPEG_FAST:
+        return None
+    width, height = opened.size
+    try:
+        array = simplejpeg.decode_jpeg(
+            data, JPEG_FAST[opened.mode], fastdct=False, fastupsample=False,
+            min_height=height, min_width=width,
+        )  # fmt: skip
+    except ValueError as error:
+        opened.info[DAMAGE] = jpeg.damage(data, str(error))
+        return None
+    pixels = np.asarray(array, np.uint8)
+    if pixels.shape[:2] != (height, width):
+        return None
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def _decoded_png(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:

@@ -398,6 +398,30 @@ def test_a_content_without_its_end_does_not_hold_intact_data(kind):
     assert contents_of(data[: len(data) * 3 // 4], kind).holds == ()
 
 
+LARGE = saved(photo(3, 600, 400), quality=92)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "expected"),
+    [
+        (LARGE, "a.jpg", ""),
+        (LARGE + bytes(100), "a.jpg", ""),
+        (LARGE[:-2] + bytes(40) + LARGE[-2:], "a.jpg", ""),  # filled up with zeros
+        (LARGE[:-2] + b"some text" * 9 + LARGE[-2:], "a.jpg", "some of its data is damaged"),
+        (LARGE[: len(LARGE) * 98 // 100] + b"\xff\xd9", "a.jpg", "data is missing at its end"),
+        (saved(PICTURE.convert("L"))[:-40] + b"\xff\xd9", "a.jpg", "data is missing at its end"),
+        (saved(PICTURE, progressive=True)[:-40] + b"\xff\xd9", "a.jpg", "data is missing at its end"),
+        (saved(PICTURE, "PNG"), "a.png", ""),
+        (deep_png()[:-16] + b"\1" + deep_png()[-15:], "a.png", "some of its data is damaged"),
+    ],
+)  # fmt: skip
+def test_a_picture_that_decodes_only_with_complaints_is_damaged(data, name, expected):
+    measured = images.measure(data, name, [images.CONTENTS])
+
+    assert measured.status == "ok"
+    assert Contents.of_bytes(measured.rasters[images.CONTENTS]).damage == expected
+
+
 def test_facts_survive_being_stored():
     data = (
         saved(exif=exif_of({0x010F: "Canon"}, {0x9003: "2020:01:01 10:00:00", 0x9204: -2.0})) + FILM

@@ -181,3 +181,20 @@ def test_a_difference_in_tone_is_that_of_the_whole_picture():
     assert images.tone_difference(one, one) == 0
     lighter = np.clip(one.astype(int) + 10, 0, 255).astype(np.uint8)
     assert 8 < images.tone_difference(one, lighter) <= 10
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}]
+)
+@pytest.mark.parametrize("size", [(1200, 900), (901, 603), (300, 200), (40, 17)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_fast_decoder_of_jpegs_gives_the_pixels_of_pillow(size, mode, options):
+    buffer = io.BytesIO()
+    photo(1, *size).convert(mode).save(buffer, "JPEG", **options)
+    reduced = [Image.open(io.BytesIO(buffer.getvalue())) for _ in range(2)]
+    for one in reduced:
+        one.draft(mode, (size[0] // 3, size[1] // 3))
+
+    fast = images._decoded_jpeg(reduced[0], buffer.getvalue())
+
+    assert np.array_equal(fast, np.asarray(reduced[1]))

@@ -12,6 +12,7 @@ from dedup_nb.pictures.contents.parts import APPENDED, RAW_DATA, Parts
 
 MOST_CHUNKS = 100_000
 MOST_TEXTS = 256
+NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"fdAT")  # chunks that hold the picture
 PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 MOST_FRAMES = 100_000
 GIF_FIRST = 13  # bytes before the colour table
@@ -24,6 +25,9 @@ def read_png(data: bytes, parts: Parts) -> None:
     parts.lossless = True
     texts, end = 0, 0
     for kind, start, stop in _png_chunks(data):
+        checksum = int.from_bytes(data[stop : stop + 4], "big")
+        if zlib.crc32(memoryview(data)[start - 4 : stop]) != checksum and kind in NEEDED:
+            parts.damage = "some of its data is damaged"
         if kind == b"IHDR" and stop - start >= 10:
             parts.depth, colour = data[start + 8], data[start + 9]
             parts.palette, parts.alpha = colour == 3, bool(colour & 4)

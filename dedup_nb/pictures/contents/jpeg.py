@@ -28,6 +28,7 @@ from dedup_nb.pictures.contents.parts import (
 
 MOST_SEGMENTS = 2_000
 MOST_PICTURES = 16  # appended pictures that are looked at
+EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 MOST_PLACES = 4_096  # markers that are looked at
 NO_PAIRS = np.zeros(0, "<u2")
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
@@ -153,6 +154,27 @@ def _places(data: bytes, start: int, marker: int) -> list[int]:
         pairs = np.frombuffer(data, "<u2", count, first) if count else NO_PAIRS
         places += (first + 2 * np.flatnonzero(pairs == wanted)[:MOST_PLACES]).tolist()
     return sorted(places)[:MOST_PLACES]
+
+
+def damage(data: bytes, complaint: str) -> str:
+    """Return what a complaint of libjpeg says about a JPEG, or "" if it is harmless.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    complaint : str
+        The message.
+    """
+    if "remature end" in complaint:
+        return "data is missing at its end"
+    if not complaint.startswith("Corrupt JPEG data"):
+        return ""
+    end = _end(data, _Header(data).scan) or len(data)
+    surplus = EXTRANEOUS.search(complaint)
+    if surplus and not data[max(0, end - 2 - int(surplus[1])) : end - 2].strip(b"\0\xff"):
+        return ""  # some cameras fill up the data with zeros
+    return "some of its data is damaged"
 
 
 def _describe(found: Properties, header: _Header, parts: Parts) -> None:
