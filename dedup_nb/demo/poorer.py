@@ -22,7 +22,7 @@ from dedup_nb.demo.library import Entry, Library
 SOURCES, COPIES = "mojo1/sources", "mojo1/sources/other versions"
 DAY, LATER = datetime(2025, 7, 27, 9), datetime(2025, 9, 1, 9)
 LARGE_PX = 640  # long side of a source, so that enlargements have room below
-FILM = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(4096)
+FILM = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\x10\x08mdat" + bytes(4096)
 
 Make = Callable[[Image.Image], bytes]
 
@@ -78,29 +78,41 @@ OF_PIXELS: Mapping[str, tuple[Make, str]] = {
 }
 
 
+def _prompt_lost(image: Image.Image) -> tuple[bytes, bytes]:
+    info = PngInfo()
+    info.add_text("parameters", "a lighthouse\nSteps: 20, Sampler: Euler a, Seed: 1")
+    return copies.encode(image, "PNG", pnginfo=info, compress_level=9), png(image, level=0)
+
+
+def _transparency_lost(image: Image.Image) -> tuple[bytes, bytes]:
+    cut_out = _cut_out(image)
+    white = Image.new("RGBA", image.size, "white")
+    return copies.encode(cut_out, "PNG"), png(Image.alpha_composite(white, cut_out).convert("RGB"))
+
+
+# kind -> a source and the copy, which shows the same pixels
+OF_CONTENT: Mapping[str, Callable[[Image.Image], tuple[bytes, bytes]]] = {
+    "prompt_lost": _prompt_lost,
+    "camera_data_lost": lambda image: (jpeg(image, 90, exif=_camera_exif(DAY)), png(image)),
+    "transparency_lost": _transparency_lost,
+    "film_lost": lambda image: (jpeg(image, 92) + FILM, png(image)),
+}
+
+
+def _suffix(data: bytes) -> str:
+    return ".png" if data.startswith(b"\x89PNG") else ".jpg"
+
+
 def poorer(library: Library, rng: np.random.Generator) -> None:
     """Sources beside copies that lack something of them."""
     for kind, (make, suffix) in OF_PIXELS.items():
         for _ in range(library.some(2)):
             image = _large(library, rng)
             _pair(library, kind, jpeg(image, 92), ".jpg", make(image), suffix)
-    for _ in range(library.some(2)):
-        image = _large(library, rng)
-        exported, info = png(image, level=0), PngInfo()
-        info.add_text("parameters", "a lighthouse\nSteps: 20, Sampler: Euler a, Seed: 1")
-        with_prompt = copies.encode(image, "PNG", pnginfo=info, compress_level=9)
-        _pair(library, "prompt_lost", with_prompt, ".png", exported, ".png")
-        photographed = jpeg(image, 90, exif=_camera_exif(DAY))
-        _pair(library, "camera_data_lost", photographed, ".jpg", png(image), ".png")
-        cut_out = _cut_out(image)
-        _pair(
-            library, "transparency_lost",
-            copies.encode(cut_out, "PNG", compress_level=6), ".png",
-            png(Image.composite(cut_out, Image.new("RGBA", image.size, "white"),
-                                cut_out.getchannel("A")).convert("RGB")), ".png",
-        )  # fmt: skip
-        moving = jpeg(image, 92) + FILM
-        _pair(library, "film_lost", moving, ".jpg", png(image), ".png")
+    for kind, versions in OF_CONTENT.items():
+        for _ in range(library.some(2)):
+            source, copy = versions(_large(library, rng))
+            _pair(library, kind, source, _suffix(source), copy, _suffix(copy))
     _with_companions(library, rng)
     _look_alikes(library, rng)
 

@@ -348,6 +348,7 @@ class Run:
             "series": row["series"],
             "exposure": self.exposure(row["sha256"]).replace("|", " ").strip(),
             "format": row["format"],
+            "holds": ", ".join(self.images.at[row.name, "holds"]),
             "companions": ", ".join(other.removeprefix(stem) for other in beside) or "none",
         }
         stored = texts.in_png(files.read_file(os.fsencode(self.library / path)))
