@@ -26,13 +26,14 @@ from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Store
 
 FEATURES = "sift 3"  # store kind of features; increase the number when they change
-VERDICTS = "verdict 11"  # store kind of verdicts; likewise
+VERDICTS = "verdict 12"  # store kind of verdicts; likewise
 AT_ONCE = 16  # largest number of pairs compared while a slider moves; the others wait
 AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
 BATCH = 256  # pairs compared and stored together
 LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
 SIDES = ("", "a", "b")
+TUPLES = ("kinds", "where", "matrix")  # fields of a verdict that JSON keeps as lists
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, NDArray[np.uint8]]
@@ -272,11 +273,12 @@ def unpacked(data: bytes) -> Verdict:
     """
     try:
         values = json.loads(data)
-        verdict = Verdict(**values | {name: tuple(values[name]) for name in ("kinds", "where")})
+        verdict = Verdict(**values | {name: tuple(values[name]) for name in TUPLES})
         numbers = [value for value in values.values() if not isinstance(value, str | list)]
         right = all(isinstance(value, str) for value in verdict.kinds)
         right &= verdict.crop in SIDES and verdict.border in SIDES and len(verdict.where) in (0, 4)
-        right &= all(map(math.isfinite, [*numbers, *verdict.where]))
+        right &= len(verdict.matrix) in (0, 6)
+        right &= all(map(math.isfinite, [*numbers, *verdict.where, *verdict.matrix]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("not a verdict") from error
     if not right:

@@ -73,6 +73,9 @@ class Verdict:
         See `Framing`; for the area that both show.
     scale, rotation : float
         Pixels of the second picture per pixel of the first, and its rotation in degrees.
+    matrix : tuple of float
+        Affine map from x, y of the first to x, y of the second at full size, row by row; whole
+        numbers are pixel centres. Exact to about a pixel of the thumbnails; empty if none is known.
     """
 
     score: float
@@ -86,6 +89,7 @@ class Verdict:
     where: Box = ()
     scale: float = 1.0
     rotation: float = 0.0
+    matrix: tuple[float, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -329,8 +333,24 @@ def _verdict(
         where=differs.where,
         scale=round(scale, 4),
         rotation=round(way.turn, 1),
+        matrix=_full_size(way.matrix, own, sizes) if score >= SAME else (),
     )
     return verdict, moved
+
+
+def _full_size(
+    matrix: Floats, own: tuple[Size, Size], sizes: tuple[Size, Size]
+) -> tuple[float, ...]:
+    """Return the map between the whole pictures, from that between their thumbnails."""
+    to_small, to_full = (
+        np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+        for x, y in (
+            np.divide(own[0], sizes[0]),
+            np.divide(sizes[1], own[1]),
+        )
+    )
+    full = to_full @ np.vstack([matrix, [0, 0, 1]]) @ to_small
+    return tuple(round(float(value), 6) for value in full[:2].ravel())
 
 
 def _kinds(

@@ -157,6 +157,24 @@ def test_a_turned_picture_tells_its_angle_and_scale():
     assert found.scale == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("alter", "corner"),
+    [
+        (lambda p: p.resize((150, 100), Image.Resampling.LANCZOS), (999.5, 666.5)),
+        (ImageOps.mirror, (-0.5, 1332.5)),
+        (lambda p: p.transpose(Image.Transpose.ROTATE_90), (1332.5, -0.5)),
+    ],
+)
+def test_the_map_between_whole_pictures_takes_a_corner_to_its_place(alter, corner):
+    picture = drawn(6)
+    other = alter(picture)
+    times = 2000 / picture.width
+    whole = [tuple(round(side * times) for side in p.size) for p in (picture, other)]
+    found = verify.same_picture(features_of(picture), features_of(other), tuple(whole))
+    place = np.reshape(found.matrix, (2, 3)) @ [1999.5, 1332.5, 1]
+    assert np.abs(place - corner).max() < 8
+
+
 def test_two_pictures_and_frames_in_which_all_moves_a_little_are_not_the_same():
     assert not verdict(drawn(1, (500, 340)), drawn(2, (500, 340))).same
     first = np.asarray(drawn(1, (500, 340)))
