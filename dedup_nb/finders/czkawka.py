@@ -11,10 +11,14 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from dedup_nb.library.files import read_named
+from dedup_nb.library.tables import short
 
 SIMILAR, DUPLICATES = "similar images", "duplicates"
 
@@ -22,6 +26,9 @@ PATH_COLUMNS = ("path", "file", "file_path", "filepath", "filename", "full_path"
 GROUP_COLUMNS = ("group", "group_id", "groupid", "group_number", "group_no", "cluster")
 BITS_COLUMNS = ("difference", "similarity", "distance", "hamming_bits")
 REFERENCE_COLUMNS = ("reference", "is_reference")
+BITS = re.compile(r"[0-9]{1,6}")
+MOST_BYTES = 2**30  # of one results file
+MOST_LINE = 16_384  # characters; a path has at most 4,096 bytes
 YES = ("1", "true", "yes", "y", "x")
 
 SIMILAR_LINE = re.compile(r"(.+) - (\d+)x(\d+) - [\d.,]+ ?[A-Za-z]+ - (.+)")
@@ -89,10 +96,7 @@ def read(file: Path) -> Results:
 
 
 def _text(file: Path) -> str:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot read the results {file}: {error.strerror or error}") from error
+    data = read_named(file, MOST_BYTES, "results file")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # PowerShell writes UTF-16
         return data.decode("utf-16", "replace")
     if (at := data.find(b"\0")) >= 0:
@@ -106,8 +110,6 @@ def _text(file: Path) -> str:
 def _read_json(file: Path, text: str) -> Results:
     try:
         loaded = json.loads(text)
-    except RecursionError:
-        raise ValueError(f"{file} is nested too deeply for a Czkawka results file") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         whole = error.pos < len(text.rstrip())
@@ -115,11 +117,15 @@ def _read_json(file: Path, text: str) -> Results:
         raise ValueError(
             f"{file} {place}: {error.msg}; the file is {why}; export it again"
         ) from None
+    except RecursionError:
+        raise ValueError(f"{file} is nested too deeply for a Czkawka results file") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ValueError(f"{file} is damaged: {error}; export it again") from None
     results = Results(file, SIMILAR)
     if isinstance(loaded, list):
         parts = [(f"group {n}", value) for n, value in enumerate(loaded, 1)]
     else:
-        parts = [(f"key {json.dumps(key)}", value) for key, value in loaded.items()]
+        parts = [(f"key {short(json.dumps(key))}", value) for key, value in loaded.items()]
         results.kind = DUPLICATES
     for place, value in parts:
         for where, group in _groups_below(place, value, file, nested=isinstance(loaded, dict)):
@@ -165,7 +171,9 @@ def _json_entry(place: str, entry: Any, file: Path, *, reference: bool) -> Entry
     }.items():
         value = next((entry[key] for key in keys if key in entry), None)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise ValueError(f"{file} {place}: {keys[0]} is {json.dumps(value)}, not an integer")
+            raise ValueError(
+                f"{file} {place}: {keys[0]} is {short(json.dumps(value))}, not an integer"
+            )
         numbers[name] = value
     return Entry(path, **numbers, reference=reference)
 
@@ -231,7 +239,7 @@ def _csv_entry(row: Mapping[str, str], place: str) -> Entry:
         raise ValueError(f"{place} has no {'group' if path else 'path'}")
     bits = _cell(row, BITS_COLUMNS)
     reference = _cell(row, REFERENCE_COLUMNS).lower() in YES
-    return Entry(path, bits=int(bits) if bits.isdecimal() else None, reference=reference)
+    return Entry(path, bits=int(bits) if BITS.fullmatch(bits) else None, reference=reference)
 
 
 def _cell(row: Mapping[str, str], columns: Sequence[str]) -> str:
@@ -261,6 +269,10 @@ def _read_text(file: Path, text: str) -> Results:
         line.removesuffix("\r") for line in text.split("\n")
     ]  # file names may contain other line breaks
     for number, line in enumerate(lines, 1):
+        if len(line) > MOST_LINE:
+            raise ValueError(
+                f"{file} line {number} has {len(line):,} characters, so this is not Czkawka output"
+            )
         if match := SIMILAR_HEAD.fullmatch(line.strip()):
             blocks.append(_Block(number, int(match[1]), SIMILAR))
         elif match := SIMILAR_COUNT.fullmatch(line.strip()):
@@ -352,9 +364,14 @@ def _unquoted(path: str, plain: bool) -> str:
         return path
     if plain:
         return path[1:-1]
-    return ESCAPE.sub(
-        lambda match: chr(int(match[1], 16)) if match[1] else RUST_ESCAPES[match[2]], path[1:-1]
-    )
+    return ESCAPE.sub(_unescaped, path[1:-1])
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if not match[1]:
+        return RUST_ESCAPES[match[2]]
+    code = int(match[1], 16)
+    return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
 # ---------------------------------------------------------------- paths

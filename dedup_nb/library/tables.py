@@ -6,6 +6,7 @@ spreadsheet would run as a formula gets a leading `'`, which is removed on readi
 
 from __future__ import annotations
 
+import codecs
 import csv
 import math
 import re
@@ -20,9 +21,28 @@ QUOTED_SIGNS = ',"\r\n'  # most readers treat a bare CR as the end of the row
 QUOTED = re.compile(f"[{QUOTED_SIGNS}]")
 FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 
+# How names are written: bytes that are not UTF-8 as they are, half characters escaped.
+NAMES = "dedup_nb.names"
+DELIMITERS = ",;\t|"
+MOST_HEADER = 2**20  # characters of a header line
+SPREADSHEETS = {b"PK\x03\x04": "an .xlsx or .ods", b"\xd0\xcf\x11\xe0": "an .xls"}
+
 ROWS = 20_000  # rows written at once
 
 csv.field_size_limit(2**31 - 1)  # no limit on the size of a cell
+
+
+def _as_name(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    half = error.object[error.start : error.end]
+    data = b"".join(
+        bytes([ord(c) - 0xDC00]) if "\udc80" <= c <= "\udcff" else b"\\u%04x" % ord(c) for c in half
+    )
+    return data, error.end
+
+
+codecs.register_error(NAMES, _as_name)
 
 
 def shown(text: str) -> str:
@@ -108,7 +128,7 @@ def _new(path: Path) -> Iterator[TextIO]:
     """Open a new CSV file, which gets its name when it is complete."""
     with (
         files.creating(path) as fresh,
-        open(fresh, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        open(fresh, "w", encoding="utf-8", errors=NAMES, newline="") as file,
     ):
         yield file
 
@@ -156,3 +176,125 @@ def read_csv(path: Path) -> Iterator[dict[str, str]]:
                 yield dict(zip(columns, map(unguard, cells), strict=True))
         except csv.Error as error:
             raise ValueError(f"{path} line {reader.line_num} is not CSV: {error}") from error
+
+
+def read_edited(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file that a person may have saved from a spreadsheet.
+
+    UTF-8 or UTF-16 with a mark; commas, semicolons, tabs or bars; a line `sep=;` before the header.
+    Blank rows, blank columns, and blanks around column names are left out. Cells that a spreadsheet
+    omits at the end of a row may be missing, unless they are needed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    needed : sequence of str
+        Columns that it must have.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, was cut off inside a row, or lacks a column; says what it is.
+    """
+    encoding, ends = _encoding(path)
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
+    with open(path, encoding=encoding, errors=errors, newline="") as file:
+        try:
+            delimiter, above = _delimiter(path, file, needed)
+            file.seek(0)
+            for _ in range(above):
+                file.readline()
+            yield from _edited_rows(path, file, delimiter, needed, above, ends)
+        except UnicodeError as error:
+            raise ValueError(f"{path} is damaged: it is not whole UTF-16 text") from error
+
+
+def _encoding(path: Path) -> tuple[str, bool]:
+    """Return the encoding of a file by its first bytes, and whether its last line is ended."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 4))
+        ends = file.read().rstrip(b"\0").endswith((b"\n", b"\r"))
+    for start, what in SPREADSHEETS.items():
+        if head.startswith(start):
+            raise ValueError(f"{path} is {what} file; save it as CSV (UTF-8) and pass that")
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16", ends
+    if b"\0" in head[:2]:
+        raise ValueError(f"{path} is not text, or UTF-16 without a mark; save it as CSV (UTF-8)")
+    return "utf-8-sig", ends
+
+
+def _delimiter(path: Path, file: TextIO, needed: Sequence[str]) -> tuple[str, int]:
+    """Return what separates the cells, and the number of lines above the header."""
+    above, given = 0, ""
+    while line := file.readline(MOST_HEADER):
+        text = line.strip("\ufeff \r\n")
+        if match := re.fullmatch(r"sep=(.)", text.strip('"'), re.IGNORECASE):
+            given = match[1]
+        elif text.strip(DELIMITERS + '" '):
+            break
+        above += 1
+    else:
+        raise ValueError(f"{path} is empty; a CSV needs a header line")
+
+    def known(delimiter: str) -> int:
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+        return len({_column(cell) for cell in cells} & {*needed})
+
+    return max(given or DELIMITERS, key=known), above
+
+
+def _column(cell: str) -> str:
+    return unguard(cell.strip("\ufeff \t\r\n")).strip()
+
+
+def _edited_rows(
+    path: Path, file: TextIO, delimiter: str, needed: Sequence[str], above: int, ends: bool
+) -> Iterator[dict[str, str]]:
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    columns: list[str] = []
+    short_by = 0  # cells that the last row lacks
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            line = reader.line_num + above
+            if not columns:
+                columns = [_column(cell) for cell in cells]
+                _check_columns(path, columns, needed)
+                continue
+            if len(cells) == len(columns) and "" not in columns:
+                short_by = 0
+                yield dict(zip(columns, map(unguard, cells), strict=True))
+                continue
+            short_by = max(0, len(columns) - len(cells))
+            extra, missing = cells[len(columns) :], columns[len(cells) :]
+            if any(cell.strip() for cell in extra) or {*missing} & {*needed}:
+                raise ValueError(
+                    f"{path} line {line} has {len(cells)} cells, "
+                    f"the header has {len(columns)}; was the file cut or edited?"
+                )
+            row = dict(zip(columns, map(unguard, cells), strict=False))
+            nameless = (cell for name, cell in zip(columns, cells, strict=False) if not name)
+            if any(cell.strip() for cell in nameless):
+                raise ValueError(f"{path} line {line} has a value in a column without a name")
+            row.pop("", None)
+            yield dict.fromkeys(filter(None, missing), "") | row
+    except csv.Error as error:
+        raise ValueError(
+            f"{path} line {reader.line_num + above} is not CSV: {error}; "
+            "was the file cut or edited?"
+        ) from error
+    if short_by and not ends:
+        raise ValueError(f"{path} ends inside its last row; was it cut off?")
+
+
+def _check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
+    names = [name for name in columns if name]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{path} has two columns of the same name: {', '.join(names)}")
+    if lacking := [name for name in needed if name not in names]:
+        raise ValueError(f"{path} lacks the columns {', '.join(lacking)}; run the report again")

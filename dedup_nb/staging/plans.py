@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from dedup_nb.library.bundles import folded
 from dedup_nb.library.layout import CLUSTERS, OURS, STAGING
-from dedup_nb.library.tables import read_csv, shown
+from dedup_nb.library.tables import read_edited, short, shown
 from dedup_nb.staging.refusals import WRONG_INPUT, Refused, StagingError
 from dedup_nb.staging.safefs import Parts, split_path
 
@@ -38,7 +38,7 @@ _NEEDED = MANIFEST_COLUMNS[:-1]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-fA-F]{1,63}")
 _WHOLE = re.compile(r"-?[0-9]{1,28}")  # a time before 1970 is negative
-_SPREADSHEET_NUMBER = re.compile(r"[0-9]+([.,][0-9]+)?([eE]\+?[0-9]+)?")
+_SPREADSHEET_NUMBER = re.compile(r"-?[0-9]+([.,][0-9]*)?([eE]\+?[0-9]+)?")
 
 
 class Row(NamedTuple):
@@ -111,8 +111,9 @@ def read_manifest(path: str | Path) -> Plan:
     Parameters
     ----------
     path : path of a CSV
-        UTF-8 with `surrogateescape`, the columns of `MANIFEST_COLUMNS` (the last may be missing,
-        others are ignored), one row for each file. Rows of one bundle need not follow each other.
+        UTF-8 with `surrogateescape`, or as a spreadsheet saves it (`tables.read_edited`); the
+        columns of `MANIFEST_COLUMNS` (the last may be missing, others are ignored), one row for
+        each file. Rows of one bundle need not follow each other.
 
     Returns
     -------
@@ -129,11 +130,8 @@ def read_manifest(path: str | Path) -> Plan:
     try:
         sha256, mtime_ns = _file_digest(path)
         plan = Plan(path, sha256, mtime_ns)
-        for row in read_csv(path):
-            _need_columns(path, row)
+        for row in read_edited(path, _NEEDED):
             _add(plan, row)
-        if not plan.bundles:
-            _need_columns(path, _header(path))
         _refuse_duplicates(plan)
     except OSError as error:
         raise StagingError(f"{path} cannot be read: {error.strerror}", WRONG_INPUT) from error
@@ -157,17 +155,6 @@ def _file_digest(path: Path) -> tuple[str, int]:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return digest, os.fstat(file.fileno()).st_mtime_ns
-
-
-def _header(path: Path) -> dict[str, str]:
-    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        return dict.fromkeys(file.readline().rstrip("\r\n").split(","), "")
-
-
-def _need_columns(path: Path, row: Mapping[str, str]) -> None:
-    missing = [name for name in _NEEDED if name not in row]
-    if missing:
-        raise ValueError(f"{path} lacks the columns {', '.join(missing)}; run the report again")
 
 
 def _add(plan: Plan, cells: Mapping[str, str]) -> None:
@@ -244,14 +231,19 @@ def _destination(dst: str, src: str, group: str) -> tuple[str, str]:
 
 
 def _whole(text: str, column: str, src: str) -> int:
+    text = text.strip()
     if _WHOLE.fullmatch(text) and (column == "mtime_ns" or not text.startswith("-")):
         return int(text)
     if column == "mtime_ns" and _SPREADSHEET_NUMBER.fullmatch(text):
         raise Refused("rounded_mtime", f"mtime_ns of {shown(src)} was rounded to {text}", src)
-    raise Refused("bad_row", f"{column} of {shown(src)} is {shown(text)!r}, not a number", src)
+    if "e" in text.lower() and _SPREADSHEET_NUMBER.fullmatch(text):
+        raise Refused("bad_row", f"size of {shown(src)} was rounded to {text}", src)
+    found = shown(short(text))
+    raise Refused("bad_row", f"{column} of {shown(src)} is {found!r}, not a whole number", src)
 
 
 def _digest(text: str, column: str, src: str) -> str:
+    text = text.strip().lower()
     if _SHA256.fullmatch(text):
         return text
     if _HEX.fullmatch(text) or _SPREADSHEET_NUMBER.fullmatch(text):

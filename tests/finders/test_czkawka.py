@@ -2,9 +2,11 @@
 
 import json
 import os
+import time
+import unicodedata
 
 import pytest
-from drawn import make_library, photo, save
+from drawn import make_library, photo, save, write
 from test_workbench import start
 
 from dedup_nb.demo import peer
@@ -314,10 +316,84 @@ def test_entries_that_take_no_part_are_listed_with_the_reason(tmp_path, library)
     reasons = [reason.split(":")[0].split(" /")[0] for reason in made.unusable["reason"]]
     assert reasons == [
         "changed", "changed since then", "not readable", "not an image of this run",
-        "outside the roots mojo1, selected", "gone", "outside the library", "gone",
+        "outside the roots mojo1, selected", "gone", "outside the library", "outside the library",
     ]  # fmt: skip
     assert made.groups == []
     assert made.unusable_by_reason["entries"].sum() == 8
+
+
+@pytest.mark.parametrize("off_s", [-2, -1, 1, 2, 3600, -3601, 7200, 20_702, -50_400])
+def test_times_that_file_systems_keep_differently_are_the_same(tmp_path, library, off_s):
+    then = int((library / PLAIN).stat().st_mtime)
+    content = [[entry(library, PLAIN, modified_date=then + off_s), entry(library, SMALL)]]
+    _, made, _ = judged(tmp_path, library, content)
+    assert len(made.unusable) == 0 and len(made.groups) == 1
+
+
+@pytest.mark.parametrize("off_s", [3, -100, 400, 86_400 * 3, 10**30])
+def test_another_time_is_a_changed_file(tmp_path, library, off_s):
+    then = int((library / PLAIN).stat().st_mtime)
+    content = [[entry(library, PLAIN, modified_date=then + off_s), entry(library, SMALL)]]
+    _, made, _ = judged(tmp_path, library, content)
+    assert made.unusable["reason"].tolist() == ["changed since then: its modification time differs"]
+
+
+def test_names_in_another_unicode_form_are_found_where_one_file_has_that_name(tmp_path):
+    library = tmp_path / "L\u00fc"  # composed on disk, decomposed in the results
+    for k, name in enumerate(("\u00dcbung 1.png", "\u00dcbung 2.png", "E\u0301.png", "\u00c9.png")):
+        save(photo(k), library / "mojo1" / name)
+    write(library / "mojo1/no\u00eb.txt", b"words")
+    (library / "selected").mkdir()
+    names = ["\u00dcbung 1.png", "\u00dcbung 2.png", "\u00c9.png", "no\u00eb.txt", "\u00fc.png"]
+    decomposed = [unicodedata.normalize("NFD", f"{library}/mojo1/{name}") for name in names]
+    odd = [f"{library}/mojo1/e\u0301.png"]  # equals two names once case is ignored
+    _, made, _ = judged(tmp_path, library, [[{"path": path} for path in [*decomposed, *odd]]])
+    assert [[made.run.catalogue["path"][row] for row in rows] for _, rows in made.groups] == [
+        ["mojo1/\u00dcbung 1.png", "mojo1/\u00dcbung 2.png", "mojo1/E\u0301.png"]
+    ]
+    assert [reason.partition(":")[0] for reason in made.unusable["reason"]] == [
+        "not an image of this run", "gone", "gone",
+    ]  # fmt: skip
+
+
+def test_paths_that_no_file_can_have_are_unusable_and_the_others_are_taken(tmp_path, library):
+    odd = [f"{library}/mojo1/\ud800.png", "/elsewhere/\ud800.png", f"{library}/mojo1/a\0.png",
+           f"{library}/mojo1/{'n' * 9000}.png", f"{library}//mojo1/nothing.png", f"{library}/..x.png"]  # fmt: skip
+    content = [[entry(library, PLAIN), entry(library, SMALL), *({"path": path} for path in odd)]]
+    _, made, proposed = judged(tmp_path, library, content)
+    assert len(made.groups) == 1
+    assert [reason.partition(";")[0].partition(" /")[0] for reason in made.unusable["reason"]] == [
+        "not a file name: it contains half a character", "outside the library", "gone", "gone", "gone", "gone",
+    ]  # fmt: skip
+    for name, table in proposed.further_tables(proposed.cut(8)).items():
+        tables.write_csv(tmp_path / f"{name}.csv", list(table), table.to_dict("records"))
+    assert "\\ud800.png" in (tmp_path / "unusable.csv").read_text()
+    assert made.unusable_by_reason["entries"].sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('[[{"path": "/a", "size": ' + "9" * 5000 + "}]]", "is damaged"),
+        ('[[{"path": "/a", "size": NaN}]]', "size is NaN, not an integer"),
+        ('[[{"path": "/a", "size": [' + "1," * 9999 + "1]}]]", "size is .*…, not an integer"),
+        ("[" * 200_000, "nested too deeply"),
+        ("Found 2 images which have similar friends\n" + "- 1x1 - 1" * 9999, "81,0.* or 89,991|characters, so this"),
+        ("path,group\n/a," + "1" * 20 + "\n/b\n", "has 1 of 2 columns"),
+    ],
+)  # fmt: skip
+def test_hostile_results_are_refused_at_once_in_one_short_sentence(tmp_path, content, complaint):
+    started = time.monotonic()
+    with pytest.raises(ValueError, match=complaint) as caught:
+        read(tmp_path, content)
+    assert time.monotonic() - started < 2 and len(str(caught.value)) < 500
+
+
+def test_results_that_are_not_a_file_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "nothing"):
+        with pytest.raises(ValueError, match=str(path)):
+            czkawka.read(path)
 
 
 def test_paths_of_a_windows_machine_are_found_here(tmp_path, library):

@@ -62,3 +62,83 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, text, complaint):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ValueError, match=complaint):
         list(tables.read_csv(tmp_path / "t.csv"))
+
+
+# ---------------------------------------------------------------- saved from a spreadsheet
+
+NEEDED = ("bundle", "src", "size")
+EDITED = [
+    ("as written", "bundle,src,size\nb,a.png,1\n", "utf-8"),
+    ("BOM, CRLF", "bundle,src,size\r\nb,a.png,1\r\n", "utf-8-sig"),
+    ("old Mac", "bundle,src,size\rb,a.png,1\r", "utf-8"),
+    ("semicolons", "bundle;src;size\nb;a.png;1\n", "utf-8"),
+    ("tabs, UTF-16", "bundle\tsrc\tsize\r\nb\ta.png\t1\r\n", "utf-16"),
+    ("bars", "bundle|src|size\nb|a.png|1\n", "utf-8"),
+    ("sep line", "sep=;\nbundle;src;size\nb;a.png;1\n", "utf-8-sig"),
+    ("sep line, quoted", '"sep=;"\nbundle;src;size\nb;a.png;1\n', "utf-8"),
+    ("all quoted", '"bundle","src","size"\n"b","a.png","1"\n', "utf-8"),
+    ("blank rows", "\n,,\nbundle,src,size\n\n , ,\nb,a.png,1\n,,\n\n", "utf-8"),
+    ("blank columns", "bundle,src,size,,\nb,a.png,1,,\n", "utf-8"),
+    ("blank first column", ",bundle,src,size\n,b,a.png,1\n", "utf-8"),
+    ("commas after the header's", "bundle,src,size\nb,a.png,1,,\n", "utf-8"),
+    ("padded header", " bundle ,src\t, size\nb,a.png,1\n", "utf-8"),
+    ("no end of line", "bundle,src,size\nb,a.png,1", "utf-8"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [row[1:] for row in EDITED], ids=[r[0] for r in EDITED]
+)
+def test_what_a_spreadsheet_saves_is_read_as_it_was(tmp_path, text, encoding):
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    rows = list(tables.read_edited(tmp_path / "t.csv", NEEDED))
+    assert rows == [{"bundle": "b", "src": "a.png", "size": "1"}]
+
+
+def test_cells_that_are_not_needed_may_be_missing_at_the_end_of_a_row(tmp_path):
+    text = "bundle,src,size,covers\nb,a.png,1\nc,c.png,2,[]\nd,d.png,3\n"
+    (tmp_path / "t.csv").write_text(text)
+    rows = list(tables.read_edited(tmp_path / "t.csv", NEEDED))
+    assert [row["covers"] for row in rows] == ["", "[]", ""]
+
+
+def test_names_with_blanks_and_every_delimiter_survive_a_spreadsheet(tmp_path):
+    names = [" a;b,c\td|e .png", "=x", "'=x", "sep=;", "caf\udce9.png", 'q"q']
+    for delimiter in tables.DELIMITERS:
+        with open(tmp_path / "t.csv", "w", newline="", errors="surrogateescape") as file:
+            rows = [["b", tables.guard(name), "1"] for name in names]
+            csv.writer(file, delimiter=delimiter).writerows([NEEDED, *rows])
+        read = [row["src"] for row in tables.read_edited(tmp_path / "t.csv", NEEDED)]
+        assert read == names
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "is empty"),
+        (b"\n\r\n , ;\n", "is empty"),
+        (b"bundle,src\nb,a\n", "lacks the columns size"),
+        (b"bundle,src,size,src\n", "two columns of the same name"),
+        (b"bundle,src,size\nb,a\n", "line 2 has 2 cells, the header has 3; was the file cut"),
+        (b"bundle,src,size\nb,a,1,x\n", "line 2 has 4 cells"),
+        (b"bundle,src,size,\nb,a,1,x\n", "line 2 has a value in a column without a name"),
+        (b"bundle,src,size,covers\nb,a,1", "ends inside its last row"),
+        (b'bundle,src,size\nb,"a,1\n', "is not CSV"),
+        (b"PK\x03\x04xlsx", "is an .xlsx or .ods file; save it as CSV"),
+        (b"\xd0\xcf\x11\xe0xls", "is an .xls file; save it as CSV"),
+        ("bundle,src,size\n".encode("utf-16-le"), "UTF-16 without a mark"),
+        ("bundle,src,size\nb,a,1\n".encode("utf-16")[:-1], "not whole UTF-16"),
+        (b"\xff\xfe\x00\xd8", "not whole UTF-16|is empty"),
+    ],
+)
+def test_what_cannot_be_read_for_sure_is_refused_with_the_reason(tmp_path, data, complaint):
+    (tmp_path / "t.csv").write_bytes(data)
+    with pytest.raises(ValueError, match=complaint):
+        list(tables.read_edited(tmp_path / "t.csv", NEEDED))
+
+
+def test_half_a_character_is_written_escaped_and_a_byte_that_is_not_utf8_as_it_is(tmp_path):
+    tables.write_csv(tmp_path / "t.csv", ["path"], [{"path": "a\ud800b\udce9c"}])
+    assert (tmp_path / "t.csv").read_bytes() == b"path\na\\ud800b\xe9c\n"
+    tables.write_columns(tmp_path / "c.csv", {"path": ["a\ud800b\udce9c"]})
+    assert (tmp_path / "c.csv").read_bytes() == b"path\na\\ud800b\xe9c\n"

@@ -48,6 +48,10 @@ def library(tmp_path: Path) -> Path:
         ({"dst": "_clusters/../b.png"}, "bad_path"),
         ({"size": "1.0"}, "bad_row"),
         ({"size": "-1"}, "bad_row"),
+        ({"size": "1.2E+09"}, "bad_row"),
+        ({"mtime_ns": "-1.2E+18"}, "rounded_mtime"),
+        ({"mtime_ns": "1751710001123450000,00"}, "rounded_mtime"),
+        ({"mtime_ns": "9" * 29}, "rounded_mtime"),
         ({"size": ""}, "bad_row"),
         ({"size": "\u0661"}, "bad_row"),  # an Arabic digit
         ({"mtime_ns": "1.75171E+18"}, "rounded_mtime"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,13 @@ from dedup_nb.finders.czkawka import DUPLICATES, Entry, Results
 from dedup_nb.groups.clusters import ClusterCandidates
 from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import tables
+from dedup_nb.library.bundles import folded
 from dedup_nb.session.workbench import Workbench
 
+ROUNDED_S = 2  # FAT keeps even seconds
+ZONE_STEP_S, MOST_ZONES_S = 15 * 60, 26 * 3600  # time zones differ by quarters of an hour
+
+T = TypeVar("T")
 UNUSABLE_COLUMNS = ["path", "reason", "results"]
 
 
@@ -67,7 +73,9 @@ class Claims:
         self._unusable: list[tuple[str, str, str]] = []
         self._places = {path: row for row, path in enumerate(run.catalogue["path"])}
         self._folded = _unique_folded(self._places)
-        self._others = {other.path: other for other in run.others} if results else {}
+        others = run.others if results else []
+        self._others = {other.path: other for other in others}
+        self._others_folded = _unique_folded(self._others)
         for result in self.results:
             for group in result.groups:
                 self._take(result, group, reference_keeps)
@@ -79,17 +87,17 @@ class Claims:
         self.pairs, self.equal_only = self._pairs()
 
     def _take(self, result: Results, group: Sequence[Entry], reference_keeps: bool) -> None:
-        rows = []
+        rows: dict[int, None] = {}
         for entry in group:
             row = self._look_up(entry)
             if isinstance(row, str):  # the reason why it has none
                 self._unusable.append((entry.path, row, result.file.name))
             elif row not in rows:
-                rows.append(row)
+                rows[row] = None
                 if entry.reference and reference_keeps:
                     self.references.add(row)
         if len(rows) > 1:
-            self.groups.append((result.kind, rows))
+            self.groups.append((result.kind, [*rows]))
 
     def _look_up(self, entry: Entry) -> int | str:
         """Return the catalogue row of an entry, or the reason why it has none."""
@@ -97,7 +105,9 @@ class Claims:
         relative = self._relative(path)
         if relative is None:
             return f"outside the library {self.run.library}; check path_map"
-        row = self._places.get(relative, self._folded.get(relative.casefold(), -1))
+        row = self._places.get(relative, -1)
+        if row < 0:
+            row = self._folded.get(folded(relative), -1)
         if row < 0:
             return self._why_not_there(relative)
         known = self.run.catalogue.iloc[row]
@@ -105,27 +115,32 @@ class Claims:
             return f"not readable: {known['error']}"
         if entry.size is not None and entry.size != known["bytes"]:
             return f"changed: {entry.size:,} bytes then, {known['bytes']:,} bytes now"
-        if entry.modified is not None and entry.modified != known["mtime_ns"] // 10**9:
+        if entry.modified is not None and not _same_time(entry.modified, int(known["mtime_ns"])):
             return "changed since then: its modification time differs"
         return row
 
     def _relative(self, path: str) -> str | None:
+        """Return a path relative to the library, or None if it lies elsewhere."""
         for library in dict.fromkeys((self.run.library.resolve(), self.run.library.absolute())):
             prefix = str(library).rstrip("/") + "/"
-            if path.startswith(prefix) or (
-                czkawka.WINDOWS.match(path) and path.casefold().startswith(prefix.casefold())
-            ):
-                return os.path.normpath(path[len(prefix) :])
+            for form in dict.fromkeys((str, _composed, folded)):
+                if form is folded and not czkawka.WINDOWS.match(path):
+                    continue
+                if form(path).startswith(form(prefix)):  # forms keep the number of slashes
+                    tail = path.split("/", prefix.count("/"))[-1]
+                    return os.path.normpath(tail.lstrip("/"))
         return None
 
     def _why_not_there(self, relative: str) -> str:
-        if not os.path.lexists(os.fsencode(self.run.library / relative)):
-            return "gone"
-        if other := self._others.get(relative):
-            return f"not an image of this run: {other.reason}"
-        if relative.startswith(".."):
+        if relative == ".." or relative.startswith("../"):
             return "outside the library"
-        return f"outside the roots {', '.join(self.run.roots)}"
+        if other := self._others.get(relative) or self._others_folded.get(folded(relative)):
+            return f"not an image of this run: {other.reason}"
+        try:
+            there = os.path.lexists(os.fsencode(self.run.library / relative))
+        except UnicodeEncodeError:
+            return "not a file name: it contains half a character"
+        return f"outside the roots {', '.join(self.run.roots)}" if there else "gone"
 
     def _refuse_too_many(self) -> None:
         count = sum(len(rows) * (len(rows) - 1) // 2 for _, rows in self.groups)
@@ -191,10 +206,25 @@ class Claims:
         return pd.DataFrame(rows, columns=["reason", "entries", "example"])
 
 
-def _unique_folded(places: Mapping[str, int]) -> dict[str, int]:
-    """Return case-folded path -> row, for paths that stay unique when folded."""
-    counts = Counter(path.casefold() for path in places)
-    return {path.casefold(): row for path, row in places.items() if counts[path.casefold()] == 1}
+def _unique_folded(places: Mapping[str, T]) -> dict[str, T]:
+    """Return folded path -> value, for paths that stay unique when folded; see `folded`."""
+    counts = Counter(map(folded, places))
+    return {name: value for path, value in places.items() if counts[name := folded(path)] == 1}
+
+
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
+
+
+def _same_time(seconds: int, mtime_ns: int) -> bool:
+    """Return whether two times agree but for the ways in which file systems keep them.
+
+    FAT keeps even seconds and local time, so that the same file is off by up to two seconds, and by
+    whole quarters of an hour after a change of the time zone or of summer time.
+    """
+    off_s = abs(seconds - mtime_ns // 10**9)
+    beyond = off_s % ZONE_STEP_S
+    return off_s <= MOST_ZONES_S + ROUNDED_S and min(beyond, ZONE_STEP_S - beyond) <= ROUNDED_S
 
 
 class Claimed(ClusterCandidates):
