@@ -123,12 +123,10 @@ class Claims:
         """Return a path relative to the library, or None if it lies elsewhere."""
         for library in dict.fromkeys((self.run.library.resolve(), self.run.library.absolute())):
             prefix = str(library).rstrip("/") + "/"
-            for form in dict.fromkeys((str, _composed, folded)):
-                if form is folded and not czkawka.WINDOWS.match(path):
-                    continue
-                if form(path).startswith(form(prefix)):  # forms keep the number of slashes
-                    tail = path.split("/", prefix.count("/"))[-1]
-                    return os.path.normpath(tail.lstrip("/"))
+            form = folded if czkawka.WINDOWS.match(path) else _composed
+            if form(path).startswith(form(prefix)):  # forms keep the number of slashes
+                tail = path.split("/", prefix.count("/"))[-1]
+                return os.path.normpath(tail.lstrip("/"))
         return None
 
     def _why_not_there(self, relative: str) -> str:
