@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dedup_nb.library import yaml_files
+from dedup_nb.library import png_chunks, yaml_files
 
 SAME, DIFFERS, INCONCLUSIVE = "same", "differs", "inconclusive"
 
@@ -23,9 +21,8 @@ LORAS = "loras"
 PNG_TEXTS = ("parameters", "prompt")  # written by AUTOMATIC1111 and by ComfyUI
 YAML_SUFFIXES = (".yaml", ".yml")
 
-MOST_BYTES = 2**20  # largest YAML companion or PNG text that is read
+MOST_BYTES = 2**20  # largest PNG text that is read
 MOST_LORAS = 1_000
-PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -157,41 +154,13 @@ def png_texts(data: bytes) -> dict[str, str]:
         If a chunk with one of the keywords is malformed or too large.
     """
     texts: dict[str, str] = {}
-    for kind, chunk in _chunks(data):
-        keyword, _, rest = chunk.partition(b"\0")
-        word = keyword.decode("latin-1")
-        if kind in (b"tEXt", b"zTXt", b"iTXt") and word in PNG_TEXTS:
-            texts[word] = _chunk_text(kind, rest)
+    for each in png_chunks.texts(data, MOST_BYTES):
+        if each.keyword in PNG_TEXTS:
+            if each.problem or each.cut:
+                problem = each.problem or f"more than {MOST_BYTES:,} bytes"
+                raise ValueError(f"{each.keyword}: {problem}")
+            texts[each.keyword] = each.text
     return texts
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(PNG_HEAD)
-    while data.startswith(PNG_HEAD) and at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        yield kind, data[at + 8 : at + 8 + length] if kind != b"IDAT" else b""
-        at += length + 12
-
-
-def _chunk_text(kind: bytes, rest: bytes) -> str:
-    if kind == b"tEXt":
-        return rest.decode("latin-1")
-    if kind == b"zTXt":
-        return _inflated(rest[1:]).decode("latin-1")
-    compressed = rest[:1] == b"\1"
-    _, _, after = rest[2:].partition(b"\0")  # the language
-    _, _, text = after.partition(b"\0")  # the keyword, translated
-    return (_inflated(text) if compressed else text).decode("utf-8", "replace")
-
-
-def _inflated(data: bytes) -> bytes:
-    try:
-        text = zlib.decompressobj().decompress(data, MOST_BYTES)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    if len(text) == MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES:,} bytes")
-    return text
 
 
 def _settled(word: str, text: str) -> str:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import difflib
 import os
-import struct
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dedup_nb.library import files
+from dedup_nb.library import files, png_chunks
 
 MAX_BYTES = 64 * 1024  # largest size of one text
 MAX_COMPANIONS = 12
 MAX_LINES = 400  # largest number of lines that are compared
 CONTEXT = 2  # equal lines shown around a difference
-PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "\n… (cut)"
 
 
@@ -55,47 +52,10 @@ def in_png(data: bytes) -> dict[str, str]:
     Damaged texts, and texts that inflate beyond `MAX_BYTES`, are cut.
     """
     texts: dict[str, str] = {}
-    for kind, body in _chunks(data):
-        keyword, separator, rest = body.partition(b"\0")
-        if not separator or len(texts) >= MAX_COMPANIONS:
-            continue
-        text = _text(kind, rest)
-        name = keyword[:79].decode("latin-1")
-        if text is not None and name not in texts:
-            texts[name] = text
+    for each in png_chunks.texts(data, MAX_BYTES):
+        if not each.problem and each.keyword not in texts and len(texts) < MAX_COMPANIONS:
+            texts[each.keyword] = each.text + CUT if each.cut else each.text
     return texts
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(PNG)
-    while data.startswith(PNG) and at + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        if kind in (b"tEXt", b"zTXt", b"iTXt"):
-            yield kind, data[at + 8 : at + 8 + length]
-        at += 12 + length
-
-
-def _text(kind: bytes, rest: bytes) -> str | None:
-    if kind == b"tEXt":
-        return _cut(rest, "latin-1")
-    if kind == b"zTXt":
-        return _inflated(rest[1:], "latin-1")
-    if len(rest) < 2:
-        return None
-    packed, text = rest[0], rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return _inflated(text, "utf-8") if packed else _cut(text, "utf-8")
-
-
-def _inflated(data: bytes, encoding: str) -> str | None:
-    try:
-        return _cut(zlib.decompressobj().decompress(data, MAX_BYTES + 1), encoding)
-    except zlib.error:
-        return None
-
-
-def _cut(data: bytes, encoding: str) -> str:
-    text = data[:MAX_BYTES].decode(encoding, "replace")
-    return text + CUT if len(data) > MAX_BYTES else text
 
 
 def compare(a: Mapping[str, str], b: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from dedup_nb.library import texts
+from dedup_nb.library import png_chunks, texts
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -38,7 +38,7 @@ def test_prompts_stored_in_a_png_are_read_however_they_are_stored(tmp_path):
 def test_a_text_that_inflates_without_end_is_cut():
     body = b"bomb\0\0" + zlib.compress(b"x" * 50_000_000)
     chunk = struct.pack(">I4s", len(body), b"zTXt") + body + b"\0" * 4
-    (text,) = texts.in_png(texts.PNG + chunk).values()
+    (text,) = texts.in_png(png_chunks.HEAD + chunk).values()
     assert len(text) < texts.MAX_BYTES + 20 and text.endswith(texts.CUT)
 
 
@@ -47,10 +47,10 @@ def test_a_text_that_inflates_without_end_is_cut():
     [
         b"",
         b"\xff\xd8\xff no png",
-        texts.PNG + b"\0\0",
-        texts.PNG + struct.pack(">I4s", 2**31, b"tEXt") + b"no end",
-        texts.PNG + struct.pack(">I4s", 6, b"zTXt") + b"k\0\0bad" + b"\0" * 4,
-        texts.PNG + struct.pack(">I4s", 3, b"iTXt") + b"k\0\1" + b"\0" * 4,
+        png_chunks.HEAD + b"\0\0",
+        png_chunks.HEAD + struct.pack(">I4s", 2**31, b"tEXt") + b"no end",
+        png_chunks.HEAD + struct.pack(">I4s", 6, b"zTXt") + b"k\0\0bad" + b"\0" * 4,
+        png_chunks.HEAD + struct.pack(">I4s", 3, b"iTXt") + b"k\0\1" + b"\0" * 4,
     ],
 )
 def test_what_is_no_png_or_damaged_tells_nothing(data):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 
-from dedup_nb.library import tiff, words
+from dedup_nb.library import png_chunks, tiff, words
 from dedup_nb.pictures.contents import exif
 from dedup_nb.pictures.contents.parts import APPENDED, RAW_DATA, Parts
 
 MOST_CHUNKS = 100_000
-MOST_TEXTS = 256
 NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"fdAT")  # chunks that hold the picture
-PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 MOST_FRAMES = 100_000
 GIF_FIRST = 13  # bytes before the colour table
 JPEG_COMPRESSIONS = (6, 7, 34892, 50001, 52546)  # of TIFF: JPEG, lossy DNG, WebP, JPEG XL
@@ -24,7 +21,7 @@ def read_png(data: bytes, parts: Parts) -> None:
     """Fill in the facts of a PNG."""
     parts.lossless = True
     texts, end = 0, 0
-    for kind, start, stop in _png_chunks(data):
+    for kind, start, stop in png_chunks.chunks(data):
         checksum = int.from_bytes(data[stop : stop + 4], "big")
         if zlib.crc32(memoryview(data)[start - 4 : stop]) != checksum and kind in NEEDED:
             parts.damage = "some of its data is damaged"
@@ -37,7 +34,7 @@ def read_png(data: bytes, parts: Parts) -> None:
             parts.add_frames(int.from_bytes(data[start : start + 4], "big"))
         elif kind == b"eXIf":
             parts.shot = exif.of_exif(data[start:stop], parts.words) or parts.shot
-        elif kind in PNG_TEXTS and texts < MOST_TEXTS:
+        elif kind in png_chunks.TEXTS and texts < png_chunks.MOST_TEXTS:
             texts += 1
             _read_text(kind, data[start:stop], parts)
         elif kind == b"IEND":
@@ -48,54 +45,14 @@ def read_png(data: bytes, parts: Parts) -> None:
         parts.add_further(APPENDED)
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    at = 8
-    for _ in range(MOST_CHUNKS):
-        if at + 12 > len(data):
-            return
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length > len(data):
-            return
-        yield kind, at + 8, at + 8 + length
-        at += 12 + length
-        if kind == b"IEND":
-            return
-
-
 def _read_text(kind: bytes, body: bytes, parts: Parts) -> None:
-    name, _, rest = body.partition(b"\0")
-    keyword = name[:79].decode("latin-1")
-    text = _text(kind, rest)
-    if keyword == "XML:com.adobe.xmp":
-        exif.of_xmp(text, parts.words)
-    elif keyword.startswith("Raw profile type "):
-        _read_profile(keyword[17:], text, parts)
+    stored = png_chunks.text_of(kind, body, words.MOST_JSON)
+    if stored.keyword == "XML:com.adobe.xmp":
+        exif.of_xmp(stored.data, parts.words)
+    elif stored.keyword.startswith("Raw profile type "):
+        _read_profile(stored.keyword[17:], stored.data, parts)
     else:
-        exif.of_text(keyword, _decoded(text, kind != b"iTXt"), parts.words)
-
-
-def _text(kind: bytes, rest: bytes) -> bytes:
-    """Return the bytes of a text, inflated, at most `words.MOST_JSON`."""
-    if kind == b"tEXt":
-        return rest[: words.MOST_JSON]
-    if kind == b"zTXt":
-        return _inflated(rest[1:])
-    packed, text = rest[:1], rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return _inflated(text) if packed == b"\1" else text[: words.MOST_JSON]
-
-
-def _inflated(data: bytes) -> bytes:
-    try:
-        return zlib.decompressobj().decompress(data, words.MOST_JSON)
-    except zlib.error:
-        return b""
-
-
-def _decoded(text: bytes, latin: bool) -> str:
-    try:
-        return text.decode("utf-8")  # many programs write UTF-8 where Latin-1 is due
-    except UnicodeDecodeError:
-        return text.decode("latin-1" if latin else "utf-8", "replace")
+        exif.of_text(stored.keyword, stored.text, parts.words)
 
 
 def _read_profile(kind: str, text: bytes, parts: Parts) -> None:
