@@ -1,6 +1,7 @@
 """Stars, pixel checks and holdings -> stars without the members that must stay.
 
-A member stays if its pixels show another picture, or if its keeper lacks something that it holds.
+A member stays if its pixels show another picture, if its keeper lacks something that it holds, or
+if both are frames of one set of which all are kept.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class Checked:
     def _are_refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
         places = self.images.places
         refused = places[members] < places[keepers]
+        refused |= self.images.keep_all.apart(members, keepers)
         refused |= self.images.holdings.lacking(members, keepers)
         if self.checks is not None:
             left = np.flatnonzero(~refused)
@@ -117,7 +119,8 @@ class Checked:
         images = self.images
         if images.protected[image] or images.places[image] < images.places[other]:
             return False
-        if images.holdings.lacks(image, other):
+        ends = np.array([image]), np.array([other])
+        if images.keep_all.apart(*ends).any() or images.holdings.lacks(image, other):
             return False
         if self.checks is None:
             return True

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dedup_nb.groups import keep_all
 from dedup_nb.groups.holdings import Holdings, Relief
 from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
 
@@ -30,7 +31,7 @@ class Images:
         One row for each image, sorted by path. Columns `path, sha256, root, stage, level, series,
         folder, stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and
         `doubt` (why the image needs your review, or ""). Optional: `holds`, a tuple of words for
-        what the image holds besides its pixels.
+        what the image holds besides its pixels; `shot`, how it was taken (see `keep_all.find`).
     keeper_order, prefer, roots
         See `keepers.keeper_rank`.
     relief : callable, optional
@@ -48,6 +49,8 @@ class Images:
         Rank by the words of the keeper order that prefer a place; see `keepers.place_rank`.
     holdings : Holdings
         What the images hold besides their pixels.
+    keep_all : KeepAll
+        Sets of which all frames are kept, such as exposure brackets.
     protected, cropped, doubted, needs_check : ndarray of bool
         `needs_check`: the pixels must be compared before the image is proposed.
     levels : ndarray of float64
@@ -82,6 +85,8 @@ class Images:
         self.ranks[np.lexsort((by_order, self.doubted & ~self.protected))] = np.arange(len(table))
         self.places = place_rank(table, keeper_order, prefer)
         self.holdings = Holdings(table["holds"].tolist(), relief)
+        shots = table["shot"].tolist() if "shot" in table else [()] * len(table)
+        self.keep_all = keep_all.find(shots)
         self.levels = _levels(table)
         self.stems = table.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
         counts = np.bincount(self.stems, minlength=1)

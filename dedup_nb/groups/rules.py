@@ -84,7 +84,7 @@ def _applied(rule: Rule, cut: Cut, images: Images) -> Cut:
 def standard(checks: Checks | None = None) -> list[Rule]:
     """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
-    return [PROTECT, DOUBT, KEEP_CROPPED, HOLDS, *by_pixels, ONE_NAME]
+    return [PROTECT, DOUBT, KEEP_CROPPED, KEEP_ALL, HOLDS, *by_pixels, ONE_NAME]
 
 
 def _protect(cut: Cut, images: Images) -> Cut:
@@ -102,6 +102,13 @@ def _doubt(cut: Cut, images: Images) -> Cut:
 def _keep_cropped(cut: Cut, images: Images) -> Cut:
     staged = cut.staged(by_rule=True)
     cut.hold(staged[images.cropped[staged] & ~images.cropped[cut.keepers[staged]]])
+    return cut
+
+
+def _keep_all(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged(by_rule=True)
+    for k in staged[images.keep_all.apart(staged, cut.keepers[staged])].tolist():
+        cut.hold([k], images.keep_all.reason(k))
     return cut
 
 
@@ -132,6 +139,11 @@ PROTECT = Rule(
 DOUBT = Rule("doubt", "images whose measure is not trusted wait for review", _doubt)
 KEEP_CROPPED = Rule(
     "cropped", "a cropped image is never staged for one that is not cropped", _keep_cropped
+)
+KEEP_ALL = Rule(
+    "keep_all",
+    "frames of one exposure bracket or focus stack are never staged for each other",
+    _keep_all,
 )
 HOLDS = Rule(
     "holds", "an image is staged only for a keeper that holds everything that it holds", _holds

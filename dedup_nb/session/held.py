@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,13 +14,22 @@ from dedup_nb.pictures.store import Store
 
 READ_AT_ONCE = 50_000
 
+Texts = tuple[str, ...]
 
-Held = tuple[str, ...]  # such as `12 frames`, `prompt`, `time`
-Contents = dict[str, tuple[Held, str]]  # sha256 -> what it holds, and when it was taken
+
+class Held(NamedTuple):
+    """What one content holds besides its pixels."""
+
+    holds: Texts  # such as `12 frames`, `prompt`, `time`
+    taken: str  # when the picture was taken, or ""
+    shot: Texts  # how it was taken; see `contents.Contents.shot`
+
+
+Contents = dict[str, Held]  # by sha256
 
 
 def contents(store: Store, digests: Sequence[str]) -> Contents:
-    """Return what some contents hold, and when the picture was taken, by sha256.
+    """Return what some contents hold besides their pixels, by sha256.
 
     Damaged values are deleted from the cache and left out.
     """
@@ -38,16 +47,12 @@ def contents(store: Store, digests: Sequence[str]) -> Contents:
     return known
 
 
-def of_value(value: bytes) -> tuple[Held, str] | None:
-    """Return what a stored value says that a content holds, and when it was taken; None if damaged.
-
-    Returns
-    -------
-    tuple of (names, time) or None
-    """
+def of_value(value: bytes) -> Held | None:
+    """Return what a stored value says that a content holds; None if it is damaged."""
     try:
         one = facts.Contents.of_bytes(value)
-        return tuple(map(sys.intern, one.holds)), str(one.words.get("time", ""))
+        texts = [tuple(map(sys.intern, each)) for each in (one.holds, one.shot)]
+        return Held(texts[0], str(one.words.get("time", "")), texts[1])
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -57,7 +62,7 @@ def columns(
     statuses: Sequence[str],
     known: Contents,
 ) -> dict[str, pd.Series[Any]]:
-    """Return the columns `holds` and `taken` of some images.
+    """Return the columns `holds`, `taken` and `shot` of some images.
 
     Nothing holds what a readable image holds whose contents are not known: it waits for review.
 
@@ -68,11 +73,13 @@ def columns(
     known : Contents
         See `contents`.
     """
-    shared: dict[Held, Held] = {}
-    holds, taken = [], []
+    shared: dict[Texts, Texts] = {}
+    made: list[Held] = []
     for digest, status in zip(digests, statuses, strict=True):
         unknown = (f"contents that are not known ({digest[:8]})",) if status == "ok" else ()
-        held, time = known.get(digest, (unknown, ""))
-        holds.append(shared.setdefault(held, held))
-        taken.append(time)
-    return {"holds": pd.Series(holds, dtype=object), "taken": pd.Series(taken, dtype=object)}
+        held = known.get(digest) or Held(unknown, "", ())
+        made.append(held._replace(holds=shared.setdefault(held.holds, held.holds)))
+    return {
+        name: pd.Series([getattr(held, name) for held in made], dtype=object)
+        for name in Held._fields
+    }

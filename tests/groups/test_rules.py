@@ -18,7 +18,7 @@ def three(**more):
 
 def test_the_standard_rules_are_a_list_with_a_name_and_a_sentence_each():
     names = [rule.name for rule in rules.standard()]
-    assert names == ["protect", "doubt", "cropped", "holds", "one_name"]
+    assert names == ["protect", "doubt", "cropped", "keep_all", "holds", "one_name"]
     assert all(rule.help and rule.help[0].islower() for rule in rules.standard())
 
 

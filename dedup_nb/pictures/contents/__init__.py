@@ -46,7 +46,7 @@ class Contents:
     shot : tuple of str
         How a photograph was taken, from EXIF, or empty: time with its fraction of a second,
         camera, exposure mode, exposure bias in steps, exposure time in s, f-number, ISO, focal
-        length in mm, subject distance in m; a missing value is "".
+        length in mm, subject distance in m, custom rendering; a missing value is "".
     depth : int
         Declared bits of a channel.
     lossless, alpha, palette : bool

@@ -12,7 +12,7 @@ from dedup_nb.library.tiff import Directory, Tiff
 EXIF_DIRECTORY, GPS_DIRECTORY = 0x8769, 0x8825
 MAKE, MODEL = 0x010F, 0x0110
 TAKEN, SUB_SECOND, OFFSET = 0x9003, 0x9291, 0x9011
-MODE, BIAS, DISTANCE, SERIAL = 0xA402, 0x9204, 0x9206, 0xA431
+MODE, BIAS, DISTANCE, SERIAL, RENDERED = 0xA402, 0x9204, 0x9206, 0xA431, 0xA401
 EXPOSURE_TIME, F_NUMBER, ISO, FOCAL_LENGTH = 0x829A, 0x829D, 0x8827, 0x920A
 USER_COMMENT = 0x9286
 XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 700, 33723, 34377
@@ -90,9 +90,9 @@ def of_directory(content: Tiff, first: Directory, held: Words) -> list[str]:
     fraction = content.text(shot, SUB_SECOND).strip()
     moment = words.time(taken) + (f".{fraction}" if fraction.isdigit() else "")
     numbers = [content.number(shot, tag) for tag in (MODE, BIAS)] + settings
-    distance = content.number(shot, DISTANCE)
+    numbers += [content.number(shot, tag) for tag in (DISTANCE, RENDERED)]
     camera = " ".join([camera, content.text(shot, SERIAL)]).strip()
-    return [moment, camera, *("" if math.isnan(v) else f"{v:.6g}" for v in [*numbers, distance])]
+    return [moment, camera, *("" if math.isnan(v) else f"{v:.6g}" for v in numbers)]
 
 
 def _camera(content: Tiff, first: Directory, held: Words) -> str:
