@@ -19,6 +19,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL.Image import Transpose
 
 from dedup_nb.library import formats
 from dedup_nb.library.files import sha256
@@ -28,6 +29,12 @@ MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
 THUMBNAIL_PX = 256
 ORIENTATION_TAG = 0x0112
+TURNS = {  # EXIF orientation -> what makes the picture upright
+    1: None, 2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}  # fmt: skip
+LIES = 5  # orientations from this one on lie on their side
 EXPOSURE_IFD = 0x8769
 TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
 PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
@@ -193,13 +200,12 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
         return
     width, height = opened.size
     has_exif = _may_have_exif(opened, data)
-    turn = ImageOps.exif_transpose if has_exif else None
     measured.exposure = exposure(opened) if has_exif else ""
     small = _reduced(opened, data)
-    if turn is not None:
-        small = turn(small)
-        if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
-            measured.width, measured.height = height, width
+    orientation = _orientation(opened) if has_exif else 1
+    small = _upright(small, orientation)
+    if orientation >= LIES:
+        measured.width, measured.height = height, width
     small = _flattened(small)
     measured.animated = _animated(opened)
     grey = small.convert("L")
@@ -245,11 +251,9 @@ def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: 
         opened.draft(opened.mode, (int(opened.width * scale) + 1, int(opened.height * scale) + 1))
     whole = (measured.width, measured.height)
     pixels = _pixels(opened, data, max(1, int(1 / scale)))
-    if has_exif:
-        pixels = ImageOps.exif_transpose(pixels)
-        if opened.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8):  # lies on its side
-            whole = whole[::-1]
-    upright = _flattened(pixels)
+    orientation = _orientation(opened) if has_exif else 1
+    whole = whole[::-1] if orientation >= LIES else whole
+    upright = _flattened(_upright(pixels, orientation))
     if upright.mode != "RGB":  # `convert` would copy an RGB picture
         upright = upright.convert("RGB")
     measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
@@ -288,6 +292,20 @@ def _resized(whole: Size, wanted: ModelInput) -> Size:
         return (side, long) if width <= height else (long, side)
     ratio = max(ratios) if wanted.resize_mode == "longest" else min(ratios)
     return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+
+def _orientation(opened: Image.Image) -> int:
+    """Return the EXIF orientation of a decoded file, 1 to 8."""
+    try:
+        orientation = int(opened.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # malformed EXIF does not make a picture unreadable
+        return 1
+    return orientation if orientation in TURNS else 1
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    method = TURNS.get(orientation)
+    return picture if method is None else picture.transpose(method)
 
 
 def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
@@ -335,7 +353,7 @@ def _reduced(
     """Decode to a small picture cheaply, by scaled JPEG decoding and a box filter.
 
     The short side stays >= `short_px` and the long side >= `long_px`, if the picture is that
-    large. The result keeps its EXIF.
+    large.
     """
     short, long = sorted(opened.size)
     scale = max(short_px / short, long_px / long, 1e-9)
@@ -345,9 +363,7 @@ def _reduced(
     pixels = _pixels(opened, data)
     short, long = sorted(pixels.size)
     factor = int(min(short / short_px, long / long_px))
-    small = pixels.reduce(factor) if factor > 1 else pixels
-    small.info.setdefault("exif", pixels.info["exif"])
-    return small
+    return pixels.reduce(factor) if factor > 1 else pixels
 
 
 def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
@@ -361,11 +377,8 @@ def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
         array = _decoded_png(opened, data) if opened.format == "PNG" else None
     if array is None:
         opened.load()
-        pixels = _eight_bit(opened)
-    else:
-        pixels = Image.fromarray(_averaged(array, factor))
-    pixels.info.setdefault("exif", opened.info.get("exif", b""))
-    return pixels
+        return _eight_bit(opened)
+    return Image.fromarray(_averaged(array, factor))
 
 
 def _averaged(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:

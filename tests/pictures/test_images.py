@@ -198,3 +198,12 @@ def test_the_fast_decoder_of_jpegs_gives_the_pixels_of_pillow(size, mode, option
     fast = images._decoded_jpeg(reduced[0], buffer.getvalue())
 
     assert np.array_equal(fast, np.asarray(reduced[1]))
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("size", [(192, 128), (1920, 1280)])
+def test_malformed_exif_makes_no_picture_unreadable(name, size):
+    data = encoded(photo(1, *size), name, exif=b"Exif\0\0no TIFF at all")
+    measured = images.measure(data, "a", SIZES)
+
+    assert (measured.status, measured.width, measured.exposure) == ("ok", size[0], "")
