@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dedup_nb import __version__
+from dedup_nb.library import safe_path
 from dedup_nb.staging.refusals import StagingError
 
 if TYPE_CHECKING:
@@ -596,6 +597,7 @@ def _progress(done: str) -> Callable[[int, int], None] | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (0 done, 1 failed, 2 input, 3 refused, 4 locked)."""
+    safe_path.enforce()
     top = parser()
     args, passed_on = top.parse_known_args(argv)
     if passed_on and args.command != "lab":

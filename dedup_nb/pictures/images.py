@@ -28,6 +28,8 @@ from dedup_nb.pictures.contents import contents_of, jpeg
 MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
 THUMBNAIL_PX = 256
+MOST_THUMBNAIL_BYTES = 512 * 1024
+BASELINE, HUFFMAN, START_OF_SCAN = 0xC0, 0xC4, 0xDA  # segments of a JPEG
 ORIENTATION_TAG = 0x0112
 TURNS = {  # EXIF orientation -> what makes the picture upright
     1: None, 2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
@@ -612,23 +614,87 @@ def difference(one: bytes, other: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def for_screen(data: bytes, long_side_px: int = 1600) -> bytes:
-    """Return a picture as an upright JPEG for browsers, at most `long_side_px` wide and high.
+def is_thumbnail(data: bytes) -> bool:
+    """Return whether bytes look like a thumbnail of ours: a small, baseline, complete JPEG.
+
+    Only such bytes are decoded outside of watched processes.
+    """
+    if not (data[:2] == b"\xff\xd8" and data[-2:] == b"\xff\xd9"):
+        return False
+    at, seen = 2, False
+    while len(data) <= MOST_THUMBNAIL_BYTES and at + 10 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if kind == START_OF_SCAN:
+            return seen
+        if 0xC0 <= kind <= 0xCF and kind != HUFFMAN:  # the only frame, and a baseline one
+            height, width = (int.from_bytes(data[at + k : at + k + 2], "big") for k in (5, 7))
+            small = 0 < width <= THUMBNAIL_PX and 0 < height <= THUMBNAIL_PX
+            if seen or kind != BASELINE or data[at + 4] != 8 or not small:
+                return False
+            seen = True
+        at += 2 + length
+    return False
+
+
+class TooLarge(ValueError):
+    """A picture has more pixels than are decoded."""
+
+
+def whole(
+    data: bytes, name: str, max_pixels: float = MAX_PIXELS, long_side_px: int | None = None
+) -> Image.Image:
+    """Decode a picture in full size; only in watched processes, see `whole.full_size`.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+    name : str
+        Its file name.
+    max_pixels : float
+        A picture with more pixels is refused before it is decoded.
+    long_side_px : int, optional
+        Reduce it to this long side at most, before anything else takes memory.
+
+    Returns
+    -------
+    Image
+        Upright, 8 bits per channel, of any mode.
 
     Raises
     ------
     ValueError
-        If it cannot be decoded.
+        If it cannot be decoded, or is `TooLarge`.
     """
+    Image.MAX_IMAGE_PIXELS = None  # ours is checked instead
     try:
-        picture = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ValueError(f"{picture.width}x{picture.height} pixels are too many to show")
-        picture.draft(picture.mode, (long_side_px, long_side_px))
-        upright = _flattened(_eight_bit(ImageOps.exif_transpose(picture)))
+        opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
+        if opened.width * opened.height > max_pixels:
+            size = f"{opened.width}x{opened.height}"
+            raise TooLarge(f"{size} pixels; at most {max_pixels:,.0f} are read")
+        if long_side_px and opened.format in ("JPEG", "MPO"):
+            opened.draft(opened.mode, (long_side_px, long_side_px))
+        picture = _pixels(opened, data)
+        exif = picture.info["exif"]
+        if long_side_px and max(picture.size) > long_side_px:
+            picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
+        picture.info["exif"] = exif
+        if _may_have_exif(opened, data):
+            picture = ImageOps.exif_transpose(picture)
+    except TooLarge:
+        raise
     except Exception as error:
-        raise ValueError(f"cannot be shown: {error}") from error
-    upright.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    upright.convert("RGB").save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
+        image_format = formats.image_format(name, data[: formats.HEAD_BYTES])
+        raise ValueError(_why(error, image_format or "picture")) from error
+    if profile := opened.info.get("icc_profile"):
+        picture.info["icc_profile"] = profile
+    return picture
+
+
+def raster_bytes(size: Raster) -> int:
+    """Return how many bytes a raster has."""
+    if isinstance(size, ModelInput):
+        return 3 * size.width * size.height
+    if isinstance(size, str):
+        return LUMA_PX**2 if size == TRIMMED_LUMA else 2 * CHROMA_PX**2
+    return size[0] * size[1]

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+# Matplotlib reads a file of settings in the current folder, which could make it run LaTeX.
+DEFAULTS = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
 LINEAR = 10  # counts up to which the y axis is linear; above, it is logarithmic
 
 
@@ -39,6 +42,7 @@ def data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
+@matplotlib.rc_context(DEFAULTS)
 def histogram(
     values: Sequence[float],
     mark: float,
@@ -102,6 +106,7 @@ def similarities(values: Sequence[float], mark: float, counted: str = "pairs") -
     return histogram(values, mark, "", bins=list(edges), what="cosine similarity", counted=counted)
 
 
+@matplotlib.rc_context(DEFAULTS)
 def curve(
     thresholds: Sequence[float], columns: Mapping[str, Sequence[float]], mark: float, unit: str
 ) -> Chart:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dedup_nb.library import safe_path
 from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
@@ -27,6 +28,7 @@ def execute(
     dict of str -> str
         Notebook -> `done`, `failed` or `skipped`.
     """
+    safe_path.enforce()  # kernels take over this process's environment
     states: dict[str, str] = {}
     for name in notebooks:
         note(folder, name, status=WAITING)
@@ -65,7 +67,10 @@ def _execute_one(folder: Path, name: str) -> str:
             progress_bar=False,
             stdout_file=_Indented(sys.stderr),
             cwd=known.notebooks_folder(),
-            extra_arguments=["--log-level=40"],  # errors only: a kernel starts with a warning
+            extra_arguments=[
+                "--log-level=40",  # errors only: a kernel starts with a warning
+                "--InteractiveShellApp.ignore_cwd=True",
+            ],
         )
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
@@ -106,8 +111,12 @@ def for_lab(profile: Profile, out: Path | None = None) -> Path:
 
 
 def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:
-    """Replace this process with JupyterLab, opened on a folder."""
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *extra]
+    """Replace this process with JupyterLab, opened on a folder.
+
+    Neither it nor its kernels import from the folder where it was started, or from `folder`.
+    """
+    safe_path.enforce()
+    command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *extra]
     if (
         os.geteuid() == 0 and "--allow-root" not in extra
     ):  # in a container; it only listens on localhost

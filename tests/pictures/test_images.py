@@ -6,7 +6,7 @@ import imagehash
 import numpy as np
 import pytest
 from drawn import photo
-from PIL import Image, ImageOps
+from PIL import Image
 
 from dedup_nb.finders import phash
 from dedup_nb.library import files
@@ -132,13 +132,6 @@ def test_a_thumbnail_is_small_and_upright():
     measured = images.measure(encoded(photo(1, 900, 600), "JPEG", exif=exif), "x", SIZES)
     assert Image.open(io.BytesIO(measured.thumbnail)).size == (171, 256)
     assert max(Image.open(io.BytesIO(images.smaller(measured.thumbnail, 160))).size) == 160
-
-
-def test_a_picture_for_the_screen_is_a_jpeg_of_the_whole_picture():
-    data = encoded(ImageOps.mirror(photo(1, 3000, 200)))
-    assert Image.open(io.BytesIO(images.for_screen(data))).size == (1600, 107)
-    with pytest.raises(ValueError, match="cannot be shown"):
-        images.for_screen(b"no picture")
 
 
 def test_links_and_pipes_are_never_read(tmp_path):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines.decoders import Content
+from dedup_nb.pictures.engines.tasks import Failure, Item
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -37,6 +38,39 @@ class Engine(ABC):
         max_pixels: float = images.MAX_PIXELS,
     ) -> Generator[tuple[int, images.Measured | str], None, None]:
         """Decode each file in a watched process; see `decoders.measure_all`."""
+
+    @abstractmethod
+    def judge(
+        self,
+        task: str,
+        items: Iterable[Item],
+        count: int,
+        *,
+        setup: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+    ) -> Generator[Item | Failure, None, None]:
+        """Carry out a task on each item where a crash costs only that item.
+
+        Parameters
+        ----------
+        task : str
+            One of `tasks.TASKS`.
+        items : iterable of Item
+            Plain data; consumed as they are needed, some hundreds ahead.
+        count : int
+            Number of items.
+        setup : mapping, optional
+            Facts that all items share, sent once; those of an item come first.
+        seconds : float, optional
+            Time limit for each item; that of the task by default.
+
+        Yields
+        ------
+        Item or Failure
+            In the order of the items. Facts and blocks are those that the task returned, of any
+            JSON types and lengths up to the task's bound: whoever uses them checks them, since a
+            picture may have taken its process over.
+        """
 
     @abstractmethod
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:

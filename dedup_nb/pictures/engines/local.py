@@ -1,16 +1,18 @@
-"""Work items -> results on this machine: decoding in watched processes, the rest in threads."""
+"""Work items -> results on this machine: in watched processes what judges strangers' pixels."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from dedup_nb.pictures import images
-from dedup_nb.pictures.engines import decoders
+from dedup_nb.pictures.engines import decoders, dispatch
 from dedup_nb.pictures.engines.base import A, B, Engine
+from dedup_nb.pictures.engines.tasks import Failure, Item
 
 
 class Local(Engine):
@@ -33,6 +35,18 @@ class Local(Engine):
         return decoders.measure_all(
             paths, sizes, contents=contents, known=known, workers=workers, max_pixels=max_pixels
         )
+
+    def judge(
+        self,
+        task: str,
+        items: Iterable[Item],
+        count: int,
+        *,
+        setup: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+    ) -> Generator[Item | Failure, None, None]:
+        """Carry out a task in watched processes, one per core; see `Engine.judge`."""
+        return dispatch.in_order(task, items, count, setup=setup, seconds=seconds)
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """Apply `work` in threads, one per core."""

@@ -1,0 +1,111 @@
+"""The process that carries out tasks: messages of the kernel -> results, one item after another.
+
+`processes` starts it. It ends when the kernel does, since their connection closes, and an alarm
+ends it if it hangs when nobody watches any more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+import resource
+import signal
+import socket
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from dedup_nb.pictures.engines.tasks import MOST_MEMORY_BYTES, Item
+from dedup_nb.pictures.engines.wire import Line, Message
+
+PACKAGE = "dedup_nb."
+MOST_CHARS = 300  # of a reason
+ALARM_SECONDS = 30.0  # beyond the time limit, by which the kernel has long ended a process
+
+
+def serve(connection: socket.socket) -> None:
+    """Carry out items until the kernel closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the kernel
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it is doing
+    warnings.simplefilter("ignore")
+    limit_memory(MOST_MEMORY_BYTES, MOST_MEMORY_BYTES)
+    line = Line(connection)
+    job: _Job | None = None
+    while (message := line.receive()) is not None:
+        if "task" in message.facts:
+            try:
+                job = _Job(line, **message.facts)
+            except Exception as error:
+                line.send({"broken": _reason(error, 0)})
+                return
+            line.send({"ready": True})
+        elif job is not None:
+            job.carry_out(message)
+
+
+def limit_memory(most_bytes: int, largest: int | None = None) -> None:
+    """Limit the address space of this process, on systems that can."""
+    kind = getattr(resource, "RLIMIT_AS", None)
+    if kind is not None:
+        hard = resource.getrlimit(kind)[1] if largest is None else largest
+        allowed = resource.getrlimit(kind)[1]
+        hard = hard if allowed == resource.RLIM_INFINITY else min(hard, allowed)
+        resource.setrlimit(kind, (min(most_bytes, hard), hard))
+
+
+class _Job:
+    """A task with what all its items have in common."""
+
+    def __init__(
+        self, line: Line, task: str, setup: dict[str, Any], seconds: float, memory_bytes: int,
+        asks: bool,
+    ) -> None:  # fmt: skip
+        self.line, self.setup, self.seconds = line, setup, seconds
+        self.memory_bytes, self.asks = memory_bytes, asks
+        module, _, function = task.partition(":")
+        if not module.startswith(PACKAGE):
+            raise ValueError(f"{task} is not a part of dedup_nb")
+        self.function: Callable[..., Item] = getattr(importlib.import_module(module), function)
+        limit_memory(memory_bytes)
+
+    def carry_out(self, message: Message) -> None:
+        """Carry out one item, and send its result or why there is none."""
+        item = Item(self.setup | message.facts, message.blocks)
+        self._alarm(True)
+        try:
+            made = self.function(item, self._ask) if self.asks else self.function(item)
+            self._alarm(False)
+            self.line.send({"done": made.facts, **_resident()}, made.blocks)
+        except Exception as error:  # decoders raise anything on malformed files
+            self._alarm(False)
+            self.line.send({"failed": _reason(error, self.memory_bytes), **_resident()})
+
+    def _ask(self, item: Item) -> Item:
+        self._alarm(False)
+        self.line.send({"ask": item.facts}, item.blocks)
+        answer = self.line.receive()
+        if answer is None:  # the kernel is gone
+            raise SystemExit(0)
+        self._alarm(True)
+        return Item(*answer)
+
+    def _alarm(self, on: bool) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self.seconds + ALARM_SECONDS if on else 0)
+
+
+def _resident() -> dict[str, int]:
+    """Return how much memory this process holds now, in bytes, where the system tells it."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return {"resident_bytes": int(file.read().split()[1]) * resource.getpagesize()}
+    except OSError:
+        return {}
+
+
+def _reason(error: Exception, memory_bytes: int) -> str:
+    if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's words
+        return f"needs more memory than the {math.ceil(memory_bytes / 2**20):,} MB allowed"
+    text = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # memory addresses vary between runs
+    kind = "" if isinstance(error, ValueError) and text else f"{type(error).__name__}: "
+    return f"{kind}{text}".strip(": ")[:MOST_CHARS]

@@ -1,0 +1,71 @@
+"""Strangers' files -> whole pictures, in watched processes only.
+
+What measures, verdicts and thumbnails need is decoded small; see `images`. Here a picture may take
+gigabytes, so nothing in this module is called in the kernel.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+
+from PIL import Image
+
+from dedup_nb.library import files
+from dedup_nb.pictures import images
+from dedup_nb.pictures.engines.tasks import Item
+
+
+def full_size(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Image.Image:
+    """Open a stranger's picture in full size; call it in tasks alone, never in the kernel.
+
+    A task runs in a watched process; see `engines.tasks`. There a picture that hangs, crashes or
+    needs too much memory costs one item.
+
+    Parameters
+    ----------
+    path : bytes
+        Absolute path; a link is not followed.
+    max_pixels : float
+        A picture with more pixels is refused before it is decoded.
+
+    Returns
+    -------
+    Image
+        Upright by its EXIF orientation, mode `RGB` or `RGBA`, 8 bits a channel, the first of
+        several frames; `np.asarray` makes it an array of uint8, shape (height, width, 3 or 4).
+        `info["icc_profile"]` holds its colour profile, if it has one; it is not applied.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or decoded, or is too large.
+    """
+    picture = _read(path, max_pixels)
+    if picture.mode in ("RGB", "RGBA"):
+        return picture
+    whole = picture.convert("RGBA" if "A" in picture.getbands() else "RGB")
+    whole.info = picture.info
+    return whole
+
+
+def shown(item: Item) -> Item:
+    """Make an upright JPEG for browsers of a file, at most `long_side_px` wide and high; a task."""
+    (path,) = item.blocks
+    picture = _read(path, images.MAX_PIXELS, item.facts["long_side_px"])
+    if picture.mode not in ("RGB", "L"):  # transparency over white, as viewers show it
+        layers = picture.convert("RGBA")
+        white = Image.new("RGBA", layers.size, "white")
+        picture = Image.alpha_composite(white, layers)
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=90)
+    return Item({}, [buffer.getvalue()])
+
+
+def _read(path: bytes, max_pixels: float, long_side_px: int | None = None) -> Image.Image:
+    try:
+        data = files.read_file(path)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
+    name = os.fsdecode(os.path.basename(path))
+    return images.whole(data, name, max_pixels, long_side_px)
