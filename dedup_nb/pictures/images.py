@@ -28,7 +28,7 @@ from dedup_nb.pictures.contents import contents_of, jpeg
 MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
 THUMBNAIL_PX = 256
-MOST_THUMBNAIL_BYTES = 512 * 1024
+MOST_THUMBNAIL_BYTES, MOST_CONTENTS_BYTES = 2**19, 2**20
 BASELINE, HUFFMAN, START_OF_SCAN = 0xC0, 0xC4, 0xDA  # segments of a JPEG
 ORIENTATION_TAG = 0x0112
 TURNS = {  # EXIF orientation -> what makes the picture upright
@@ -691,10 +691,12 @@ def whole(
     return picture
 
 
-def raster_bytes(size: Raster) -> int:
-    """Return how many bytes a raster has."""
+def is_raster(data: bytes, size: Raster) -> bool:
+    """Return whether bytes have the length of a raster of this size."""
+    if size == CONTENTS:
+        return len(data) <= MOST_CONTENTS_BYTES
     if isinstance(size, ModelInput):
-        return 3 * size.width * size.height
+        return len(data) == 3 * size.width * size.height
     if isinstance(size, str):
-        return LUMA_PX**2 if size == TRIMMED_LUMA else 2 * CHROMA_PX**2
-    return size[0] * size[1]
+        return len(data) == (LUMA_PX**2 if size == TRIMMED_LUMA else 2 * CHROMA_PX**2)
+    return len(data) == size[0] * size[1]

@@ -32,6 +32,13 @@ def test_results_equal_those_of_one_process(tmp_path):
     assert results(paths) == expected
 
 
+def test_rasters_of_every_kind_come_back_whatever_their_order(tmp_path):
+    path = save(photo(1, 300, 200), tmp_path / "a.jpg")
+    sizes = (images.CONTENTS, images.TRIMMED_CHROMA, (9, 8), images.TRIMMED_LUMA)
+    found = dict(decoders.measure_all([os.fsencode(path)], sizes))
+    assert found == {0: images.measure(path.read_bytes(), "a.jpg", sizes)}
+
+
 def test_known_content_is_not_decoded(tmp_path):
     path = save(photo(1), tmp_path / "a.png")
     assert results([path], known=lambda sha256: True) == {0: files.sha256(path.read_bytes())}

@@ -114,7 +114,7 @@ def _measured(result: Item, sizes: Sequence[Raster], digest: str) -> images.Meas
 
 def _are_rasters(blocks: Sequence[bytes], sizes: Sequence[Raster]) -> bool:
     """Return whether blocks are the rasters of these sizes, and a thumbnail."""
-    if list(map(len, blocks[:-1])) != list(map(images.raster_bytes, sizes)):
+    if len(blocks) != len(sizes) + 1 or not all(map(images.is_raster, blocks, sizes)):
         return False
     for_model = bool(sizes) and isinstance(sizes[0], images.ModelInput)
     return images.is_thumbnail(blocks[-1]) or (for_model and not blocks[-1])
@@ -162,7 +162,7 @@ def measure(item: Item, ask: Ask) -> Item:
         return Item({"known": True})
     sizes = [_size(size) for size in facts["sizes"]]
     name = os.fsdecode(os.path.basename(path))
-    return _told(images.measure(data, name, sizes, facts["max_pixels"], digest))
+    return _told(images.measure(data, name, sizes, facts["max_pixels"], digest), sizes)
 
 
 def _size(named: Any) -> Raster:
@@ -171,11 +171,12 @@ def _size(named: Any) -> Raster:
     return named if isinstance(named, str) else (named[0], named[1])
 
 
-def _told(measured: images.Measured) -> Item:
+def _told(measured: images.Measured, sizes: Sequence[Raster] = ()) -> Item:
     names = [field.name for field in fields(measured)]
     facts = {n: getattr(measured, n) for n in names if n not in ("rasters", "thumbnail")}
-    blocks = [*measured.rasters.values(), measured.thumbnail]
-    return Item(facts, blocks if measured.status == "ok" else ())
+    if measured.status != "ok":
+        return Item(facts)
+    return Item(facts, [*(measured.rasters[size] for size in sizes), measured.thumbnail])
 
 
 def _unchanged(path: bytes, content: Content) -> bool:
