@@ -6,14 +6,20 @@ Each command imports what it needs when it runs, so that the staging commands st
 from __future__ import annotations
 
 import argparse
+import errno
+import io
+import itertools
+import math
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dedup_nb import __version__
 from dedup_nb.library import safe_path
+from dedup_nb.library.tables import NAMES, csv_line, plain, short
 from dedup_nb.staging.refusals import StagingError
 
 if TYPE_CHECKING:
@@ -21,11 +27,21 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_INPUT, REFUSED, LOCKED = range(5)  # exit statuses
 INTERRUPTED = 130
+MOST_MESSAGE = 1_000  # characters
+# errors of paths in arguments that nothing looks at before
+NOT_A_PATH = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.ENOENT, errno.EISDIR)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names what is wrong without printing control characters, as file names can hold."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(plain(message))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line parser; each subparser sets `run` to its function."""
-    top = argparse.ArgumentParser(prog="dedup-nb", description=__import__("dedup_nb").__doc__)
+    top = _Parser(prog="dedup-nb", description=__import__("dedup_nb").__doc__)
     top.add_argument("--version", action="version", version=f"dedup_nb {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
@@ -86,8 +102,8 @@ def _run(args: argparse.Namespace) -> int:
     else:
         folder = preflight.prepare(profile, names, args.out)
     states = execute.execute(folder, names)
-    print(f"results: {folder / 'index.html'}")
-    print(folder)
+    _tell([f"results: {folder / 'index.html'}"])
+    _print_path(folder)
     return DONE if all(state == runs.DONE for state in states.values()) else FAILED
 
 
@@ -110,11 +126,12 @@ def _add_lab(commands: Commands) -> None:
 def _lab(args: argparse.Namespace) -> int:
     from dedup_nb.session import execute, notebooks, parameters
 
+    execute.check_port(args.passed_on)
     if args.profile is None:
         folder = notebooks.notebooks_folder()
     else:
         folder = execute.for_lab(parameters.load(args.profile), args.out)
-    print(folder, flush=True)
+    _print_path(folder)
     execute.open_lab(folder, args.passed_on)
     return DONE
 
@@ -142,8 +159,7 @@ def _init(args: argparse.Namespace) -> int:
     from dedup_nb.session import history
 
     profile = history.new_workspace(args.folder)
-    print(f"set library in {profile}, then run:")
-    print(f"  dedup-nb run {quote(str(profile))}")
+    _tell([f"set library in {profile}, then run:", f"  dedup-nb run {quote(str(profile))}"])
     return DONE
 
 
@@ -169,9 +185,26 @@ def _add_runs(commands: Commands) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text} is not a number of runs")
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a number of runs")
     return int(text)
+
+
+def _many(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0
+    if not number:
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a number of images")
+    return number
+
+
+def _cosine(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not -1 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a number from -1 to 1")
+    return number
 
 
 def _runs(args: argparse.Namespace) -> int:
@@ -199,17 +232,17 @@ def _add_hash(commands: Commands) -> None:
 
 
 def _hash(args: argparse.Namespace) -> int:
-    from dedup_nb.library import tables
     from dedup_nb.steps.phash import folder_hashes
 
-    out = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-    out.write(tables.csv_line(["path", "phash"]))
     bad = []
-    for path, digits, error in folder_hashes(args.folder, use_cache=not args.no_cache):
-        if error:
-            bad.append(f"{tables.shown(path)}: {error}")
-        out.write(tables.csv_line([path, digits]))
-    out.flush()
+
+    def rows() -> Iterator[list[str]]:
+        for path, digits, error in folder_hashes(args.folder, use_cache=not args.no_cache):
+            if error:
+                bad.append(f"{path}: {error}")
+            yield [path, digits]
+
+    _print_csv(["path", "phash"], rows())
     _tell((), [*bad, f"{len(bad)} could not be read"] if bad else ())
     return DONE
 
@@ -234,11 +267,11 @@ def _add_similar(commands: Commands) -> None:
     ):
         command.add_argument(f"--{name}", metavar="WORD", help=what)
     command.add_argument(
-        "-k", type=int, default=12, metavar="N", help="list at most N images (default: 12)"
+        "-k", type=_many, default=12, metavar="N", help="list at most N images (default: 12)"
     )
     command.add_argument(
         "--min-cosine",
-        type=float,
+        type=_cosine,
         default=-1.0,
         metavar="C",
         help="list only images with a cosine similarity of at least C",
@@ -259,20 +292,16 @@ def _add_collection(command: argparse.ArgumentParser) -> None:
 
 
 def _similar(args: argparse.Namespace) -> int:
-    from dedup_nb.library import tables
     from dedup_nb.steps.clip_faiss.likeness import similar
 
     values = _collection(args)
     named = ("embedder", "model", "pretrained", "device", "invariance")
     values |= {name: getattr(args, name) for name in named if getattr(args, name)}
-    print(f"searching {values['library']}", file=sys.stderr)
+    _warn(f"searching {values['library']}")
     with redirect_stdout(sys.stderr):  # messages of the model and the decoders
         table = similar(args.image, values, args.k, args.min_cosine)
-    out = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-    out.write(tables.csv_line(["path", "cosine"]))
-    for path, cosine in table.itertuples(index=False, name=None):
-        out.write(tables.csv_line([path, f"{cosine:.4f}"]))
-    out.flush()
+    found = table.itertuples(index=False, name=None)
+    _print_csv(["path", "cosine"], ([path, f"{cosine:.4f}"] for path, cosine in found))
     return DONE
 
 
@@ -553,7 +582,7 @@ def _unlock(args: argparse.Namespace) -> int:
     from dedup_nb import staging
 
     def confirm(holder: str) -> bool:
-        print(f"locked by {holder}")
+        _tell([f"locked by {holder}"])
         decided = args.yes or not sys.stdin.isatty()
         return bool(args.yes if decided else input("remove this lock? yes or no: ") == "yes")
 
@@ -563,11 +592,31 @@ def _unlock(args: argparse.Namespace) -> int:
 
 
 def _tell(lines: Iterable[str], problems: Iterable[str] = ()) -> None:
-    """Print what was done, and problems on standard error."""
+    """Print what was done, and problems on standard error; names are escaped."""
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(plain(problem), file=sys.stderr)
     for line in lines:
-        print(line)
+        print(plain(line), flush=True)
+
+
+def _print_path(path: Path) -> None:
+    """Print a path for a person, or as it is for a program that reads it."""
+    print(plain(str(path)) if sys.stdout.isatty() else path, flush=True)
+
+
+def _print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table: to a file or pipe as CSV, to a terminal with odd names escaped."""
+    for row in itertools.chain([columns], rows):
+        line = csv_line(row)
+        sys.stdout.write(plain(line[:-1]) + "\n" if sys.stdout.isatty() else line)
+    sys.stdout.flush()
+
+
+def _use_any_name() -> None:
+    """Let names that are not UTF-8 pass, whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=NAMES)
 
 
 def _warn(problem: str) -> None:
@@ -598,6 +647,7 @@ def _progress(done: str) -> Callable[[int, int], None] | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (0 done, 1 failed, 2 input, 3 refused, 4 locked)."""
     safe_path.enforce()
+    _use_any_name()
     top = parser()
     args, passed_on = top.parse_known_args(argv)
     if passed_on and args.command != "lab":
@@ -606,11 +656,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
     except StagingError as error:
-        print(f"dedup-nb {args.command}: {error}", file=sys.stderr)
+        _warn(f"dedup-nb {args.command}: {short(str(error), MOST_MESSAGE)}")
         return error.status
     except ValueError as error:
-        print(f"dedup-nb {args.command}: {error}", file=sys.stderr)
+        _warn(f"dedup-nb {args.command}: {short(str(error), MOST_MESSAGE)}")
         return WRONG_INPUT
+    except BrokenPipeError:  # the program that reads our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except OSError as error:
+        where = f"{short(str(error.filename))}: " if error.filename else ""
+        _warn(f"dedup-nb {args.command}: {where}{error.strerror or error}")
+        return WRONG_INPUT if error.errno in NOT_A_PATH else FAILED
     except KeyboardInterrupt:  # during moves, a flag stops them instead
         print(f"dedup-nb {args.command}: interrupted", file=sys.stderr)
         return INTERRUPTED

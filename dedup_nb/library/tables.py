@@ -55,6 +55,17 @@ def shown(text: str) -> str:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def plain(text: str) -> str:
+    """Return text on one line, safe for a terminal: what cannot be seen is escaped.
+
+    Control characters, terminal sequences, marks that turn the direction of writing around and
+    line ends become `\\x1b`, `\\u202e`, `\\n`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown(text))
+
+
 def short(text: str, most: int = 100) -> str:
     """Return at most the first `most` characters of a text, for a message."""
     return text if len(text) <= most else f"{text[:most]}…"

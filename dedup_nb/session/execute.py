@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -10,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb.library import safe_path
-from dedup_nb.library.yaml_files import read_flat
+from dedup_nb.library.tables import plain, short
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
 from dedup_nb.session.parameters import Profile
 from dedup_nb.session.preflight import prepare
-from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note
+from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note, read_params
 
 
 def execute(
@@ -47,7 +48,7 @@ def execute(
         seconds = round(time.monotonic() - started, 1)
         states[name] = FAILED if error else DONE
         note(folder, name, status=states[name], seconds=seconds, error=error)
-        say(f"[{number}/{len(notebooks)}] {name}: {error or 'done'} ({seconds} s)")
+        say(plain(f"[{number}/{len(notebooks)}] {name}: {error or 'done'} ({seconds} s)"))
         write_index(folder)
     write_index(folder)
     return states
@@ -57,7 +58,7 @@ def _execute_one(folder: Path, name: str) -> str:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    values = read_flat((folder / name / "params.yaml").read_text(encoding="utf-8"))
+    values = read_params(folder / name)
     try:
         papermill.execute_notebook(
             known.notebooks_folder() / f"{name}.ipynb",
@@ -84,7 +85,8 @@ class _Indented:
         self.stream = stream
 
     def write(self, text: str) -> None:
-        self.stream.write("".join(f"      {line}\n" for line in text.splitlines() if line.strip()))
+        lines = (plain(line) for line in text.splitlines() if line.strip())
+        self.stream.write("".join(f"      {line}\n" for line in lines))
 
     def flush(self) -> None:
         self.stream.flush()
@@ -100,7 +102,7 @@ def for_lab(profile: Profile, out: Path | None = None) -> Path:
     folder = prepare(profile, names, out)
     for name in names:
         notebook = load_notebook_node(str(known.notebooks_folder() / f"{name}.ipynb"))
-        values = read_flat((folder / name / "params.yaml").read_text(encoding="utf-8"))
+        values = read_params(folder / name)
         values |= {"run_dir": str(folder), "interactive": True}
         filled = parameterize_notebook(
             notebook, values, comment="From the profile", kernel_name="python3", language="python"
@@ -108,6 +110,22 @@ def for_lab(profile: Profile, out: Path | None = None) -> Path:
         filled.metadata.pop("papermill", None)
         nbformat.write(filled, folder / f"{name}.ipynb")
     return folder
+
+
+def check_port(extra: Sequence[str]) -> None:
+    """Refuse a port among the options of JupyterLab that no server can have.
+
+    Raises
+    ------
+    ValueError
+        Names it.
+    """
+    for option, following in itertools.zip_longest(extra, extra[1:], fillvalue=""):
+        name, given, value = option.partition("=")
+        if name in ("--port", "--ServerApp.port"):
+            port = value if given else following
+            if not (port.isdecimal() and len(port) < 6 and int(port) < 2**16):
+                raise ValueError(f"{name} {short(port)} is not a port; use a number up to 65535")
 
 
 def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:

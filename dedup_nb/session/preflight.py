@@ -42,6 +42,8 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
         If a parameter, folder, file or model cannot be used.
     """
     flat = {name: profile.flat(name) for name in notebooks}
+    parent = (out or runs.outputs_folder(profile.path)) / profile.name
+    runs.check_place(parent.absolute())
     library = Path(parameters.absolute(profile.path.parent, profile.shared["library"]))
     roots = profile.shared.get("roots") or ["."]
     try:
@@ -55,7 +57,6 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
         check_weights(library, roots, flat)
     except ValueError as error:
         raise ValueError(f"{profile.path}: {error}") from error
-    parent = (out or runs.outputs_folder(profile.path)) / profile.name
     refuse_inside(parent, library, "the results folder")
     check_cache(library, flat)
     folder = runs.new_folder(parent.resolve())

@@ -38,7 +38,7 @@ class WrongInput(ValueError):
     """Invalid input that you can correct; notebooks show the message without a traceback."""
 
     def _render_traceback_(self) -> list[str]:  # called by IPython
-        return [f"{type(self).__name__}: {tables.shown(str(self))}"]
+        return [f"{type(self).__name__}: {tables.plain(str(self))}"]
 
 
 def checked_values(notebook: str, variables: Mapping[str, Any]) -> dict[str, Any]:

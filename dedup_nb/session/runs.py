@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,9 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb import __version__
-from dedup_nb.library.files import alone, read_object, replace_text, write_json, write_text
-from dedup_nb.library.yaml_files import written_flat
+from dedup_nb.library.files import (
+    alone,
+    is_folder,
+    read_named,
+    read_object,
+    replace_text,
+    write_json,
+    write_text,
+)
+from dedup_nb.library.tables import short
+from dedup_nb.library.yaml_files import read_flat, written_flat
 
+MOST_FOLDER_BYTES = 3_800  # leaves room for the names inside
+MOST_PARAMS_BYTES = 2**20
 Tell = Callable[[str], None]
 
 RESULTS = (".csv", ".html", ".json", ".md", ".parquet")  # suffixes of what a notebook writes
@@ -30,6 +42,7 @@ def outputs_folder(profile: Path) -> Path:
 def new_folder(parent: Path, now: datetime | None = None, prefix: str = "") -> Path:
     """Create a folder named after the UTC time, with `-2` and so on if the name is taken."""
     stamp = prefix + utc_stamp(now)
+    check_place(parent)
     parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, 10_000):
         folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
@@ -39,6 +52,32 @@ def new_folder(parent: Path, now: datetime | None = None, prefix: str = "") -> P
             continue
         return folder
     raise ValueError(f"{parent} has 10,000 runs from the same second; remove some")
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a folder for results that cannot be made or written to.
+
+    Raises
+    ------
+    ValueError
+        Why, and what to do.
+    """
+    nearest = folder
+    try:
+        while not os.path.lexists(nearest):
+            nearest = nearest.parent
+        longest = max((len(os.fsencode(part)) for part in folder.parts), default=0)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{short(str(folder))} is not a name of a folder: {error}") from error
+    if longest > 255 or len(os.fsencode(folder)) > MOST_FOLDER_BYTES:
+        why = f"its name {short(str(folder), 60)} is too long"
+    elif not is_folder(nearest):
+        why = f"{nearest} is not a folder"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        why = f"{nearest} may not be written to"
+    else:
+        return
+    raise ValueError(f"the results folder cannot be made: {why}; choose another folder")
 
 
 def begin(folder: Path, library: Path, roots: Sequence[str], profile: str | None) -> None:
@@ -175,6 +214,22 @@ def write_params(folder: Path, notebook: str, values: Mapping[str, Any]) -> None
     body = written_flat(values)
     with suppress(FileExistsError):
         write_text(path, head + body)
+
+
+def read_params(folder: Path) -> dict[str, Any]:
+    """Return the parameters in the `params.yaml` of a notebook's folder.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or missing; names the file.
+    """
+    path = folder / "params.yaml"
+    data = read_named(path, MOST_PARAMS_BYTES, "file")
+    try:
+        return read_flat(data.decode("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; start a new run") from error
 
 
 def is_complete(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dedup_nb.library.quantities import count, size_text
-from dedup_nb.library.tables import shown
+from dedup_nb.library.tables import plain
 from dedup_nb.staging import BatchStatus, Result, Status
 from dedup_nb.staging.approval import Approved
 from dedup_nb.staging.flags import Flagged
@@ -15,11 +15,6 @@ from dedup_nb.staging.refusals import Refusal
 from dedup_nb.staging.restoring import Restored
 
 REFUSALS_SHOWN = 50
-
-
-def plain(text: str) -> str:
-    """Return text on one line, with control characters escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown(text))
 
 
 def refusal_lines(refused: Sequence[Refusal], shown_at_most: int = REFUSALS_SHOWN) -> Iterator[str]:
