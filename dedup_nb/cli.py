@@ -41,7 +41,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line parser; each subparser sets `run` to its function."""
-    top = _Parser(prog="dedup-nb", description=__import__("dedup_nb").__doc__)
+    top: argparse.ArgumentParser = _Parser(
+        prog="dedup-nb", description=__import__("dedup_nb").__doc__
+    )
     top.add_argument("--version", action="version", version=f"dedup_nb {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
