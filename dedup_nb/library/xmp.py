@@ -93,6 +93,7 @@ TECHNICAL_ADDRESSES = re.compile(
     r"ns\.adobe\.com/(xap/1\.0/(mm|sType|g|t|bj)|xmp/(note|1\.0/(Dynamic|Track))|exif/1\.0/aux"
     r"|pdf|illustrator|creatorAtom|camera-raw|album|lightroom|bwf|ix|xmp/1\.0/DynamicMedia)"
     r"|cipa\.jp|ns\.apple\.com|ns\.google\.com|ns\.useplus\.org|adobe:ns:meta|w3\.org/"
+    r"|gimp\.org|getpaint\.net|ns\.adobe\.com/(DataWorkflow|xmp/)|ns\.camerabits\.com"
     r"|ns\.attribution\.com|xiaomi|samsung|huawei|c2pa|dji\.com|ns\.nikon|ns\.extensis"
 )
 EDITORS = re.compile(

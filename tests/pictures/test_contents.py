@@ -172,6 +172,7 @@ def test_every_format_gives_the_words_of_its_exif(kind):
         ('<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList><rdf:Bag><rdf:li mwg-rs:Type="Face" mwg-rs:Name="Anna"/></rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>', "", ("people",)),
         ('<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList><rdf:Bag><rdf:li mwg-rs:Type="Focus"/></rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>', "", ()),
         ("", 'own:Shelf="7"', ("other metadata",)),
+        ("", 'xmlns:GIMP="http://www.gimp.org/xmp/" GIMP:API="2.0" GIMP:Version="2.10"', ()),
         ("", 'xmpMM:DocumentID="xmp.did:1" xmp:ModifyDate="2020-01-01" photoshop:ColorMode="3"', ()),
     ],
 )  # fmt: skip
@@ -248,6 +249,10 @@ def test_iptc_holds_words():
     body = iptc((120, b"At the lake"), (25, b"anna"), (80, b"Anna"), (55, b"20200101"), (5, b""))
 
     assert words(with_segment(saved(), 0xED, body)) == ("caption", "keywords", "time", "author")
+
+
+def test_what_facebook_writes_into_iptc_counts_as_nothing():
+    assert words(with_segment(saved(), 0xED, iptc((40, b"FBMD01000a9"), (103, b"x1")))) == ()
 
 
 @pytest.mark.parametrize(

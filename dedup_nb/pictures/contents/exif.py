@@ -30,6 +30,7 @@ IPTC = {
     95: "place", 101: "place", 105: "title", 110: "copyright", 115: "copyright", 116: "copyright",
     120: "caption", 40: "other metadata",
 }  # fmt: skip
+FACEBOOK = "FBMD"  # begins what it writes into "special instructions" of every picture
 MOST_DATASETS = 2_000
 
 # Keyword of a text in a PNG -> kind of words; the others are "other metadata".
@@ -161,7 +162,8 @@ def exposure_text(settings: list[float]) -> str:
 def of_iptc(data: bytes, held: Words) -> None:
     """Add the words of IPTC data (IIM)."""
     for number, text in _datasets(data):
-        if kind := IPTC.get(number):
+        kind = IPTC.get(number)
+        if kind and not text.startswith(FACEBOOK):
             if number == 55:
                 text = f"{text[:4]}:{text[4:6]}:{text[6:8]}"
             add(held, kind, text)
