@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb.library.files import creating
+from dedup_nb.library.tables import short
 
+MOST_LINE_BYTES = 2**26  # of one decision; an answer about 100,000 images has 15 MB
 VERSION = 1  # version of the lines; lines of a later version are refused
 MARKS = ("keep", "stage", None)
 ANSWERS = ("not_duplicate", "reviewed")
@@ -250,9 +253,13 @@ class Decisions:
         whole = fresh[: fresh.rfind(b"\n") + 1]
         self._torn = len(whole) < len(fresh)
         self._offset += len(whole)
+        before = len(self.problems)
         for line in whole.split(b"\n")[:-1]:
             self._line += 1
             self._read(line)
+        if count := len(self.problems) - before:
+            more = f"; {count - 1:,} more lines are no decisions either" if count > 1 else ""
+            warnings.warn(self.problems[before] + more, stacklevel=3)
 
     def _forget(self) -> None:
         self.problems = []
@@ -269,9 +276,12 @@ class Decisions:
         if self.path is None:
             return len(self._memory)
         try:
-            return self.path.stat().st_size
+            status = self.path.stat()
         except FileNotFoundError:
             return 0
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{self.path} is not a regular file; move it away")
+        return status.st_size
 
     def _bytes(self, start: int) -> bytes:
         if self.path is None:
@@ -299,10 +309,9 @@ class Decisions:
         try:
             self._apply(_checked(line))
         except (ValueError, RecursionError) as error:
-            where = self.path or "memory"
-            problem = f"{where} line {self._line} is not a decision ({error}); it is ignored"
+            where, why = self.path or "memory", short(str(error))
+            problem = f"{where} line {self._line} is not a decision ({why}); it is ignored"
             self.problems.append(problem)
-            warnings.warn(problem, stacklevel=4)
 
     # -- the current state -----------------------------------------------------------------------
 
@@ -450,6 +459,8 @@ def _one_to_one(
 
 def _checked(line: bytes) -> Record:
     """Parse a line into a record; ValueError says what is wrong."""
+    if len(line) > MOST_LINE_BYTES:
+        raise ValueError(f"{len(line):,} bytes; at most {MOST_LINE_BYTES:,} are read")
     record = json.loads(line)
     if not isinstance(record, dict):
         raise ValueError("not an object")
@@ -462,6 +473,10 @@ def _checked(line: bytes) -> Record:
         _check_answer(record)
     else:
         raise ValueError(f"what is {what!r}")
+    if not _all_text([record.get(name, "") for name in ("when", "group", "finder")]):
+        raise ValueError("when, group and finder must be text")
+    if not _all_text(record.get("paths", [])):
+        raise ValueError("paths must be a list of text")
     return record
 
 

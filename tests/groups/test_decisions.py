@@ -324,3 +324,52 @@ def test_an_answer_is_remembered_across_runs_finders_and_renames_until_somebody_
     assert not later.answered([A, B, C])
     later.revoke(later.listed()[0])
     assert not Decisions(path).answered([A, B])
+
+
+GOOD = {"version": 1, "what": "mark", "path": "a.png", "sha256": "0", "mark": "keep"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 100_000, b"9" * 5_000,
+        *(
+            json.dumps(GOOD | change).encode()
+            for change in (
+                {"version": 2}, {"version": "1" * 9_999}, {"what": ["mark"]}, {"what": None},
+                {"mark": ["keep"]}, {"mark": "delete"}, {"path": 5}, {"sha256": None}, {"was": 7},
+                {"copies": "a.png"}, {"copies": [1]}, {"when": 5}, {"group": []}, {"finder": {}},
+                {"what": "reviewed"}, {"what": "reviewed", "answer": 1, "digests": ["a"]},
+                {"what": "reviewed", "answer": True, "digests": "a"},
+                {"what": "reviewed", "answer": True, "digests": [[]]},
+                {"what": "reviewed", "answer": True, "digests": ["a"], "paths": 5},
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_decision_is_counted_and_kept_and_the_others_hold(tmp_path, line):
+    path = tmp_path / "decisions.jsonl"
+    written = json.dumps(GOOD).encode() + b"\n" + line + b"\n" + line + b"\n"
+    path.write_bytes(written)
+    with pytest.warns(UserWarning, match="line 2 is not a decision.*; 1 more lines") as told:
+        decisions = Decisions(path)
+    assert (len(decisions), len(decisions.problems), len(told)) == (1, 2, 1)
+    assert max(map(len, decisions.problems)) < 400
+    decisions.mark("b.png", "1", "stage")
+    assert path.read_bytes().startswith(written)
+    assert [d["path"] for d in decisions.listed()] == ["a.png", "b.png"]
+
+
+def test_an_enormous_line_is_no_decision(tmp_path, monkeypatch):
+    monkeypatch.setattr("dedup_nb.groups.decisions.MOST_LINE_BYTES", 150)
+    path = tmp_path / "decisions.jsonl"
+    path.write_text(json.dumps(GOOD | {"group": "g" * 200}) + "\n" + json.dumps(GOOD) + "\n")
+    with pytest.warns(UserWarning, match="at most 150 are read"):
+        assert len(Decisions(path)) == 1
+
+
+def test_a_pipe_or_folder_in_the_place_of_decisions_is_one_sentence(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match="is not a regular file; move it away"):
+            Decisions(path)
