@@ -43,8 +43,10 @@ def make_library(folder):
         write(a / f"20250705_2152{10 + k}_{stage}.yaml", b"prompt: a hill\n")
     write(a / "20250705_215210.decision", b"keep\n")
     save(photo(1, 288, 192), b / "20250705_215212_stage3_enhanced.png")  # exact copy
+    write(b / "20250705_215212_stage3_enhanced.yaml", b"prompt: a hill\n")
     save(photo(1, 288, 192), b / "20250706_101010_stage3_enhanced.jpg", quality=80)  # re-encoded
     save(photo(2), a / "plain.png")
+    write(a / "plain.txt", b"its own companion")
     save(photo(2, 96, 64), a / "plain small.png")  # resized
     write(a / "plain small.txt", b"a companion")
     save(photo(3), a / "alone.png")

@@ -17,6 +17,7 @@ from dedup_nb.groups import marks as marks_
 from dedup_nb.groups import promise, rules
 from dedup_nb.groups.checks import Checked, Checks, Judgement
 from dedup_nb.groups.columns import Row, frame
+from dedup_nb.groups.companions import Companions
 from dedup_nb.groups.cut import Cut, Parts
 from dedup_nb.groups.holdings import Relief
 from dedup_nb.groups.images import BEST, Images
@@ -73,6 +74,9 @@ class Candidates:
         Compares the pixels of each member that would be staged with those of its keeper.
     relief : callable, optional
         Looks into companions where a keeper seems to lack something; see `holdings.Relief`.
+    companions : Companions, optional
+        Compares the works beside a member with those beside its keeper. Without it, no image that
+        has a work beside it is ever staged.
 
     Attributes
     ----------
@@ -108,6 +112,7 @@ class Candidates:
         answers: Sequence[frozenset[str]] = (),
         checks: Checks | None = None,
         relief: Relief | None = None,
+        companions: Companions | None = None,
     ) -> None:
         self.images = Images(images, keeper_order, prefer, roots, relief)
         self.checks = checks
@@ -118,7 +123,7 @@ class Candidates:
         self.same_stage_only = same_stage_only
         self._split(pairs, same_stage_only, cross_root_only)
         self.grouping: Grouping = self.checked(self.pairs)
-        self.rules = rules.standard(checks)
+        self.rules = rules.standard(checks, companions)
         self.obey: marks_.Obey = marks_.obey
 
     def stars_of(self, pairs: pd.DataFrame) -> Stars:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dedup_nb.groups import keep_all
 from dedup_nb.groups.holdings import Holdings, Relief
 from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
+from dedup_nb.library.companions import split
 
 BEST = "best by the keeper order"  # why an image is kept
 
@@ -53,6 +54,9 @@ class Images:
         Sets of which all frames are kept, such as exposure brackets.
     protected, cropped, doubted, needs_check : ndarray of bool
         `needs_check`: the pixels must be compared before the image is proposed.
+    companion_kinds, works, blocked : ndarray of str
+        What each image has beside it; see `library.companions.Beside`. Empty if the table does not
+        have these columns.
     levels : ndarray of float64
         Number of the stage, nan if there is none.
     marks : list of "keep", "stage" or None
@@ -79,6 +83,10 @@ class Images:
         self.cropped = table["cropped"].to_numpy(bool)
         self.doubts: list[str] = table["doubt"].tolist()
         self.doubted = np.array([bool(doubt) for doubt in self.doubts], bool)
+        self.companion_kinds, self.works, self.blocked = (
+            table[name].to_numpy(object) if name in table else np.full(len(table), "", object)
+            for name in ("companion_kinds", "works", "blocked")
+        )
         self.needs_check = ~(self.doubted | self.protected)
         self.ranks = np.empty(len(table), np.int64)
         by_order = keeper_rank(table, keeper_order, prefer, roots)
@@ -95,6 +103,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def works_of(self, k: int) -> list[str]:
+        """Return the kinds of the works beside an image, sorted."""
+        return sorted(split(self.works[k]))
 
     def decide(self, marks: Sequence[str | None], answers: Sequence[frozenset[str]] = ()) -> None:
         """Set your marks and answers; the next cut applies them."""

@@ -18,12 +18,21 @@ import pandas as pd
 
 from dedup_nb.library import files, layout
 from dedup_nb.library.bundles import FolderBundles
+from dedup_nb.library.companions import Folder, listed
 from dedup_nb.library.formats import IMAGE_SUFFIXES, stem, suffix
 from dedup_nb.library.names import find_series, parse, series_id
 
 COLUMNS = (
     "bundle src dst size mtime_ns sha256 group keeper keeper_sha256 rule reason covers"
 ).split()
+COMMON = (
+    "bundle",
+    "group",
+    "keeper",
+    "keeper_sha256",
+    "rule",
+    "reason",
+)  # of each file
 
 
 def rows(
@@ -58,34 +67,63 @@ def rows(
     """
     known = _Known(catalogue)
     staged = table[table.role == "stage"].sort_values("path", kind="stable")
-    folders: dict[str, FolderBundles] = {}
-    done: set[str] = set()
+    folders: dict[str, Folder] = {}
     moving: dict[str, dict[str, Any]] = {}
     for image in staged.itertuples():
         folder, _, name = image.path.rpartition("/")
         if folder not in folders:
-            folders[folder] = FolderBundles(_regular_files(library / folder))
-        common = {
+            folders[folder] = _listed(library, folder, known)
+        moving[image.path] = {
             "bundle": getattr(image, "bundle", "") or _joined(folder, stem(name)),
             "group": image.group_id,
             "keeper": image.keeper,
             "keeper_sha256": known.sha256(image.keeper) if image.keeper else "",
             "rule": rule,
             "reason": image.reason,
+            "place": _joined(staging, getattr(image, "place", "")),
         }
-        place = _joined(staging, getattr(image, "place", ""))
-        moving[image.path] = common | {"place": place}
-        for member in folders[folder].members(name):
-            src = _joined(folder, member)
-            if src in done or (src != image.path and src in known):
-                continue  # another image of this name has a row of its own
-            done.add(src)
-            yield common | {"src": src, "dst": f"{place}/{src}"} | _identity(known, library, src)
+    _add_works(moving, folders)
+    done: set[str] = set()
+    for path in sorted(moving):
+        for src in (path, *_companions(path, moving, folders)):
+            if src not in done:
+                done.add(src)
+                row = {name: moving[path][name] for name in COMMON}
+                row |= {"src": src, "dst": f"{moving[path]['place']}/{src}"}
+                yield row | _identity(known, library, src)
     if "bundle" in table:
         for folder, names in folders.items():
-            for row in _shared_sidecars(folder, names, moving):
-                if row["src"] not in done:
+            for row in _shared_sidecars(folder, names.bundles, moving):
+                if row["src"] not in done and row["src"].rpartition("/")[2] not in names.works:
                     yield row | _identity(known, library, row["src"])
+
+
+def _add_works(moving: dict[str, dict[str, Any]], folders: Mapping[str, Folder]) -> None:
+    """Add the raw and layered images that move with the images of their stem.
+
+    The rules stage an image beside them only if its keeper's bundle holds the same content.
+    """
+    for path in [*moving]:
+        folder, _, name = path.rpartition("/")
+        for member in folders[folder].bundles.members(name):
+            src = _joined(folder, member)
+            works = folders[folder].works
+            if src not in moving and folders[folder].bundles.is_image(member) and member in works:
+                moving[src] = moving[path]
+
+
+def _companions(
+    path: str, moving: Mapping[str, Mapping[str, Any]], folders: Mapping[str, Folder]
+) -> Iterator[str]:
+    """Yield the files that move with an image: those that belong to no image that stays."""
+    folder, _, name = path.rpartition("/")
+    inside = folders[folder]
+    for member in inside.bundles.members(name):
+        if member in inside.sizes and not inside.bundles.is_image(member):
+            owners = [_joined(folder, owner) for owner in inside.bundles.owners(member)]
+            bundles = {moving[owner]["bundle"] if owner in moving else "" for owner in owners}
+            if bundles == {moving[path]["bundle"]}:
+                yield _joined(folder, member)
 
 
 def _joined(*parts: str) -> str:
@@ -123,9 +161,11 @@ def _shared_sidecars(
             }
 
 
-def _regular_files(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+def _listed(library: Path, folder: str, known: _Known) -> Folder:
+    def is_image(name: str) -> bool | None:
+        return True if _joined(folder, name) in known else None
+
+    return listed(os.fsencode(library / folder), is_image)
 
 
 class _Known:

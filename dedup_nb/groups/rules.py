@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from dedup_nb.groups.checks import Checks
+from dedup_nb.groups.companions import Companions
 from dedup_nb.groups.cut import Cut
 from dedup_nb.groups.holdings import sentence
 from dedup_nb.groups.images import Images
-from dedup_nb.groups.roles import PROTECTED, STAGE, loosened
+from dedup_nb.groups.roles import NONE, PROTECTED, STAGE, loosened
 from dedup_nb.groups.stars import Grouping
 
 NOT_CHECKED = "not verified yet"
@@ -81,10 +82,11 @@ def _applied(rule: Rule, cut: Cut, images: Images) -> Cut:
     return cut
 
 
-def standard(checks: Checks | None = None) -> list[Rule]:
+def standard(checks: Checks | None = None, companions: Companions | None = None) -> list[Rule]:
     """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
-    return [PROTECT, DOUBT, KEEP_CROPPED, KEEP_ALL, HOLDS, *by_pixels, ONE_NAME]
+    last = [works_stay(companions), one_name(companions)]
+    return [PROTECT, DOUBT, KEEP_CROPPED, BUNDLE, KEEP_ALL, HOLDS, *by_pixels, *last]
 
 
 def _protect(cut: Cut, images: Images) -> Cut:
@@ -119,17 +121,10 @@ def _holds(cut: Cut, images: Images) -> Cut:
     return cut
 
 
-def _one_name(cut: Cut, images: Images) -> Cut:
-    by_stem: dict[int, list[int]] = {}
-    for k in images.shared_stem.tolist():
-        by_stem.setdefault(int(images.stems[k]), []).append(k)
-    for members in by_stem.values():
-        if all(cut.roles[k] == STAGE for k in members):
-            continue
-        for k in members:
-            if cut.roles[k] == STAGE:
-                other = next(m for m in members if m != k)
-                cut.hold([k], f"shares its name with {images.paths[other]}, which stays")
+def _bundle(cut: Cut, images: Images) -> Cut:
+    for k in cut.staged().tolist():
+        if images.blocked[k]:
+            cut.hold([k], f"its files cannot move: {images.blocked[k]}")
     return cut
 
 
@@ -148,12 +143,55 @@ KEEP_ALL = Rule(
 HOLDS = Rule(
     "holds", "an image is staged only for a keeper that holds everything that it holds", _holds
 )
-ONE_NAME = Rule(
-    "one_name",
-    "images of the same name in one folder move together or not at all",
-    _one_name,
-    chains=True,
+BUNDLE = Rule(
+    "bundle", "an image whose files could never be staged together waits for review", _bundle
 )
+
+
+def works_stay(companions: Companions | None) -> Rule:
+    """Return the rule that no film, model or drawing moves because a picture of its name does.
+
+    It moves only if the keeper's bundle holds the same content. This holds for images that you
+    marked for staging too, since `stage` would refuse them.
+    """
+
+    def hold(cut: Cut, images: Images) -> Cut:
+        staged = cut.staged()
+        for k in staged[images.works[staged] != ""].tolist():
+            keeper = int(cut.keepers[k])
+            lacking = companions.works_lacking(k, keeper) if companions else images.works_of(k)
+            if lacking:
+                cut.hold([k], f"the keeper has no copy of its {', '.join(lacking)}")
+        return cut
+
+    return Rule("works", "no film, model or drawing moves with a picture of its name", hold)
+
+
+def one_name(companions: Companions | None) -> Rule:
+    """Return the rule that images of one name in one folder move together or not at all.
+
+    A raw or layered image goes with the others of its stem, since `works_stay` has found its copy
+    beside their keepers.
+    """
+
+    def hold(cut: Cut, images: Images) -> Cut:
+        by_stem: dict[int, list[int]] = {}
+        for k in images.shared_stem.tolist():
+            by_stem.setdefault(int(images.stems[k]), []).append(k)
+        for members in by_stem.values():
+            going = [k for k in members if cut.roles[k] == STAGE]
+            others = [
+                k
+                for k in members
+                if cut.roles[k] != STAGE
+                and not (companions and cut.roles[k] == NONE and companions.is_work(k))
+            ]
+            for k in going if others else ():
+                cut.hold([k], f"shares its name with {images.paths[others[0]]}, which stays")
+        return cut
+
+    help = "images of the same name in one folder move together or not at all"
+    return Rule("one_name", help, hold, chains=True)
 
 
 def confirmed_by_pixels(checks: Checks) -> Rule:

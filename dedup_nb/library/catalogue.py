@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dedup_nb.library import files, formats, layout, names, tables
-from dedup_nb.library.bundles import FolderBundles
+from dedup_nb.library import companions, files, formats, layout, names, skipped, tables, works
+from dedup_nb.library.bundles import OF_FOLDERS, FolderBundles, folded
+from dedup_nb.library.companions import NOTHING, Beside
 
 # Arrow, the default text storage of pandas, rejects names that are not UTF-8.
 pd.set_option("mode.string_storage", "python")
@@ -75,6 +77,7 @@ class ImageFile:
     series: str = ""
     companions: int = 0
     cropped: bool = False
+    beside: Beside = NOTHING
     # only for files with an image suffix that were read before and are unchanged
     sha256: str | None = field(default=None, compare=False)
 
@@ -113,6 +116,11 @@ def check_roots(library: Path, roots: Sequence[str]) -> None:
     """
     if not files.is_folder(library):
         raise ValueError(f"library {library} is not a folder; set library to your collection")
+    if why := skipped.not_theirs(library.resolve().parts, (skipped.BIN, skipped.PACKAGE)):
+        raise ValueError(
+            f"library {library} lies in {why}, which is never scanned; set library to a folder of "
+            "your own"
+        )
     if not roots:
         raise ValueError(
             "roots is empty; set at least one image folder, or . for the whole library"
@@ -121,8 +129,10 @@ def check_roots(library: Path, roots: Sequence[str]) -> None:
         parts = Path(root).parts
         if Path(root).is_absolute() or ".." in parts:
             raise ValueError(f"root {root} must lie inside the library {library}")
-        if any(part in layout.OURS for part in parts):
+        if any(folded(part) in layout.OURS for part in parts):
             raise ValueError(f"root {root} lies in a staging folder, which is never scanned")
+        if why := skipped.not_theirs(parts):
+            raise ValueError(f"root {root} lies in {why}, which is never scanned; correct roots")
         if not files.is_folder(library / root):
             raise ValueError(f"root {root} is not a folder of {library}; correct roots")
         if link := layout.link_on_the_way(library, root):
@@ -141,6 +151,7 @@ def scan(
     only_folders: Sequence[str] = (),
     limit: int | None = None,
     digests: Digests = lambda keys: [None] * len(keys),
+    skip_folders: Sequence[str] = (),
 ) -> Scan:
     """List every file below the roots without decoding it.
 
@@ -156,13 +167,15 @@ def scan(
         To start small: at most this many images, the first by path.
     digests : callable
         `Store.digests`: the first bytes of files that it knows as images are not read again.
+    skip_folders : sequence of str
+        Names of folders that are never scanned, beside those of `skipped.SKIPPED`.
 
     Returns
     -------
     Scan
-        Sorted by path. Links, hidden folders and staging folders are listed but not followed. What
-        cannot be looked at (it vanished, is forbidden, or has too long a path) is listed as
-        skipped with the reason.
+        Sorted by path. Links, hidden folders, staging folders, recycle bins, packages and
+        thumbnails of other programs are listed but not followed. What cannot be looked at (it
+        vanished, is forbidden, or has too long a path) is listed as skipped with the reason.
 
     Raises
     ------
@@ -171,7 +184,7 @@ def scan(
     """
     result = Scan()
     for root in roots:
-        for listing in _walk(library, str(Path(root)), result):
+        for listing in _walk(library, str(Path(root)), result, skip_folders):
             _scan_folder(root, listing, digests, result)
     result.images.sort(key=lambda image: image.path)
     if only_folders:
@@ -187,7 +200,16 @@ def _keep(result: Scan, keep: Sequence[bool], reason: str) -> None:
     for image, wanted in zip(result.images, keep, strict=True):
         if not wanted:
             result.put_aside(image.path, "skipped", f"image {reason}")
+    left_out = {
+        companions.place(image.path): image.path
+        for image, wanted in zip(result.images, keep, strict=True)
+        if not wanted
+    }
     result.images = [image for image, wanted in zip(result.images, keep, strict=True) if wanted]
+    for image in result.images if left_out else ():
+        if other := left_out.get(companions.place(image.path)):
+            why = f"shares its name with {os.path.basename(other)}, which is {reason}"
+            image.beside = image.beside._replace(blocked=image.beside.blocked or why)
 
 
 class _Listing(NamedTuple):
@@ -196,12 +218,15 @@ class _Listing(NamedTuple):
     folder: str
     at: int  # its descriptor: entries are looked at from there, however long its path is
     files: list[os.DirEntry[str]]
+    odd: dict[str, str]  # names that are not regular files, and what they are
 
     def path(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name
 
 
-def _walk(library: Path, root: str, result: Scan) -> Iterator[_Listing]:
+def _walk(
+    library: Path, root: str, result: Scan, skip_folders: Sequence[str]
+) -> Iterator[_Listing]:
     """Yield the regular files of each folder below a root; list everything that is not followed."""
     top = "" if root == "." else root
     folders = [top]
@@ -216,16 +241,17 @@ def _walk(library: Path, root: str, result: Scan) -> Iterator[_Listing]:
             continue
         try:
             with os.scandir(at) as entries:
-                listing = _Listing(folder, at, sorted(entries, key=lambda entry: entry.name))
+                listing = _Listing(folder, at, sorted(entries, key=lambda entry: entry.name), {})
             spare = MOST_PATH_BYTES - library_bytes - 1 - len(os.fsencode(listing.path("")))
             for entry in listing.files:
-                if _sort(entry, listing, folders, result) != "file":
+                if what := _sort(entry, listing, folders, result, skip_folders):
+                    listing.odd[entry.name] = what
                     continue
                 if len(entry.name) * 4 > spare and len(os.fsencode(entry.name)) > spare:
                     result.put_aside(listing.path(entry.name), "skipped", TOO_LONG)
                 else:
                     regular.append(entry)
-            yield _Listing(folder, at, regular)
+            yield listing._replace(files=regular)
         except OSError as error:
             _folder_unreadable(library, folder, top, error, result)
         finally:
@@ -258,26 +284,31 @@ def _folder_unreadable(library: Path, folder: str, top: str, error: OSError, res
     result.put_aside(f"{folder}/", "skipped", f"folder cannot be read: {error.strerror}")
 
 
-def _sort(entry: os.DirEntry[str], listing: _Listing, folders: list[str], result: Scan) -> str:
-    """Return `file` for a regular file; note a folder to be read, list anything else."""
+def _sort(
+    entry: os.DirEntry[str],
+    listing: _Listing,
+    folders: list[str],
+    result: Scan,
+    skip_folders: Sequence[str],
+) -> str:
+    """Return "" for a regular file; note a folder to be read, list anything else, and name it."""
     path = listing.path(entry.name)
     try:
         if entry.is_symlink():
             result.put_aside(path, "skipped", "symbolic link, not followed")
-        elif entry.is_dir(follow_symlinks=False):
-            if entry.name in layout.OURS:
-                result.put_aside(f"{path}/", "skipped", "staging folder, never scanned")
-            elif entry.name.startswith("."):
-                result.put_aside(f"{path}/", "skipped", "hidden folder, not looked into")
+            return "a symbolic link"
+        if entry.is_dir(follow_symlinks=False):
+            if why := skipped.why_not(entry.name, skip_folders):
+                result.put_aside(f"{path}/", "skipped", why)
             else:
                 folders.append(path)
-        elif entry.is_file(follow_symlinks=False):
-            return "file"
-        else:
-            result.put_aside(path, "skipped", "not a regular file")
+            return "a folder"
+        if entry.is_file(follow_symlinks=False):
+            return ""
+        result.put_aside(path, "skipped", "not a regular file")
     except OSError as error:  # some file systems need one more look for the kind of an entry
         result.put_aside(path, "skipped", _unseen(error))
-    return ""
+    return "not a regular file"
 
 
 def _unseen(error: OSError) -> str:
@@ -287,30 +318,94 @@ def _unseen(error: OSError) -> str:
 
 
 def _scan_folder(root: str, listing: _Listing, digests: Digests, result: Scan) -> None:
-    images, unseen = _images(root, listing, digests)
-    bundles = FolderBundles([entry.name for entry in listing.files])
+    images, unseen, opened = _images(root, listing, digests)
+    here = [entry.name for entry in listing.files]
+    bundles = FolderBundles([*here, *listing.odd], images.__contains__)
     series = _read_names(images)
-    owners: dict[str, str] = {}
+    odd = listing.odd | {file.name: "a file that cannot be read" for file in opened if file.closed}
+    of_works = {file.name: works.work(file.name, file.head) for file in opened}
+    found = companions.Folder(
+        bundles, _Sizes(listing.files), {name: what for name, what in of_works.items() if what}, odd
+    )
     for name, image in images.items():
-        members = [member for member in bundles.members(name) if member not in images]
-        owners.update(dict.fromkeys(members, name))
+        members = [
+            member
+            for member in bundles.members(name)
+            if member not in images and member not in listing.odd
+        ]
         image.series = series.get(name, "")
         image.companions = len(members)
         image.cropped = any(formats.suffix(member) == ".cropped" for member in members)
+        image.beside = found.beside(name)
     result.images += images.values()
     covered = set(series.values())
-    for entry in listing.files:
-        name = entry.name
+    for name in here:
         if name in unseen:
             result.put_aside(listing.path(name), "skipped", unseen[name])
         elif name not in images:
-            result.put_aside(listing.path(name), *_what(name, owners, covered))
+            result.put_aside(listing.path(name), *_what(name, bundles.owners(name), covered))
+
+
+class _Sizes(Mapping[str, int]):
+    """The sizes of the files of a folder by name, each looked up when it is asked for."""
+
+    def __init__(self, entries: Sequence[os.DirEntry[str]]) -> None:
+        self.entries = {entry.name: entry for entry in entries}
+
+    def __getitem__(self, name: str) -> int:
+        try:
+            return self.entries[name].stat(follow_symlinks=False).st_size
+        except OSError:  # it has just vanished
+            return 0
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
+
+class _Opened:
+    """A file whose first bytes are read once, when they are asked for.
+
+    Attributes
+    ----------
+    closed : bool
+        Whether it cannot be read; then `head` is empty.
+    """
+
+    def __init__(self, entry: os.DirEntry[str], at: int) -> None:
+        self.name, self.at, self.closed = entry.name, at, False
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes of the file."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(self.name, flags, dir_fd=self.at)
+        except OSError:
+            self.closed = True
+            return b""
+        try:
+            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            return os.read(descriptor, formats.HEAD_BYTES) if regular else b""
+        except OSError:
+            self.closed = True
+            return b""
+        finally:
+            os.close(descriptor)
 
 
 def _images(
     root: str, listing: _Listing, digests: Digests
-) -> tuple[dict[str, ImageFile], dict[str, str]]:
-    """Return the images among the files of a folder, and why some cannot be looked at, by name."""
+) -> tuple[dict[str, ImageFile], dict[str, str], list[_Opened]]:
+    """Return the images of a folder, why some cannot be looked at, and the files that were opened.
+
+    The first two are by name.
+    """
     keys: dict[str, Key] = {}
     unseen: dict[str, str] = {}
 
@@ -325,17 +420,20 @@ def _images(
             look(entry)
     known = dict(zip(keys, digests(list(keys.values())), strict=True))
     images = {}
+    opened = []
     for entry in listing.files:
         name = entry.name
         if name.startswith(".") or name in unseen:
             continue
         digest = known.get(name)
-        if digest or _is_image(entry, listing.at):
+        if digest is None or formats.suffix(name) in works.BY_SUFFIX:  # a .psd may be any picture
+            opened.append(_Opened(entry, listing.at))
+        if digest or _is_image(opened[-1], listing.at):
             if name not in keys:
                 look(entry)
             if name in keys:
                 images[name] = ImageFile(*keys[name], root, sha256=digest)
-    return images, unseen
+    return images, unseen, opened
 
 
 def _key(listing: _Listing, entry: os.DirEntry[str]) -> Key:
@@ -344,31 +442,25 @@ def _key(listing: _Listing, entry: os.DirEntry[str]) -> Key:
     return listing.path(entry.name), status.st_size, *times
 
 
-def _what(name: str, owners: Mapping[str, str], series: set[str]) -> tuple[str, str]:
-    if name in owners:
-        return "companion", f"of {owners[name]}"
+def _what(name: str, owners: Sequence[str], series: set[str]) -> tuple[str, str]:
+    if owners:
+        return "companion", f"of {', '.join(owners)}"
     if formats.stem(name) in series:
         return "companion", f"shared by series {formats.stem(name)}"
     if name.startswith("."):
         return "skipped", "hidden file"
+    if folded(name) in OF_FOLDERS:
+        return "skipped", "made by a system or program for the whole folder"
     if formats.suffix(name) in formats.SIDECAR_SUFFIXES:
         return "orphan_companion", "no image of this name in its folder"
     return "skipped", "neither an image nor a companion of one"
 
 
-def _is_image(entry: os.DirEntry[str], at: int) -> bool:
-    try:
-        descriptor = os.open(entry.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
-    except OSError:  # no permission: decide by the name
-        return formats.suffix(entry.name) in SUFFIXES
-    try:
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        head = os.read(descriptor, formats.HEAD_BYTES) if regular else b""
-    except OSError:
-        head = b""
-    finally:
-        os.close(descriptor)
-    return formats.image_format(entry.name, head) is not None
+def _is_image(file: _Opened, at: int) -> bool:
+    head = file.head
+    if file.closed:  # no permission: decide by the name
+        return formats.suffix(file.name) in SUFFIXES
+    return formats.image_format(file.name, head) is not None
 
 
 def _read_names(images: Mapping[str, ImageFile]) -> dict[str, str]:

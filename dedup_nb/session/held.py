@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -55,6 +55,16 @@ def of_value(value: bytes) -> Held | None:
         return Held(texts[0], str(one.words.get("time", "")), texts[1])
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def words(store: Store, digest: str) -> Mapping[str, str]:
+    """Return the words that one content holds, by kind; see `contents.Contents.words`."""
+    value = store.measures(measures.CONTENTS.name, [digest]).get(digest)
+    try:
+        told = facts.Contents.of_bytes(value).words if value else {}
+        return {str(kind): str(text) for kind, text in told.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def columns(

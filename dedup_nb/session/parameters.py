@@ -35,6 +35,7 @@ SHARED = [
     "curated",
     "protect",
     "only_folders",
+    "skip_folders",
     "limit",
     "cross_root_only",
     "same_stage_only",

@@ -95,6 +95,11 @@ def check_folders(library: Path, values: Mapping[str, Any]) -> None:
         for folder in values.get(key) or ():
             if not files.is_folder(library / folder):
                 raise ValueError(f"{key} names {folder}, which is not a folder of {library}")
+    for name in values.get("skip_folders") or ():
+        if "/" in name or not name.strip(" *."):
+            raise ValueError(
+                f"skip_folders names {name!r}; give names of single folders, such as previews"
+            )
     roots = values.get("roots") or ["."]
     for root in values.get("prefer") or ():
         if root not in roots:
@@ -162,7 +167,8 @@ def _all_embedded(
     kept = store.Store(cache)
     try:
         only, limit = values["only_folders"] or (), values["limit"]
-        images = catalogue.scan(library, roots, only, limit, kept.digests).images
+        skip = values["skip_folders"] or ()
+        images = catalogue.scan(library, roots, only, limit, kept.digests, skip).images
         digests = kept.digests([store.FileKey(*image.key) for image in images])
         return vectors.complete(kept, digests, weights, values["invariance"])
     finally:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.groups.decisions import Decisions
-from dedup_nb.library import bundles, catalogue, files, formats, tables, texts
+from dedup_nb.library import bundles, catalogue, companions, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
 from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.progress import Ticker
@@ -171,7 +171,8 @@ class Run:
         only = self.values.get("only_folders") or ()
         limit = self.values.get("limit")
         with store.uncollected():
-            return catalogue.scan(self.library, self.roots, only, limit, self.store.digests)
+            skip = self.values.get("skip_folders") or ()
+            return catalogue.scan(self.library, self.roots, only, limit, self.store.digests, skip)
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
@@ -183,7 +184,8 @@ class Run:
         facts = self.measured(scan.images, EVERY_DECODE, limit)
         parts = [catalogue.table(files, measured) for files, measured in facts]
         table = pd.concat(parts, ignore_index=True)
-        return kept_catalogue.write(self.folder, table, scan.others)
+        wide = companions.with_columns(table, [image.beside for image in scan.images])
+        return kept_catalogue.write(self.folder, wide, scan.others)[catalogue.COLUMNS]
 
     def measured(
         self, files: Sequence[ImageFile], kinds: Sequence[measures.Kind], limit: float
@@ -206,6 +208,16 @@ class Run:
                 progress=progress,
             )
             yield part, facts
+
+    def _with_companions(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the catalogue with what each image has beside it; see `companions.COLUMNS`."""
+        kept = companions.read(self.folder / kept_catalogue.PARQUET, len(table))
+        if kept is None:  # a run folder of an earlier version
+            beside = {image.path: image.beside for image in self._scan().images}
+            return companions.with_columns(
+                table, [beside.get(path, companions.NOTHING) for path in table["path"]]
+            )
+        return table.assign(**kept)
 
     @property
     def others(self) -> list[Other]:
@@ -257,6 +269,10 @@ class Run:
         table = self.catalogue
         doubts = self._doubts()
         stems = [formats.stem(os.path.basename(path)) for path in table["path"]]
+        table = self._with_companions(table)
+        columns = held.columns(table["sha256"], table["status"], self._contents())
+        beside = [companions.words_of(cell) for cell in table["companion_kinds"]]
+        columns["holds"] += pd.Series(beside, dtype=object)
         return table.assign(
             folder=pd.Series(folders(table), dtype=object),
             stem=pd.Series(stems, dtype=object),
@@ -265,7 +281,7 @@ class Run:
                 table, self.values.get("curated") or [], self.values.get("protect") or []
             ),
             doubt=pd.Series([doubts.get(d, "") for d in table["sha256"]], dtype=object),
-            **held.columns(table["sha256"], table["status"], self._contents()),
+            **columns,
         )
 
     def _contents(self) -> held.Contents:

@@ -15,12 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import groups, report
+from dedup_nb.compare.companions import Companions
 from dedup_nb.compare.verdicts import AHEAD, Verdicts
 from dedup_nb.finders.embeddings import Embedder
 from dedup_nb.library import files
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
-from dedup_nb.session import catalogue_results, results
+from dedup_nb.session import catalogue_results, held, results
 from dedup_nb.session.fingerprints import Fingerprints
 from dedup_nb.session.index_page import note_saved
 from dedup_nb.session.results import Results
@@ -93,7 +94,17 @@ class Workbench(Run):
             "marks": self.marks(self.decisions),
             "answers": self.decisions.answers(),
             "checks": self.verdicts,
+            "relief": self.companions.lacking,
+            "companions": self.companions,
         }
+
+    @cached_property
+    def companions(self) -> Companions:
+        """Compares what proposed images and their keepers have beside them."""
+        digests = self.catalogue["sha256"].tolist()
+        return Companions(
+            self.images, self.library, lambda row: held.words(self.store, digests[row])
+        )
 
     @cached_property
     def verdicts(self) -> Verdicts | None:

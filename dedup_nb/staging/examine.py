@@ -15,6 +15,7 @@ from dedup_nb.library.names import find_series, parse, series_id
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.foldernames import FolderNames
+from dedup_nb.staging.holding import works_held
 from dedup_nb.staging.ledger import KeeperSeen, Ledger
 from dedup_nb.staging.library import Library, inside
 from dedup_nb.staging.plans import Plan, PlannedBundle, Row, rounded_mtime
@@ -105,6 +106,7 @@ class Examiner:
                 if row.covers is not None:
                     self._check_shared(folders, planned, row, images)
             keepers = self._check_keepers(folders, planned, files)
+            keepers |= works_held(self, folders, files)
             for row, seen in files:
                 self._check_not_a_keeper(folders, row, seen)
             self._check_images_of_one_stem(folders, images)
@@ -172,6 +174,7 @@ class Examiner:
             members = self.names.members(folders, row.src)
             alone += len(members) == 1
             needed |= members
+        needed -= self._shared_with_others(folders, needed, files)
         if self.strict_companions and alone:
             lone = next(
                 row.src for row, _ in images if len(self.names.members(folders, row.src)) == 1
@@ -191,6 +194,21 @@ class Examiner:
         if missing:
             raise self._why_missing(folders, planned, missing)
         return alone
+
+    def _shared_with_others(
+        self, folders: Folders, members: set[str], files: list[tuple[Row, Seen]]
+    ) -> set[str]:
+        """Return the members that also belong to an image outside the bundle; they stay."""
+        planned = {row.src for row, _ in files if row.covers is None}
+        shared = set()
+        for path in sorted(members):
+            others = [owner for owner in self.names.owners(folders, path) if owner not in members]
+            if others and path in planned:
+                what = f"{shown(path)} also belongs to {shown(others[0])}, which does not move"
+                raise Refused("shared_stays", what, path)
+            if others:
+                shared.add(path)
+        return shared
 
     def _shared_elsewhere(self, folders: Folders, path: str, images: set[str]) -> bool:
         """Return whether a missing member is a sidecar that the plan moves with its images."""
@@ -363,7 +381,8 @@ class Examiner:
                     continue
                 if not come:
                     continue
-                bundles = FolderBundles(come | {name for _, name in own})
+                there = self.names.names(folders, folder).present
+                bundles = FolderBundles(there | come | {name for _, name in own})
                 for ready, name in own:
                     for member in sorted(come.intersection(bundles.members(name))):
                         path = "/".join((*folder, member))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dedup_nb import __version__
 from dedup_nb.library.bundles import folded
 from dedup_nb.library.formats import stem, suffix
-from dedup_nb.library.layout import OURS
+from dedup_nb.library.skipped import why_not
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.journal import Journal, Reserve
@@ -77,11 +77,7 @@ def _folders_below(library: Library, root: Parts) -> Iterator[tuple[Parts, list[
                     continue
                 if stat.S_ISREG(status.st_mode):
                     files.append(name)
-                elif (
-                    stat.S_ISDIR(status.st_mode)
-                    and not name.startswith(".")
-                    and folded(name) not in OURS
-                ):
+                elif stat.S_ISDIR(status.st_mode) and not why_not(name):
                     waiting.append((*folder, name))
         finally:
             os.close(fd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dedup_nb.library.bundles import FolderBundles, is_apple_double
+from dedup_nb.library.bundles import FolderBundles, is_apple_double, looks_like_image
 from dedup_nb.library.formats import image_format
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
@@ -19,6 +19,7 @@ class FolderNames:
     def __init__(self) -> None:
         self._fresh: dict[Parts, FolderBundles] = {}
         self._indexed: dict[Parts, FolderBundles] = {}
+        self._folders: Folders | None = None  # open while one bundle is examined
 
     def new_group(self) -> None:
         """Look at every folder again from here on."""
@@ -26,24 +27,37 @@ class FolderNames:
 
     def names(self, folders: Folders, folder: Parts) -> FolderBundles:
         """Return the current names in a folder, indexed again only if names were added."""
+        self._folders = folders
         if folder in self._fresh:
             return self._fresh[folder]
         names = frozenset(safefs.list_names(folders.fd(folder)))
         known = self._indexed.get(folder)
         if known is None or not names <= known.names or len(names) < len(known.names) // 2:
-            known = FolderBundles(names)
-        known.present = names
+            known = FolderBundles(names, lambda name: self._shows_image(folder, name))
+        known.now(names)
         if len(self._indexed) >= FOLDERS_KEPT:
             self._indexed.clear()
         self._indexed[folder] = self._fresh[folder] = known
         return known
 
+    def _shows_image(self, folder: Parts, name: str) -> bool:
+        """Return whether a file is an image by its content, or by its name if it cannot be read."""
+        if name.startswith(".") or self._folders is None:
+            return False
+        try:
+            head = safefs.read_head(Spot(self._folders.fd(folder), name))
+        except OSError:
+            return looks_like_image(name)
+        return bool(head) and image_format(name, head) is not None
+
     def is_image(self, folders: Folders, row: Row, seen: Seen) -> bool:
         """Tell whether a planned file is an image, by its content."""
         folder, name = split_path(row.src)[:-1], split_path(row.src)[-1]
-        if is_apple_double(name, self.names(folders, folder).names):
-            return False
-        return image_format(name, seen.head) is not None
+        bundles = self.names(folders, folder)
+        double = is_apple_double(name, bundles.names)
+        shows = not double and image_format(name, seen.head) is not None
+        bundles.know(name, shows)
+        return shows
 
     def members(self, folders: Folders, image: str) -> set[str]:
         """Return the paths of an image's bundle; Refused where names differ only in case."""
@@ -60,14 +74,7 @@ class FolderNames:
         """Return the images at home that own this file as a companion."""
         folder = split_path(path)[:-1]
         bundles = self.names(folders, folder)
-        fd = folders.fd(folder)
-        return [
-            "/".join((*folder, name))
-            for name in bundles.owners(split_path(path)[-1])
-            if name in bundles.present
-            and not is_apple_double(name, bundles.names)
-            and image_format(name, safefs.read_head(Spot(fd, name))) is not None
-        ]
+        return ["/".join((*folder, name)) for name in bundles.owners(split_path(path)[-1])]
 
     def come(self, folders: Folders, folder: Parts) -> frozenset[str]:
         """Return the names added to a folder since the group was examined."""

@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dedup_nb.library.bundles import folded
 from dedup_nb.library.layout import NOT_FOLLOWED, OURS, PRIVATE, link_on_the_way
+from dedup_nb.library.skipped import not_theirs
 from dedup_nb.staging import safefs
 from dedup_nb.staging.refusals import WRONG_INPUT, Locked, Refused, StagingError
 from dedup_nb.staging.safefs import Parts, Spot
@@ -112,8 +114,10 @@ def _root(library: Library, root: str) -> Parts:
         raise StagingError(
             f"root {root} is not a folder inside {library.path}; correct the roots", WRONG_INPUT
         ) from error
-    if OURS & set(parts):
+    if OURS & {folded(part) for part in parts}:
         raise StagingError(f"root {root} is a staging folder; correct the roots", WRONG_INPUT)
+    if why := not_theirs(parts):
+        raise StagingError(f"root {root} lies in {why}; correct the roots", WRONG_INPUT)
     return parts
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dedup_nb.library.bundles import folded
 from dedup_nb.library.layout import CLUSTERS, OURS, STAGING
+from dedup_nb.library.skipped import not_theirs
 from dedup_nb.library.tables import read_edited, short, shown
 from dedup_nb.staging.refusals import WRONG_INPUT, Refused, StagingError
 from dedup_nb.staging.safefs import Parts, split_path
@@ -35,6 +36,7 @@ MANIFEST_COLUMNS = (
     "covers",
 )
 _NEEDED = MANIFEST_COLUMNS[:-1]
+CONFIRMED = "confirmed"  # optional: the digest of a work that may move without a copy
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"[0-9a-fA-F]{1,63}")
 _WHOLE = re.compile(r"-?[0-9]{1,28}")  # a time before 1970 is negative
@@ -53,6 +55,7 @@ class Row(NamedTuple):
     keeper: str
     keeper_sha256: str
     covers: tuple[str, ...] | None = None  # images that a shared sidecar covers
+    confirmed: bool = False  # a person confirmed this digest; see `holding`
 
     def dst(self, batch: str) -> str:
         """Return the destination of the file in a batch, relative to the library."""
@@ -208,6 +211,7 @@ def _row(cells: Mapping[str, str]) -> Row:
         sys.intern(keeper),
         sys.intern(_digest(cells["keeper_sha256"], "keeper_sha256", src) if keeper else ""),
         covers,
+        cells["sha256"] in (cells.get(CONFIRMED) or "").replace(";", " ").split(),
     )
 
 
@@ -215,6 +219,8 @@ def _refuse_ours(parts: Parts, path: str) -> None:
     """Refuse a path inside a staging folder or the private folder, ignoring case."""
     if any(folded(part) in OURS for part in parts):
         raise Refused("bad_path", f"{shown(path)} lies in a staging or private folder", path)
+    if why := not_theirs(parts[:-1]):
+        raise Refused("bad_path", f"{shown(path)} lies in {shown(why)}", path)
 
 
 def _destination(dst: str, src: str, group: str) -> tuple[str, str]:

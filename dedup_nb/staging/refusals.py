@@ -21,6 +21,7 @@ WHAT_TO_DO = {
     "damaged_journal": "move the files of this batch home by hand, then move its journal away",
     "dst_exists": "move the existing file out of the staging folder, then stage again",
     "duplicate_row": "delete one of the two bundles from the manifest",
+    "holds_a_work": "keep the image, or put the sha256 of that file in a column named confirmed",
     "incomplete_bundle": "delete the whole bundle from the manifest, or run the report again",
     "io_error": "fix the system error, then stage again",
     "is_keeper": "restore the files that it is the keeper of first, or keep it",

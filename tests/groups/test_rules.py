@@ -18,8 +18,55 @@ def three(**more):
 
 def test_the_standard_rules_are_a_list_with_a_name_and_a_sentence_each():
     names = [rule.name for rule in rules.standard()]
-    assert names == ["protect", "doubt", "cropped", "keep_all", "holds", "one_name"]
+    assert names == [
+        "protect", "doubt", "cropped", "bundle", "keep_all", "holds", "works", "one_name",
+    ]  # fmt: skip
     assert all(rule.help and rule.help[0].islower() for rule in rules.standard())
+
+
+class Beside:
+    """Films: a.jpg and b.jpg have the same one, c.jpg another; d.nef is raw."""
+
+    def works_lacking(self, member, keeper):
+        return [] if {member, keeper} <= {0, 1} else ["c.mov"]
+
+    def is_work(self, k):
+        return k == 3
+
+
+def test_an_image_whose_files_cannot_move_waits_even_if_it_is_marked():
+    held = ("b.jpg", {"blocked": "b beside it is a folder"})
+    table = images(("a.jpg", {"blocked": ""}), held, ("c.jpg", {"blocked": ""}))
+    made = groups.Candidates(table, TRIO, marks=[None, "stage", None])
+    cut = made.cut(8)
+    assert [groups.ROLES[role] for role in cut.roles] == ["keeper", "review", "stage"]
+    assert cut.reasons[1] == "its files cannot move: b beside it is a folder"
+
+
+@pytest.mark.parametrize("marks", [[None, None, None], [None, "stage", "stage"]])
+def test_a_work_moves_only_if_the_keeper_has_a_copy(marks):
+    table = images(*[(f"{name}.jpg", {"works": ".mov"}) for name in "abc"])
+    made = groups.Candidates(table, TRIO, marks=marks, companions=Beside())
+    cut = made.cut(8)
+    assert [groups.ROLES[role] for role in cut.roles] == ["keeper", "stage", "review"]
+    assert cut.reasons[2] == "the keeper has no copy of its c.mov"
+
+
+def test_without_a_look_at_its_files_no_image_with_a_work_moves():
+    works = {"a": "", "b": ".mov", "c": ""}
+    table = images(*[(f"{name}.jpg", {"works": kinds}) for name, kinds in works.items()])
+    cut = groups.Candidates(table, TRIO).cut(8)
+    assert [groups.ROLES[role] for role in cut.roles] == ["keeper", "review", "stage"]
+
+
+@pytest.mark.parametrize(("beside", "role"), [(Beside(), "stage"), (None, "review")])
+def test_a_raw_file_goes_with_the_picture_of_its_name_if_its_copy_stays(beside, role):
+    table = images(
+        ("a.jpg", {}), ("b.jpg", {"stem": "b"}), ("c.jpg", {}),
+        ("b.nef", {"stem": "b", "status": "unreadable", "format": "RAW"}),
+    )  # fmt: skip
+    cut = groups.Candidates(table, TRIO, companions=beside).cut(8)
+    assert groups.ROLES[cut.roles[1]] == role
 
 
 def test_a_rule_that_a_finder_appends_holds_images_back_with_its_reason():

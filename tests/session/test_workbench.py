@@ -101,7 +101,9 @@ def test_results_hold_what_they_promise(tmp_path, library):
     rows = list(tables.read_csv(folder / "manifest.csv"))
     staged = [r["path"] for r in tables.read_csv(folder / "groups.csv") if r["role"] == "stage"]
     assert set(staged) <= {r["src"] for r in rows}
-    assert {r["src"] for r in rows} - set(staged) == {"mojo1/plain small.txt"}
+    assert {r["src"] for r in rows} - set(staged) == {
+        "mojo1/plain small.txt", "selected/20250705_215212_stage3_enhanced.yaml",
+    }  # fmt: skip
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["images"], summary["review"], summary["unreadable"]) == (3, 1, 1)
     html = (folder / "report.html").read_text()

@@ -25,7 +25,8 @@ def base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
     for k, name in enumerate(NAMES):  # the larger the better: a is kept before b, and so on
         save(photo(k, 160 - 8 * k, 96), folder / f"lib/{name}.png")
-    write(folder / "lib/b.txt", b"a companion")
+    for name in "ab":
+        write(folder / f"lib/{name}.txt", b"a companion")
     start(folder, folder / "lib", "80_review", roots=["."]).catalogue  # noqa: B018
     return folder
 

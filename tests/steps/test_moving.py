@@ -27,8 +27,8 @@ def run(tmp_path):
 def test_the_newest_manifest_is_found_and_told(run):
     plan = moving.open_plan(run, None)
     assert plan.path == run.folder / "10_phash/manifest.csv"
-    assert "3 bundles, 4 files" in plan.describe() and "0 would be refused" in plan.describe()
-    assert plan.by_folder.to_numpy().tolist()[0][:2] == ["selected", 2]
+    assert "3 bundles, 5 files" in plan.describe() and "0 would be refused" in plan.describe()
+    assert plan.by_folder.to_numpy().tolist()[0][:2] == ["selected", 3]
 
 
 def test_a_plan_that_a_person_chose_comes_before_one_that_a_finder_proposed(run):
@@ -99,7 +99,7 @@ def test_the_button_names_the_count_and_stages(run, capsys):
     assert confirm.button.description.startswith("Stage 3 bundles (")
     confirm.button.click()
     assert confirm.result.done == 3 and confirm.button.disabled
-    assert "staged 3 bundles, 4 files" in confirm.said.value
+    assert "staged 3 bundles, 5 files" in confirm.said.value
     assert not (run.library / "mojo1/plain small.txt").exists()
     staging.restore(run.library)
     assert {p: e for p, e in tree(run.library).items() if not p.startswith(".dedup_nb")} == before
@@ -123,9 +123,9 @@ def staged(run):
 
 
 def test_what_is_staged_is_told_and_shown_beside_its_keepers(staged):
-    assert "3 bundles, 4 files" in moving.standing(staged)
+    assert "3 bundles, 5 files" in moving.standing(staged)
     batch = moving.open_batch(staged, None)
-    assert "3 bundles, 4 files" in batch.describe()
+    assert "3 bundles, 5 files" in batch.describe()
     assert [m["role"] for view in batch.views for m in view["members"]] == [
         "keeper", "stage", "keeper", "stage", "stage",
     ]  # fmt: skip
@@ -156,19 +156,19 @@ def test_the_right_token_sends_the_batch_to_the_trash(staged, monkeypatch, tmp_p
     batch = moving.open_batch(staged, None)
     token = staging.approval_token(staged.library, batch.batch)
     moving.approve(staged, batch, batch.batch, token, interactive=False)
-    assert len(binned) == 4
+    assert len(binned) == 5
     assert moving.open_batch(staged, None).describe() == "nothing is staged"
     assert (staged.library / "mojo1/plain.png").exists()
 
 
 def test_a_person_types_the_phrase_or_takes_all_back(staged):
     consent = moving.Consent(staged, moving.open_batch(staged, None))
-    assert consent.approve.description == "Move 4 files to the trash"
+    assert consent.approve.description == "Move 5 files to the trash"
     consent.typed.value = "yes"
     consent.approve.click()
     assert "the phrase is wrong" in consent.said.value and not consent.approve.disabled
     consent.restore.click()
-    assert "restored 3 bundles, 4 files" in consent.said.value
+    assert "restored 3 bundles, 5 files" in consent.said.value
     assert (staged.library / "mojo1/plain small.txt").exists()
 
 
