@@ -18,7 +18,7 @@ import kornia_rs.io
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 from PIL.Image import Transpose
 
 from dedup_nb.library import formats
@@ -675,12 +675,9 @@ def whole(
         if long_side_px and opened.format in ("JPEG", "MPO"):
             opened.draft(opened.mode, (long_side_px, long_side_px))
         picture = _pixels(opened, data)
-        exif = picture.info["exif"]
         if long_side_px and max(picture.size) > long_side_px:
             picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-        picture.info["exif"] = exif
-        if _may_have_exif(opened, data):
-            picture = ImageOps.exif_transpose(picture)
+        picture = _upright(picture, _orientation(opened) if _may_have_exif(opened, data) else 1)
     except TooLarge:
         raise
     except Exception as error:

@@ -99,5 +99,12 @@ TASKS: Mapping[str, Task] = {
             memory_bytes=4 * GIB,
             most_bytes=16 * 2**20,
         ),
+        Task(
+            "hold",
+            "tell what of two pictures each holds that the other lacks",
+            "dedup_nb.compare.holding.task:compare",
+            who="the comparison",
+            most_bytes=2**16,
+        ),
     )
 }

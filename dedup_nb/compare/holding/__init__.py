@@ -1,0 +1,8 @@
+"""Two pictures that show the same thing -> what each holds in its pixels that the other lacks."""
+
+from __future__ import annotations
+
+from dedup_nb.compare.holding.judging import Holding, holding
+from dedup_nb.compare.holding.words import LACKS, Lack
+
+__all__ = ["LACKS", "Holding", "Lack", "holding"]

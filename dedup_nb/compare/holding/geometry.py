@@ -1,0 +1,408 @@
+"""Two pictures and a rough map between them -> the finer and the coarser one, well aligned.
+
+Affine maps take x, y of one picture to x, y of another; whole numbers are pixel centres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+Pixels = NDArray[np.uint8]
+
+cv2.setNumThreads(1)  # the caller runs several at once; one thread also keeps results the same
+
+UPRIGHT = 0.05  # largest difference of a turn from a multiple of 90 degrees, as its sine
+ROUGH_PX = 640  # long side at which the rough map is improved first
+SURE = 0.03  # least response of a phase correlation
+SETTLED_PX = 0.03  # a smaller shift of every tile ends the search
+WHOLE_PX = 0.12  # a map this near to a shift by whole pixels is one
+MOST_OFF = 0.006  # share of a side by which a plain map may lie off the one found
+FEW_TILES, AS_GOOD = (
+    5,
+    0.03,
+)  # tiles by which two maps are compared; share by which one may be worse
+FLAT_GRADIENT, MOST_GRADIENT = 8, 40  # grey levels; a steeper edge counts as much as this one
+MAP_PX = 4  # pixels of a picture for each cell of its activity map, at least
+CLIPPED = (8, 247)
+
+
+class Picture:
+    """An upright sRGB picture over white, and what is derived from it once.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3 or 4)
+        RGB or RGBA.
+    """
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @cached_property
+    def alpha(self) -> Pixels | None:
+        """The transparency, or None where every pixel is opaque."""
+        if self.pixels.shape[2] < 4:
+            return None
+        alpha = np.ascontiguousarray(self.pixels[..., 3])
+        return alpha if int(alpha.min()) < 255 else None
+
+    @cached_property
+    def rgb(self) -> Pixels:
+        """The picture over white."""
+        return over(self, 255)
+
+    @cached_property
+    def grey(self) -> Pixels:
+        """Luma."""
+        grey: Pixels = cv2.cvtColor(np.ascontiguousarray(self.rgb), cv2.COLOR_RGB2GRAY)
+        return grey
+
+    @cached_property
+    def reduced(self) -> tuple[Pixels, Floats]:
+        """The picture at `ROUGH_PX`, luma, and the map from it to the picture."""
+        return shrunk(self.grey, max(max(self.size) / ROUGH_PX, 1.0))
+
+    def turned(self, turn: Pixels) -> Picture:
+        """Return a picture of other pixels."""
+        return Picture(turn)
+
+
+def over(picture: Picture, ground: int) -> Pixels:
+    """Return a picture over a grey ground, RGB."""
+    if picture.alpha is None:
+        return picture.pixels[..., :3]
+    share = picture.alpha[..., None].astype(np.uint16)
+    colour = picture.pixels[..., :3].astype(np.uint16)
+    mixed: Pixels = ((colour * share + ground * (255 - share) + 127) // 255).astype(np.uint8)
+    return mixed
+
+
+def inverse(matrix: Floats) -> Floats:
+    """Return the map back."""
+    back: Floats = cv2.invertAffineTransform(np.asarray(matrix, np.float64))
+    return back
+
+
+def chained(first: Floats, then: Floats) -> Floats:
+    """Return the map that applies two maps one after the other."""
+    return np.column_stack([then[:, :2] @ first[:, :2], then[:, :2] @ first[:, 2] + then[:, 2]])
+
+
+def scale_of(matrix: Floats) -> float:
+    """Return the pixels of the second picture for each pixel of the first."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def spread(x: float, y: float) -> Floats:
+    """Return the map from a picture reduced by these factors to the picture."""
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]], np.float64)
+
+
+def shrunk(pixels: Pixels, step: float) -> tuple[Pixels, Floats]:
+    """Return a picture averaged to 1 / `step` of its size, and the map from it to the picture."""
+    height, width = pixels.shape[:2]
+    if step <= 1:
+        return pixels, spread(1, 1)
+    size = max(round(width / step), 4), max(round(height / step), 4)
+    small: Pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
+    return small, spread(width / size[0], height / size[1])
+
+
+def warped(
+    pixels: Pixels, matrix: Floats, size: tuple[int, int], how: int = cv2.INTER_LINEAR
+) -> Pixels:
+    """Return a picture averaged to a canvas; `matrix` takes the canvas to the picture."""
+    step = scale_of(matrix)
+    if step > 1.05:
+        pixels, back = shrunk(pixels, step)
+        matrix = chained(matrix, inverse(back))
+    if pixels.shape[1::-1] == size and np.allclose(matrix, np.eye(2, 3), atol=1e-3):
+        return np.ascontiguousarray(pixels)
+    canvas: Pixels = cv2.warpAffine(
+        np.ascontiguousarray(pixels),
+        matrix,
+        size,
+        flags=how | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return canvas
+
+
+def visible(matrix: Floats, size: tuple[int, int], other: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return where a canvas shows the other picture, without that one's edge.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (2, 3)
+        From the canvas to the other picture.
+    size, other : (width, height)
+        Of the canvas and of the other picture.
+    """
+    x, y = np.arange(size[0]), np.arange(size[1])[:, None]
+    u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
+    v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
+    edge = max(scale_of(matrix), 1) / 2
+    inside = (u >= edge - 0.5) & (v >= edge - 0.5)
+    inside &= (u <= other[0] - 0.5 - edge) & (v <= other[1] - 0.5 - edge)
+    return np.asarray(inside, bool)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Two pictures of one scene in one orientation.
+
+    Attributes
+    ----------
+    fine, coarse : Picture
+        The one with more pixels for the same scene first; equals keep their order.
+    matrix : ndarray of float64, shape (2, 3)
+        From the fine one to the coarse one.
+    swapped : bool
+        Whether the fine one is the second of those given.
+    """
+
+    fine: Picture
+    coarse: Picture
+    matrix: Floats
+    swapped: bool
+
+    @property
+    def ratio(self) -> float:
+        """Pixels of the fine one for each pixel of the coarse one, at least about 1."""
+        return 1 / scale_of(self.matrix)
+
+    @property
+    def shift(self) -> tuple[int, int] | None:
+        """The shift by whole pixels from the fine to the coarse one, or None if it is not one."""
+        x, y = (int(v) for v in np.round(self.matrix[:, 2]))
+        corner = np.array([*self.fine.size, 1.0])
+        off = self.matrix @ corner - corner[:2] - (x, y)
+        near = max(abs(self.matrix[0, 2] - x), abs(self.matrix[1, 2] - y), *np.abs(off))
+        return (x, y) if near <= WHOLE_PX * 2 else None
+
+
+def align(a: Pixels, b: Pixels, matrix: Floats) -> Aligned:
+    """Turn the second picture as the first is, and align them to a fraction of a pixel.
+
+    Parameters
+    ----------
+    a, b : ndarray of uint8, shape (height, width, 3 or 4)
+    matrix : ndarray of float64, shape (2, 3)
+        Rough map from a to b, at full size.
+    """
+    matrix = np.asarray(matrix, np.float64)
+    b, matrix = _upright(b, matrix)
+    swapped = scale_of(matrix) > 1.004
+    if swapped:
+        a, b, matrix = b, a, inverse(matrix)
+    fine, coarse = Picture(a), Picture(b)
+    return Aligned(fine, coarse, _refined(fine, coarse, matrix), swapped)
+
+
+def _upright(b: Pixels, matrix: Floats) -> tuple[Pixels, Floats]:
+    """Mirror and turn the second picture by quarters, so that the map turns little."""
+    if np.linalg.det(matrix[:, :2]) < 0:
+        matrix = chained(matrix, np.array([[-1, 0, b.shape[1] - 1], [0, 1, 0]], np.float64))
+        b = b[:, ::-1]
+    for _ in range(3):
+        across = matrix[:, 0] / np.linalg.norm(matrix[:, 0])
+        if across[0] > 0.71:
+            break
+        matrix = chained(matrix, np.array([[0, 1, 0], [-1, 0, b.shape[1] - 1]], np.float64))
+        b = np.rot90(b)
+    return b, matrix
+
+
+def _refined(fine: Picture, coarse: Picture, matrix: Floats) -> Floats:
+    """Improve a rough map, first at a small size, then where there is most to see."""
+    small, back = fine.reduced
+    step = scale_of(chained(back, matrix))
+    other, to_other = shrunk(coarse.grey, max(step, 1.0))
+    rough = chained(chained(back, matrix), inverse(to_other))
+    rough = _matched(small, other, rough, _grid(small.shape, 96), 96)
+    matrix = chained(chained(inverse(back), rough), to_other)
+    ratio = 1 / scale_of(matrix)
+    base, back = shrunk(fine.grey, ratio) if ratio > 1.5 else (fine.grey, spread(1, 1))
+    finest = chained(back, matrix)
+    side = tile_side(base.shape)
+    inside = visible(finest, (base.shape[1], base.shape[0]), coarse.size)
+    corners = _most(activity(base), inside, side, 9)
+    likely = [finest, *(chained(back, exact) for exact in _plain(matrix, fine.size, coarse.size))]
+    finest = _matched(base, coarse.grey, finest, corners, side)
+    least = _error(base, coarse.grey, finest, corners[:FEW_TILES], side)
+    for one in likely:  # tiles with little detail may lead astray
+        error = _error(base, coarse.grey, one, corners[:FEW_TILES], side)
+        if error <= least * (1 + AS_GOOD) + AS_GOOD:
+            finest, least = one, min(error, least)
+    return chained(inverse(back), finest)
+
+
+def _plain(matrix: Floats, size: tuple[int, int], other: tuple[int, int]) -> list[Floats]:
+    """Return the shifts by whole pixels and the plain resize that a map may really be."""
+    corners = np.array([[0, 0, 1], [size[0], 0, 1], [0, size[1], 1], [size[0], size[1], 1]], float)
+    places = corners @ matrix.T
+    shift = np.round((places - corners[:, :2]).mean(axis=0))
+    whole = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
+    resize = spread(other[0] / size[0], other[1] / size[1])
+    near = MOST_OFF * max(other)
+    return [m for m in (whole, resize) if np.abs(corners @ m.T - places).max() <= near]
+
+
+def _error(
+    grid: Pixels, other: Pixels, matrix: Floats, corners: list[tuple[int, int]], side: int
+) -> float:
+    """Return the mean squared difference of tiles."""
+    errors = []
+    for top, left in corners:
+        x = grid[top : top + side, left : left + side].astype(np.float32)
+        if x.shape == (side, side):
+            off = x - cut(other, matrix, (top, left), side, cv2.INTER_CUBIC)
+            errors.append(float(((off - off.mean()) ** 2).mean()))
+    return float(np.mean(errors)) if errors else 0.0
+
+
+def tile_side(shape: tuple[int, ...]) -> int:
+    """Return the side of the tiles in which a picture is compared, in pixels."""
+    short = min(shape[:2])
+    return 128 if short >= 260 else 64 if short >= 100 else 32
+
+
+def _grid(shape: tuple[int, ...], side: int) -> list[tuple[int, int]]:
+    """Return the top left corners of 16 tiles all over a picture."""
+    height, width = shape[:2]
+    if min(height, width) < side:
+        return []
+    rows = np.unique(np.linspace(0, height - side, 4).astype(int))
+    columns = np.unique(np.linspace(0, width - side, 4).astype(int))
+    return [(int(r), int(c)) for r in rows for c in columns]
+
+
+def activity(grey: Pixels) -> tuple[Floats, int]:
+    """Return how much there is to see in each square of `step` pixels, and `step`."""
+    step = max(max(grey.shape) // 400, MAP_PX)
+    height, width = (n // step * step for n in grey.shape)
+    part = grey[:height, :width]
+    steep = cv2.absdiff(part[:, 1:], part[:, :-1])
+    steep = np.minimum(steep, MOST_GRADIENT, out=steep)
+    size = (width // step, height // step)
+    across = cv2.resize(steep, size, interpolation=cv2.INTER_AREA)
+    steep = cv2.absdiff(part[1:], part[:-1])
+    steep = np.minimum(steep, MOST_GRADIENT, out=steep)
+    down = cv2.resize(steep, size, interpolation=cv2.INTER_AREA)
+    return (across.astype(np.float32) + down), step
+
+
+def _most(
+    seen: tuple[Floats, int], inside: NDArray[np.bool_], side: int, count: int
+) -> list[tuple[int, int]]:
+    """Return the top left corners of the squares with most to see."""
+    levels, step = seen
+    cells = max(side // step, 1)
+    allowed = whole_squares(inside, step, cells, levels.shape)
+    return best(cv2.blur(levels, (cells, cells)), allowed, count, side, step)
+
+
+def whole_squares(
+    inside: NDArray[np.bool_], step: int, cells: int, shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return which cells are the middle of a square that lies wholly inside."""
+    small = inside[step // 2 :: step, step // 2 :: step][: shape[0], : shape[1]].astype(np.uint8)
+    reach = np.ones((cells + 2, cells + 2), np.uint8)
+    inner = cv2.erode(small, reach, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(inner > 0)
+
+
+def best(
+    score: Floats, allowed: NDArray[np.bool_], count: int, side: int, step: int
+) -> list[tuple[int, int]]:
+    """Return the top left corners, in pixels, of the squares that score best; none overlap."""
+    left, corners = np.where(allowed, score, -np.inf), []
+    reach = max(side // step, 1)
+    for _ in range(count):
+        row, column = divmod(int(left.argmax()), left.shape[1])
+        if not np.isfinite(left[row, column]):
+            break
+        top, start = row * step + step // 2 - side // 2, column * step + step // 2 - side // 2
+        corners.append((max(top, 0), max(start, 0)))
+        left[max(row - reach, 0) : row + reach, max(column - reach, 0) : column + reach] = -np.inf
+    return corners
+
+
+def cut(pixels: Pixels, matrix: Floats, corner: tuple[int, int], side: int, how: int) -> Floats:
+    """Return a square of a picture as float32; `matrix` takes the grid of squares to it."""
+    start = matrix[:, :2] @ [corner[1], corner[0]] + matrix[:, 2]
+    x, y = (int(v) for v in np.round(start))
+    exact = np.allclose(matrix[:, :2], np.eye(2), atol=1e-6) and np.abs(start - (x, y)).max() < 1e-3
+    if exact and min(x, y) >= 0 and x + side <= pixels.shape[1] and y + side <= pixels.shape[0]:
+        return pixels[y : y + side, x : x + side].astype(np.float32)
+    ends = np.array([[0, 0], [side, 0], [0, side], [side, side]]) @ matrix[:, :2].T + start
+    low = np.maximum(np.floor(ends.min(0)).astype(int) - 8, 0)
+    high = np.ceil(ends.max(0)).astype(int) + 8
+    part = pixels[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    if not part.size:
+        return np.zeros((side, side), np.float32)
+    local = np.column_stack([matrix[:, :2], start - low])
+    square: Floats = cv2.warpAffine(
+        part,
+        local,
+        (side, side),
+        flags=how | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return square
+
+
+def _matched(
+    grid: Pixels, other: Pixels, matrix: Floats, corners: list[tuple[int, int]], side: int
+) -> Floats:
+    """Improve a map by the shifts of tiles."""
+    window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
+    for _ in range(4):
+        places, shifts = [], []
+        for corner in corners:
+            top, left = corner
+            x = grid[top : top + side, left : left + side].astype(np.float32)
+            if x.shape != (side, side):
+                continue
+            y = cut(other, matrix, corner, side, cv2.INTER_CUBIC)
+            (dx, dy), sure = cv2.phaseCorrelate(x, y, window)
+            if sure > SURE and np.hypot(dx, dy) < side / 4:
+                places.append((left + side / 2, top + side / 2, 1))
+                shifts.append((dx, dy))
+        if len(places) < 2:
+            return matrix
+        step = _fit(np.array(places), np.array(shifts), side)
+        matrix = np.column_stack(
+            [matrix[:, :2] @ (np.eye(2) + step[:, :2]), matrix[:, :2] @ step[:, 2] + matrix[:, 2]]
+        )
+        if np.abs(shifts).max() < SETTLED_PX:
+            break
+    return matrix
+
+
+def _fit(places: Floats, shifts: Floats, side: int) -> Floats:
+    """Return the affine map of shifts, or their median where they lie too near for more."""
+    usual = np.median(shifts, axis=0)
+    far = np.linalg.norm(shifts - usual, axis=1)
+    near = far <= max(2.0, 2 * float(np.median(far)))
+    wide = np.ptp(places[near], axis=0)[:2].min() > 1.5 * side if near.sum() >= 5 else False
+    if not wide:
+        return np.array([[0, 0, usual[0]], [0, 0, usual[1]]])
+    fit: Floats = np.linalg.lstsq(places[near], shifts[near], rcond=None)[0].T
+    off = np.linalg.norm(places @ fit.T - shifts, axis=1)
+    better = near & (off <= max(0.25, 2.5 * float(np.median(off[near]))))
+    if better.sum() >= 5 and np.ptp(places[better], axis=0)[:2].min() > 1.5 * side:
+        fit = np.linalg.lstsq(places[better], shifts[better], rcond=None)[0].T
+    return fit

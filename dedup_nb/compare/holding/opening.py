@@ -1,0 +1,120 @@
+"""An untrusted file -> its pixels at full size in sRGB, and what they were made of.
+
+Only for tasks in watched processes; see `pictures.whole`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import suppress
+from functools import cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from dedup_nb.library import files, formats
+from dedup_nb.pictures import images, whole
+
+MOST_PROFILE_BYTES = 4 * 2**20  # a larger colour profile is ignored
+DEEP_PNG, DEEP_AT = b"\x10", 24  # sixteen bits, and where a PNG says so
+BITS_TAG = 258  # BitsPerSample of TIFF
+DEEP_LEVELS = 300  # more levels than eight bits have
+SAMPLES = 256  # rows and columns that are looked at for the real depth
+EIGHT, SIXTEEN = 8, 16
+SMOOTH, LOSSY_WEBP, HEAD_BYTES = ("AVIF", "HEIF"), b"VP8 ", 64
+
+
+class Opened(NamedTuple):
+    """A picture at full size.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3 or 4)
+        RGB in sRGB, or RGBA where the file has transparency.
+    depth : int
+        Bits a channel that the pixels really use: 8 or 16.
+    smooth : bool
+        Whether it was saved by a lossy codec other than JPEG, such as WebP or AVIF.
+    """
+
+    pixels: NDArray[np.uint8]
+    depth: int
+    smooth: bool
+
+
+def opened(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Opened:
+    """Decode a picture at full size and convert it to sRGB.
+
+    Parameters
+    ----------
+    path : bytes
+        Absolute path.
+    max_pixels : float
+        A picture with more pixels is refused before it is decoded.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or decoded, or is too large.
+    """
+    picture = whole.full_size(path, max_pixels)
+    pixels = np.asarray(_in_srgb(picture))
+    try:
+        head = files.read_file(path, HEAD_BYTES, cut=True)
+        kind = formats.image_format(os.fsdecode(os.path.basename(path)), head)
+        lossy = kind in SMOOTH or (kind == "WEBP" and _is_lossy_webp(path, head))
+        depth = _depth(files.read_file(path)) if _may_be_deep(kind, head) else EIGHT
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
+    return Opened(pixels, depth, lossy)
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """Return a picture with the numbers of sRGB; a damaged profile is ignored, as viewers do."""
+    data = picture.info.get("icc_profile") or b""
+    if not data or len(data) > MOST_PROFILE_BYTES:
+        return picture
+    with suppress(ImageCms.PyCMSError, OSError, ValueError):
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        if profile.profile.xcolor_space.strip() != "RGB":
+            return picture
+        converted: Any = ImageCms.profileToProfile(
+            picture.convert("RGB"), profile, _srgb(), outputMode="RGB"
+        )
+        if picture.mode == "RGBA":
+            converted.putalpha(picture.getchannel("A"))
+        return converted  # type: ignore[no-any-return]
+    return picture
+
+
+@cache
+def _srgb() -> Any:
+    return ImageCms.createProfile("sRGB")
+
+
+def _is_lossy_webp(path: bytes, head: bytes) -> bool:
+    return LOSSY_WEBP in head or LOSSY_WEBP in files.read_file(path, 2**20, cut=True)
+
+
+def _may_be_deep(kind: str | None, head: bytes) -> bool:
+    return kind == "TIFF" or (kind == "PNG" and head[DEEP_AT : DEEP_AT + 1] == DEEP_PNG)
+
+
+def _depth(data: bytes) -> int:
+    """Return the bits a channel that a picture really uses, not those that its header names."""
+    with suppress(Exception):  # decoders raise far more than OSError on malformed files
+        bits = Image.open(io.BytesIO(data), formats=["PNG", "TIFF"])
+        if bits.format == "TIFF" and max(bits.tag_v2.get(BITS_TAG, (EIGHT,))) <= EIGHT:  # type: ignore[attr-defined]
+            return EIGHT
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if values is None or values.dtype == np.uint8:
+            return EIGHT
+        steps = [max(side // SAMPLES, 1) for side in values.shape[:2]]
+        part = np.atleast_3d(values[:: steps[0], :: steps[1]])
+        levels = max(len(np.unique(part[..., k])) for k in range(part.shape[2]))
+        return SIXTEEN if levels > DEEP_LEVELS else EIGHT
+    return EIGHT
