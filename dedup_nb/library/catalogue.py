@@ -551,7 +551,7 @@ def _read(path: Path, columns: Sequence[str], types: Mapping[str, str]) -> pd.Da
                 encoding="utf-8-sig",
                 encoding_errors="surrogateescape",
             )[list(columns)]
-    except (ValueError, KeyError, pd.errors.ParserWarning) as error:
+    except (ValueError, KeyError, OverflowError, pd.errors.ParserWarning) as error:
         raise ValueError(f"{path} cannot be read: {error}; was it cut or edited?") from error
     if short := np.flatnonzero(table[columns[-1]] == "").tolist():
         raise ValueError(f"{path} has too few cells in row {short[0] + 1}; was it cut or edited?")

@@ -56,7 +56,8 @@ def decode(line: bytes) -> Record | None:
         record = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and record.get("event") in EVENTS else None
+    event = record.get("event") if isinstance(record, dict) else None
+    return record if isinstance(event, str) and event in EVENTS else None
 
 
 @dataclass

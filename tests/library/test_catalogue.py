@@ -263,6 +263,7 @@ def test_the_catalogue_survives_its_csv(tmp_path):
         (lambda text: text + "one,cell,more," + text.splitlines()[1], "cannot be read"),
         (lambda text: text.replace("stamp", "stemp"), "cannot be read.*'stamp'"),
         (lambda text: text.replace(",96,", ",wide,"), "cannot be read"),
+        (lambda text: text.replace(",96,", f",{10**20},"), "cannot be read"),  # beyond 64 bits
         (lambda text: text + '"open', "cannot be read"),
         (lambda text: "", "cannot be read"),
     ],

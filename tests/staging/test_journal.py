@@ -195,6 +195,7 @@ def test_a_journal_that_leads_out_of_the_library_is_not_followed(tmp_path: Path,
 HUGE = 10**40
 # record -> what a forged or foreign one may hold instead
 FORGED: list[tuple[str, dict[str, Any]]] = [
+    *(("done", {"event": odd}) for odd in ([], {}, None, 5, "purge")),
     ("header", {"batch": ["x"]}),
     ("header", {"time": {"a": 1}}),
     *(("intent", {"intent": odd}) for odd in (None, "1", 1.0, True, -1, HUGE, [1], {})),
