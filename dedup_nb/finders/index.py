@@ -23,7 +23,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb.groups.pairs import MAX_PAIRS
+from dedup_nb.finders import crowds
+from dedup_nb.finders.crowds import CROWD
+from dedup_nb.groups.pairs import MAX_PAIRS, WAY_OUT, crowd, tell_bound
 from dedup_nb.pictures.engines import LOCAL, Engine
 
 Vectors = NDArray[np.float32]
@@ -55,8 +57,13 @@ def near_pairs(
     rows: NDArray[np.int64] | None = None,
     cells: Cells | None = None,
     engine: Engine = LOCAL,
+    order: Callable[[], NDArray[np.int64]] | None = None,
 ) -> tuple[pd.DataFrame, float]:
     """Find all pairs whose cosine similarity is at least `floor`; exact without `cells`.
+
+    Where there are more than `max_pairs`, images that are near very many others are compared with
+    a few of those only, and all other pairs are complete. If that is not enough, a tighter bound is
+    used. `pairs.bound_of` then tells what was asked, what was used, and why.
 
     Parameters
     ----------
@@ -66,13 +73,16 @@ def near_pairs(
     floor : float
         Lowest cosine kept, inclusive, from -1 to 1; compared after rounding to four decimals.
     max_pairs : int
-        If more pairs than this lie above `floor`, a tighter bound is used.
+        Largest number of pairs returned, apart from those of crowds.
     rows : ndarray of int64, shape (n,), optional
         Ascending row numbers used as `i` and `j`, such as catalogue rows; positions by default.
     cells : Cells, optional
         Restricts which pairs are compared; all pairs by default.
     engine : Engine
         Processes the blocks of rows.
+    order : callable, optional
+        Returns the keeper order of the vectors, 0 first: the best images of a crowd lead it. By
+        default the first ones do.
 
     Returns
     -------
@@ -84,27 +94,86 @@ def near_pairs(
         are no pairs.
     """
     turned = _turned(embeddings)
-    collected = _Found(floor, max_pairs)
-    if cells is not None:
-        for i, j in cells.pairs(turned, lambda: collected.bound - MARGIN):
-            collected.add(i, j, _cosines(turned, i, j))
-    else:
-        _find_all(turned, collected, engine)
+    search = _Pairs(turned, cells, engine)
+    collected, why = search.collect(floor, max_pairs), ""
+    if collected.bound > floor:  # there are too many: because of a crowd?
+        crowded = np.flatnonzero(search.neighbours(floor) > CROWD)
+        if len(crowded):
+            crowded = crowds.best_first(crowded, order)
+            collected = search.collect(floor, max_pairs, crowded)
+            leaders = search.add_leaders(collected, crowded)
+            why = crowd(len(crowded), leaders)
+        if collected.bound > floor:
+            tightened = (
+                f"more than max_pairs {max_pairs:,} pairs have a cosine of at least {floor:g}; the "
+                f"pairs are complete down to {collected.bound:g}; {WAY_OUT}"
+            )
+            why = f"{tightened}; {why}" if why else tightened
     pairs = collected.pairs()
     if rows is not None:
         pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
+    if why:
+        tell_bound(pairs, floor, collected.bound, why)
     return pairs, collected.bound
 
 
-def _find_all(turned: Vectors, collected: _Found, engine: Engine) -> None:
-    search = _search(turned, collected.bound)
+class _Pairs:
+    """The search for pairs, by exact products or by cells; repeated if there are too many."""
 
-    def above(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
-        i, j = search.above(start, stop, collected.bound - MARGIN)
-        return i, j, _cosines(turned, i, j)
+    def __init__(self, turned: Vectors, cells: Cells | None, engine: Engine) -> None:
+        self.turned, self.cells, self.engine = turned, cells, engine
 
-    for part in engine.join(above, engine.blocks(len(turned), BLOCK_VALUES)):
-        collected.add(*part)
+    def collect(
+        self, floor: float, max_pairs: int, crowded: NDArray[np.int64] | None = None
+    ) -> _Found:
+        """Return the pairs, without those inside a crowd."""
+        collected = _Found(floor, max_pairs)
+        inside = np.zeros(len(self.turned), bool)
+        inside[[] if crowded is None else crowded] = True
+
+        def look(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[Any, Any, Any]:
+            if crowded is not None:
+                free = ~(inside[i] & inside[j])
+                i, j = i[free], j[free]
+            return i, j, _cosines(self.turned, i, j)
+
+        for part in self._parts(lambda: collected.bound - MARGIN, look):
+            collected.add(*part)
+        return collected
+
+    def neighbours(self, floor: float) -> NDArray[np.int64]:
+        """Return about how many neighbours above a cosine each vector has."""
+        n = len(self.turned)
+        counts = np.zeros(n, np.int64)
+        for i, j in self._parts(lambda: floor, lambda i, j: (i, j)):
+            counts += np.bincount(i, minlength=n) + np.bincount(j, minlength=n)
+        return counts
+
+    def add_leaders(self, collected: _Found, crowded: NDArray[np.int64]) -> int:
+        """Add the pairs of a crowd with its leaders; return how many each has at most."""
+
+        def near(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+            cosines = _cosines(self.turned, np.minimum(a, b), np.maximum(a, b))
+            return np.asarray(cosines >= collected.bound, bool)
+
+        ends, leaders = crowds.leading(crowded, near)
+        ends = np.unique(ends, axis=0)
+        collected.max_pairs += len(ends)
+        collected.add(ends[:, 0], ends[:, 1], _cosines(self.turned, ends[:, 0], ends[:, 1]))
+        return leaders
+
+    def _parts(self, bound: Callable[[], float], look: Callable[..., Any]) -> Iterator[Any]:
+        """Yield what `look` makes of the pairs (i, j), i < j, that may lie above a bound."""
+        if self.cells is not None:
+            for i, j in self.cells.pairs(self.turned, bound):
+                yield look(i, j)
+            return
+        search = _search(self.turned, bound() + MARGIN)
+
+        def above(start: int, stop: int) -> Any:
+            return look(*search.above(start, stop, bound()))
+
+        yield from self.engine.join(above, self.engine.blocks(len(self.turned), BLOCK_VALUES))
 
 
 def nearest(

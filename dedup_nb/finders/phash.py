@@ -16,7 +16,10 @@ import scipy.fftpack
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedup_nb.groups.pairs import MAX_PAIRS
+from dedup_nb.finders import crowds
+from dedup_nb.finders.crowds import CROWD
+from dedup_nb.groups.floods import Twins
+from dedup_nb.groups.pairs import MAX_PAIRS, crowd, tell_bound, too_many
 from dedup_nb.pictures import orientations
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.measures import Kind, Rasters
@@ -198,8 +201,14 @@ def near_pairs(
     max_pairs: int = MAX_PAIRS,
     rows: NDArray[np.int64] | None = None,
     engine: Engine = LOCAL,
+    twins: Twins | None = None,
+    order: Callable[[], NDArray[np.int64]] | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Find all pairs whose hashes differ in at most `ceiling` bits; exact.
+
+    Where there are more than `max_pairs`, images that are near very many others are compared with
+    the first few of those only, and all other pairs are complete. If that is not enough, a tighter
+    bound is used. `pairs.bound_of` then tells what was asked, what was used, and why.
 
     Parameters
     ----------
@@ -209,11 +218,16 @@ def near_pairs(
     ceiling : int
         Largest Hamming distance kept, in bits, inclusive.
     max_pairs : int
-        If more pairs than this lie within `ceiling`, a tighter bound is used.
+        Largest number of pairs returned, apart from those of crowds and floods.
     rows : ndarray of int64, shape (n,), optional
         Ascending row numbers used as `i` and `j`, such as catalogue rows; positions by default.
     engine : Engine
         Processes the blocks of rows.
+    twins : Twins, optional
+        Copies of one file, of which very many cost no more than a few; needs `rows`.
+    order : callable, optional
+        Returns the keeper order of the hashes, 0 first: the best images of a crowd lead it. By
+        default the first ones do.
 
     Returns
     -------
@@ -224,20 +238,130 @@ def near_pairs(
         reached. -1 if even identical hashes make more than `max_pairs` pairs; then there are no
         pairs.
     """
+    if twins is not None and rows is not None:
+        return _thinned(hashes, ceiling, max_pairs, rows, engine, twins)
     if hashes.ndim == 2:
         hashes = hashes[:, None, :]
     words = np.ascontiguousarray(hashes).view(np.uint64)  # (n, n_orientations, n_words)
-    turns = range(words.shape[1])
-    joins = [_Join(words[:, 0], words[:, turn], ceiling, engine) for turn in turns]
-    within = np.cumsum(sum(join.histogram for join in joins))
-    bound = int(np.searchsorted(within, max_pairs, side="right")) - 1 if len(within) else ceiling
-    bound = min(bound, ceiling)
-    pairs = pd.concat([join.pairs(bound) for join in joins], ignore_index=True)
-    if len(joins) > 1:
-        pairs = pairs.groupby(["i", "j"], sort=True, as_index=False)["hamming_bits"].min()
+    joins = _joins(words, ceiling, engine)
+    count = int(sum(join.histogram.sum() for join in joins))
+    crowded = np.zeros(0, np.int64)
+    if count > max_pairs:
+        crowded = np.flatnonzero(_neighbours(words, joins, ceiling, engine) > CROWD)
+    if len(crowded):
+        crowded = crowds.best_first(crowded, order)
+        pairs, bound, why = _without_crowd(words, crowded, ceiling, max_pairs, engine)
+    else:
+        bound = _fitting(joins, ceiling, max_pairs)
+        pairs = _merged([join.pairs(bound) for join in joins])
+        why = too_many(count, max_pairs, ceiling, bound) if bound < ceiling else ""
     if rows is not None:
         pairs = pairs.assign(i=rows[pairs["i"]], j=rows[pairs["j"]])
+    if why:
+        tell_bound(pairs, ceiling, bound, why)
     return pairs, bound
+
+
+def _thinned(
+    hashes: NDArray[np.uint8],
+    ceiling: int,
+    max_pairs: int,
+    rows: NDArray[np.int64],
+    engine: Engine,
+    twins: Twins,
+) -> tuple[pd.DataFrame, int]:
+    def join(kept: NDArray[np.bool_]) -> tuple[pd.DataFrame, float]:
+        some = slice(None) if kept.all() else kept
+        order = lambda: twins.ranks()[rows[some]]  # noqa: E731
+        return near_pairs(hashes[some], ceiling, max_pairs, rows[some], engine, order=order)
+
+    pairs, bound = twins.joined(join, rows)
+    return pairs, int(bound)
+
+
+def _joins(words: NDArray[np.uint64], ceiling: int, engine: Engine) -> list[_Join]:
+    turns = range(words.shape[1])
+    return [_Join(words[:, 0], words[:, turn], ceiling, engine) for turn in turns]
+
+
+def _fitting(joins: Sequence[_Join], ceiling: int, max_pairs: int) -> int:
+    """Return the largest bound with at most `max_pairs` pairs, at most `ceiling`."""
+    within = np.cumsum(sum(join.histogram for join in joins))
+    bound = int(np.searchsorted(within, max_pairs, side="right")) - 1 if len(within) else ceiling
+    return min(bound, ceiling)
+
+
+def _merged(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the pairs of all orientations, each with its smallest distance."""
+    pairs = pd.concat(parts, ignore_index=True)
+    if len(parts) > 1:
+        pairs = pairs.groupby(["i", "j"], sort=True, as_index=False)["hamming_bits"].min()
+    return pairs
+
+
+# ---------------------------------------------------------------- crowds
+
+
+def _neighbours(
+    words: NDArray[np.uint64], joins: Sequence[_Join], ceiling: int, engine: Engine
+) -> NDArray[np.int64]:
+    """Return how many pairs within the ceiling each image has, before and after it."""
+    after = sum(join.counts.sum(axis=1, dtype=np.int64) for join in joins)
+    turned = _joins(words[::-1], ceiling, engine)  # the same rows, the last first
+    before = sum(join.counts.sum(axis=1, dtype=np.int64)[::-1] for join in turned)
+    counts: NDArray[np.int64] = np.asarray(after + before, np.int64)
+    return counts
+
+
+def _without_crowd(
+    words: NDArray[np.uint64],
+    crowded: NDArray[np.int64],
+    ceiling: int,
+    max_pairs: int,
+    engine: Engine,
+) -> tuple[pd.DataFrame, int, str]:
+    """Return all pairs but those inside the crowd, which is only compared with its leaders."""
+    n = len(words)
+    free = np.setdiff1d(np.arange(n), crowded)
+    order = np.concatenate([free, crowded])  # a free image is compared with all later rows
+    joins = _joins(words[order], ceiling, engine)
+    for join in joins:
+        join.only(len(free))
+    bound = _fitting(joins, ceiling, max_pairs)
+    parts = [join.pairs(bound) for join in joins]
+    i = np.concatenate([part["i"].to_numpy() for part in parts])
+    j = np.concatenate([part["j"].to_numpy() for part in parts])
+    ends = np.unique(np.sort(np.stack([order[i], order[j]], axis=1), axis=1), axis=0)
+    inside, leaders = crowds.leading(
+        crowded, lambda a, b: _distances(words, a, b) <= min(bound, ceiling)
+    )
+    ends = np.unique(np.concatenate([ends, inside]), axis=0)
+    bits = _distances(words, ends[:, 0], ends[:, 1])
+    near = bits <= bound
+    pairs = pd.DataFrame(
+        {
+            "i": ends[near, 0].astype(np.int32),
+            "j": ends[near, 1].astype(np.int32),
+            "hamming_bits": bits[near],
+        }
+    )
+    why = crowd(len(crowded), leaders)
+    if bound < ceiling:
+        why = f"{too_many(int(near.sum()), max_pairs, ceiling, bound)}; {why}"
+    return pairs, bound, why
+
+
+def _distances(
+    words: NDArray[np.uint64], i: NDArray[np.int64], j: NDArray[np.int64]
+) -> NDArray[np.int16]:
+    """Return the distance of each pair, the smallest over the orientations of the later one."""
+    first, second = np.minimum(i, j), np.maximum(i, j)
+    bits = [
+        np.bitwise_count(words[first, 0] ^ words[second, turn]).sum(axis=-1, dtype=np.int16)
+        for turn in range(words.shape[1])
+    ]
+    smallest: NDArray[np.int16] = np.min(bits, axis=0)
+    return smallest
 
 
 class _Join:
@@ -253,14 +377,21 @@ class _Join:
         self.left, self.right = np.ascontiguousarray(left), np.ascontiguousarray(right)
         self.ceiling, self.engine = ceiling, engine
         self.lookup = _Lookup(self.right, ceiling)
+        self.rows = len(self.left)
         none = np.zeros((0, ceiling + 1), np.uint32)
         parts = engine.join(self._count, engine.blocks(len(self.left)))
         self.counts = np.concatenate([none, *parts])  # (n, ceiling + 1), pairs at each distance
         self.histogram = self.counts.sum(axis=0, dtype=np.int64)
 
+    def only(self, n: int) -> None:
+        """Keep only the pairs of the first n rows with the rows after them."""
+        self.counts[n:] = 0
+        self.rows = n
+        self.histogram = self.counts.sum(axis=0, dtype=np.int64)
+
     def pairs(self, bound: int) -> pd.DataFrame:
         per_row = self.counts[:, : bound + 1].sum(axis=1, dtype=np.int64)
-        blocks = self.engine.blocks(len(self.left) if bound >= 0 else 0)
+        blocks = self.engine.blocks(self.rows if bound >= 0 else 0)
         parts = list(
             self.engine.join(lambda a, b: self._collect(a, b, per_row[a:b], bound), blocks)
         )

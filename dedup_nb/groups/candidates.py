@@ -23,6 +23,7 @@ from dedup_nb.groups.holdings import Relief
 from dedup_nb.groups.images import BEST, Images
 from dedup_nb.groups.keepers import KEEPER_ORDER
 from dedup_nb.groups.measures import apart
+from dedup_nb.groups.pairs import bound_of
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, STAGE, Indices
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
 from dedup_nb.library import layout
@@ -86,6 +87,8 @@ class Candidates:
         Rules that hold images back, in order; finders append to it.
     obey : callable
         Applies your marks; see `marks.obey`.
+    bound : mapping or None
+        `asked`, `used` and `reason` if the pairs are not complete; see `pairs.bound_of`.
     staging, what : str
         Staging folder of the proposed images, and a description of the groups for reports.
     first : str
@@ -117,6 +120,7 @@ class Candidates:
         self.images = Images(images, keeper_order, prefer, roots, relief)
         self.checks = checks
         self.measure = str(pairs.columns[2])
+        self.bound = bound_of(pairs)
         self.sign = -1.0 if similarity else 1.0
         if marks is not None or answers:
             self.decide(marks or [None] * len(images), answers)
@@ -254,6 +258,7 @@ class Candidates:
             values=self.sign * made.distances,
             reasons=made.reasons,
             sizes=self.images.sizes,
+            links=self.images.links,
             by_person=np.zeros(len(keepers), np.bool_),
             parts=made.parts,
             detail=made.detail,
@@ -302,9 +307,10 @@ class Candidates:
     # -- tables ----------------------------------------------------------------------------------
 
     def table(self, cut: Cut) -> pd.DataFrame:
-        """Return a cut as the rows of `groups.csv`, in its order."""
-        components = self.components(cut)
-        return frame([self._row(cut, k, components) for k in self.shown(cut)])
+        """Return a cut as the rows of `groups.csv`, in its order, and the bytes `freed`."""
+        components, shown = self.components(cut), self.shown(cut)
+        made = frame([self._row(cut, k, components) for k in shown])
+        return made.assign(freed=cut.freed[shown])
 
     def shown(self, cut: Cut) -> list[int]:
         """Return the images of a cut by group, without those you marked as not duplicates."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup_nb.groups.links import Links
 from dedup_nb.groups.roles import KEEPER, PROTECTED, REVIEW, STAGE, Indices, Roles
 
 
@@ -75,6 +76,8 @@ class Cut:
         The groups, if they are not the stars.
     detail : Any
         Further information of the finder on this cut.
+    links : Links, optional
+        Which images are hard links.
     """
 
     threshold: float
@@ -91,6 +94,7 @@ class Cut:
     urgency: NDArray[np.int64] | None = None
     parts: Parts | None = None
     detail: Any = None
+    links: Links | None = field(default=None, repr=False)
 
     @property
     def self_value(self) -> float:
@@ -132,15 +136,27 @@ class Cut:
         return Parts(rows, starts)
 
     @property
+    def freed(self) -> NDArray[np.int64]:
+        """Bytes that staging each image frees in the end; 0 for a hard link of what stays.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        staged = self.roles == STAGE
+        freed = np.where(staged, self.sizes, 0)
+        return freed if self.links is None else self.links.freed(freed, staged)
+
+    @property
     def totals(self) -> dict[str, int]:
-        """Totals of staging this cut: `groups`, `images` that move, and their `bytes`."""
+        """Totals of staging this cut: `groups`, `images` that move, and `bytes` that are freed."""
         staged = self.roles == STAGE
         kept = np.zeros(len(self.roles), bool)
         kept[self.centres[self.roles == KEEPER]] = True  # a set has several keepers but one centre
         return {
             "groups": int(np.count_nonzero(kept)),
             "images": int(np.count_nonzero(staged)),
-            "bytes": int(self.sizes[staged].sum()),
+            "bytes": int(self.freed.sum()),
             "review": int(np.count_nonzero(self.roles == REVIEW)),
             "protected": int(np.count_nonzero(self.roles == PROTECTED)),
         }

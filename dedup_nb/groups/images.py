@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dedup_nb.groups import keep_all
 from dedup_nb.groups.holdings import Holdings, Relief
 from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
+from dedup_nb.groups.links import Links
 from dedup_nb.library.companions import split
 
 BEST = "best by the keeper order"  # why an image is kept
@@ -46,6 +47,8 @@ class Images:
     paths, digests, doubts : list of str
     sizes : ndarray of int64
         File sizes in bytes.
+    links : Links or None
+        Which of them are hard links; from `table.attrs["links"]`.
     places : ndarray of int64
         Rank by the words of the keeper order that prefer a place; see `keepers.place_rank`.
     holdings : Holdings
@@ -79,6 +82,7 @@ class Images:
         self.paths: list[str] = table["path"].tolist()
         self.digests: list[str] = table["sha256"].tolist()
         self.sizes = table["bytes"].to_numpy(np.int64)
+        self.links: Links | None = table.attrs.get("links")
         self.protected = table["protected"].to_numpy(bool)
         self.cropped = table["cropped"].to_numpy(bool)
         self.doubts: list[str] = table["doubt"].tolist()

@@ -15,9 +15,18 @@ import pandas as pd
 from dedup_nb.library import files, tables
 from dedup_nb.library.quantities import size_text
 from dedup_nb.report.charts import Chart
-from dedup_nb.report.sheets import Thumbnail, View, cell_text, templates, with_pictures
+from dedup_nb.report.sheets import (
+    MEMBERS_SHOWN,
+    Thumbnail,
+    View,
+    cell_text,
+    more_members,
+    templates,
+    with_pictures,
+)
 from dedup_nb.report.units import value_text
 
+COLUMNS = ["role", "path", "value to keeper", "size", "reason"]
 GROUPS_A_PAGE = 100
 GROUPS_WITH_PICTURES = 2_000  # in one report; groups.csv lists all groups
 
@@ -112,7 +121,9 @@ def write_markdown(
             for m in group["members"]
             if m
         ]
-        lines += [*_markdown_rows(["role", "path", "value to keeper", "size", "reason"], rows), ""]
+        more = len(rows) - MEMBERS_SHOWN
+        listed = _markdown_rows(COLUMNS, rows[:MEMBERS_SHOWN])
+        lines += [*listed, "", *([more_members(more), ""] if more > 0 else [])]
     files.write_text(path, "\n".join(lines))
 
 

@@ -18,6 +18,7 @@ from dedup_nb.report.charts import data_uri
 from dedup_nb.report.units import value_text
 
 PICTURE_PX = 160
+MEMBERS_SHOWN = 200  # of one group
 ROWS_SHOWN = 60  # of a table in a notebook
 
 # A group for galleries and sheets: id, title, members. With `columns`, its members fill rows of
@@ -58,10 +59,11 @@ def templates() -> jinja2.Environment:
 
 def with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
     columns = group.get("columns") or 0
-    pictures = [thumbnail(member["path"]) if member else None for member in group["members"]]
+    shown = group["members"] if columns else group["members"][:MEMBERS_SHOWN]
+    pictures = [thumbnail(member["path"]) if member else None for member in shown]
     figures = [
         _figure(member, jpeg) if member else None
-        for member, jpeg in zip(group["members"], pictures, strict=True)
+        for member, jpeg in zip(shown, pictures, strict=True)
     ]
     if columns:
         figures = _with_differences(figures, pictures, columns)
@@ -70,7 +72,13 @@ def with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
         "count": sum(member is not None for member in group["members"]),
         "columns": columns,
         "members": figures,
+        "more": more_members(len(group["members"]) - len(shown)),
     }
+
+
+def more_members(count: int) -> str:
+    """Return a sentence about the members of a group that are not shown."""
+    return f"{count:,} more images of this group are listed in groups.csv." if count else ""
 
 
 def _figure(member: Mapping[str, Any], jpeg: bytes | None) -> dict[str, Any]:
@@ -150,14 +158,15 @@ def freed_by(table: pd.DataFrame, depth: int | None = None) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        Rows of `groups.csv`.
+        Rows of `groups.csv`; with a column `freed`, hard links count once.
     depth : int, optional
         Number of leading folders to count by; full paths by default.
     """
+    counted = "freed" if "freed" in table else "bytes"
     staged = table[table["role"] == "stage"]
     folders = ["/".join(path.split("/")[:-1][:depth]) or "." for path in staged["path"]]
     frame = pd.DataFrame(
-        {"folder": pd.Series(folders, dtype=object), "bytes": list(staged["bytes"])}
+        {"folder": pd.Series(folders, dtype=object), "bytes": list(staged[counted])}
     )
     freed = frame.groupby("folder")["bytes"].agg(["size", "sum"]).reset_index()
     freed.columns = pd.Index(["folder", "images", "bytes"])

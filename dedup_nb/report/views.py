@@ -57,7 +57,7 @@ class Views(Sequence[dict[str, Any]]):
         return sifting.Facets(
             self._groups.starts,
             roles == groups.STAGE,
-            cut.sizes[rows].astype(np.float64),
+            cut.freed[rows].astype(np.float64),
             np.where(roles == groups.KEEPER, np.nan, cut.values[rows]),
             images["mtime_ns"].to_numpy(np.float64)[rows],
             images["root"].to_numpy(object)[rows],
@@ -77,12 +77,16 @@ class Views(Sequence[dict[str, Any]]):
     def _stars(self) -> NDArray[np.int64]:
         return self.cut.stars[self._groups.rows[self._groups.starts]]
 
+    @cached_property
+    def _freed(self) -> NDArray[np.int64]:
+        return self.cut.freed
+
     def _id(self, rows: Sequence[int]) -> str:
         star = int(self.cut.stars[rows[0]])
         return groups.identifier("g", self.candidates.images.paths[star])
 
     def _title(self, rows: Sequence[int], members: Sequence[Mapping[str, Any]]) -> str:
-        staged = [m["bytes"] for m in members if m["role"] == "stage"]
+        staged = self._freed[list(rows)][[m["role"] == "stage" for m in members]]
         values = [m["value"] for m in members if m["role"] != "keeper" and m["value"] == m["value"]]
         weakest = max(values, key=lambda v: self.candidates.sign * v) if values else None
         parts = []
@@ -90,8 +94,8 @@ class Views(Sequence[dict[str, Any]]):
             parts.append(description)
         elif weakest is not None:
             parts.append(f"weakest link {with_unit(weakest, self.candidates.measure)}")
-        if staged:
-            parts.append(f"frees {size_text(sum(staged))}")
+        if len(staged):
+            parts.append(f"frees {size_text(int(staged.sum()))}")
         return " · ".join(parts)
 
     def _member(self, row: int) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class Views(Sequence[dict[str, Any]]):
 
     def _badges(self, row: int, record: Mapping[str, Any], lacks: Sequence[str]) -> list[str]:
         images, keeper = self.candidates.images, int(self.cut.keepers[row])
+        frees = self.cut.roles[row] == groups.STAGE and record["bytes"]
         badges = []
         if record["stage"]:
             badges.append(record["stage"].partition("_")[0])  # stage1.5 of stage1.5_face_swapped
@@ -129,6 +134,8 @@ class Views(Sequence[dict[str, Any]]):
             badges.append("exact copy")
         elif judgement and judgement.kind:
             badges.append(judgement.kind)
+        if frees and not self._freed[row]:
+            badges.append("hard link: frees nothing")
         if self.companions[row]:
             count = int(self.companions[row])
             badges.append(f"+{count} file{'' if count == 1 else 's'}")
@@ -141,9 +148,8 @@ class Foremost(Sequence[dict[str, Any]]):
     def __init__(self, views: Views) -> None:
         self.views = views
         cut = views.cut
-        staged = np.where(cut.roles == groups.STAGE, cut.sizes, 0)
         parts = views._groups
-        freed = np.add.reduceat(staged[parts.rows], parts.starts) if len(parts) else np.zeros(0)
+        freed = np.add.reduceat(cut.freed[parts.rows], parts.starts) if len(parts) else np.zeros(0)
         urgent = cut.urgency if cut.urgency is not None else np.zeros(len(cut.stars))
         waiting = urgent[views._stars]
         order = np.lexsort((-freed, -waiting)).tolist()

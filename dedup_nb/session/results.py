@@ -25,6 +25,7 @@ from dedup_nb.report import pages
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session.run import Run
 
+IS = ("is", "are")
 ROWS_IN_REPORT = 200  # of a table that is also a CSV file
 
 Rows = Iterable[Mapping[str, Any]]
@@ -162,6 +163,7 @@ def of_candidates(
             "staging": candidates.staging,
             "says": says,
             "set_apart": candidates.set_apart,
+            "bound": candidates.bound,
             "unreadable": len(run.unreadable),
             "most_in": freed["folder"][0] if len(freed) else "",
         },
@@ -173,8 +175,8 @@ def of_candidates(
         },
         json_files=_for_czkawka(run, candidates, table),
         charts=charts,
-        notes=[*notes, *further_notes[:1], *_notes(run, candidates), *further_notes[1:]],
-        frames={"Space freed by folder": freed, "Unreadable images, never staged": run.unreadable}
+        notes=[*notes, *further_notes[:1], *_notes(run, candidates, cut), *further_notes[1:]],
+        frames={"To stage by folder": freed, "Unreadable images, never staged": run.unreadable}
         | _lacks_frame(table)
         | _series_frame(run, candidates, cut)
         | {_titled(file, frame): frame[:ROWS_IN_REPORT] for file, frame in further.items()},
@@ -197,8 +199,15 @@ def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
     )
 
 
-def _notes(run: Run, candidates: groups.Candidates) -> list[str]:
-    notes = [excluded] if (excluded := candidates.set_apart.sentence) else []
+def _notes(run: Run, candidates: groups.Candidates, cut: groups.Cut) -> list[str]:
+    notes = [f"Not complete: {candidates.bound['reason']}."] if candidates.bound else []
+    notes += [excluded] if (excluded := candidates.set_apart.sentence) else []
+    free_nothing = int(np.count_nonzero(cut.freed[cut.staged()] < cut.sizes[cut.staged()]))
+    if free_nothing:
+        notes.append(
+            f"{count(free_nothing, 'image')} to stage {IS[free_nothing > 1]} counted as freeing "
+            "nothing: another name of the same file (a hard link) stays or is counted already."
+        )
     if len(run.unreadable):
         notes.append(
             f"{count(len(run.unreadable), 'image')} could not be read; see the table below."

@@ -11,10 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.groups.decisions import Decisions
+from dedup_nb.groups.links import Links
 from dedup_nb.library import bundles, catalogue, companions, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
 from dedup_nb.library.layout import refuse_inside
@@ -273,7 +275,7 @@ class Run:
         columns = held.columns(table["sha256"], table["status"], self._contents())
         beside = [companions.words_of(cell) for cell in table["companion_kinds"]]
         columns["holds"] += pd.Series(beside, dtype=object)
-        return table.assign(
+        made = table.assign(
             folder=pd.Series(folders(table), dtype=object),
             stem=pd.Series(stems, dtype=object),
             level=catalogue.levels(table),
@@ -283,6 +285,19 @@ class Run:
             doubt=pd.Series([doubts.get(d, "") for d in table["sha256"]], dtype=object),
             **columns,
         )
+        made.attrs["links"] = self._links()
+        return made
+
+    def _links(self) -> Links:
+        """Return which images are hard links; only copies of one content can be."""
+        digests, paths = self.catalogue["sha256"], self.catalogue["path"].to_numpy()
+        copies = np.flatnonzero(digests.duplicated(keep=False) & (digests != ""))
+        inodes = {}
+        for k in copies.tolist():
+            with contextlib.suppress(OSError):  # gone since: staging will say so
+                now = os.lstat(os.fsencode(self.library / paths[k]))
+                inodes[k] = (now.st_dev, now.st_ino, now.st_nlink)
+        return Links.of(inodes)
 
     def _contents(self) -> held.Contents:
         """Return what the readable images hold besides their pixels; it is read where missing."""

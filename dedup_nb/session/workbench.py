@@ -6,7 +6,7 @@ Every method here is a line or two that calls another module, which does the wor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dedup_nb import groups, report
 from dedup_nb.compare.companions import Companions
 from dedup_nb.compare.verdicts import AHEAD, Verdicts
 from dedup_nb.finders.embeddings import Embedder
+from dedup_nb.groups.floods import Twins
 from dedup_nb.library import files
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
@@ -79,7 +80,25 @@ class Workbench(Run):
 
     def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
         """Return pairs of catalogue rows as candidates that can be cut at any threshold."""
-        return groups.Candidates(self.images, pairs, similarity=similarity, **self.rules)
+        made = groups.Candidates(self.images, pairs, similarity=similarity, **self.rules)
+        if made.bound:
+            print(f"Not complete: {made.bound['reason']}.")
+        return made
+
+    @cached_property
+    def twins(self) -> Twins:
+        """The copies of one file among the images, for finders; see `Twins`."""
+        table = self.images
+        alike = ["root", "level", "companions", "holds"]
+        keys = [column for column in alike if column in table]
+        kinds = table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy(np.int64)
+        rules = self.rules
+
+        @cache
+        def ranks() -> NDArray[np.int64]:
+            return groups.Images(table, rules["keeper_order"], rules["prefer"]).ranks
+
+        return Twins(table["sha256"].to_numpy(object), kinds, ranks)
 
     @property
     def rules(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dedup_nb import report
 from dedup_nb.finders import cells, clip, embeddings, index
@@ -60,7 +61,8 @@ class Search:
         sound = clip.sound if self.chosen.weights is not None else self.chosen.kind.sound
         stored = cells.kept(store, kind, self._unpack, sound)
         numbers = store.ids(kind, digests)
-        stored.name(np.array([numbers[digest] for digest in digests], np.int64))
+        self._numbers = np.array([numbers[digest] for digest in digests], np.int64)
+        stored.name(self._numbers)
         return stored
 
     def _unpack(self, stored: Any) -> Any:
@@ -73,7 +75,22 @@ class Search:
         if self.cells is not None:
             recall = self.cells.tune(self.vectors, floor)
             self._note(self.cells, f"pairs with a cosine of at least {floor:g}", recall)
-        return index.near_pairs(self.vectors, floor, max_pairs, self.rows, self.cells)
+        twins = self.run.twins
+
+        def join(kept: NDArray[np.bool_]) -> tuple[pd.DataFrame, float]:
+            some = slice(None) if kept.all() else kept
+            rows = self.rows[some]
+            if self.cells is not None:
+                self.cells.name(self._numbers[some])
+            order = lambda: twins.ranks()[rows]  # noqa: E731
+            return index.near_pairs(
+                self.vectors[some], floor, max_pairs, rows, self.cells, order=order
+            )
+
+        pairs, bound = twins.joined(join, self.rows)
+        if self.cells is not None:
+            self.cells.name(self._numbers)
+        return pairs, bound
 
     def nearest(self, k: int) -> pd.DataFrame:
         """Return the k nearest neighbours of each image; see `index.nearest`."""
