@@ -608,7 +608,9 @@ def _print_path(path: Path) -> None:
 
 def _print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table: to a file or pipe as CSV, to a terminal with odd names escaped."""
-    for row in itertools.chain([columns], rows):
+    rows = iter(rows)
+    first = [row for row in [next(rows, None)] if row]  # nothing is printed if it cannot start
+    for row in itertools.chain([columns], first, rows):
         line = csv_line(row)
         sys.stdout.write(plain(line[:-1]) + "\n" if sys.stdout.isatty() else line)
     sys.stdout.flush()

@@ -11,6 +11,7 @@ import time
 import warnings
 import zlib
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,12 @@ from dedup_nb.library import (
     png_chunks,
     sidecars,
     tables,
+    takeout,
     texts,
     yaml_files,
 )
 from dedup_nb.pictures import contents
+from dedup_nb.pictures.engines import wire
 from dedup_nb.session import history, index_page, notebooks, parameters, runs
 from dedup_nb.staging import journal, ledger, library, plans, records, runinfo, safefs
 from dedup_nb.staging.refusals import StagingError
@@ -553,6 +556,38 @@ def test_contents_of_pictures(picture):
     name, data = picture
     with soon():
         contents.contents_of(data, name)
+
+
+@many
+@given(
+    NAMES,
+    st.one_of(spoilt(json.loads(TAKEOUT)).map(lambda v: json.dumps(v).encode()), files(TAKEOUT)),
+)
+def test_takeout(name, data):
+    with soon():
+        for form in (name, f"{name}.supplemental-metadata(1).json", f"{name}(1).json"):
+            takeout.claims(form), takeout.original(form), takeout.cut_names(form)
+        if told := takeout.read(data):
+            told.agrees(datetime(2025, 1, 1), (1.5, 2.0))
+
+
+MESSAGE = wire.packed(
+    {"status": "ok", "width": 4, "hash": [1, 2.5, None]}, [b"abc", b"", b"x" * 50]
+)
+
+
+@many
+@given(files(MESSAGE, MESSAGE * 2), st.integers(1, 60))
+def test_messages_of_decoders(data, step):
+    inbox = wire.Inbox(1_000)
+    with soon():
+        try:
+            for start in range(0, len(data), step):
+                for message in inbox.feed(data[start : start + step]):
+                    assert type(message.facts) is dict
+                    assert sum(map(len, message.blocks)) <= 1_000
+        except wire.Malformed:
+            pass
 
 
 # ---------------------------------------------------------------- folders of runs

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-import json
 import logging
 import os
 import socket
@@ -29,6 +28,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup_nb.library.files import read_object
 from dedup_nb.pictures.images import ModelInput
 
 MODEL, PRETRAINED = "ViT-B-32", "laion2b_s34b_b79k"
@@ -441,9 +441,8 @@ def _settings(open_clip: Any, weights: Weights, path: Path) -> dict[str, Any]:
     beside = path.parent / "open_clip_config.json"
     if beside.is_file():
         try:
-            settings = json.loads(beside.read_text(encoding="utf-8"))["preprocess_cfg"]
-            return dict(settings)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return dict(read_object(beside)["preprocess_cfg"])
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{beside} has no valid preprocess_cfg ({error!r}); correct it, or move it away "
                 "from the checkpoint"
