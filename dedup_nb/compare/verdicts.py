@@ -26,13 +26,14 @@ from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Store
 
 FEATURES = "sift 3"  # store kind of features; increase the number when they change
-VERDICTS = "verdict 12"  # store kind of verdicts; likewise
+VERDICTS = "verdict 13"  # store kind of verdicts; likewise
 AT_ONCE = 16  # largest number of pairs compared while a slider moves; the others wait
 AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
 BATCH = 256  # pairs compared and stored together
 LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
 SIDES = ("", "a", "b")
+CROPS = (*SIDES, verify.BOTH_CROPPED)
 TUPLES = ("kinds", "where", "matrix")  # fields of a verdict that JSON keeps as lists
 
 Pair = tuple[str, str]  # two sha256, the smaller first
@@ -234,6 +235,9 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     if not verdict.unedited:
         area = f"{verdict.edited_area:.1%} of the area differs"
         return Judgement(False, kinds, score, f"{kinds}: {area}")
+    if verdict.crop == verify.BOTH_CROPPED:
+        part = f"both show only {verdict.overlap:.0%} of each other"
+        return Judgement(False, kinds, score, f"shifted: {part}, like frames of a panorama")
     if verdict.border and verdict.border != member:
         what = "a caption" if verdict.crop else "a border"
         return Judgement(False, kinds, score, f"the keeper has {what} around the picture")
@@ -276,7 +280,7 @@ def unpacked(data: bytes) -> Verdict:
         verdict = Verdict(**values | {name: tuple(values[name]) for name in TUPLES})
         numbers = [value for value in values.values() if not isinstance(value, str | list)]
         right = all(isinstance(value, str) for value in verdict.kinds)
-        right &= verdict.crop in SIDES and verdict.border in SIDES and len(verdict.where) in (0, 4)
+        right &= verdict.crop in CROPS and verdict.border in SIDES and len(verdict.where) in (0, 4)
         right &= len(verdict.matrix) in (0, 6)
         right &= all(map(math.isfinite, [*numbers, *verdict.where, *verdict.matrix]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:

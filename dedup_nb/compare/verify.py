@@ -32,6 +32,7 @@ BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of one tone in a plain border, i
 BORDER_EDGE = 0.5  # share of the inner edge where the picture must have a different tone
 BORDER_EDGE_PX = 9
 ONE_WAY = ("cropped", "bordered")
+BOTH_CROPPED = "ab"  # each shows a part that the other does not: frames of a panorama
 NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
 MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
 STILL = 0.25  # pixels; a smaller displacement is not motion
@@ -60,10 +61,11 @@ class Verdict:
     score : float
         0 to 1; at `SAME` and above they are the same picture.
     kinds : tuple of str
-        The changes: `mirrored`, `rotated`, `cropped`, `bordered`, `edited`, `recoloured`,
-        `resized`, or only `re-encoded`; empty for different pictures.
+        The changes: `mirrored`, `rotated`, `cropped`, `shifted`, `bordered`, `edited`,
+        `recoloured`, `resized`, or only `re-encoded`; empty for different pictures.
     crop : str
-        `a` or `b`: the picture that shows only a part of the other; empty for neither.
+        `a` or `b`: the picture that shows only a part of the other; `ab`: each shows a part of the
+        scene that the other does not; empty for neither.
     border : str
         `a` or `b`: the picture that clearly has a border, or a bar with a caption, that the other
         does not have; empty for neither.
@@ -139,12 +141,21 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
             sides, around = "ba", _around(a.pixels, b.pixels, _inverse(way.matrix))
         crop = sides[0] if around in (PICTURE, WRITTEN) else ""
         border = sides[1] if around in (BORDER, WRITTEN) else ""
+        if crop and max(view.shares) < WHOLE and _shows_more(sides[0], a, b, way.matrix):
+            crop = BOTH_CROPPED
     own = (a.size, b.size)
     difference = framing.Difference(*view.pixels, view.mask)
     verdict, _ = _verdict(
         difference, difference.judged(), view, way, inside, crop, sizes or own, own
     )
     return replace(verdict, border=border)
+
+
+def _shows_more(which: str, a: Features, b: Features, matrix: Floats) -> bool:
+    """Return whether `a` or `b` shows a part of the scene that the other does not."""
+    if which == "a":
+        return _around(a.pixels, b.pixels, _inverse(matrix)) == PICTURE
+    return _around(b.pixels, a.pixels, matrix) == PICTURE
 
 
 def plain_verdict(
@@ -359,7 +370,8 @@ def _kinds(
     happened = {
         "mirrored": way.mirrored,
         "rotated": abs(way.turn) > TURNED,
-        "cropped": bool(crop),
+        "cropped": crop in ("a", "b"),
+        "shifted": crop == BOTH_CROPPED,
         "bordered": not crop and min(view.shares) < WHOLE,
         "edited": differs.worst_tile > 1 and differs.edited_area > 0,
         "recoloured": differs.toned > TONED or differs.tinted > TINTED,

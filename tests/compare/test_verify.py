@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from dedup_nb.compare import framing, verify
+from dedup_nb.compare.verdicts import judge
 from dedup_nb.pictures import features
 
 
@@ -141,6 +142,18 @@ def test_what_was_done_to_a_picture_is_told(alter, kinds):
     whole = drawn(1, (500, 340))
     found = verdict(whole, alter(whole))
     assert found.same and set(found.kinds) == kinds, found
+
+
+@pytest.mark.parametrize("left", [25, 50, 75])  # overlaps of 95, 90 and 84 %
+def test_frames_of_a_panorama_each_show_a_part_that_the_other_does_not(left):
+    scene = drawn(1, (500 + left, 340))
+    one, other = scene.crop((0, 0, 500, 340)), scene.crop((left, 0, 500 + left, 340))
+
+    found = verdict(one, other)
+
+    assert (found.crop, found.kinds) == ("ab", ("shifted",))
+    accepted = [judge(found, member_first=first).accepted for first in (True, False)]
+    assert accepted == [False, False]
 
 
 def test_a_crop_is_told_from_its_whole_with_how_much_it_shows():
