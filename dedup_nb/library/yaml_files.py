@@ -19,6 +19,7 @@ MOST_BYTES = 2**18  # largest file; reading it takes about 3 s at worst
 MOST_ALIASES = 1_000
 MOST_VALUES = 200_000  # each alias counts all values that it stands for
 MOST_DEPTH = 50  # of lists and mappings inside each other
+WORDS = frozenset("y n yes no on off true false null".split())  # no text in YAML 1.1
 MOST_DIGITS = 400  # longer numbers are text: Python takes quadratic time for them
 
 
@@ -200,8 +201,12 @@ def read_flat(text: str) -> dict[str, Any]:
 
 def written_flat(values: Mapping[str, Any]) -> str:
     """Format parameters as YAML that every YAML version reads the same: one JSON value per line."""
-    lines = (f"{key}: {_json(value)}\n" for key, value in sorted(values.items()))
+    lines = (f"{_key(key)}: {_json(value)}\n" for key, value in sorted(values.items()))
     return "".join(lines)
+
+
+def _key(key: str) -> str:
+    return json.dumps(key) if key.lower() in WORDS else key
 
 
 def _json(value: Any) -> str:
@@ -210,4 +215,8 @@ def _json(value: Any) -> str:
         return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"
     text = json.dumps(value, ensure_ascii=False)
     # escape what YAML does not allow, such as bytes of a file name that are not UTF-8
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if c.isprintable() else _escaped(ord(c)) for c in text)
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 2**16 else f"\\U{code:08x}"
