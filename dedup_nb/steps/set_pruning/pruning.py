@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dedup_nb.compare import framing
 from dedup_nb.finders import clusters, embeddings, index, phash, sets
 from dedup_nb.finders.sets import Match
-from dedup_nb.library import files, formats, names, sidecars
+from dedup_nb.library import files, formats, names, sidecars, yaml_files
 from dedup_nb.library.bundles import FolderBundles
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import images
@@ -342,7 +342,8 @@ class Eyes:
             ]
             image = files.read_file(os.fsencode(self.run.library / path))
             beside = self.run.library / folder / yamls[0] if yamls else None
-            companion = files.read_file(os.fsencode(beside)) if beside else None
+            limit = yaml_files.MOST_BYTES
+            companion = files.read_file(os.fsencode(beside), limit) if beside else None
         except (OSError, ValueError) as error:
             return sidecars.Told(problem=f"cannot be read: {error}")
         return sidecars.told(image, companion)
