@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from datetime import datetime
 from typing import Any
 
@@ -106,7 +107,8 @@ def time(text: str) -> str:
 def settled(kind: str, text: str) -> tuple[str, str]:
     """Return the kind and text of some words after a look at the text; ("", "") for nothing.
 
-    A caption or title may be a prompt, and a date may be invalid.
+    A caption or title may be a prompt, and a date may be invalid. A long text is cut and followed
+    by a checksum of the whole.
     """
     if kind in ("caption", "title"):
         really = of_text(text)
@@ -115,5 +117,12 @@ def settled(kind: str, text: str) -> tuple[str, str]:
         text = time(text)
     else:
         text = text.strip().strip("\0").strip()
-    shown = " ".join(text[: 10 * SHOWN].split())[:SHOWN]
-    return (kind, shown) if kind and shown not in EMPTY else ("", "")
+    whole = " ".join(text.split())
+    if not kind or whole in EMPTY:
+        return "", ""
+    return kind, whole if len(whole) <= SHOWN else f"{whole[:SHOWN]}… ({_checksum(whole)})"
+
+
+def _checksum(text: str) -> str:
+    """Return eight digits that distinguish texts which begin alike."""
+    return f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"

@@ -398,7 +398,8 @@ class Run:
         }
         stored = texts.in_png(files.read_file(os.fsencode(self.library / path)))
         known = {fact: text for fact, text in facts.items() if text}
-        return known | texts.companions(folder, beside, stem) | stored
+        words = dict(held.words(self.store, row["sha256"]))
+        return known | words | texts.companions(folder, beside, stem) | stored
 
 
 def folders(table: pd.DataFrame) -> list[str]:

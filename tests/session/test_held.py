@@ -67,6 +67,19 @@ def test_images_say_what_they_hold_and_when_they_were_taken(tmp_path):
     assert [len(shot) for shot in images["shot"]] == [10, 0]
 
 
+def test_other_words_of_the_same_kind_are_shown_beside_each_other(tmp_path):
+    long = "a hill at dawn, " * 20
+    for folder, seed in (("mojo1", 1), ("selected", 2)):
+        exif = taken()
+        exif[0x010E] = f"{long}\nSteps: 20, Sampler: Euler a, Seed: {seed}"
+        save(LARGE, tmp_path / "lib" / folder / "a.jpg", exif=exif)
+    run = start(tmp_path, tmp_path / "lib")
+    one, other = (run.facts_of(f"{folder}/a.jpg") for folder in ("mojo1", "selected"))
+
+    assert one["time"] == other["time"] == "2020-01-01T10:00:00"
+    assert one["prompt"].startswith("a hill at dawn") and one["prompt"] != other["prompt"]
+
+
 def test_an_earlier_cache_gets_the_contents_when_a_picture_is_needed(tmp_path):
     save(LARGE, tmp_path / "lib/mojo1/a.jpg", exif=taken())
     save(LARGE, tmp_path / "lib/selected/b.png")

@@ -105,7 +105,7 @@ def _camera(content: Tiff, first: Directory, held: Words) -> str:
         text = content.text(first, tag, words.MOST_JSON)
         word, separator, rest = text.partition(":")
         if separator and word.lower() in ("workflow", "prompt") and rest[:1] in ("{", "["):
-            held.setdefault(word.lower(), rest[: words.SHOWN])
+            add(held, word.lower(), rest)
         elif tag in (MAKE, MODEL) and text:
             names.append(text)
     if names:
