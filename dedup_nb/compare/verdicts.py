@@ -277,7 +277,7 @@ def unpacked(data: bytes) -> Verdict:
     """
     try:
         values = json.loads(data)
-        verdict = Verdict(**values | {name: tuple(values[name]) for name in TUPLES})
+        verdict = Verdict(**values | {name: tuple(values.get(name, ())) for name in TUPLES})
         numbers = [value for value in values.values() if not isinstance(value, str | list)]
         right = all(isinstance(value, str) for value in verdict.kinds)
         right &= verdict.crop in CROPS and verdict.border in SIDES and len(verdict.where) in (0, 4)

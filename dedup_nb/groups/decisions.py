@@ -2,22 +2,27 @@
 
 Standard library only. Each decision is one JSON line, appended and synced before the call returns.
 Nothing is ever rewritten; an undo is one more line. The state in memory only comes from reading the
-file, so it never differs from the file, and two notebooks may share one file.
+file, so it never differs from the file, and two notebooks may share one file. The file belongs to
+the library; files that earlier versions kept for each profile are read with it.
 """
 
 from __future__ import annotations
 
+import fcntl
+import heapq
 import json
 import os
 import stat
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dedup_nb.library import files as files_
 from dedup_nb.library.files import creating
 from dedup_nb.library.tables import short
 
@@ -50,6 +55,13 @@ class Step:
 class Decisions:
     """The decisions in `path` (a `decisions.jsonl`, created when first needed), or in memory.
 
+    Parameters
+    ----------
+    path : Path or None
+        The file; None keeps them in memory.
+    earlier : sequence of Path
+        Files of earlier versions, which are read, merged in order of time, and never written.
+
     Attributes
     ----------
     problems : list of str
@@ -58,11 +70,12 @@ class Decisions:
     """
 
     problems: list[str]
+    _offset: int  # of the file, up to which its lines were read
     _inherited: dict[Place, Place]  # an image that was moved -> where its mark is recorded
     _copies: dict[str, list[str]]  # digest -> the paths of its exact copies
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None, earlier: Sequence[Path] = ()) -> None:
+        self.path, self.earlier = path, list(earlier)
         self._memory = b""
         self._forget()
         self.refresh()
@@ -238,7 +251,7 @@ class Decisions:
             If `path` exists; a run's record is never overwritten.
         """
         with creating(path) as fresh:
-            fresh.write_bytes(self._bytes(0)[: self._offset])
+            fresh.write_bytes(self._first + self._bytes(self._first_end)[: self._used])
 
     # -- the file --------------------------------------------------------------------------------
 
@@ -247,24 +260,57 @@ class Decisions:
         size = self._size()
         if size < self._offset:  # the file was replaced
             self._forget()
-        if size == self._offset:
-            return
-        fresh = self._bytes(self._offset)
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        self._torn = len(whole) < len(fresh)
-        self._offset += len(whole)
         before = len(self.problems)
-        for line in whole.split(b"\n")[:-1]:
-            self._line += 1
-            self._read(line)
+        if not self._begun:
+            self._begin()
+        elif size > self._offset:
+            for line in self._whole_lines():
+                self._line += 1
+                self._read(line, self.path, self._line)
         if count := len(self.problems) - before:
             more = f"; {count - 1:,} more lines are no decisions either" if count > 1 else ""
             warnings.warn(self.problems[before] + more, stacklevel=3)
 
+    def _begin(self) -> None:
+        """Read all files, each in its own order and together in order of time."""
+        self._begun = True
+        lines = self._whole_lines()
+        self._line, self._first_end = len(lines), self._offset
+        files = [(path, self._lines_of(path)) for path in self.earlier if path.is_file()]
+        numbered = [
+            [(when, place, number, line) for number, (when, line) in enumerate(_timed(part), 1)]
+            for place, (_, part) in enumerate([*files, (self.path, lines)])
+        ]
+        every = [*(path for path, _ in files), self.path]
+        used = []
+        for _, place, number, line in heapq.merge(*numbered, key=lambda each: each[:3]):
+            used.append(line)
+            self._read(line, every[place], number)
+        self._first = b"".join(line + b"\n" for line in used)
+
+    def _lines_of(self, path: Path) -> list[bytes]:
+        try:
+            data = files_.read_file(os.fsencode(path))
+        except (OSError, ValueError) as error:
+            self.problems.append(f"{path} cannot be read ({error}); its decisions are not used")
+            return []
+        return data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]
+
+    def _whole_lines(self) -> list[bytes]:
+        """Return the further lines of the file, without a torn last one."""
+        fresh = self._bytes(self._offset)
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return whole.split(b"\n")[:-1]
+
+    @property
+    def _used(self) -> int:
+        return self._offset - self._first_end
+
     def _forget(self) -> None:
         self.problems = []
-        self._offset = self._line = 0
-        self._torn = False
+        self._offset = self._line = self._first_end = 0
+        self._begun, self._first = False, b""
         self._marks: dict[Place, Mark] = {}
         self._answers: dict[str, set[frozenset[str]]] = {what: set() for what in ANSWERS}
         self._by_digest: dict[tuple[str, str], set[frozenset[str]]] = defaultdict(set)
@@ -297,27 +343,29 @@ class Decisions:
         return {"version": VERSION, "when": _now(), "what": what, "group": group, "finder": finder}
 
     def _append(self, record: Record) -> None:
-        # end a torn last line first, or this one would be lost with it
-        line = b"\n" * self._torn + json.dumps(record, ensure_ascii=True).encode("ascii") + b"\n"
+        line = json.dumps(record, ensure_ascii=True).encode("ascii") + b"\n"
         if self.path is None:
             self._memory += line
         else:
             append_synced(self.path, line)
         self.refresh()
 
-    def _read(self, line: bytes) -> None:
+    def _read(self, line: bytes, path: Path | None, number: int) -> None:
         try:
             self._apply(_checked(line))
         except (ValueError, RecursionError) as error:
-            where, why = self.path or "memory", short(str(error))
-            problem = f"{where} line {self._line} is not a decision ({why}); it is ignored"
+            where, why = path or "memory", short(str(error))
+            problem = f"{where} line {number} is not a decision ({why}); it is ignored"
             self.problems.append(problem)
 
     # -- the current state -----------------------------------------------------------------------
 
     def _apply(self, record: Record) -> None:
         if record.get("undo") and self._steps:
-            self._take_back(self._steps.pop())
+            about = _about(record)
+            steps = range(len(self._steps) - 1, -1, -1)
+            last = next((k for k in steps if _about(self._steps[k].record) == about), -1)
+            self._take_back(self._steps.pop(last))
             return
         step = Step(record, {}, {})
         if record["what"] == "mark":
@@ -399,18 +447,57 @@ class Decisions:
 
 
 def append_synced(path: Path, line: bytes) -> None:
-    """Append bytes to a file, creating it if needed, and return once they are on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    """Append a line to a file, creating it if needed, and return once it is on disk.
+
+    Several processes may append at once. A torn last line, left by a kill, is ended first, or this
+    one would be lost with it.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk is full, or the folder may not be written to.
+    """
     try:
-        while line:
-            line = line[os.write(descriptor, line) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    if made:
-        _sync_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            while line:
+                line = line[os.write(descriptor, line) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if made:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise files_.CannotWrite(
+            f"this decision could not be saved in {path}: {error.strerror}; "
+            "free some space or change permissions, then decide again"
+        ) from error
+
+
+def _timed(lines: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yield each line of one file with its time; never earlier than the line before it."""
+    latest = ""
+    for line in lines:
+        try:
+            when = json.loads(line).get("when", "")
+        except (ValueError, AttributeError, RecursionError):
+            when = ""
+        latest = max(latest, when if isinstance(when, str) else "")
+        yield latest, line
+
+
+def _about(record: Record) -> tuple[Any, ...]:
+    """Return what a decision is about, the same for a decision and its undo."""
+    if record["what"] == "mark":
+        return "mark", record["sha256"], record["path"]
+    return record["what"], frozenset(record["digests"])
 
 
 def _sync_folder(folder: Path) -> None:

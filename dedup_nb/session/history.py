@@ -98,8 +98,8 @@ def _bytes_of(path: Path) -> int:
 def let_go(earlier: Sequence[Past], keep: int) -> Iterator[Past]:
     """Move all but the latest runs of each profile to the system trash; yield those that moved.
 
-    Decisions lie beside the runs and are kept. Staged files are recorded in journals inside the
-    library, so `restore` needs no run. A run that may still be active is kept.
+    Decisions lie in the folder of their library and are kept. Staged files are recorded in journals
+    inside the library, so `restore` needs no run. A run that may still be active is kept.
 
     Raises
     ------

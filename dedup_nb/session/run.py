@@ -87,11 +87,12 @@ class Run:
         refuse_inside(cache_folder, self.library, "cache_dir")
         self.folder = self._run_folder()
         runs.begin(self.folder, self.library.resolve(), self.roots, values.get("profile"))
-        refuse_inside(self.outputs, self.library, "the folder of decisions")
+        refuse_inside(self.answers, self.library, "the folder of decisions")
         runs.write_params(self.folder / notebook, notebook, self.params)
         self.store = store.Store(cache_folder)
         self._damage_told, self._remade = 0, set[str]()
-        self.live_decisions = Decisions(self.outputs / "decisions.jsonl")
+        earlier = runs.earlier_decisions(self.outputs, self.library.resolve())
+        self.live_decisions = Decisions(self.answers / "decisions.jsonl", earlier)
         self.decisions = self._frozen_decisions()
 
     def _check_library(self) -> None:
@@ -129,9 +130,14 @@ class Run:
 
     @property
     def outputs(self) -> Path:
-        """The folder of the decisions and runs of this profile; without one, of this library."""
+        """The folder of the runs of this profile; without one, of this library."""
         parent, own = self.folder.parent, self._own_outputs()
         return parent if parent.name == own.name else own
+
+    @property
+    def answers(self) -> Path:
+        """The folder of what you said about this library, in runs of any profile."""
+        return runs.library_folder(self.outputs.parent, self.library.resolve())
 
     @property
     def params(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import platform
@@ -37,6 +38,40 @@ def outputs_folder(profile: Path) -> Path:
     """Return the results folder of a profile: `outputs/` beside `params/` or the profile."""
     folder = profile.parent
     return (folder.parent if folder.name == "params" else folder) / "outputs"
+
+
+def library_folder(outputs: Path, library: Path) -> Path:
+    """Return `outputs/libraries/<name>-<8 hex of its path>`, for what you said about a library."""
+    tag = hashlib.sha256(os.fsencode(library)).hexdigest()[:8]
+    name = os.fsdecode(os.fsencode(library.name)[:200]) or "library"
+    return outputs / "libraries" / f"{name}-{tag}"
+
+
+def earlier_decisions(own: Path, library: Path) -> list[Path]:
+    """Return the decisions that earlier versions kept for each profile of a library.
+
+    Parameters
+    ----------
+    own : Path
+        Folder of the runs of the current profile.
+    library : Path
+        Folder of the collection. A profile counts if any of its runs is of this library, or if it
+        has no runs any more: decisions name contents, so those of another library do nothing.
+    """
+    paths = sorted(own.parent.glob("*/decisions.jsonl"))
+    return [path for path in paths if path.parent == own or _is_of(path.parent, library)]
+
+
+def _is_of(profile: Path, library: Path) -> bool:
+    others = False
+    for path in profile.glob("*/run.json"):
+        try:
+            others = True
+            if read(path.parent)["library"] == str(library):
+                return True
+        except (ValueError, KeyError):
+            continue
+    return not others
 
 
 def new_folder(parent: Path, now: datetime | None = None, prefix: str = "") -> Path:

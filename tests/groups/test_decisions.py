@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -373,3 +375,94 @@ def test_a_pipe_or_folder_in_the_place_of_decisions_is_one_sentence(tmp_path):
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(ValueError, match="is not a regular file; move it away"):
             Decisions(path)
+
+
+# ---------------------------------------------------------------- one file a library
+
+
+def line(when, **values):
+    record = {"version": 1, "when": when, "what": "mark", "path": "x.png", "sha256": A}
+    return json.dumps(record | values).encode() + b"\n"
+
+
+def test_decisions_of_earlier_versions_are_read_in_order_of_time(tmp_path):
+    one, two, ours = (tmp_path / name for name in ("one.jsonl", "two.jsonl", "ours.jsonl"))
+    one.write_bytes(
+        line("2025-01-01", mark="keep") + line("2025-01-03", mark="stage", path="y.png")
+    )
+    two.write_bytes(
+        line("2025-01-02", mark="stage") + line("2025-01-04", mark="keep", path="z.png")
+    )
+    before = one.read_bytes(), two.read_bytes()
+    decisions = Decisions(ours, [one, two, tmp_path / "missing.jsonl"])
+
+    assert decisions.marks_for(["x.png", "y.png", "z.png"], [A] * 3) == ["stage", "stage", "keep"]
+
+    decisions.mark("x.png", A, "keep")
+    again = Decisions(ours, [two, one])
+    assert again.marks_for(["x.png", "y.png", "z.png"], [A] * 3) == ["keep", "stage", "keep"]
+    assert len(lines(ours)) == 1 and (one.read_bytes(), two.read_bytes()) == before
+
+
+def test_a_decision_of_an_earlier_version_can_be_undone_for_good(tmp_path):
+    old, ours = tmp_path / "old.jsonl", tmp_path / "ours.jsonl"
+    old.write_bytes(
+        line("2025-01-01", mark="keep") + line("2025-01-02", mark="stage", path="y.png")
+    )
+    decisions = Decisions(ours, [old])
+    decisions.undo()
+    decisions.undo()
+
+    assert decisions.marks_for(["x.png", "y.png"], [A] * 2) == [None, None]
+    assert Decisions(ours, [old]).marks_for(["x.png", "y.png"], [A] * 2) == [None, None]
+
+
+def test_a_clock_that_was_set_back_does_not_change_the_order_of_a_file(tmp_path):
+    old, ours = tmp_path / "old.jsonl", tmp_path / "ours.jsonl"
+    old.write_bytes(line("2025-06-01", mark="keep") + line("1970-01-01", mark="stage"))
+    ours.write_bytes(line("2025-06-02", mark="stage") + line("2025-01-01", mark="keep"))
+
+    assert Decisions(ours, [old]).marks_for(["x.png"], [A]) == ["keep"]
+
+
+def test_a_frozen_copy_gives_the_same_answers_as_all_files_together(tmp_path):
+    old, ours = tmp_path / "old.jsonl", tmp_path / "ours.jsonl"
+    old.write_bytes(line("2025-01-02", mark="keep") + b"no decision\n")
+    ours.write_bytes(line("2025-01-01", mark="stage") + line("2025-01-03", mark="stage", path="y"))
+    with pytest.warns(UserWarning, match=r"old\.jsonl line 2 is not a decision"):
+        decisions = Decisions(ours, [old])
+    decisions.mark("z", A, "keep")
+    decisions.freeze(tmp_path / "frozen.jsonl")
+
+    with pytest.warns(UserWarning, match="is not a decision"):
+        frozen = Decisions(tmp_path / "frozen.jsonl")
+    places = ["x.png", "y", "z"], [A] * 3
+    assert frozen.marks_for(*places) == decisions.marks_for(*places) == ["keep", "stage", "keep"]
+
+
+def test_processes_that_append_at_once_tear_no_line(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    path.write_bytes(b'{"torn')
+    code = (
+        "import sys; from pathlib import Path; from dedup_nb.groups.decisions import Decisions\n"
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "decisions = Decisions(Path(sys.argv[1]))\n"
+        "for k in range(40): decisions.review([(f'{sys.argv[2]}-{k}', f'{k:064}')] * 50)\n"
+    )
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(path), str(w)]) for w in range(4)]
+    assert [worker.wait(60) for worker in workers] == [0] * 4
+
+    whole = path.read_bytes().splitlines()
+    assert len(whole) == 161 and all(json.loads(each) for each in whole[1:])
+
+
+def test_a_full_disk_is_told_when_a_decision_cannot_be_saved(tmp_path, monkeypatch):
+    decisions = Decisions(tmp_path / "decisions.jsonl")
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match=r"this decision could not be saved in .*: No space left"):
+        decisions.mark("x.png", A, "keep")
+    assert decisions.marks_for(["x.png"], [A]) == [None]

@@ -147,7 +147,7 @@ def test_marks_of_a_person_are_obeyed_and_frozen_with_the_run(tmp_path, library)
     later = start(tmp_path, library, run_dir=str(tmp_path / "out/lib/two"))
     assert found(later)["mojo1/plain small.png"] == ("protected", "mojo1/plain.png")
     assert (tmp_path / "out/lib/two/decisions.jsonl").read_bytes() == (
-        tmp_path / "out/lib/decisions.jsonl"
+        run.answers / "decisions.jsonl"
     ).read_bytes()
 
 
@@ -249,3 +249,28 @@ def test_a_library_in_outputs_has_its_runs_beside_it_and_not_in_it(tmp_path, lib
     monkeypatch.setattr(session_run.notebooks, "notebooks_folder", lambda: project / "notebooks")
     run = session_run.Run("10_phash", values)
     assert run.folder.parent == run.outputs == project / "outputs/demo-library-runs"
+
+
+def test_profiles_of_one_library_share_their_answers_and_keep_those_of_before(tmp_path, library):
+    outputs = tmp_path / "outputs"
+    profile = str(tmp_path / "first.yaml")
+    run = start(tmp_path, library, profile=profile, run_dir=str(outputs / "first/one"))
+    digest = run.catalogue.set_index("path").sha256["mojo1/plain.png"]
+    mark = {"version": 1, "when": "2025", "what": "mark", "path": "mojo1/plain.png"}
+    old = json.dumps(mark | {"sha256": digest, "mark": "stage"}) + "\n"
+    (outputs / "first/decisions.jsonl").write_text(old)
+    (outputs / "other/one").mkdir(parents=True)
+    other = {"library": "/of/another", "notebooks": {}}
+    (outputs / "other/one/run.json").write_text(json.dumps(other))
+    (outputs / "other/decisions.jsonl").write_text(old.replace("stage", "keep"))
+
+    renamed = str(tmp_path / "renamed.yaml")
+    later = start(tmp_path, library, profile=renamed, run_dir=str(outputs / "renamed/one"))
+
+    assert later.answers.parent == outputs / "libraries"
+    assert later.answers.name.startswith("lib-") and later.answers == run.answers
+    assert later.live_decisions.mark_of("mojo1/plain.png", digest) == "stage"
+    later.live_decisions.mark("mojo1/plain.png", digest, "keep")
+    again = start(tmp_path, library, profile=profile, run_dir=str(outputs / "first/two"))
+    assert again.decisions.mark_of("mojo1/plain.png", digest) == "keep"
+    assert (outputs / "first/decisions.jsonl").read_text() == old
