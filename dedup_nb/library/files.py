@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+HALVES = "backslashreplace"  # how half characters are written, which names and JSON may hold
 MOST_JSON_BYTES = 2**26  # of our own small files
 MAX_FILE_BYTES = 2**30  # a larger file is listed as too large
 EARLIEST_NS, LATEST_NS = -(2**63) + 1, 2**63 - 1  # some libraries use the lowest number for "none"
@@ -150,7 +151,7 @@ def write_text(path: Path, text: str) -> None:
         If `path` exists; results are never overwritten.
     """
     with creating(path) as fresh:
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8", errors=HALVES)
 
 
 def write_json(path: Path, value: Any, indent: int = 2) -> None:
@@ -161,7 +162,7 @@ def write_json(path: Path, value: Any, indent: int = 2) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Write one of our own files whole or not at all; if two processes write, the later wins."""
     with replacing(path) as fresh:
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8", errors=HALVES)
 
 
 @contextmanager

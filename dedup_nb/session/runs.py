@@ -159,7 +159,7 @@ def _problem(content: Mapping[str, Any]) -> str:
         return "it names no library"
     if not isinstance(roots, list) or not all(isinstance(root, str) for root in roots):
         return "it names no roots"
-    if not isinstance(content.get("profile"), str | None):
+    if not isinstance(content.get("profile", 0), str | None):
         return "its profile is not text"
     try:
         started(content)

@@ -106,11 +106,12 @@ DAMAGED = [
     ("[]", "does not hold a JSON object"),
     ("{}", "it names no library"),
     ("[" * 200_000, "does not hold a JSON object|nested too deeply"),
-    ('{"library": "/x", "roots": ["."], "notebooks": {}}', "does not say when it started"),
+    ('{"library": "/x", "roots": ["."], "notebooks": {}, "profile": null}', "when it started"),
+    ('{"library": "/x", "roots": ["."], "notebooks": {}, "started": "2025-01-01"}', "its profile"),
     *(
         (json.dumps(run_json("/x", STAMPS[0], "done") | {key: value}), "damaged or not of a run")
         for key, value in (
-            ("library", 1), ("library", "a\0b"), ("roots", "x"), ("roots", [1]), ("profile", 5),
+            ("library", 1), ("library", "a\0b"), ("roots", "x"), ("roots", [1]), ("profile", 5), ("started", "9999-12-31T23:59:59-10:00"),
             ("started", None), ("started", 7), ("started", "yesterday"), ("notebooks", []),
             ("notebooks", {"10_phash": "done"}), ("notebooks", {"10_phash": {"status": ["done"]}}),
         )
@@ -149,3 +150,10 @@ def test_a_damaged_summary_is_named_in_the_index_and_the_rest_is_there(outputs, 
 def test_a_profile_named_like_a_pattern_lists_only_its_own_runs(outputs):
     assert history.past(outputs, "[mo]*") == []
     assert history.past(outputs, "*") == []
+
+
+def test_half_characters_of_a_damaged_summary_are_shown_escaped_in_the_index(outputs):
+    folder = outputs / "mine" / STAMPS[0]
+    (folder / "10_phash" / "summary.json").write_text('{"says": "\\ud800 \\udce9"}')
+    index_page.write_index(folder)
+    assert "\\ud800 \\udce9" in (folder / "index.html").read_text()
