@@ -48,6 +48,13 @@ class Ready:
         ]
 
 
+def _gone(path: str) -> str:
+    what = f"{shown(path)} no longer exists"
+    if shown(path) == path:
+        return what
+    return f"{what}, or the manifest was saved in another encoding than UTF-8"
+
+
 class Examiner:
     """Compares the bundles of one plan with the disk and with what is already staged."""
 
@@ -144,7 +151,7 @@ class Examiner:
     def _read_source(self, folders: Folders, row: Row) -> Seen:
         seen = self._read(folders, row.src)
         if seen is None:
-            raise Refused("stale", f"{shown(row.src)} no longer exists", row.src)
+            raise Refused("stale", _gone(row.src), row.src)
         if rounded_mtime(row.mtime_ns, seen.mtime_ns):
             raise Refused("rounded_mtime", f"mtime_ns of {shown(row.src)} was rounded", row.src)
         if (seen.size, seen.mtime_ns, seen.sha256) != (row.size, row.mtime_ns, row.sha256):

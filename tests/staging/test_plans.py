@@ -152,6 +152,15 @@ def test_random_bytes_in_a_manifest_never_raise_and_never_lose(library: Path) ->
         assert kit.read_tree(library) == before
 
 
+def test_a_manifest_saved_in_another_encoding_is_refused_for_that(library: Path) -> None:
+    kit.write_tree(library, {"photos/\u00fcbung.png": "a"})
+    table = kit.rows(library, {"u": ("photos/keep.png", ["photos/\u00fcbung.png"])})
+    path = kit.write_manifest(library.parent / "m.csv", table)
+    path.write_bytes(path.read_text("utf-8").encode("latin-1"))
+    [refused] = staging.check(staging.read_manifest(path), library)
+    assert refused.code == "stale" and "another encoding than UTF-8" in refused.message
+
+
 def test_a_missing_manifest_and_a_missing_library_are_wrong_input(library: Path) -> None:
     assert kit.run_cli("stage", library / "no.csv", "--library", library) == 2
     assert kit.run_cli("stage", library, "--library", library) == 2
