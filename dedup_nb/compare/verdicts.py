@@ -1,18 +1,19 @@
 """Proposed pairs -> verdicts on their pixels, each computed once and stored by content.
 
-Connects `groups`, which asks for verdicts, `verify`, which computes them, and the store. Works on
-the stored thumbnails: no file is read again. Features are computed only where two framings differ.
+Connects `groups`, which asks for verdicts, `looks`, which computes them in watched processes, and
+the store. Works on the stored thumbnails: no file is read again. Features are computed only where
+two framings differ. A pair whose comparison crashes or hangs waits for review with the reason.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -22,11 +23,14 @@ from dedup_nb.compare.verify import Verdict
 from dedup_nb.groups.checks import Judgement
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import features, images
-from dedup_nb.pictures.engines import LOCAL, Engine
+from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
 
 FEATURES = "sift 3"  # store kind of features; increase the number when they change
-VERDICTS = "verdict 13"  # store kind of verdicts; likewise
+VERDICTS = "verdict 14"  # store kind of verdicts; likewise
+# Store kind of why pairs could not be compared; another version of the code or of what crashed may.
+UNCOMPARED = f"uncompared, {VERDICTS}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
+UNCOMPARED_REASON = "could not be compared: "
 AT_ONCE = 16  # largest number of pairs compared while a slider moves; the others wait
 AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
 BATCH = 256  # pairs compared and stored together
@@ -34,10 +38,12 @@ LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its 
 
 SIDES = ("", "a", "b")
 CROPS = (*SIDES, verify.BOTH_CROPPED)
+MOST = 1e300  # neither infinite nor, as comparisons tell, not a number
+LENGTHS = {"where": (0, 4), "matrix": (0, 6)}  # of fields that hold numbers
 TUPLES = ("kinds", "where", "matrix")  # fields of a verdict that JSON keeps as lists
 
 Pair = tuple[str, str]  # two sha256, the smaller first
-Thumbnails = dict[str, NDArray[np.uint8]]
+Thumbnails = dict[str, bytes]
 
 
 class Verdicts:
@@ -67,6 +73,8 @@ class Verdicts:
         sizes = catalogue[["width", "height"]].to_numpy(np.int64)
         self.sizes = {d: (int(w), int(h)) for d, (w, h) in zip(self.digests, sizes, strict=True)}
         self.verdicts: dict[Pair, Verdict] = {}
+        self.uncompared: dict[Pair, str] = {}  # why
+        self.featureless: dict[str, str] = {}  # contents whose features cannot be found, and why
         self.failed: set[Pair] = set()
         self.left: float = AT_ONCE
         self.waiting = 0
@@ -95,6 +103,8 @@ class Verdicts:
         pair = self._pair(member, keeper)
         if pair[0] == pair[1]:
             return Judgement(True, "exact copy", 1.0)
+        if reason := self.uncompared.get(pair):
+            return Judgement(False, "", 0.0, f"{UNCOMPARED_REASON}{reason}")
         verdict = self.verdicts.get(pair)
         if verdict is None:
             return None
@@ -109,6 +119,8 @@ class Verdicts:
             f"the same picture, {edited:,} the same picture with a local edit, "
             f"{len(self.verdicts) - len(same):,} different pictures"
         )
+        if self.uncompared:
+            text += f"; {len(self.uncompared):,} could not be compared and wait for your review"
         if self.waiting:
             text += "; looser thresholds add more pairs, which wait for review until you save them"
         return text
@@ -133,7 +145,7 @@ class Verdicts:
         return first, second
 
     def _know(self, pairs: set[Pair]) -> None:
-        known = self.verdicts.keys() | self.failed
+        known = self.verdicts.keys() | self.failed | self.uncompared.keys()
         unknown = sorted(pair for pair in pairs - known if pair[0] != pair[1])
         if not unknown:
             return
@@ -142,6 +154,11 @@ class Verdicts:
             pair: unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
         }
         unknown = [pair for pair in unknown if pair not in self.verdicts]
+        reasons = self.store.measures(UNCOMPARED, map(" ".join, unknown), sound_reasons)
+        self.uncompared |= {
+            pair: reasons[" ".join(pair)].decode() for pair in unknown if " ".join(pair) in reasons
+        }
+        unknown = [pair for pair in unknown if pair not in self.uncompared]
         if len(unknown) > self.left:
             self.waiting += len(unknown)
             return
@@ -155,61 +172,83 @@ class Verdicts:
         for start in range(0, len(pairs), BATCH):
             part = pairs[start : start + BATCH]
             small = self._thumbnails(part)
-            able = [pair for pair in part if pair[0] in small and pair[1] in small]
-            self._keep(self._at_first_sight(able, small))
-            rest = [pair for pair in able if pair not in self.verdicts]
-            self._keep(self._by_features(rest, small))
+            self._at_first_sight(part, small)
+            if lost := {d for d in _digests(part) if d not in small}:  # or damaged
+                self.remake(sorted(lost))
+                small |= self._thumbnails([pair for pair in part if not lost.isdisjoint(pair)])
+                self._at_first_sight([pair for pair in part if not lost.isdisjoint(pair)], small)
+            self._by_features(self._open(part, small), small)
             tell(start + len(part), len(pairs))
-        self.failed |= set(pairs) - self.verdicts.keys()  # their thumbnails were removed meanwhile
+        # their thumbnails were removed meanwhile
+        self.failed |= set(pairs) - self.verdicts.keys() - self.uncompared.keys()
 
-    def _keep(self, verdicts: Mapping[Pair, Verdict]) -> None:
+    def _open(self, pairs: Sequence[Pair], small: Thumbnails) -> list[Pair]:
+        """Return the pairs without a result that have both thumbnails."""
+        known = self.verdicts.keys() | self.uncompared.keys()
+        return [p for p in pairs if p not in known and p[0] in small and p[1] in small]
+
+    def _keep(self, verdicts: Mapping[Pair, Verdict], reasons: Mapping[Pair, str]) -> None:
         self.verdicts |= verdicts
-        self.store.put(
-            [], measures=[(VERDICTS, " ".join(p), _packed(v)) for p, v in verdicts.items()]
-        )
+        self.uncompared |= reasons
+        values = [(VERDICTS, " ".join(p), _packed(v)) for p, v in verdicts.items()]
+        values += [(UNCOMPARED, " ".join(p), r.encode()) for p, r in reasons.items()]
+        self.store.put([], measures=values)
 
     def _thumbnails(self, pairs: Sequence[Pair]) -> Thumbnails:
-        wanted = _digests(pairs)
-        small = self._decoded(wanted)
-        if lost := [digest for digest in wanted if digest not in small]:
-            self.remake(lost)
-            small |= self._decoded(lost)
-        return small
-
-    def _decoded(self, digests: Sequence[str]) -> Thumbnails:
         """Return the thumbnails that are in the cache; a damaged one is deleted there."""
-        stored = {digest: self.store.thumbnail(digest) for digest in digests}
+        stored = {digest: self.store.thumbnail(digest) for digest in _digests(pairs)}
         there = {digest: jpeg for digest, jpeg in stored.items() if jpeg}
-        small = dict(zip(there, self.engine.map(_pixels, there.values()), strict=True))
-        for digest in [digest for digest, picture in small.items() if picture is None]:
+        for digest in [digest for digest, jpeg in there.items() if not images.is_thumbnail(jpeg)]:
             self.store.forget_damaged(digest)
-        return {digest: picture for digest, picture in small.items() if picture is not None}
+            del there[digest]
+        return there
 
-    def _at_first_sight(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
-        """Return the verdicts on the pairs that clearly have one framing."""
+    def _at_first_sight(self, pairs: Sequence[Pair], small: Thumbnails) -> None:
+        """Find the verdicts on the pairs that clearly have one framing.
 
-        def look(pair: Pair) -> Verdict | None:
-            return verify.plain_verdict(small[pair[0]], small[pair[1]], self._sizes(pair))
+        Thumbnails that turn out to be damaged are deleted from the cache and from `small`.
+        """
+        able = self._open(pairs, small)
+        items = (Item({"sizes": self._sizes((a, b))}, [small[a], small[b]]) for a, b in able)
+        results = dict(zip(able, self.engine.judge("first sight", items, len(able)), strict=True))
+        self._keep(*_sorted_out(results))
+        for pair, result in results.items():
+            if (place := _damaged(result)) is not None and pair[place] in small:
+                self.store.forget_damaged(pair[place])
+                del small[pair[place]]
 
-        looked = zip(pairs, self.engine.map(look, pairs), strict=True)
-        return {pair: verdict for pair, verdict in looked if verdict}
+    def _by_features(self, pairs: Sequence[Pair], small: Thumbnails) -> None:
+        """Find the verdicts on pairs by their features, computing missing features first."""
+        every = self._features(_digests(pairs), small)
+        able = [(a, b) for a, b in pairs if a in every and b in every]
+        blind = {pair: self._blind(pair) for pair in pairs if self._blind(pair)}
+        items = (
+            Item({"sizes": self._sizes((a, b))}, [small[a], small[b], every[a], every[b]])
+            for a, b in able
+        )
+        results = dict(zip(able, self.engine.judge("aligned", items, len(able)), strict=True))
+        verdicts, reasons = _sorted_out(results)
+        self._keep(verdicts, reasons | blind)
 
-    def _by_features(self, pairs: Sequence[Pair], small: Thumbnails) -> dict[Pair, Verdict]:
-        """Return the verdicts on pairs by their features, computing missing features first."""
-        wanted = _digests(pairs)
-        kept = self.store.measures(FEATURES, wanted, features.sound)
-        missing = [digest for digest in wanted if digest not in kept]
-        pictures = [small[digest] for digest in missing]
-        made = dict(zip(missing, self.engine.map(features.extract, pictures), strict=True))
+    def _blind(self, pair: Pair) -> str:
+        return self.featureless.get(pair[0], "") or self.featureless.get(pair[1], "")
+
+    def _features(self, digests: Sequence[str], small: Thumbnails) -> dict[str, bytes]:
+        every = self.store.measures(FEATURES, digests, features.sound)
+        missing = [d for d in digests if d not in every and d not in self.featureless]
+        items = (Item({}, [small[digest]]) for digest in missing)
+        made: dict[str, bytes] = {}
+        for digest, result in zip(
+            missing, self.engine.judge("features", items, len(missing)), strict=True
+        ):
+            if isinstance(result, Failure):
+                self.featureless[digest] = result.reason
+            elif len(result.blocks) == 1 and features.sound(result.blocks) == [True]:
+                made[digest] = result.blocks[0]
         self.store.put([], measures=[(FEATURES, d, value) for d, value in made.items()])
-        every = {d: features.unpack(value, small[d]) for d, value in (kept | made).items()}
+        return every | made
 
-        def look(pair: Pair) -> Verdict:
-            return verify.same_picture(every[pair[0]], every[pair[1]], self._sizes(pair))
-
-        return dict(zip(pairs, self.engine.map(look, pairs), strict=True))
-
-    def _sizes(self, pair: Pair) -> tuple[verify.Size, verify.Size]:
+    def _sizes(self, pair: Pair) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.sizes[pair[0]], self.sizes[pair[1]]
 
 
@@ -252,11 +291,26 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     return Judgement(True, kinds, score)
 
 
-def _pixels(thumbnail: bytes) -> NDArray[np.uint8] | None:
-    try:
-        return images.pixels(thumbnail)
-    except ValueError:
-        return None
+def _sorted_out(
+    results: Mapping[Pair, Item | Failure],
+) -> tuple[dict[Pair, Verdict], dict[Pair, str]]:
+    """Return the verdicts among the results of a task, and why there is none for others."""
+    verdicts, reasons = {}, {}
+    for pair, result in results.items():
+        if isinstance(result, Failure):
+            reasons[pair] = result.reason
+        elif result.facts.get("verdict") is not None:
+            try:
+                verdicts[pair] = _checked(result.facts["verdict"])
+            except ValueError:
+                reasons[pair] = "the process sent what it should not"
+    return verdicts, reasons
+
+
+def _damaged(result: Item | Failure) -> int | None:
+    """Return which of two thumbnails could not be decoded, or None."""
+    place = None if isinstance(result, Failure) else result.facts.get("damaged")
+    return place if type(place) is int and place in (0, 1) else None
 
 
 def _digests(pairs: Sequence[Pair]) -> list[str]:
@@ -276,23 +330,48 @@ def unpacked(data: bytes) -> Verdict:
         If it is damaged.
     """
     try:
-        values = json.loads(data)
-        verdict = Verdict(**values | {name: tuple(values.get(name, ())) for name in TUPLES})
-        numbers = [value for value in values.values() if not isinstance(value, str | list)]
-        right = all(isinstance(value, str) for value in verdict.kinds)
-        right &= verdict.crop in CROPS and verdict.border in SIDES and len(verdict.where) in (0, 4)
-        right &= len(verdict.matrix) in (0, 6)
-        right &= all(map(math.isfinite, [*numbers, *verdict.where, *verdict.matrix]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return _checked(json.loads(data))
+    except RecursionError as error:
         raise ValueError("not a verdict") from error
-    if not right:
+
+
+def _checked(values: Any) -> Verdict:
+    """Return a verdict from its values, if all have the right types and lengths."""
+    names = {field.name for field in fields(Verdict)}
+    if not isinstance(values, dict) or "score" not in values or not values.keys() <= names:
         raise ValueError("not a verdict")
-    return verdict
+    values = asdict(Verdict(0.0)) | values  # an earlier version had fewer
+    plain = dict(values)
+    right = plain.pop("crop") in CROPS and plain.pop("border") in SIDES
+    kinds = plain.pop("kinds")
+    right &= isinstance(kinds, list | tuple) and all(isinstance(kind, str) for kind in kinds)
+    for name, lengths in LENGTHS.items():
+        part = plain.pop(name)
+        right &= isinstance(part, list | tuple) and len(part) in lengths and _are_numbers(part)
+    if not right or not _are_numbers(plain.values()):
+        raise ValueError("not a verdict")
+    return Verdict(**values | {name: tuple(values[name]) for name in TUPLES})
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(type(value) in (int, float) and abs(value) < MOST for value in values)
 
 
 def sound(values: Sequence[bytes]) -> list[bool]:
     """Return which stored verdicts can be read."""
     return [_is_verdict(value) for value in values]
+
+
+def sound_reasons(values: Sequence[bytes]) -> list[bool]:
+    """Return which stored reasons can be read."""
+    return [_is_text(value) for value in values]
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return bool(data.decode())
+    except ValueError:
+        return False
 
 
 def _is_verdict(data: bytes) -> bool:

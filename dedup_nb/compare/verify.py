@@ -35,6 +35,7 @@ ONE_WAY = ("cropped", "bordered")
 BOTH_CROPPED = "ab"  # each shows a part that the other does not: frames of a panorama
 NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
 MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
+LEAST_FLOW_PX, FLOW_PX = 32, 48  # smallest side for optical flow; to which smaller ones are padded
 STILL = 0.25  # pixels; a smaller displacement is not motion
 SHADE_PX = 64  # long side at which light and shade are compared
 SHADE_BAND = 0.6, 3.0  # pixels at that size: finer is noise, coarser is light and tone
@@ -447,7 +448,7 @@ def _motion(difference: framing.Difference, *, faint: bool) -> tuple[float, floa
         np.clip(plane * difference.mask, 0, 255).astype(np.uint8)
         for plane in (difference.luma, difference.fitted)
     )
-    shift = flow.calc(x, y, None)
+    shift = _flow(flow, x, y)
     if faint:
         far = _drift(difference, flow)
     else:
@@ -459,15 +460,28 @@ def _motion(difference: framing.Difference, *, faint: bool) -> tuple[float, floa
         return far, 0.0
     left = [
         _unexplained(difference.luma, difference.fitted, shift, edited),
-        _unexplained(difference.fitted, difference.luma, flow.calc(y, x, None), edited),
+        _unexplained(difference.fitted, difference.luma, _flow(flow, y, x), edited),
     ]
     return far, 1 - max(left) / max(float((difference.left[edited] ** 2).sum()), 1e-6)
+
+
+def _flow(flow: Any, x: NDArray[np.uint8], y: NDArray[np.uint8]) -> Floats:
+    """Return the optical flow from x to y; OpenCV crashes on canvases lower than its patches."""
+    height, width = x.shape
+    lacking = [max(FLOW_PX - side, 0) if min(x.shape) < LEAST_FLOW_PX else 0 for side in x.shape]
+    if any(lacking):
+        x, y = (
+            cv2.copyMakeBorder(plane, 0, lacking[0], 0, lacking[1], cv2.BORDER_REPLICATE)
+            for plane in (x, y)
+        )
+    moved: Floats = flow.calc(x, y, None)[:height, :width]
+    return moved
 
 
 def _drift(difference: framing.Difference, flow: Any) -> float:
     """Return the median motion of a faint picture in pixels, such as clouds in a sky."""
     x, y = (features.stretch(canvas.luma) for canvas in (difference.a, difference.b))
-    moved = np.linalg.norm(flow.calc(x, y, None), axis=-1)
+    moved = np.linalg.norm(_flow(flow, x, y), axis=-1)
     mask = cv2.resize(
         difference.mask.astype(np.uint8), x.shape[::-1], interpolation=cv2.INTER_NEAREST
     )

@@ -135,6 +135,7 @@ CHECKS: dict[str, tuple[Sound, str]] = {
     "contents-": (lambda values: [held.of_value(v) is not None for v in values], "not facts"),
     "sift ": (features.sound, "not a whole number of features"),
     "verdict ": (verdicts.sound, "not a verdict"),
+    "uncompared, ": (verdicts.sound_reasons, "not text"),
 }
 
 

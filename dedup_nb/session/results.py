@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dedup_nb import groups, report
-from dedup_nb.compare.verdicts import Verdicts
+from dedup_nb.compare.verdicts import UNCOMPARED_REASON, Verdicts
 from dedup_nb.finders import czkawka
 from dedup_nb.groups import manifest, promise
 from dedup_nb.groups.measures import MEASURES
@@ -175,7 +175,13 @@ def of_candidates(
         },
         json_files=_for_czkawka(run, candidates, table),
         charts=charts,
-        notes=[*notes, *further_notes[:1], *_notes(run, candidates, cut), *further_notes[1:]],
+        notes=[
+            *notes,
+            *further_notes[:1],
+            *_notes(run, candidates, cut),
+            *_uncompared(table),
+            *further_notes[1:],
+        ],
         frames={"To stage by folder": freed, "Unreadable images, never staged": run.unreadable}
         | _lacks_frame(table)
         | _series_frame(run, candidates, cut)
@@ -213,6 +219,14 @@ def _notes(run: Run, candidates: groups.Candidates, cut: groups.Cut) -> list[str
             f"{count(len(run.unreadable), 'image')} could not be read; see the table below."
         )
     return notes
+
+
+def _uncompared(table: pd.DataFrame) -> list[str]:
+    """Return a sentence on the images whose comparison with their keeper crashed or hung."""
+    n = int(table["reason"].str.startswith(UNCOMPARED_REASON).sum())
+    if not n:
+        return []
+    return [f"{count(n, 'image')} could not be compared with the keeper and left for your review."]
 
 
 def _lacks_frame(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

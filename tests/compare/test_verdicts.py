@@ -1,22 +1,26 @@
 """Proposed pairs are compared by their pixels before they may be staged."""
 
 import itertools
+import json
+from dataclasses import asdict
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from drawn import save
-from PIL import ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from test_verify import captioned, drawn, edited, jpeg
 
 from dedup_nb import groups
-from dedup_nb.compare import verdicts, verify
+from dedup_nb.compare import verdicts
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.finders import phash
 from dedup_nb.groups import rules
-from dedup_nb.pictures.engines import local
+from dedup_nb.pictures.engines import Item, dispatch, processes
+from dedup_nb.pictures.engines.local import Local
 from dedup_nb.session import workbench
+
+PROGRAM = processes.PROGRAM
 
 
 def run_of(tmp_path, files, **values):
@@ -101,13 +105,12 @@ def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, 
     assert set(table["reason"][table["role"] == "review"]) == {rules.NOT_CHECKED}
     first = rows_of(run, candidates)
     assert [role for role, _, _ in first.values()].count("stage") == 2
-    monkeypatch.setattr(verify, "plain_verdict", None)  # whoever compares again fails
-    monkeypatch.setattr(verify, "same_picture", None)
+    monkeypatch.setattr(Local, "judge", None)  # whoever compares again fails
     again, candidates = run_of(tmp_path, files, run_dir=str(tmp_path / "again"))
     assert rows_of(again, candidates) == first
 
 
-def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, request):
+def test_verdicts_are_the_same_in_one_process_and_in_many(tmp_path, monkeypatch):
     whole = drawn(4, (480, 320))
     files = {
         "a.png": whole,
@@ -119,13 +122,11 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, 
         "unlike.png": drawn(5, (480, 320)),
     }
     found = []
-    for threads in (1, 8):
-        monkeypatch.setattr(local.os, "cpu_count", lambda threads=threads: threads)
-        monkeypatch.setattr(verdicts, "BATCH", 20 if threads > 1 else 3)
-        request.addfinalizer(lambda: cv2.setNumThreads(1))
-        cv2.setNumThreads(threads)
-        values = {"cache_dir": str(tmp_path / f"cache {threads}")}
-        run, _ = run_of(tmp_path, files, run_dir=str(tmp_path / f"run {threads}"), **values)
+    for count in (1, 8):
+        monkeypatch.setattr(dispatch.os, "cpu_count", lambda count=count: count)
+        monkeypatch.setattr(verdicts, "BATCH", 20 if count > 1 else 3)
+        values = {"cache_dir": str(tmp_path / f"cache {count}")}
+        run, _ = run_of(tmp_path, files, run_dir=str(tmp_path / f"run {count}"), **values)
         pairs = set(itertools.combinations(sorted(run.verdicts.digests), 2))
         with run.verdicts.without_limit():
             run.verdicts._know(pairs)
@@ -135,9 +136,102 @@ def test_verdicts_are_the_same_on_one_thread_and_on_many(tmp_path, monkeypatch, 
     assert sum(verdict.same for verdict in found[0].values()) > 6
 
 
+SHAPES = [(1, 900), (900, 1), (2, 3000), (40, 400), (30, 3000), (3000, 30), (12, 12), (1, 1)]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "plain"])
+def test_pictures_of_any_shape_are_compared(tmp_path, mode):
+    files = {}
+    for k, size in enumerate(SHAPES):
+        picture = drawn(k, (300, 300)).resize(size)
+        marked = edited(drawn(k, (300, 300)), 0.1, "swapped").resize(size)
+        if mode == "plain":
+            picture = marked = Image.new("RGB", size, (k, 99, 99))
+        if mode == "I;16":
+            deep = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+            files[f"{k} deep.png"] = Image.fromarray(deep)
+        else:
+            files[f"{k}.png"] = picture if mode == "plain" else picture.convert(mode)
+        files[f"{k}.jpg"] = marked.resize((max(size[0] // 2, 1), max(size[1] // 2, 1)))
+    run, _ = run_of(tmp_path, files)
+    digests = sorted(run.catalogue["sha256"])
+    assert set(run.catalogue["status"]) == {"ok"}
+    pairs = {pair for pair in itertools.combinations(digests, 2) if pair[0] != pair[1]}
+    with run.verdicts.without_limit():
+        run.verdicts._know(pairs)
+    assert (run.verdicts.verdicts.keys(), run.verdicts.uncompared) == (pairs, {})
+
+
+@pytest.fixture
+def breaking(monkeypatch):
+    """Let what compares pictures crash on small ones, in the workers alone."""
+
+    def breaks(what):
+        breaker = "import os\nfrom dedup_nb.compare import looks\n"
+        breaker += f"whole = looks.{what}\ndef crash(pixels, *more):\n"
+        breaker += "    wide = [getattr(p, 'shape', (0, 99))[1] for p in (pixels, *more)]\n"
+        breaker += "    if min(wide) < 90: os.kill(os.getpid(), 11)\n"
+        breaker += f"    return whole(pixels, *more)\nlooks.{what} = crash\n"
+        start = "from dedup_nb.pictures.engines.worker"
+        program = processes.PROGRAM.replace(start, breaker + start, 1)
+        processes.POOL.close()
+        monkeypatch.setattr(processes, "PROGRAM", program)
+
+    yield breaks
+    processes.POOL.close()
+
+
+@pytest.mark.parametrize("what", ["verify.plain_verdict", "features.extract"])
+def test_a_crash_costs_one_pair_which_waits_with_the_reason(tmp_path, monkeypatch, breaking, what):
+    whole = drawn(2, (480, 320))
+    files = {
+        "a.png": whole,
+        "copy.png": jpeg(whole, 70),
+        "cropped.png": whole.crop((40, 30, 450, 300)),
+        "small.png": whole.resize((80, 60)).crop((3, 3, 75, 55)),
+    }
+    run, candidates = run_of(tmp_path, files, keeper_order=["path"])
+    processes.POOL.close()
+    breaking(what)
+    with run.verdicts.without_limit():
+        table = candidates.table(candidates.cut(30)).set_index("path")
+    reason = "could not be compared: the process crashed (signal 11)"
+    assert (table["role"]["small.png"], table["reason"]["small.png"]) == ("review", reason)
+    assert table["role"]["copy.png"] == table["role"]["cropped.png"] == "stage"
+    assert "1 could not be compared and wait for your review" in run.verdicts.describe()
+    # the reason is kept, so that nobody tries again with the same code
+    with monkeypatch.context() as again:
+        again.setattr(Local, "judge", None)
+        other, candidates = run_of(
+            tmp_path, files, keeper_order=["path"], run_dir=str(tmp_path / "2")
+        )
+        assert rows_of(other, candidates)["small.png"][0] == "review"
+    processes.POOL.close()
+    monkeypatch.setattr(processes, "PROGRAM", PROGRAM)
+    monkeypatch.setattr(verdicts, "UNCOMPARED", "uncompared, of another OpenCV")
+    mended, candidates = run_of(tmp_path, files, keeper_order=["path"], run_dir=str(tmp_path / "3"))
+    rows_of(mended, candidates)
+    assert mended.verdicts.uncompared == {} and len(mended.verdicts.verdicts) >= 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": "1"}, {"score": None}, {"score": True}, {"score": 10**400}, {"crop": "c"},
+        {"kinds": "edited"}, {"kinds": [1]}, {"where": [1]}, {"where": ["a"] * 4}, {"matrix": {}},
+        {"more": 1}, {"scale": [1]},
+    ],
+)  # fmt: skip
+def test_a_verdict_of_wrong_types_is_none(change):
+    values = {**asdict(Verdict(1.0, ("edited",))), **change}
+    result = {("a", "b"): Item({"verdict": values})}
+    assert verdicts._sorted_out(result) == ({}, {("a", "b"): "the process sent what it should not"})
+    with pytest.raises(ValueError, match="not a verdict"):
+        verdicts.unpacked(json.dumps(values).encode())
+
+
 def test_an_exact_copy_needs_no_look(tmp_path, monkeypatch):
-    monkeypatch.setattr(verify, "plain_verdict", None)
-    monkeypatch.setattr(verify, "same_picture", None)
+    monkeypatch.setattr(Local, "judge", None)
     run, candidates = run_of(tmp_path, {"a.png": drawn(1), "b.png": drawn(1)})
     assert ("stage", "exact copy") in {
         (role, kind) for role, _, kind in rows_of(run, candidates).values()

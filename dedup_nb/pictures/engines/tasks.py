@@ -81,6 +81,12 @@ class Task:
     asks: bool = field(default=False)
 
 
+def _of_thumbnails(name: str, help: str, function: str) -> Task:
+    """Return a task that takes milliseconds and little memory."""
+    target = f"dedup_nb.compare.looks:{function}"
+    return Task(name, help, target, seconds=20.0, memory_bytes=2 * GIB, most_bytes=2**20)
+
+
 TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (
@@ -106,5 +112,9 @@ TASKS: Mapping[str, Task] = {
             who="the comparison",
             most_bytes=2**16,
         ),
+        _of_thumbnails("first sight", "compare two thumbnails of one framing", "first_sight"),
+        _of_thumbnails("features", "find the features of a thumbnail", "features_of"),
+        _of_thumbnails("aligned", "compare two pictures aligned by their features", "aligned"),
+        _of_thumbnails("same place", "find where two thumbnails differ", "same_place"),
     )
 }

@@ -6,12 +6,14 @@ ends it if it hangs when nobody watches any more.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import re
 import resource
 import signal
 import socket
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +23,7 @@ from dedup_nb.pictures.engines.wire import Line, Message
 
 PACKAGE = "dedup_nb."
 MOST_CHARS = 300  # of a reason
+LOOK_SECONDS = 0.05
 ALARM_SECONDS = 30.0  # beyond the time limit, by which the kernel has long ended a process
 
 
@@ -62,7 +65,7 @@ class _Job:
         asks: bool,
     ) -> None:  # fmt: skip
         self.line, self.setup, self.seconds = line, setup, seconds
-        self.memory_bytes, self.asks = memory_bytes, asks
+        self.memory_bytes, self.asks, self.resident = memory_bytes, asks, _Resident()
         module, _, function = task.partition(":")
         if not module.startswith(PACKAGE):
             raise ValueError(f"{task} is not a part of dedup_nb")
@@ -76,10 +79,10 @@ class _Job:
         try:
             made = self.function(item, self._ask) if self.asks else self.function(item)
             self._alarm(False)
-            self.line.send({"done": made.facts, **_resident()}, made.blocks)
+            self.line.send({"done": made.facts, **self.resident.told()}, made.blocks)
         except Exception as error:  # decoders raise anything on malformed files
             self._alarm(False)
-            self.line.send({"failed": _reason(error, self.memory_bytes), **_resident()})
+            self.line.send({"failed": _reason(error, self.memory_bytes), **self.resident.told()})
 
     def _ask(self, item: Item) -> Item:
         self._alarm(False)
@@ -94,13 +97,18 @@ class _Job:
         signal.setitimer(signal.ITIMER_REAL, self.seconds + ALARM_SECONDS if on else 0)
 
 
-def _resident() -> dict[str, int]:
-    """Return how much memory this process holds now, in bytes, where the system tells it."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return {"resident_bytes": int(file.read().split()[1]) * resource.getpagesize()}
-    except OSError:
-        return {}
+class _Resident:
+    """How much memory this process holds, looked up now and then."""
+
+    def __init__(self) -> None:
+        self.looked, self.bytes = -math.inf, 0
+
+    def told(self) -> dict[str, int]:
+        if time.monotonic() - self.looked > LOOK_SECONDS:
+            self.looked = time.monotonic()
+            with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as file:
+                self.bytes = int(file.read().split()[1]) * resource.getpagesize()
+        return {"resident_bytes": self.bytes}
 
 
 def _reason(error: Exception, memory_bytes: int) -> str:

@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb.compare import framing
 from dedup_nb.finders import clusters, embeddings, index, phash, sets
 from dedup_nb.finders.sets import Match
 from dedup_nb.library import files, formats, names, sidecars, yaml_files
 from dedup_nb.library.bundles import FolderBundles
 from dedup_nb.library.progress import Ticker
-from dedup_nb.pictures import images
+from dedup_nb.pictures.engines import LOCAL, Failure, Item
 from dedup_nb.session.workbench import Workbench
 
 ROOM = 0.1  # sets are compared down to this far below min_cosine, as the slider's range
@@ -293,26 +292,40 @@ class Eyes:
     def look(self, match: Match) -> Match:
         """Return a match with the share of each stage that differs, and the check of the texts."""
         pairs = list(zip(self.sets[match.a].rows, self.sets[match.b].rows, strict=True))
-        areas, tones = zip(*(self._apart(a, b) for a, b in pairs), strict=True)
-        blind = [self.paths[a] for (a, _), area in zip(pairs, areas, strict=True) if np.isnan(area)]
-        problem = f"{blind[0]} and its counterpart have no thumbnails to compare" if blind else ""
+        areas, tones, problems = zip(*self._apart(pairs), strict=True)
+        problem = next(filter(None, problems), "")
         told, why = self._compare_told(pairs) if self.cross_check else ("", "")
         return replace(match, areas=areas, tones=tones, problem=problem, told=told, told_why=why)
 
-    def _apart(self, a: int, b: int) -> tuple[float, float]:
-        """Return the share of two pictures that differs locally, and their difference in tone."""
-        if self.digests[a] == self.digests[b]:
-            return 0.0, 0.0
-        one, other = self._pixels(a), self._pixels(b)
-        if one is None or other is None:
-            return np.nan, np.nan
-        aligned = framing.same_framing(one, other)
-        area = aligned.edited_area if aligned.alike >= framing.ALIKE else 1.0
-        return area, images.tone_difference(one, other)
+    def _apart(self, pairs: Sequence[tuple[int, int]]) -> list[tuple[float, float, str]]:
+        """Return for each pair the share that differs locally, the difference in tone, or why not.
 
-    def _pixels(self, row: int) -> NDArray[np.uint8] | None:
-        jpeg = self.run.thumbnail(self.paths[row])
-        return images.pixels(jpeg) if jpeg else None
+        The pictures are compared in watched processes; where that fails, both are not a number.
+        """
+        jpegs = [[self.run.thumbnail(self.paths[row]) for row in pair] for pair in pairs]
+        todo = {
+            k: Item({}, [one, other])
+            for k, ((a, b), (one, other)) in enumerate(zip(pairs, jpegs, strict=True))
+            if one and other and self.digests[a] != self.digests[b]
+        }
+        results = LOCAL.judge("same place", todo.values(), len(todo))
+        looked = dict(zip(todo, results, strict=True))
+        return [self._told_apart(a, b, looked.get(k)) for k, (a, b) in enumerate(pairs)]
+
+    def _told_apart(
+        self, a: int, b: int, result: Item | Failure | None
+    ) -> tuple[float, float, str]:
+        if self.digests[a] == self.digests[b]:
+            return 0.0, 0.0, ""
+        both = f"{self.paths[a]} and its counterpart"
+        if result is None:
+            return np.nan, np.nan, f"{both} have no thumbnails to compare"
+        if isinstance(result, Failure):
+            return np.nan, np.nan, f"{both} could not be compared: {result}"
+        area, tone = result.facts.get("area"), result.facts.get("tone")
+        if not isinstance(area, float) or not isinstance(tone, float):
+            return np.nan, np.nan, f"{both} could not be compared: a thumbnail is damaged"
+        return area, tone, ""
 
     def _compare_told(self, pairs: Sequence[tuple[int, int]]) -> tuple[str, str]:
         """Return the worst verdict of all stages; a difference is worse than an open question."""
