@@ -21,13 +21,15 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from dedup_nb.compare.holding import holding
+from dedup_nb.compare.holding import Saved, holding
+from dedup_nb.compare.holding.coding import QUALITY_50
 
 Pixels = Any
 KINDS: dict[str, tuple[str, Callable[..., Any]]] = {}
 PLAIN, WORSE, FORMS = "plain copies", "worse copies", "changed"
 THUMBNAIL_PX = 256  # where a real map comes from
 SIDE_PX = 1024
+FILE = "file"  # where a picture keeps what its file says
 
 
 def kind(name: str, group: str) -> Callable[..., Any]:
@@ -44,7 +46,18 @@ def saved(picture: Any, form: str = "JPEG", **options: Any) -> Any:
     """Return a picture as it is after saving."""
     data = io.BytesIO()
     picture.save(data, form, **options)
-    return Image.open(data).convert("RGB")
+    opened = Image.open(data)
+    copy = opened.convert("RGB")
+    copy.info[FILE] = said(opened)
+    return copy
+
+
+def said(opened: Any) -> Saved:
+    """Return what a file says of how it was saved."""
+    if opened.format == "JPEG":
+        table = np.array(opened.quantization[0]).reshape(8, 8)
+        return Saved(coarseness=float(np.median(table / QUALITY_50)))
+    return Saved(smooth=opened.format in ("WEBP", "AVIF"))
 
 
 def resized(picture: Any, factor: float, how: Any = Image.Resampling.LANCZOS) -> Any:
@@ -133,7 +146,7 @@ kind("half size enlarged to 1", WORSE)(
     lambda p, rng: resized(p, 0.5).resize(p.size, Image.Resampling.LANCZOS)
 )
 kind("JPEG 25", WORSE)(lambda p, rng: saved(p, quality=25))
-kind("JPEG 25 as PNG", WORSE)(lambda p, rng: saved(p, quality=25))
+kind("JPEG 25 as PNG", WORSE)(lambda p, rng: saved(saved(p, quality=25), "PNG"))
 kind("JPEG 25 as JPEG 95", WORSE)(lambda p, rng: saved(saved(p, quality=25), quality=95))
 kind("JPEG 40 as WebP 95", WORSE)(lambda p, rng: saved(saved(p, quality=40), "WEBP", quality=95))
 kind("blurred 0.7", WORSE)(lambda p, rng: p.filter(ImageFilter.GaussianBlur(0.7)))
@@ -300,11 +313,15 @@ def outcome(got: Any) -> str:
 
 def source_of(path: Path, side: int) -> Any:
     """Return the middle of a photograph on its own grid of blocks."""
-    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    opened = Image.open(path)
+    file = said(opened)
+    picture = ImageOps.exif_transpose(opened).convert("RGB")
     left, top = (max((n - side) // 32 * 16, 0) for n in picture.size)
-    return picture.crop(
+    part = picture.crop(
         (left, top, min(left + side, picture.width), min(top + side * 3 // 4, picture.height))
     )
+    part.info[FILE] = file
+    return part
 
 
 def main() -> None:
@@ -347,8 +364,8 @@ def main() -> None:
             matrix = rough_map(first, copy, name, shift, rng)
             a, b = np.asarray(first), np.asarray(copy)
             start = time.perf_counter()
-            smooth = (False, name.startswith(("WebP", "AVIF")))
-            got = holding(a, b, matrix, smooth=smooth)
+            files = tuple(picture.info.get(FILE, Saved()) for picture in (first, copy))
+            got = holding(a, b, matrix, files)
             spent.append(time.perf_counter() - start)
             counts[name][outcome(got)] += 1
             words[name].update(f"a {w}" for w in got.a_lacks)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from dedup_nb.compare.holding import LACKS, Holding, holding, opening
+from dedup_nb.compare.holding import LACKS, Holding, Saved, holding, opening
+from dedup_nb.compare.holding.judging import PLAIN
 from dedup_nb.compare.holding.words import BOTH
 from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.pictures.engines.tasks import Failure, Item
@@ -54,11 +55,11 @@ def plain(a, b):
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
 
 
-def held(a, b, matrix=None, **options):
+def held(a, b, matrix=None, files=(PLAIN, PLAIN)):
     """What `a` and `b` lack, by a map that is a little off, as one from thumbnails is."""
     matrix = plain(a, b) if matrix is None else np.array(matrix, float)
     rough = matrix + np.array([[0.0006, -0.0004, 0.4], [0.0003, -0.0005, -0.3]])
-    return holding(np.asarray(a), np.asarray(b), rough, **options)
+    return holding(np.asarray(a), np.asarray(b), rough, files)
 
 
 def written(picture, text, place, fill="white", size=20):
@@ -87,6 +88,7 @@ PLAIN_COPIES = {
     "three quarters": (lambda p: resized(p, 0.75), None),
     "half": (lambda p: resized(p, 0.5), None),
     "half by averaging": (lambda p: resized(p, 0.5, Image.Resampling.BOX), None),
+    "every other pixel": (lambda p: Image.fromarray(np.asarray(p)[::2, ::2]), None),
     "messenger": (lambda p: saved(resized(p, 0.6), quality=70), None),
     "mirrored": (lambda p: ImageOps.mirror(p), [[-1, 0, 479], [0, 1, 0]]),
     "turned": (
@@ -109,8 +111,8 @@ PLAIN_COPIES = {
 @pytest.mark.parametrize("name", PLAIN_COPIES)
 def test_a_source_lacks_nothing_of_a_plain_copy(name):
     make, matrix = PLAIN_COPIES[name]
-    smooth = (False, name == "WebP")
-    assert held(PHOTO, make(PHOTO), matrix, smooth=smooth).lacks("a") == ()
+    files = Saved(), Saved(smooth=name == "WebP")
+    assert held(PHOTO, make(PHOTO), matrix, files).lacks("a") == ()
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_equal_pixels_lack_nothing_and_deeper_ones_are_richer():
     pixels = np.asarray(PHOTO)
     same = np.eye(2, 3)
     assert holding(pixels, pixels, same) == Holding()
-    assert holding(pixels, pixels, same, (16, 8)) == Holding(b_lacks=("depth",))
+    assert holding(pixels, pixels, same, (Saved(16), Saved())) == Holding(b_lacks=("depth",))
 
 
 def test_tiny_pictures_are_not_judged():
@@ -390,7 +392,7 @@ def test_two_files_are_compared_at_full_size_with_their_real_depth(tmp_path):
 def test_the_real_depth_is_that_of_the_values(values, depth, suffix, tmp_path):
     path = tmp_path / f"picture{suffix}"
     cv2.imwrite(str(path), values[..., ::-1])
-    assert opening.opened(os.fsencode(path)).depth == depth
+    assert opening.opened(os.fsencode(path)).saved.depth == depth
 
 
 @pytest.mark.parametrize(
@@ -405,7 +407,14 @@ def test_the_real_depth_is_that_of_the_values(values, depth, suffix, tmp_path):
 )
 def test_codecs_without_a_grid_of_blocks_are_known(form, options, smooth, tmp_path):
     PHOTO.save(tmp_path / "picture", form, **options)
-    assert opening.opened(os.fsencode(tmp_path / "picture")).smooth == smooth
+    assert opening.opened(os.fsencode(tmp_path / "picture")).saved.smooth == smooth
+
+
+@pytest.mark.parametrize(("quality", "coarseness"), [(50, 1.0), (75, 0.5), (90, 0.2)])
+def test_the_table_of_a_jpeg_tells_how_coarse_it_is(quality, coarseness, tmp_path):
+    PHOTO.save(tmp_path / "picture", "JPEG", quality=quality)
+    found = opening.opened(os.fsencode(tmp_path / "picture")).saved.coarseness
+    assert found == pytest.approx(coarseness, abs=0.01)
 
 
 def test_a_file_that_cannot_be_compared_fails_alone(tmp_path):

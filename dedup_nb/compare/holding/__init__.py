@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dedup_nb.compare.holding.judging import Holding, holding
+from dedup_nb.compare.holding.judging import Holding, Saved, holding
 from dedup_nb.compare.holding.words import LACKS, Lack
 
-__all__ = ["LACKS", "Holding", "Lack", "holding"]
+__all__ = ["LACKS", "Holding", "Lack", "Saved", "holding"]

@@ -17,9 +17,17 @@ from dedup_nb.compare.holding.geometry import Floats, Pixels
 
 SIDE = 640  # pixels of the square that is looked at
 LEAST_SIDE = 64
+# The luma table of JPEG at quality 50 (ITU-T T.81, annex K).
+QUALITY_50 = np.array(
+    """
+    16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
+    18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101
+    72 92 95 98 112 100 103 99
+    """.split(),
+    np.float64,
+).reshape(8, 8)
 PLACES = [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2)]
-# The luma table of JPEG at quality 50 for those (ITU-T T.81, annex K).
-TABLE = np.array([11, 12, 12, 10, 14, 13, 14, 16, 14, 16], np.float64)
+TABLE = np.array([QUALITY_50[place] for place in PLACES])
 LIVELY = 4.0  # grey levels; a flatter block says nothing
 MOST_BLOCKS, LEAST_BLOCKS = 2500, 40
 STEPS = np.arange(1, 121)

@@ -227,6 +227,7 @@ def _upright(b: Pixels, matrix: Floats) -> tuple[Pixels, Floats]:
 
 def _refined(fine: Picture, coarse: Picture, matrix: Floats) -> Floats:
     """Improve a rough map, first at a small size, then where there is most to see."""
+    plain = _plain(matrix, fine.size, coarse.size)
     small, back = fine.reduced
     step = scale_of(chained(back, matrix))
     other, to_other = shrunk(coarse.grey, max(step, 1.0))
@@ -239,7 +240,8 @@ def _refined(fine: Picture, coarse: Picture, matrix: Floats) -> Floats:
     side = tile_side(base.shape)
     inside = visible(finest, (base.shape[1], base.shape[0]), coarse.size)
     corners = _most(activity(base), inside, side, 9)
-    likely = [finest, *(chained(back, exact) for exact in _plain(matrix, fine.size, coarse.size))]
+    plain += _plain(matrix, fine.size, coarse.size)
+    likely = [finest, *(chained(back, one) for one in plain)]
     finest = _matched(base, coarse.grey, finest, corners, side)
     least = _error(base, coarse.grey, finest, corners[:FEW_TILES], side)
     for one in likely:  # tiles with little detail may lead astray

@@ -17,9 +17,9 @@ from dedup_nb.compare.holding import geometry
 from dedup_nb.compare.holding.geometry import Aligned, Floats, Pixels
 
 CANVAS_PX = 1024  # long side
-LEAST_LEVELS = 14  # grey levels beyond what a shift of a pixel explains
+LEAST_LEVELS = 16  # grey levels beyond what a shift of a pixel explains
 NOISE_SHARE, NOISE_TIMES, NOISE_PLUS = 0.97, 2.5, 6  # see `_threshold`
-LEAST_AREA, PEAK = 6, 1.5  # pixels of the canvas; times the threshold
+LEAST_AREA, PEAK = 8, 1.5  # pixels of the canvas; times the threshold
 NEAR_PX = 9  # differences nearer than this are one mark
 MEAN_PX, MEAN_LEVELS = 2.0, 6.0  # sharpening and blur change detail, but no local mean
 EVERYWHERE = 0.2  # share of cells with differences from which on they are no marks
@@ -27,9 +27,9 @@ CELL_PX = 16
 EDGE_LEVELS = 8  # grey levels by which an edge is one picture's own
 TWO_SIDED = 0.2  # share of the edges that the picture with fewer of them has
 EVEN, EVEN_SHARE = 4, 0.9  # grey levels from the median, and share of pixels of a flat ground
-UNDER_PX = 7  # pixels of the canvas around a difference that are its ground
+UNDER_PX = 3  # pixels of the canvas around a difference that are its ground
 DRAWN, PAPER, PAPER_TINT = 1, 200, 30  # an exact ground was drawn; paper is light and has no colour
-COVER_TIMES = 4.0  # times as much structure as under a cover
+COVER_EVEN, COVER_TIMES = 6.0, 2.0  # grey levels; times as uneven what it covers is
 COVER_STEP = 12  # grey levels by which a cover differs from what lies around it
 
 
@@ -152,8 +152,8 @@ def _meaning(
     own = [
         float(np.maximum(steep[k][rim] - steep[1 - k][rim] - EDGE_LEVELS, 0).sum()) for k in (0, 1)
     ]
-    for k, one in enumerate((p, q)):
-        if own[k] >= own[1 - k] and _is_cover(one, steep[k], steep[1 - k], inner, around):
+    for k, (one, other) in enumerate(((p, q), (q, p))):
+        if _is_cover(one, other, inner, around):
             return ("fine", "coarse")[k]
     if min(own) >= TWO_SIDED * max(sum(own), 1e-6):
         return "both"
@@ -172,15 +172,22 @@ def _slopes(rgb: Pixels) -> Floats:
 
 
 def _is_cover(
-    one: Pixels, own: Floats, other: Floats, inner: NDArray[np.bool_], around: NDArray[np.bool_]
+    one: Pixels, other: Pixels, inner: NDArray[np.bool_], around: NDArray[np.bool_]
 ) -> bool:
-    """Return whether a picture is flat where it differs, and not as it is around."""
+    """Return whether a picture is flat where they differ, unlike the other and what is around."""
     if np.count_nonzero(inner) < LEAST_AREA * 4 or not around.any():
         return False
-    if float(other[inner].mean()) < COVER_TIMES * max(float(own[inner].mean()), 1.0):
+    tone = np.median(one[inner], axis=0)
+    uneven = [_unevenness(rgb[inner]) for rgb in (one, other)]
+    if uneven[0] > COVER_EVEN or uneven[1] < COVER_TIMES * uneven[0] + COVER_EVEN:
         return False
-    tones = np.median(one[inner], axis=0), np.median(one[around], axis=0)
-    return float(np.abs(tones[0] - tones[1]).max()) > COVER_STEP
+    return float(np.abs(tone - np.median(one[around], axis=0)).max()) > COVER_STEP
+
+
+def _unevenness(colours: Pixels) -> float:
+    """Return by how many grey levels nine tenths of some pixels lie off their usual tone."""
+    off = np.abs(colours.astype(np.int16) - np.median(colours, axis=0)).max(axis=1)
+    return float(np.quantile(off, EVEN_SHARE))
 
 
 def _is_paper(clean: Pixels, mask: NDArray[np.bool_]) -> bool:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from dedup_nb.compare.holding import coding
+from dedup_nb.compare.holding.judging import Saved
 from dedup_nb.library import files, formats
 from dedup_nb.pictures import images, whole
 
@@ -25,7 +27,8 @@ BITS_TAG = 258  # BitsPerSample of TIFF
 DEEP_LEVELS = 300  # more levels than eight bits have
 SAMPLES = 256  # rows and columns that are looked at for the real depth
 EIGHT, SIXTEEN = 8, 16
-SMOOTH, LOSSY_WEBP, HEAD_BYTES = ("AVIF", "HEIF"), b"VP8 ", 64
+SMOOTH, LOSSY_WEBP = ("AVIF", "HEIF"), b"VP8 "
+HEAD_BYTES, MOST_HEAD_BYTES = 64, 2**20
 
 
 class Opened(NamedTuple):
@@ -35,15 +38,12 @@ class Opened(NamedTuple):
     ----------
     pixels : ndarray of uint8, shape (height, width, 3 or 4)
         RGB in sRGB, or RGBA where the file has transparency.
-    depth : int
-        Bits a channel that the pixels really use: 8 or 16.
-    smooth : bool
-        Whether it was saved by a lossy codec other than JPEG, such as WebP or AVIF.
+    saved : Saved
+        What the file says of how they were saved.
     """
 
     pixels: NDArray[np.uint8]
-    depth: int
-    smooth: bool
+    saved: Saved
 
 
 def opened(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Opened:
@@ -66,11 +66,14 @@ def opened(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Opened:
     try:
         head = files.read_file(path, HEAD_BYTES, cut=True)
         kind = formats.image_format(os.fsdecode(os.path.basename(path)), head)
-        lossy = kind in SMOOTH or (kind == "WEBP" and _is_lossy_webp(path, head))
-        depth = _depth(files.read_file(path)) if _may_be_deep(kind, head) else EIGHT
+        saved = Saved(
+            _depth(files.read_file(path)) if _may_be_deep(kind, head) else EIGHT,
+            kind in SMOOTH or (kind == "WEBP" and _is_lossy_webp(path)),
+            _coarseness(path) if kind == "JPEG" else 0.0,
+        )
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
-    return Opened(pixels, depth, lossy)
+    return Opened(pixels, saved)
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
@@ -96,8 +99,18 @@ def _srgb() -> Any:
     return ImageCms.createProfile("sRGB")
 
 
-def _is_lossy_webp(path: bytes, head: bytes) -> bool:
-    return LOSSY_WEBP in head or LOSSY_WEBP in files.read_file(path, 2**20, cut=True)
+def _is_lossy_webp(path: bytes) -> bool:
+    return LOSSY_WEBP in files.read_file(path, MOST_HEAD_BYTES, cut=True)
+
+
+def _coarseness(path: bytes) -> float:
+    """Return the quantisation that a JPEG names, relative to quality 50."""
+    with suppress(Exception):  # decoders raise far more than OSError on malformed files
+        head = files.read_file(path, MOST_HEAD_BYTES, cut=True)
+        tables: Any = Image.open(io.BytesIO(head), formats=["JPEG", "MPO"])
+        ratios = np.array(tables.quantization[0], np.float64).reshape(8, 8) / coding.QUALITY_50
+        return round(float(np.median(ratios)), 3)
+    return 0.0
 
 
 def _may_be_deep(kind: str | None, head: bytes) -> bool:

@@ -7,7 +7,7 @@ in grey levels squared a pixel, frequencies in cycles a pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -252,6 +252,53 @@ def compared(fine: Picture, coarse: Picture, matrix: Floats) -> Compared | None:
     return Compared(found[0], found[1], calm, len(most), len(flat))
 
 
+def reduced(aligned: Aligned) -> tuple[Compared | None, float]:
+    """Compare two pictures at the size of the coarse one.
+
+    A picture reduced by taking pixels, without averaging, has its finer detail folded in. What
+    such a reduction explains of the coarse one, the fine one holds.
+
+    Returns
+    -------
+    compared : Compared or None
+    alias : float
+        Power in the coarse one that only folding explains: it was reduced from the fine one.
+    """
+    grey, back = geometry.shrunk(aligned.fine.grey, aligned.ratio)
+    small = Picture(np.repeat(grey[..., None], 3, axis=2))
+    to_fine = geometry.inverse(aligned.matrix)
+    to_small = geometry.chained(to_fine, geometry.inverse(back))
+    got = compared(aligned.coarse, small, to_small)
+    if got is None:
+        return None, 0.0
+    side = geometry.tile_side(aligned.coarse.grey.shape)
+    most, usual, _ = _corners(aligned.coarse, to_small, small)
+    kept, alias = [], 0.0
+    for shared, corners in ((got.most, most), (got.usual, usual)):
+        if not corners:
+            kept.append(shared)
+            continue
+        ways = [(small, to_small, cv2.INTER_CUBIC)]
+        ways += [(aligned.fine, to_fine, how) for how in (cv2.INTER_LINEAR, cv2.INTER_NEAREST)]
+        x = np.stack([_tile(aligned.coarse.grey, corner, side) for corner in corners])
+        several = np.stack(
+            [
+                np.stack([geometry.cut(p.grey, to, corner, side, how) for corner in corners])
+                for p, to, how in ways
+            ]
+        )
+        plain = unexplained(x, several[:1])[1].mean(axis=0)
+        left = unexplained(x, several)[1].mean(axis=0)
+        kept.append(replace(shared, fine_left=np.minimum(shared.fine_left, left)))
+        alias = max(alias, float(((plain - left) * AREAS).sum()))
+    return replace(got, most=kept[0], usual=kept[1]).turned(), alias
+
+
+def _tile(grey: geometry.Pixels, corner: tuple[int, int], side: int) -> Floats:
+    top, left = corner
+    return grey[top : top + side, left : left + side].astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Beyond:
     """What the fine one has above the highest frequency of the coarse one.
@@ -331,7 +378,7 @@ def _enlarged(
     fine: Picture, coarse: Picture, matrix: Floats, corners: list[Any], side: int
 ) -> tuple[Floats, Floats]:
     """Return tiles of the fine one, and of the coarse one enlarged in several ways."""
-    x = np.stack([fine.grey[t : t + side, s : s + side].astype(np.float32) for t, s in corners])
+    x = np.stack([_tile(fine.grey, corner, side) for corner in corners])
     several = np.stack(
         [
             np.stack([geometry.cut(coarse.grey, matrix, corner, side, how) for corner in corners])

@@ -32,5 +32,4 @@ def compare(item: Item) -> Item:
     limit = float(item.facts.get("max_pixels", images.MAX_PIXELS))
     a, b = (opening.opened(path, limit) for path in item.blocks)
     matrix = np.reshape(np.array(item.facts["matrix"], np.float64), (2, 3))
-    depths, smooth = (a.depth, b.depth), (a.smooth, b.smooth)
-    return Item(holding(a.pixels, b.pixels, matrix, depths, smooth).as_dict())
+    return Item(holding(a.pixels, b.pixels, matrix, (a.saved, b.saved)).as_dict())

@@ -14,11 +14,12 @@ from dedup_nb.compare.holding.geometry import Aligned, Floats
 
 CANVAS_PX = 128  # long side
 SMOOTH_PX, PART_PX = 1.2, 2.5  # standard deviations of the blurs, for the whole and for parts
-TONE, TINT = 2.5, 1.6  # grey levels by which light and colour differ beyond re-encoding
+TONE, TINT = 2.0, 1.6  # grey levels by which light and colour differ beyond re-encoding
 GREY_TONE = 7.5  # grey levels; a black-and-white version is mixed from the channels differently
 GREY_SHARE, COLOURED = 0.15, 2.0  # share of the other's chroma, and grey levels of chroma
-PART, PART_LIGHT, PART_SHARE = 5.0, 12.0, 0.004  # grey levels, and share of the area
+PART, PART_LIGHT, PART_SHARE = 4.5, 10.0, 0.004  # grey levels, and share of the area
 LEAST_CELLS = 64
+MARGIN_PX = 2  # pixels of the canvas at the edges, where a border may shine in
 DITHER_PX, CALM, DITHER = 384, 6.0, 0.8  # long side; steepest plain place; grey levels apart there
 SAME, TONED, RECOLOURED, FINE_GREY, COARSE_GREY = "same", "tone", "part", "fine grey", "coarse grey"
 
@@ -49,6 +50,9 @@ def _canvases(aligned: Aligned, long_px: int) -> tuple[Floats, Floats, NDArray[n
     to_fine = geometry.spread(width / size[0], height / size[1])
     to_coarse = geometry.chained(to_fine, aligned.matrix)
     shown = geometry.visible(to_coarse, size, aligned.coarse.size)
+    margin = np.ones((2 * MARGIN_PX + 1, 2 * MARGIN_PX + 1), np.uint8)
+    inner = cv2.erode(shown.astype(np.uint8), margin, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    shown = inner > 0
     x = _canvas(aligned.fine.rgb, to_fine, size)
     return x, _canvas(aligned.coarse.rgb, to_coarse, size), shown
 
