@@ -194,7 +194,7 @@ def _detail(
         above = rings.beyond(aligned)
         if above is None:
             both.add("unknown")
-        elif not rings.repeats(aligned) and is_finer(above, coarseness[0], alias):
+        elif not rings.repeats(aligned) and is_finer(above, shown[0], alias):
             lacks[1].add("detail")
         elif uses_its_pixels(got.most.coarse):
             both.add("enlarged")

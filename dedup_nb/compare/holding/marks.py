@@ -27,7 +27,7 @@ CELL_PX = 16
 EDGE_LEVELS = 8  # grey levels by which an edge is one picture's own
 TWO_SIDED = 0.2  # share of the edges that the picture with fewer of them has
 EVEN, EVEN_SHARE = 4, 0.9  # grey levels from the median, and share of pixels of a flat ground
-UNDER_PX = 3  # pixels of the canvas around a difference that are its ground
+UNDER_PX, RING_PX = 3, 7  # pixels of the canvas: the ground of a difference, and what is around
 DRAWN, PAPER, PAPER_TINT = 1, 200, 30  # an exact ground was drawn; paper is light and has no colour
 COVER_EVEN, COVER_TIMES = 6.0, 2.0  # grey levels; times as uneven what it covers is
 COVER_STEP = 12  # grey levels by which a cover differs from what lies around it
@@ -142,8 +142,8 @@ def _meaning(
     """Return who has a mark or a hole: `both`, `fine` or `coarse`."""
     box, mask = cluster
     core = differ[box] & mask
-    around = mask & ~cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    around &= shown[box]
+    around = cv2.dilate(core.astype(np.uint8), np.ones((RING_PX, RING_PX), np.uint8)) > 0
+    around &= ~(cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & shown[box]
     p, q = x[box], y[box]
     steep = [_slopes(p), _slopes(q)]
     wide = cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
