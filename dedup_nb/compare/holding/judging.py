@@ -29,7 +29,7 @@ NOISE_TIMES = 1.5  # noise in detailed tiles relative to flat patches
 SHARE_WEIGHT, UNEXPLAINED_WEIGHT, POWER_WEIGHT, ODDS = 2.44, 12.6, 1.42, -6.8
 FINER = 0.4
 ALIAS = 1.2  # grey levels squared that only folding of finer detail explains
-ALIAS_END, ALIAS_UNEXPLAINED = 0.27, 0.5  # only where much is reduced, and little is explained
+ALIAS_END, ALIAS_UNEXPLAINED = 0.27, 0.62  # only where much is reduced, and little is explained
 TOP_PIXELS, LEAST_TOP = slice(11, 14), 0.4  # highest rings, and grey levels squared there
 HIGH, MIDDLE = slice(8, 15), slice(4, 9)  # rings of noise, and of plain detail
 # Noise has about the same power in all rings, grain more in the middle ones. A codec that removes
@@ -41,7 +41,7 @@ FLAT_END = (0.6, 1.5)  # the highest ring relative to the first of the high ones
 GRAINY, GRAIN_LEAST = 1.5, 5.0  # as NOISIER, in the middle
 LEAST_PX = 32  # a shorter side is too short to compare detail
 SHARPER, SHARPER_RINGS = 1.2, 3  # times stronger, and yet the same detail, in so many rings
-COHERENT = 0.9
+COHERENT, CLEAR = 0.9, 6.0  # share that both have; times the coding noise
 PALETTE, EVEN = 256, 0.5  # most colours of a palette; share of equal neighbours in a drawing
 
 
@@ -217,7 +217,7 @@ def _detail(
     if not enlarged and not any(made):
         if is_noisier(got) or is_noisier(got.turned()):
             both.add("noise")
-        if is_sharper(got.most) or is_sharper(got.most.turned()):
+        if is_sharper(got.most, coarseness[0]) or is_sharper(got.most.turned(), coarseness[1]):
             both.add("sharpness")
 
 
@@ -319,8 +319,10 @@ def _power(power: Floats, band: slice) -> float:
     return float(np.maximum(power[band], 0).mean())
 
 
-def is_sharper(pool: Shared) -> bool:
+def is_sharper(pool: Shared, coarseness: float) -> bool:
     """Return whether the first is the second, sharpened, or the second the first, softened."""
-    clear = (pool.coherence > COHERENT) & (MIDDLES > 0.06) & (MIDDLES < 0.45)
+    at, noise = MIDDLES, (coarseness * step_at(MIDDLES)) ** 2 / 12
+    clear = (pool.coherence > COHERENT) & (at > 0.06) & (at < 0.45)
+    clear &= pool.fine > CLEAR * noise  # saving twice strengthens what is near a step
     low = max(float(np.median(pool.gain[:3])), 1e-6)
     return int(np.count_nonzero(pool.gain[clear] > SHARPER * low)) >= SHARPER_RINGS

@@ -34,7 +34,7 @@ MOST_RATIO = 2.5  # a picture that is finer is reduced to `ENOUGH` times the coa
 ENOUGH = 2.2
 ENLARGED = 1.15  # ratio of sizes from which on one may be enlarged
 SHIFT_SURE, SHIFT_PX = 0.05, (0.03, 2.0)
-REPEAT_PX, REPEATED = 640, 0.45  # side of the middle that is looked at; steps inside a repeat
+REPEAT_PX, REPEAT_STEPS, REPEATED = 640, 12, 0.45  # side; lines at a time; steps in a repeat
 KERNELS = (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_NEAREST)
 
 
@@ -357,14 +357,14 @@ def repeats(aligned: Aligned) -> bool:
     grey = aligned.fine.grey
     top, left = (max((side - REPEAT_PX) // 2, 0) for side in grey.shape)
     part = grey[top : top + REPEAT_PX, left : left + REPEAT_PX].astype(np.int16)
-    share = 1 - 1 / aligned.ratio
+    repeated = int(0.9 * REPEAT_STEPS * (1 - 1 / aligned.ratio))
+    changing = int(0.9 * REPEAT_STEPS / aligned.ratio)
     for axis in (0, 1):
-        steps = np.sort(np.abs(np.diff(part, axis=axis)).mean(axis=1 - axis))
-        low, high = (
-            steps[: int(share * 0.9 * len(steps))],
-            steps[-int(len(steps) * 0.9 / aligned.ratio) :],
-        )
-        if not len(low) or not len(high) or low.mean() > REPEATED * high.mean():
+        steps = np.abs(np.diff(part, axis=axis)).mean(axis=1 - axis)
+        steps = steps[: len(steps) // REPEAT_STEPS * REPEAT_STEPS].reshape(-1, REPEAT_STEPS)
+        steps = np.sort(steps, axis=1)  # of neighbours, since a picture is busier in places
+        low, high = steps[:, : max(repeated, 1)], steps[:, -max(changing, 1) :]
+        if not len(steps) or low.mean() > REPEATED * high.mean():
             return False
     return True
 
