@@ -100,10 +100,16 @@ def _run(args: argparse.Namespace) -> int:
     names = preflight.choose(args.only)
     profile = parameters.load(args.profile)
     if args.resume:
-        folder, names = preflight.resume(args.resume, profile, names)
-    else:
-        folder = preflight.prepare(profile, names, args.out)
-    states = execute.execute(folder, names)
+        runs.read(args.resume)  # refuses another folder before anything is written there
+    folder = args.resume or preflight.prepare(profile, names, args.out)
+    try:
+        with runs.held(folder):
+            if args.resume:
+                folder, names = preflight.resume(folder, profile, names)
+            states = execute.execute(folder, names)
+    except runs.Running as error:
+        _warn(f"dedup-nb run: {error}")
+        return LOCKED
     _tell([f"results: {folder / 'index.html'}"])
     _print_path(folder)
     return DONE if all(state == runs.DONE for state in states.values()) else FAILED

@@ -69,7 +69,9 @@ def _execute_one(folder: Path, name: str) -> str:
             stdout_file=_Indented(sys.stderr),
             cwd=known.notebooks_folder(),
             extra_arguments=[
-                "--log-level=40",  # errors only: a kernel starts with a warning
+                # a kernel starts with a warning, and calls it an error when it is shut down; errors
+                # of cells come by another way
+                "--log-level=50",
                 "--InteractiveShellApp.ignore_cwd=True",
             ],
         )

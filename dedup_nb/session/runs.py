@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,41 @@ def told(folder: Path) -> str:
     return f"run {folder.name}, started {begun}: {', '.join(states) or 'no notebooks yet'}"
 
 
+class Running(ValueError):
+    """Another command is running the notebooks of a run folder."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run folder while its notebooks run; it is free again when the process ends.
+
+    Raises
+    ------
+    Running
+        If another process holds it.
+    """
+    path = folder / ".running"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Running(
+            f"{folder} is being run by another dedup-nb run; wait until it has finished"
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the folder may have been removed meanwhile
+            path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
 def note(folder: Path, notebook: str, **state: Any) -> None:
     """Record the state of one notebook in `run.json`."""
     with alone(folder):  # notebooks at work at once must not forget each other's states
@@ -265,6 +301,21 @@ def read_params(folder: Path) -> dict[str, Any]:
         return read_flat(data.decode("utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}; start a new run") from error
+
+
+def record_inputs(folder: Path, inputs: Sequence[Path]) -> None:
+    """Write the results folders that a notebook uses into its `params.yaml`, in full.
+
+    "The latest run" and names of notebooks of this run would mean others in another folder.
+    """
+    path = folder / "params.yaml"
+    if not path.is_file():
+        return
+    values = read_params(folder)
+    head = path.read_text(encoding="utf-8").partition("\n")[0]
+    named = list(map(str, inputs))
+    if values.get("inputs") != named:
+        replace_text(path, f"{head}\n{written_flat(dict(values) | {'inputs': named})}")
 
 
 def is_complete(folder: Path) -> bool:

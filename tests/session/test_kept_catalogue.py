@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from dedup_nb import cli
 from dedup_nb.library import catalogue
-from dedup_nb.session import kept_catalogue, runs
+from dedup_nb.session import kept_catalogue, parameters, preflight, runs
 
 
 def table(n: int) -> pd.DataFrame:
@@ -76,3 +78,28 @@ def test_another_catalogue_is_refused_where_results_refer_to_the_lost_one(tmp_pa
         kept_catalogue.write(folder, table(2), [])
 
     assert len(kept_catalogue.write(folder, table(6), [])) == 6
+
+
+def test_a_run_folder_in_use_is_refused_and_free_again_afterwards(tmp_path: Path, capsys) -> None:
+    (tmp_path / "lib").mkdir()
+    profile = tmp_path / "mine.yaml"
+    profile.write_text(f"library: lib\ncache_dir: {tmp_path / 'cache'}\n")
+    folder = preflight.prepare(parameters.load(profile), ["00_catalogue"])
+    command = ["run", str(profile), "--resume", str(folder), "--only", "50_czkawka"]
+    before = sorted(folder.rglob("*"))
+
+    with runs.held(folder):
+        assert cli.main(command) == 4
+
+    assert "is being run by another dedup-nb run; wait" in capsys.readouterr().err
+    assert sorted(folder.rglob("*")) == before
+    with runs.held(folder):
+        pass
+
+
+def test_states_noted_by_notebooks_at_once_are_all_kept(tmp_path: Path) -> None:
+    runs.begin(tmp_path, tmp_path / "library", ["."], None)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda k: runs.note(tmp_path, f"{k}", status="done"), range(40)))
+
+    assert len(runs.read(tmp_path)["notebooks"]) == 40

@@ -12,7 +12,7 @@ from test_workbench import start
 
 from dedup_nb import groups, staging
 from dedup_nb.library import tables
-from dedup_nb.session import workbench
+from dedup_nb.session import runs, workbench
 from dedup_nb.steps.review import merging, reviewing
 
 NAMES = "abcdefgh"
@@ -240,6 +240,8 @@ def test_not_a_duplicate_holds_whichever_finder_asks_and_whatever_the_name(run, 
 def test_without_inputs_the_finders_of_this_run_are_taken_else_the_newest(run, tmp_path):
     results(run, "10_phash", ["b a stage 3"])
     assert [path.name for path in merging.find(run, [])] == ["10_phash"]
+    kept = runs.read_params(run.folder / run.notebook)["inputs"]
+    assert kept == [str((run.folder / "10_phash").resolve())]  # the same from any folder
     later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
     assert merging.find(later, []) == [run.folder / "10_phash"]
     assert merging.find(later, [str(run.folder)]) == merging.find(later, [])

@@ -91,15 +91,21 @@ def find(run: Workbench, inputs: Sequence[str]) -> list[Path]:
     inputs : sequence of str
         Run folders (all finders in them), results folders, or names of notebooks of this run.
         Empty means the finders of this run; if it has none, those of the latest run of this
-        profile and library that has any. Runs started after this notebook are ignored.
+        profile and library that has any. Runs started after this notebook are ignored. What was
+        found is kept in `params.yaml`.
 
     Raises
     ------
     WrongInput
         If an input has no results, or the latest run is not finished.
     """
-    if not inputs:
-        return _newest(run)
+    found = _named(run, inputs) if inputs else _newest(run)
+    run.values["inputs"] = list(map(str, found))  # for results that are saved later
+    runs.record_inputs(run.folder / run.notebook, found)
+    return found
+
+
+def _named(run: Workbench, inputs: Sequence[str]) -> list[Path]:
     chosen: list[Path] = []
     for text in inputs:
         by_name = text in notebooks.notebook_names()
