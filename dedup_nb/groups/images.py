@@ -16,6 +16,7 @@ from dedup_nb.groups import keep_all
 from dedup_nb.groups.holdings import Holdings, Relief
 from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
 from dedup_nb.groups.links import Links
+from dedup_nb.groups.series import Series
 from dedup_nb.library.companions import split
 
 BEST = "best by the keeper order"  # why an image is kept
@@ -50,7 +51,11 @@ class Images:
     links : Links or None
         Which of them are hard links; from `table.attrs["links"]`.
     places : ndarray of int64
-        Rank by the words of the keeper order that prefer a place; see `keepers.place_rank`.
+        Rank by the words of the keeper order that prefer a place (see `keepers.place_rank`), copies
+        of stages after others.
+    series : Series
+        The series that the images belong to.
+    folders : ndarray of str
     holdings : Holdings
         What the images hold besides their pixels.
     keep_all : KeepAll
@@ -83,6 +88,7 @@ class Images:
         self.digests: list[str] = table["sha256"].tolist()
         self.sizes = table["bytes"].to_numpy(np.int64)
         self.links: Links | None = table.attrs.get("links")
+        self.folders = table["folder"].to_numpy(object)
         self.protected = table["protected"].to_numpy(bool)
         self.cropped = table["cropped"].to_numpy(bool)
         self.doubts: list[str] = table["doubt"].tolist()
@@ -95,7 +101,9 @@ class Images:
         self.ranks = np.empty(len(table), np.int64)
         by_order = keeper_rank(table, keeper_order, prefer, roots)
         self.ranks[np.lexsort((by_order, self.doubted & ~self.protected))] = np.arange(len(table))
-        self.places = place_rank(table, keeper_order, prefer)
+        self.series = Series(table)
+        # a copy beside a stage never replaces it, whatever it holds
+        self.places = 2 * place_rank(table, keeper_order, prefer) + self.series.copies
         self.holdings = Holdings(table["holds"].tolist(), relief)
         shots = table["shot"].tolist() if "shot" in table else [()] * len(table)
         self.keep_all = keep_all.find(shots)

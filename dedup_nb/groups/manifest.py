@@ -92,10 +92,19 @@ def rows(
                 row |= {"src": src, "dst": f"{moving[path]['place']}/{src}"}
                 yield row | _identity(known, library, src)
     if "bundle" in table:
-        for folder, names in folders.items():
+        for folder, names in [*folders.items()]:
             for row in _shared_sidecars(folder, names.bundles, moving):
-                if row["src"] not in done and row["src"].rpartition("/")[2] not in names.works:
-                    yield row | _identity(known, library, row["src"])
+                src, keeper = row["src"], row["keeper"]
+                name = src.rpartition("/")[2]
+                if src in done or name not in names.sizes or name in names.works:
+                    continue
+                if keeper and names.sizes[name]:
+                    beside = keeper.rpartition("/")[0]
+                    if beside not in folders:
+                        folders[beside] = _listed(library, beside, known)
+                    if not _shares(folders[beside].bundles, keeper, suffix(name)):
+                        continue  # it stays, since nothing of its kind stays with the keepers
+                yield row | _identity(known, library, src)
 
 
 def _add_works(moving: dict[str, dict[str, Any]], folders: Mapping[str, Folder]) -> None:
@@ -128,6 +137,16 @@ def _companions(
 
 def _joined(*parts: str) -> str:
     return "/".join(part for part in parts if part)
+
+
+def _shares(names: FolderBundles, image: str, ending: str) -> bool:
+    """Return whether the series of an image shares a sidecar with this suffix."""
+    images = sorted(name for name in names.names if suffix(name) in IMAGE_SUFFIXES)
+    for run in find_series(images):
+        stamp = parse(images[run[0]]).stamp
+        if stamp is not None and image.rpartition("/")[2] in {images[k] for k in run}:
+            return any(suffix(name) == ending for name in names.of_stem(series_id(stamp)))
+    return False
 
 
 def _shared_sidecars(

@@ -85,8 +85,8 @@ def _applied(rule: Rule, cut: Cut, images: Images) -> Cut:
 def standard(checks: Checks | None = None, companions: Companions | None = None) -> list[Rule]:
     """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
-    last = [works_stay(companions), one_name(companions)]
-    return [PROTECT, DOUBT, KEEP_CROPPED, BUNDLE, KEEP_ALL, HOLDS, *by_pixels, *last]
+    last = [works_stay(companions), one_name(companions), WHOLE_SETS]
+    return [PROTECT, DOUBT, KEEP_CROPPED, BUNDLE, PLACES, KEEP_ALL, HOLDS, *by_pixels, *last]
 
 
 def _protect(cut: Cut, images: Images) -> Cut:
@@ -121,6 +121,23 @@ def _holds(cut: Cut, images: Images) -> Cut:
     return cut
 
 
+def _places(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged(by_rule=True)
+    better = staged[images.places[staged] < images.places[cut.keepers[staged]]]
+    copies = images.series.copies[cut.keepers[better]]
+    cut.hold(better[copies], "its keeper is a copy of a stage, by its name")
+    cut.hold(better[~copies], "in a preferred place, but its keeper holds more")
+    return cut
+
+
+def _whole_sets(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged()
+    for k, why in images.series.torn(staged, cut.keepers[staged]).items():
+        if not cut.by_person[k]:
+            cut.hold([k], why)
+    return cut
+
+
 def _bundle(cut: Cut, images: Images) -> Cut:
     for k in cut.staged().tolist():
         if images.blocked[k]:
@@ -142,6 +159,17 @@ KEEP_ALL = Rule(
 )
 HOLDS = Rule(
     "holds", "an image is staged only for a keeper that holds everything that it holds", _holds
+)
+PLACES = Rule(
+    "places",
+    "an image is never staged for one in a worse place or a copy of a stage",
+    _places,
+)
+WHOLE_SETS = Rule(
+    "sets",
+    "two series of one line-up are paired in every stage and in one direction, or not at all",
+    _whole_sets,
+    chains=True,
 )
 BUNDLE = Rule(
     "bundle", "an image whose files could never be staged together waits for review", _bundle

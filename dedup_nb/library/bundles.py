@@ -111,6 +111,10 @@ class FolderBundles:
             self._images[name] = not double and self._is_image(name)
         return self._images[name]
 
+    def of_stem(self, text: str) -> list[str]:
+        """Return the names with this stem, sorted."""
+        return sorted(self._by_stem.get(text, ()))
+
     # -- who belongs to whom ---------------------------------------------------------------------
 
     def members(self, image_name: str) -> list[str]:

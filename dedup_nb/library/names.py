@@ -11,10 +11,34 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from dedup_nb.library.formats import stem
+
 STAMP = re.compile(r"(?<!\d)(\d{8})[_-](\d{6})(?!\d)")
 SHORT_STAMP = re.compile(r"(?<!\d)\d{8}[_-]\d{4}(?!\d)")
 STAGE = re.compile(r"(?<![A-Za-z0-9])stage(\d+(?:\.\d+)?)((?:_[A-Za-z]+)*)(?![A-Za-z0-9])")
+# What programs add to the name of a copy: ` (1)`, `-copy18`, ` - Copy (2)`, `_c24`, `~2`.
+WORDS_OF_COPIES = (
+    "copy copie copia cópia kopie kopia kopi kópia kopio копия копія 副本 복사본 コピー のコピー"
+).replace(" ", "|")
+COPY = re.compile(
+    rf"[ _-]?\(\d{{1,3}}\)"
+    rf"|[ _]?[-–—_ ][ _]?(?:{WORDS_OF_COPIES})(?:[ _-]?\d{{1,3}}|[ _-]?\(\d{{1,3}}\))?"
+    rf"|のコピー(?: ?\d{{1,3}})?"
+    rf"|[ _]?\((?:another |\d+(?:st|nd|rd|th) )?(?:{WORDS_OF_COPIES})(?: \d{{1,3}})?\)"
+    rf"|_c\d{{1,3}}|~\d{{0,3}}| \d{{1,2}}",
+    re.IGNORECASE,
+)
+COPY_OF = re.compile(
+    r"(?:copy(?: \(\d{1,3}\))? of|kopie von|copie de|copia de|cópia de|kopie|копия) ", re.IGNORECASE
+)
+COPY_WORDS = tuple(WORDS_OF_COPIES.split("|"))
+ENDS = (")", "~")
+LONGEST_SUFFIX = 24  # characters
+SUFFIX_STARTS = frozenset(" _-–—(~の")
 LOOK_AHEAD = 50  # number of later files in which the next stage of a series is searched
+
+
+Member = tuple[datetime, float, str, int]  # stamp, level, name, position
 
 
 class Name(NamedTuple):
@@ -40,10 +64,40 @@ def parse(name: str) -> Name:
     'invalid'
     """
     stamp, problem = _stamp(name)
-    match = STAGE.search(name)
+    match = STAGE.search(plain_stem(stem(name)))
     if not match:
         return Name(stamp, problem, "", None)
     return Name(stamp, problem, match.group(0), float(match.group(1)))
+
+
+def plain_stem(text: str) -> str:
+    """Return a stem without what programs add to the names of copies.
+
+    Examples
+    --------
+    >>> plain_stem("20250705_215218_stage2-copy18"), plain_stem("stage2 - Copy (3)")
+    ('20250705_215218_stage2', 'stage2')
+    """
+    if match := COPY_OF.match(text):
+        text = text[match.end() :]
+    while (end := _copy_suffix(text)) and end.start() > 0:
+        text = text[: end.start()]
+    return text
+
+
+def _copy_suffix(text: str) -> re.Match[str] | None:
+    """Return the longest copy suffix at the end of a stem."""
+    if text[-1:] not in ENDS and not text[-1:].isdigit() and not text.lower().endswith(COPY_WORDS):
+        return None
+    for start in range(max(1, len(text) - LONGEST_SUFFIX), len(text)):
+        if text[start] in SUFFIX_STARTS and (match := COPY.fullmatch(text, start)):
+            return match
+    return None
+
+
+def is_copy(name: str) -> bool:
+    """Return whether a file name is that of a copy: `stage2 (1).png`, `stage2-copy18.tiff`."""
+    return plain_stem(stem(name)) != stem(name)
 
 
 def level(stage: str) -> float | None:
@@ -101,6 +155,10 @@ def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> l
     member is the smallest higher stage among the following names; an equal or lower stage ends the
     run. There is no time limit, since each stage has its own later stamp.
 
+    A name with the suffix of a copy takes no place that a plain name can take: it is left out if
+    the stage that it copies is there, and where two names of one stage compete, the plain one is
+    taken.
+
     Parameters
     ----------
     names : sequence of str
@@ -119,19 +177,22 @@ def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> l
     [[0, 1]]
     """
     parsed = parsed or [parse(name) for name in names]
-    members = sorted(
-        (entry.stamp, entry.level, names[position], position)
-        for position, entry in enumerate(parsed)
-        if entry.stamp is not None and entry.level is not None
+    members = _without_copies(
+        sorted(
+            (entry.stamp, entry.level, names[position], position)
+            for position, entry in enumerate(parsed)
+            if entry.stamp is not None and entry.level is not None
+        )
     )
     levels = [level for _, level, _, _ in members]
+    copies = [is_copy(name) for _, _, name, _ in members]
     used = [False] * len(members)
     series = []
     for start in range(len(members)):
         if used[start]:
             continue
         run = [start]
-        while (following := _next_up(levels, used, run[-1])) is not None:
+        while (following := _next_up(levels, copies, used, run[-1])) is not None:
             run.append(following)
         if len(run) > 1:
             for place in run:
@@ -140,13 +201,30 @@ def find_series(names: Sequence[str], parsed: Sequence[Name] | None = None) -> l
     return series
 
 
-def _next_up(levels: list[float], used: list[bool], last: int) -> int | None:
+def _without_copies(members: list[Member]) -> list[Member]:
+    """Leave out the copies of stages that are there; of several copies alone the first is left."""
+    if not any(is_copy(name) for _, _, name, _ in members):
+        return members
+    ordered = sorted(members, key=lambda member: (is_copy(member[2]), member[2]))
+    taken: set[tuple[datetime, float]] = set()
+    left = []
+    for member in ordered:
+        stamp, level, name, _ = member
+        if not is_copy(name) or (stamp, level) not in taken:
+            left.append(member)
+        taken.add((stamp, level))
+    return sorted(left)
+
+
+def _next_up(levels: list[float], copies: list[bool], used: list[bool], last: int) -> int | None:
     best = None
     for place in range(last + 1, min(last + 1 + LOOK_AHEAD, len(levels))):
         if used[place]:
             continue
         if levels[place] <= levels[last]:
+            if copies[place]:
+                continue
             break
-        if best is None or levels[place] < levels[best]:
+        if best is None or (levels[place], copies[place]) < (levels[best], copies[best]):
             best = place
     return best

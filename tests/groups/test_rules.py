@@ -19,7 +19,7 @@ def three(**more):
 def test_the_standard_rules_are_a_list_with_a_name_and_a_sentence_each():
     names = [rule.name for rule in rules.standard()]
     assert names == [
-        "protect", "doubt", "cropped", "bundle", "keep_all", "holds", "works", "one_name",
+        "protect", "doubt", "cropped", "bundle", "places", "keep_all", "holds", "works", "one_name", "sets",
     ]  # fmt: skip
     assert all(rule.help and rule.help[0].islower() for rule in rules.standard())
 
@@ -238,3 +238,80 @@ def test_the_promise_is_checked_after_everything_a_finder_adds():
     made = Meddling(plain("abc"), TRIO)
     with pytest.raises(promise.BrokenPromise, match="its keeper does not stay"):
         made.cut(8)
+
+
+# ---------------------------------------------------------------- whole sets
+
+
+def twins(*more, columns=None):
+    """Two series of three stages, x and y, and further images."""
+    rows = [
+        (
+            f"{side}{k}.jpg",
+            {"series": side, "stage": f"stage{k}", "level": float(k), "stem": f"{side}{k}"},
+        )
+        for side in "xy"
+        for k in (1, 2, 3)
+    ]
+    return images(*rows, *more)
+
+
+def roles_of(table, near, **more):
+    cut = groups.Candidates(table, pairs(*near), **more).cut(8)
+    return [groups.ROLES[role] for role in cut.roles], cut
+
+
+def test_two_sets_that_are_paired_in_every_stage_go_in_one_direction():
+    found, _ = roles_of(twins(), [(0, 3, 1), (1, 4, 1), (2, 5, 1)])
+    assert found == ["keeper"] * 3 + ["stage"] * 3
+
+
+def test_a_set_of_which_one_stage_has_no_pair_stays():
+    found, cut = roles_of(twins(), [(0, 3, 1), (1, 4, 1)])
+    assert found == ["keeper", "keeper", "", "review", "review", ""]
+    assert cut.reasons[3] == "only 2 of 3 stages of its set are paired with x"
+
+
+def test_stages_are_never_taken_from_both_sets():
+    table = twins()
+    table.loc[4, "width"] = 999  # y2 is kept for x2, x1 and x3 for the others
+    found, cut = roles_of(table, [(0, 3, 1), (1, 4, 1), (2, 5, 1)])
+    assert sorted(set(found)) == ["keeper", "review"]
+    assert cut.reasons[1] == "stages of both sets would move: x and y"
+
+
+def test_a_stage_that_another_rule_holds_back_keeps_its_whole_set():
+    table = twins()
+    table.loc[3, "cropped"] = True
+    found, _ = roles_of(table, [(0, 3, 1), (1, 4, 1), (2, 5, 1)])
+    assert found == ["keeper"] * 3 + ["review"] * 3
+
+
+def test_a_persons_marks_are_not_bound_by_sets():
+    marks = [None, None, None, "stage", None, None]
+    found, _ = roles_of(twins(), [(0, 3, 1)], marks=marks)
+    assert found[3] == "stage"
+
+
+def test_sets_of_another_line_up_are_not_bound():
+    table = twins().drop(index=5).reset_index(drop=True)
+    found, _ = roles_of(table, [(0, 3, 1), (1, 4, 1)])
+    assert found == ["keeper", "keeper", "", "stage", "stage"]
+
+
+def test_a_copy_goes_for_the_stage_that_it_copies_however_large_it_is():
+    stage = {"series": "", "stage": "stage2", "level": 2.0, "bytes": 9_999, "width": 999}
+    table = twins(("20250705_215218_stage2-copy18.tiff", stage))
+    found, _ = roles_of(table, [(1, 6, 1)])
+    assert (found[1], found[6]) == ("keeper", "stage")
+
+
+def test_an_image_in_a_preferred_place_waits_if_its_keeper_holds_more():
+    table = images(
+        ("a.jpg", {"root": "best", "holds": ()}),
+        ("b.jpg", {"root": "x", "holds": (".yaml",)}),
+        ("c.jpg", {"root": "x", "holds": (".yaml",)}),
+    )
+    found, cut = roles_of(table, [(0, 1, 1), (0, 2, 1), (1, 2, 1)], prefer=["best", "x"])
+    assert found == ["review", "keeper", "stage"]
+    assert cut.reasons[0] == "in a preferred place, but its keeper holds more"

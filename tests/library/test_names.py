@@ -69,3 +69,56 @@ def test_a_series_reaches_no_further_than_the_look_ahead():
 
 def test_names_outside_the_grammar_are_no_series():
     assert names.find_series(["a.png", "b.png", "20250101_000000.png"]) == []
+
+
+STAGE2 = "20250705_215218_stage2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{STAGE2}{suffix}.png"
+        for suffix in (
+            "-copy18", " (1)", "(1)", "_c24", " - Copy", " - Copy (2)", "~2", "~", " copy 2",
+            " copy", "_copy", " - Kopie", " Kopie 2", " - Copie", " - Copia", " - \u526f\u672c",
+            " - \u30b3\u30d4\u30fc", " (copy)", " (another copy)", " (3rd copy)", " 2",
+            " - Copy - Copy", " (1) (2)",
+        )
+    ] + [f"Copy of {STAGE2}.png", f"Copy (2) of {STAGE2}.png", f"Kopie von {STAGE2}.png"],
+)  # fmt: skip
+def test_a_copy_suffix_is_no_part_of_the_stage(name):
+    assert names.is_copy(name) and names.parse(name).stage == "stage2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{STAGE2}.png", f"{STAGE2}_upscaled.png", f"{STAGE2}_1.png", "photocopy.png",
+        "20250705_215218_stage1.5_face_swapped.png", "IMG_c.jpg",
+    ],
+)  # fmt: skip
+def test_other_names_are_no_copies(name):
+    assert not names.is_copy(name)
+
+
+ONE, TWO, THREE = (f"20250705_21521{k}_stage{k}" for k in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("inside", "series"),
+    [
+        # the copy sorts first, and the plain name still takes the place
+        ([f"{ONE}.png", f"{TWO}-copy18.tiff", f"{TWO}.png", f"{THREE}.png"], [[0, 2, 3]]),
+        ([f"{ONE} (1).png", f"{ONE}.png", f"{TWO}.png", f"{TWO} - Copy.png"], [[1, 2]]),
+        # a whole series copied in its folder
+        ([f"{s}{end}.png" for end in ("", " copy") for s in (ONE, TWO, THREE)], [[0, 1, 2]]),
+        # nothing plain is there: the copies are a series
+        ([f"{s} (1).png" for s in (ONE, TWO, THREE)], [[0, 1, 2]]),
+        ([f"{ONE}.png", f"{TWO} (1).png", f"{THREE}.png"], [[0, 1, 2]]),
+        ([f"{ONE}.png", f"{TWO} (1).png", f"{TWO} (2).png", f"{THREE}.png"], [[0, 1, 3]]),
+        # another plain stage 2 follows the copy
+        ([f"{ONE}.png", f"{ONE}_c2.png".replace("stage1", "stage2"), f"{TWO}.png"], [[0, 2]]),
+    ],
+)
+def test_a_copy_takes_no_place_that_a_plain_name_can_take(inside, series):
+    assert names.find_series(inside) == series

@@ -23,6 +23,12 @@ test("a mark decides before the answer, and the answer before the proposal", () 
   assert.equal(standing(member(1, { role: "review" }), open), "review");
 });
 
+test("a keeper is never shown with Stage pressed, even if you marked it", () => {
+  const now = standing(member(0, { role: "keeper", mark: "stage" }), { answered: false });
+  assert.equal(now, "keep");
+  assert.ok(!isPressed("stage", now));
+});
+
 test("a protected image stays protected, and its keep button is pressed", () => {
   const now = standing(member(1, { role: "protected" }), { answered: true });
   assert.equal(now, "protected");

@@ -8,9 +8,10 @@ export function keeperOf(group, at) {
   return group.columns ? group.members[at % group.columns] : group.members[0];
 }
 
-// What will happen to an image: your mark, else "not duplicates", else the proposal.
+// What will happen to an image: your mark, else "not duplicates", else the proposal. A keeper that
+// you marked for staging stays all the same, since one of the group must stay.
 export function standing(member, group) {
-  if (member.mark) return member.mark;
+  if (member.mark && !(member.mark === "stage" && member.role === "keeper")) return member.mark;
   if (group.answered && member.role !== "protected") return "keep";
   return member.role === "keeper" ? "keep" : member.role;
 }
