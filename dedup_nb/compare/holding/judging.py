@@ -29,7 +29,11 @@ NOISE_TIMES = 1.5  # noise in detailed tiles relative to flat patches
 SHARE_WEIGHT, UNEXPLAINED_WEIGHT, POWER_WEIGHT, ODDS = 2.44, 12.6, 1.42, -6.8
 FINER = 0.4
 ALIAS = 1.2  # grey levels squared that only folding of finer detail explains
-ALIAS_END, ALIAS_UNEXPLAINED = 0.27, 0.62  # only where much is reduced, and little is explained
+ALIAS_END, ALIAS_UNEXPLAINED, ALIAS_LEFT = (
+    0.27,
+    0.62,
+    1.0,
+)  # only where much is reduced, and little is explained
 TOP_PIXELS, LEAST_TOP = slice(11, 14), 0.4  # highest rings, and grey levels squared there
 HIGH, MIDDLE = slice(8, 15), slice(4, 9)  # rings of noise, and of plain detail
 # Noise has about the same power in all rings, grain more in the middle ones. A codec that removes
@@ -276,7 +280,8 @@ def is_finer(above: Beyond, coarseness: float, alias: float = 0.0) -> bool:
     share = float(np.sqrt(_mean(signal, band) / max(_mean(above.coarse, near), 1e-6)))
     left = _mean(above.left, band)
     unexplained = left / max(_mean(above.power, band), 1e-6)
-    if alias > ALIAS and above.end < ALIAS_END and unexplained > ALIAS_UNEXPLAINED:
+    folded = alias > ALIAS and above.end < ALIAS_END
+    if folded and unexplained > ALIAS_UNEXPLAINED and left > ALIAS_LEFT:
         return True
     odds = (
         ODDS

@@ -26,9 +26,11 @@ EVERYWHERE = 0.2  # share of cells with differences from which on they are no ma
 CELL_PX = 16
 EDGE_LEVELS = 8  # grey levels by which an edge is one picture's own
 TWO_SIDED = 0.2  # share of the edges that the picture with fewer of them has
-EVEN, EVEN_SHARE = 4, 0.9  # grey levels from the median, and share of pixels of a flat ground
+EVEN_SHARE = 0.9
+# A flat ground: exact where it was drawn, or light and without colour; the rest may be other signs.
+DRAWN, DRAWN_SHARE = 1, 0.75  # grey levels off the usual tone, and share of the pixels
+EVEN, PAPER_SHARE, PAPER, PAPER_TINT = 8, 0.6, 200, 30
 UNDER_PX, RING_PX = 3, 7  # pixels of the canvas: the ground of a difference, and what is around
-DRAWN, PAPER, PAPER_TINT = 1, 200, 30  # an exact ground was drawn; paper is light and has no colour
 COVER_EVEN, COVER_TIMES = 6.0, 2.0  # grey levels; times as uneven what it covers is
 COVER_STEP = 12  # grey levels by which a cover differs from what lies around it
 
@@ -195,7 +197,7 @@ def _is_paper(clean: Pixels, mask: NDArray[np.bool_]) -> bool:
     ground = clean[mask].astype(np.int16)
     tone = np.median(ground, axis=0)
     off = np.abs(ground - tone).max(axis=1)
-    if float(np.mean(off <= DRAWN)) >= EVEN_SHARE:
+    if float(np.mean(off <= DRAWN)) >= DRAWN_SHARE:
         return True
     light = float(tone.min()) >= PAPER and float(np.ptp(tone)) <= PAPER_TINT
-    return light and float(np.mean(off <= EVEN * 2)) >= EVEN_SHARE
+    return light and float(np.mean(off <= EVEN)) >= PAPER_SHARE

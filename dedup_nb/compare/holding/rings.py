@@ -33,6 +33,7 @@ USUAL_SHARE = 0.45  # quantile of activity of a usual tile
 MOST_RATIO = 2.5  # a picture that is finer is reduced to `ENOUGH` times the coarser first
 ENOUGH = 2.2
 ENLARGED = 1.15  # ratio of sizes from which on one may be enlarged
+CHANCE = 5.0  # frequencies of a ring that two more filters explain by chance
 SHIFT_SURE, SHIFT_PX = 0.05, (0.03, 2.0)
 REPEAT_PX, REPEAT_STEPS, REPEATED = 640, 12, 0.45  # side; lines at a time; steps in a repeat
 KERNELS = (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_NEAREST)
@@ -290,7 +291,8 @@ def reduced(aligned: Aligned) -> tuple[Compared | None, float]:
         plain = unexplained(x, several[:1])[1].mean(axis=0)
         left = unexplained(x, several)[1].mean(axis=0)
         kept.append(replace(shared, fine_left=np.minimum(shared.fine_left, left)))
-        alias = max(alias, float(((plain - left) * AREAS).sum()))
+        by_chance = plain * np.minimum(CHANCE / np.maximum(_plan(side)[2], 1), 1)
+        alias = max(alias, float(((plain - left - by_chance) * AREAS).sum()))
     return replace(got, most=kept[0], usual=kept[1]).turned(), alias
 
 
