@@ -16,7 +16,8 @@ from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
 from dedup_nb.session.parameters import Profile
 from dedup_nb.session.preflight import prepare
-from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note, read_params
+from dedup_nb.session.runners import this_process
+from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note, read_params, record
 
 
 def execute(
@@ -30,6 +31,7 @@ def execute(
         Notebook -> `done`, `failed` or `skipped`.
     """
     safe_path.enforce()  # kernels take over this process's environment
+    record(folder, runner=this_process())
     states: dict[str, str] = {}
     for name in notebooks:
         note(folder, name, status=WAITING)
@@ -56,6 +58,7 @@ def execute(
 
 def _execute_one(folder: Path, name: str) -> str:
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     values = read_params(folder / name)
@@ -77,6 +80,13 @@ def _execute_one(folder: Path, name: str) -> str:
         )
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
+    except DeadKernelError:
+        return (
+            "the kernel died: killed, out of memory or a crash in native code; continue with "
+            "dedup-nb run --resume"
+        )
+    except (RuntimeError, OSError) as error:  # the kernel did not start or its port is taken
+        return f"the notebook could not be run: {error or type(error).__name__}"
     return ""
 
 

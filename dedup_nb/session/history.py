@@ -27,7 +27,7 @@ class Past:
     started : str
         UTC, ISO.
     states : dict of str -> str
-        Notebook -> `done`, `failed`, `skipped`, `running`, `waiting` or `saved`.
+        Notebook -> `done`, `failed`, `skipped`, `running`, `waiting`, `interrupted` or `saved`.
     saved : int
         Number of results saved with the button.
     n_bytes : int

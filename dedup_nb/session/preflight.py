@@ -83,7 +83,7 @@ def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Pa
     check_weights(Path(content["library"]), content["roots"], flat)
     check_cache(Path(content["library"]), flat)
     for name in left:
-        if states.get(name, runs.WAITING) != runs.WAITING and (folder / name).exists():
+        if states.get(name, runs.WAITING) != runs.WAITING and runs.was_begun(folder / name):
             (folder / name).rename(runs.new_folder(folder, prefix=f"{name}-unfinished-"))
         runs.write_params(folder / name, name, flat[name] | {"profile": str(profile.path)})
     return folder.resolve(), left

@@ -26,6 +26,7 @@ from dedup_nb.library.files import (
 )
 from dedup_nb.library.tables import short
 from dedup_nb.library.yaml_files import read_flat, written_flat
+from dedup_nb.session import runners
 
 MOST_FOLDER_BYTES = 3_800  # leaves room for the names inside
 MOST_PARAMS_BYTES = 2**20
@@ -33,6 +34,8 @@ Tell = Callable[[str], None]
 
 RESULTS = (".csv", ".html", ".json", ".md", ".parquet")  # suffixes of what a notebook writes
 DONE, FAILED, SKIPPED, RUNNING, WAITING = "done", "failed", "skipped", "running", "waiting"
+INTERRUPTED = "interrupted"  # was running or waiting when the process of its run was killed
+LEFT = (RUNNING, WAITING, INTERRUPTED)
 
 
 def outputs_folder(profile: Path) -> Path:
@@ -138,6 +141,8 @@ def begin(folder: Path, library: Path, roots: Sequence[str], profile: str | None
 def read(folder: Path) -> dict[str, Any]:
     """Return the content of a run folder's `run.json`.
 
+    Where the process that executed the run is gone, what was running or waiting is `interrupted`.
+
     Raises
     ------
     ValueError
@@ -149,6 +154,10 @@ def read(folder: Path) -> dict[str, Any]:
     content = read_object(path)
     if why := _problem(content):
         raise ValueError(f"{path} is damaged or not of a run: {why}")
+    if runners.is_gone(content.get("runner")):
+        for state in content["notebooks"].values():
+            if state.get("status") in (RUNNING, WAITING):
+                state["status"] = INTERRUPTED
     return content
 
 
@@ -213,9 +222,9 @@ def newest(outputs: Path, tell: Tell = lambda problem: None) -> Path | None:
 
 
 def unfinished(content: Mapping[str, Any]) -> list[str]:
-    """Return the notebooks that are running or waiting according to a `run.json`."""
+    """Return the notebooks of a `run.json` that are not finished and did not fail."""
     states = {name: state.get("status") for name, state in content["notebooks"].items()}
-    return sorted(name for name, state in states.items() if state in (RUNNING, WAITING))
+    return sorted(name for name, state in states.items() if state in LEFT)
 
 
 def told(folder: Path) -> str:
@@ -316,6 +325,11 @@ def record_inputs(folder: Path, inputs: Sequence[Path]) -> None:
     named = list(map(str, inputs))
     if values.get("inputs") != named:
         replace_text(path, f"{head}\n{written_flat(dict(values) | {'inputs': named})}")
+
+
+def was_begun(folder: Path) -> bool:
+    """Return whether a results folder has more than its parameters."""
+    return folder.is_dir() and any(path.name != "params.yaml" for path in folder.iterdir())
 
 
 def is_complete(folder: Path) -> bool:
