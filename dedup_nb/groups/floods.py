@@ -86,6 +86,45 @@ class Twins:
         ]
         return _sorted([pairs, *more]), bound
 
+    def of_group(self, rows: Indices, most: int) -> tuple[NDArray[np.int64], bool]:
+        """Return pairs that connect a group in which every image is near every other.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (n,)
+            Rows of the catalogue.
+        most : int
+            Largest number of images, apart from floods of copies, of which all pairs are returned.
+
+        Returns
+        -------
+        ends : ndarray of int64, shape (n_pairs, 2)
+            Pairs, the smaller row first: all, or those of the best `HUBS` images with all others.
+        complete : bool
+            Whether further pairs would change nothing, because they are of copies of one file.
+        """
+        rows = np.sort(rows)
+        if len(rows) <= most:
+            return rows[np.stack(np.triu_indices(len(rows), 1), axis=1)], True
+        rows = rows[np.argsort(self.ranks()[rows], kind="stable")]
+        codes = self._codes[rows]
+        counts = np.bincount(codes)
+        kept = counts[codes] <= FLOOD
+        for code in np.flatnonzero(counts > FLOOD):
+            kept[self._hubs(rows, np.flatnonzero(codes == code))] = True
+        complete = int(kept.sum()) <= most
+        some = rows[kept] if complete else rows[kept][:HUBS]
+        parts = [some[np.stack(np.triu_indices(len(some), 1), axis=1)]]
+        others = np.setdiff1d(rows, some)
+        for leader in np.union1d(some[:HUBS], rows[kept][:HUBS]):
+            parts.append(np.stack([np.full(len(others), leader), others], axis=1))
+        for code in np.flatnonzero(counts > FLOOD):  # each copy with the hubs of its own file
+            copies = np.flatnonzero(codes == code)
+            hubs, left = rows[self._hubs(rows, copies)], np.intersect1d(rows[copies], others)
+            parts += [np.stack([np.full(len(left), hub), left], axis=1) for hub in hubs]
+        ends = np.sort(np.concatenate(parts), axis=1)
+        return np.unique(ends[ends[:, 0] < ends[:, 1]], axis=0), complete
+
     def _hubs(self, rows: Indices, copies: Indices) -> Indices:
         """Return the best copies, at least two, best first: one of each kind, then any."""
         _, first = np.unique(self.kinds[rows[copies]], return_index=True)

@@ -20,7 +20,7 @@ def hashes_of(words) -> np.ndarray:
 
 
 def twins_of(words, ranks) -> Twins:
-    digests = np.array([f"{word:064x}" for word in words], object)
+    digests = np.array([f"{int(word) + 1:064x}" for word in words], object)
     return Twins(digests, np.zeros(len(words), np.int64), lambda: np.asarray(ranks))
 
 
@@ -83,6 +83,27 @@ def test_a_hundred_thousand_copies_cost_seconds() -> None:
 
     assert bound == 16 and len(pairs) < 5_000_000 and time.monotonic() - began < 60
     assert set(keepers) == {len(words) - 1}  # all lie within 8 bits of the best
+
+
+@pytest.mark.parametrize(("most", "n_files"), [(50, 30), (70, 400), (1_000, 400)])
+def test_a_reported_group_is_connected_by_few_pairs(most: int, n_files: int) -> None:
+    chance = np.random.default_rng(n_files)
+    words = np.r_[
+        np.zeros(300, int), np.ones(90, int), chance.integers(2, 2 + n_files, 60)
+    ].tolist()
+    rows = np.sort(chance.choice(1_000, len(words), replace=False))
+    every = np.full(1_000, -1)
+    every[rows] = words
+    ranks = chance.permutation(1_000)
+
+    ends, complete = twins_of(every.tolist(), ranks).of_group(chance.permutation(rows), most)
+
+    whole = [[a, b] for k, a in enumerate(rows) for b in rows[k + 1 :]]
+    assert complete == (most >= 70)
+    assert (len(ends) == len(whole)) == (most == 1_000)
+    tables = [pd.DataFrame(part, columns=["i", "j"]).assign(bits=0) for part in (ends, whole)]
+    thin, full = (cut(1_000, table, ranks, 0) for table in tables)
+    assert thin == full
 
 
 # ---------------------------------------------------------------- crowds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import unicodedata
 from collections import Counter
@@ -17,12 +16,15 @@ from numpy.typing import NDArray
 from dedup_nb import groups, report
 from dedup_nb.finders import czkawka
 from dedup_nb.finders.czkawka import DUPLICATES, Entry, Results
+from dedup_nb.groups import floods
 from dedup_nb.groups.clusters import ClusterCandidates
-from dedup_nb.groups.pairs import MAX_PAIRS
+from dedup_nb.groups.pairs import MAX_PAIRS, tell_bound
 from dedup_nb.library import tables
 from dedup_nb.library.bundles import folded
 from dedup_nb.session.workbench import Workbench
 
+MOST_PAIRED = 2_000  # images of a group of which all pairs are looked at
+HASH_BITS = 64  # largest distance of two hashes
 ROUNDED_S = 2  # FAT keeps even seconds
 ZONE_STEP_S, MOST_ZONES_S = 15 * 60, 26 * 3600  # time zones differ by quarters of an hour
 
@@ -80,7 +82,6 @@ class Claims:
             for group in result.groups:
                 self._take(result, group, reference_keeps)
         self.unusable = pd.DataFrame(self._unusable, columns=UNUSABLE_COLUMNS, dtype=object)
-        self._refuse_too_many()
         self.hashes, rows = run.hashes("phash", 64)
         self.place = np.full(len(run.catalogue), -1, np.int64)  # row -> its hash
         self.place[rows] = np.arange(len(rows))
@@ -140,26 +141,32 @@ class Claims:
             return "not a file name: it contains half a character"
         return f"outside the roots {', '.join(self.run.roots)}" if there else "gone"
 
-    def _refuse_too_many(self) -> None:
-        count = sum(len(rows) * (len(rows) - 1) // 2 for _, rows in self.groups)
-        if count > MAX_PAIRS:
-            largest = max(len(rows) for _, rows in self.groups)
-            raise ValueError(
-                f"the results contain {count:,} pairs, the largest group {largest:,} images; "
-                "run Czkawka again with a smaller maximum difference"
-            )
-
     def _pairs(self) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-        """Return the reported pairs, and which of them require identical bytes."""
-        kinds: dict[tuple[int, int], bool] = {}
+        """Return the reported pairs, and which of them require identical bytes.
+
+        Raises
+        ------
+        ValueError
+            If there are more than `MAX_PAIRS`.
+        """
+        parts, cut_short = [np.zeros((0, 3), np.int64)], 0
         for kind, rows in self.groups:
-            for pair in itertools.combinations(sorted(rows), 2):
-                kinds[pair] = kinds.get(pair, True) and kind == DUPLICATES
-        ordered = sorted(kinds)
-        ends = np.array(ordered, np.int64).reshape(-1, 2)
-        bits = self.between(ends[:, 0], ends[:, 1]).astype(np.int64)
-        pairs = pd.DataFrame({"i": ends[:, 0], "j": ends[:, 1], "hamming_bits": bits})
-        return pairs, np.array([kinds[pair] for pair in ordered], bool)
+            ends, complete = self.run.twins.of_group(np.array(rows, np.int64), MOST_PAIRED)
+            equal = np.full((len(ends), 1), kind == DUPLICATES, np.int64)
+            parts.append(np.concatenate([ends, equal], axis=1))
+            cut_short = cut_short if complete else max(cut_short, len(rows))
+            if (count := sum(map(len, parts))) > MAX_PAIRS:
+                raise ValueError(
+                    f"the results contain more than {count:,} pairs; "
+                    "run Czkawka again with a smaller maximum difference"
+                )
+        every = pd.DataFrame(np.concatenate(parts), columns=["i", "j", "equal"])
+        every = every.groupby(["i", "j"], sort=True, as_index=False)["equal"].min()
+        i, j = every["i"].to_numpy(), every["j"].to_numpy()
+        pairs = pd.DataFrame({"i": i, "j": j, "hamming_bits": self.between(i, j).astype(np.int64)})
+        if cut_short:
+            tell_bound(pairs, HASH_BITS, HASH_BITS, _crowded(cut_short))
+        return pairs, every["equal"].to_numpy() == 1
 
     def between(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return our Hamming distances of pairs of images, in bits of a 64-bit pHash.
@@ -223,6 +230,13 @@ def _same_time(seconds: int, mtime_ns: int) -> bool:
     off_s = abs(seconds - mtime_ns // 10**9)
     beyond = off_s % ZONE_STEP_S
     return off_s <= MOST_ZONES_S + ROUNDED_S and min(beyond, ZONE_STEP_S - beyond) <= ROUNDED_S
+
+
+def _crowded(images: int) -> str:
+    return (
+        f"Czkawka reports a group of {images:,} images; each was compared with the best "
+        f"{floods.HUBS} only; run Czkawka again with a smaller maximum difference"
+    )
 
 
 class Claimed(ClusterCandidates):

@@ -14,6 +14,7 @@ from dedup_nb import groups, report
 from dedup_nb.finders import phash, time_window
 from dedup_nb.finders.time_window import Windows
 from dedup_nb.groups.clusters import ClusterCandidates
+from dedup_nb.groups.pairs import bound_of
 from dedup_nb.library import names, tables
 from dedup_nb.session.workbench import Workbench
 
@@ -138,6 +139,8 @@ class Bursts(ClusterCandidates):
             **run.rules,
         )
 
+        self.bound = bound_of(near)
+
     def _confirmed(self, threshold: float, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the keeper of each image among the pairs that the hash confirms."""
         if self.confirm_distance is None:
@@ -179,7 +182,9 @@ def _confirming_pairs(run: Workbench, stamps: Stamps, distance: int | None) -> p
     if distance is None:
         return pd.DataFrame({"i": [], "j": [], "hamming_bits": []}, dtype=np.int64)
     hashes, rows = run.hashes("phash", 64)
-    near, bound = phash.near_pairs(hashes, distance, rows=rows, twins=run.twins)
+    near, bound = phash.near_pairs(hashes, distance, rows=rows)
+    if bound_of(near):  # thin the copies of one file only then: they may lie in many clusters
+        near, bound = phash.near_pairs(hashes, distance, rows=rows, twins=run.twins)
     if bound < distance:
         raise ValueError(
             f"too many pairs lie within confirm_distance {distance}; set it to {bound} or less"
