@@ -427,6 +427,10 @@ def test_a_picture_that_decodes_only_with_complaints_is_damaged(data, name, expe
     assert Contents.of_bytes(measured.rasters[images.CONTENTS]).damage == expected
 
 
+def test_a_gif_without_its_last_byte_is_intact():
+    assert contents_of(saved(kind="GIF")[:-1], "GIF").holds == ("intact data",)
+
+
 def test_facts_survive_being_stored():
     data = (
         saved(exif=exif_of({0x010F: "Canon"}, {0x9003: "2020:01:01 10:00:00", 0x9204: -2.0})) + FILM

@@ -115,7 +115,7 @@ def read_gif(data: bytes, parts: Parts) -> None:
             at = _after_blocks(data, at + 2)
         else:
             break
-    if data[at : at + 1] != b"\x3b":
+    if at > len(data) or data[at : at + 1] not in (b"", b"\x3b"):  # some programs leave it out
         parts.damage = "its end is missing"
     parts.add_frames(frames)
 
