@@ -35,14 +35,10 @@ def _means_something(picture: Picture) -> bool:
 
 
 def _differ(aligned: Aligned, ground: int) -> bool:
-    width, height = aligned.fine.size
-    step = max(max(width, height) / CANVAS_PX, aligned.ratio, 1.0)
-    size = max(round(width / step), 8), max(round(height / step), 8)
-    to_fine = geometry.spread(width / size[0], height / size[1])
-    to_coarse = geometry.chained(to_fine, aligned.matrix)
+    size, to_fine, to_coarse = geometry.canvas_of(aligned, CANVAS_PX)
     shown = geometry.visible(to_coarse, size, aligned.coarse.size)
     canvases = [
-        geometry.warped(geometry.over(picture, ground), matrix, size)
+        geometry.canvas(picture, matrix, size, ground)
         for picture, matrix in ((aligned.fine, to_fine), (aligned.coarse, to_coarse))
     ]
     return bool(np.mean(_apart(*canvases)[shown] > DIFFERENT) > SHARE) if shown.any() else False

@@ -29,7 +29,7 @@ FEW_TILES, AS_GOOD = (
     0.03,
 )  # tiles by which two maps are compared; share by which one may be worse
 FLAT_GRADIENT, MOST_GRADIENT = 8, 40  # grey levels; a steeper edge counts as much as this one
-MAP_PX = 4  # pixels of a picture for each cell of its activity map, at least
+MAP_PX, CELLS = 4, 400  # least pixels of a cell of the activity map; cells along its long side
 CLIPPED = (8, 247)
 
 
@@ -70,13 +70,48 @@ class Picture:
         return grey
 
     @cached_property
-    def reduced(self) -> tuple[Pixels, Floats]:
-        """The picture at `ROUGH_PX`, luma, and the map from it to the picture."""
-        return shrunk(self.grey, max(max(self.size) / ROUGH_PX, 1.0))
+    def activity(self) -> tuple[Floats, int]:
+        """How much there is to see in each square of `step` pixels, and `step`."""
+        return _activity(self.grey)
 
-    def turned(self, turn: Pixels) -> Picture:
-        """Return a picture of other pixels."""
-        return Picture(turn)
+    def reduced(self, step: float, ground: int = 255) -> tuple[Pixels, Floats]:
+        """Return the picture averaged to about 1 / `step`, and the map from it to the picture.
+
+        Halved as often as it can be, which is fast, then averaged to the rest; the halves are
+        kept, since several comparisons need small pictures.
+        """
+        key = (ground, 1)
+        pixels, map_ = self._halves.setdefault(key, (over(self, ground), spread(1, 1)))
+        times = 1
+        while times * 2 <= step and min(pixels.shape[:2]) >= 4:
+            times *= 2
+            if (ground, times) not in self._halves:
+                even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
+                size = (even.shape[1] // 2, even.shape[0] // 2)
+                half = cv2.resize(np.ascontiguousarray(even), size, interpolation=cv2.INTER_AREA)
+                self._halves[ground, times] = half, chained(spread(2, 2), map_)
+            pixels, map_ = self._halves[ground, times]
+        small, back = shrunk(pixels, step / times)
+        return small, chained(back, map_)
+
+    def reduced_grey(self, step: float) -> tuple[Pixels, Floats]:
+        """Return the luma of the reduced picture, and the map from it to the picture."""
+        if step not in self._greys:
+            if step < 2:
+                self._greys[step] = shrunk(self.grey, step)
+            else:
+                colours, back = self.reduced(step)
+                colours = np.ascontiguousarray(colours)
+                self._greys[step] = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), back
+        return self._greys[step]
+
+    @cached_property
+    def _greys(self) -> dict[float, tuple[Pixels, Floats]]:
+        return {}
+
+    @cached_property
+    def _halves(self) -> dict[tuple[int, int], tuple[Pixels, Floats]]:
+        return {}
 
 
 def over(picture: Picture, ground: int) -> Pixels:
@@ -120,24 +155,32 @@ def shrunk(pixels: Pixels, step: float) -> tuple[Pixels, Floats]:
     return small, spread(width / size[0], height / size[1])
 
 
-def warped(
-    pixels: Pixels, matrix: Floats, size: tuple[int, int], how: int = cv2.INTER_LINEAR
-) -> Pixels:
-    """Return a picture averaged to a canvas; `matrix` takes the canvas to the picture."""
-    step = scale_of(matrix)
-    if step > 1.05:
-        pixels, back = shrunk(pixels, step)
-        matrix = chained(matrix, inverse(back))
+def canvas(picture: Picture, matrix: Floats, size: tuple[int, int], ground: int = 255) -> Pixels:
+    """Return a picture averaged to a canvas, RGB; `matrix` takes the canvas to the picture."""
+    pixels, back = picture.reduced(max(scale_of(matrix), 1.0), ground)
+    matrix = chained(matrix, inverse(back))
     if pixels.shape[1::-1] == size and np.allclose(matrix, np.eye(2, 3), atol=1e-3):
         return np.ascontiguousarray(pixels)
-    canvas: Pixels = cv2.warpAffine(
+    drawn: Pixels = cv2.warpAffine(
         np.ascontiguousarray(pixels),
         matrix,
         size,
-        flags=how | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return canvas
+    return drawn
+
+
+def canvas_of(aligned: Aligned, long_px: int) -> tuple[tuple[int, int], Floats, Floats]:
+    """Return the size of a canvas of both pictures, and the maps from it to each.
+
+    It is as fine as the coarser one at most.
+    """
+    width, height = aligned.fine.size
+    step = max(max(width, height) / long_px, aligned.ratio, 1.0)
+    size = max(round(width / step), 8), max(round(height / step), 8)
+    to_fine = spread(width / size[0], height / size[1])
+    return size, to_fine, chained(to_fine, aligned.matrix)
 
 
 def visible(matrix: Floats, size: tuple[int, int], other: tuple[int, int]) -> NDArray[np.bool_]:
@@ -228,24 +271,23 @@ def _upright(b: Pixels, matrix: Floats) -> tuple[Pixels, Floats]:
 def _refined(fine: Picture, coarse: Picture, matrix: Floats) -> Floats:
     """Improve a rough map, first at a small size, then where there is most to see."""
     plain = _plain(matrix, fine.size, coarse.size)
-    small, back = fine.reduced
-    step = scale_of(chained(back, matrix))
-    other, to_other = shrunk(coarse.grey, max(step, 1.0))
+    small, back = fine.reduced_grey(max(max(fine.size) / ROUGH_PX, 1.0))
+    other, to_other = coarse.reduced_grey(max(scale_of(chained(back, matrix)), 1.0))
     rough = chained(chained(back, matrix), inverse(to_other))
     rough = _matched(small, other, rough, _grid(small.shape, 96), 96)
     matrix = chained(chained(inverse(back), rough), to_other)
     ratio = 1 / scale_of(matrix)
-    base, back = shrunk(fine.grey, ratio) if ratio > 1.5 else (fine.grey, spread(1, 1))
+    grey, back = fine.reduced_grey(ratio if ratio > 1.5 else 1.0)
+    base = fine if ratio <= 1.5 else of_grey(grey)
     finest = chained(back, matrix)
-    side = tile_side(base.shape)
-    inside = visible(finest, (base.shape[1], base.shape[0]), coarse.size)
-    corners = _most(activity(base), inside, side, 9)
+    side = tile_side(grey.shape)
+    corners = _most(base, finest, coarse.size, side, 9)
     plain += _plain(matrix, fine.size, coarse.size)
     likely = [finest, *(chained(back, one) for one in plain)]
-    finest = _matched(base, coarse.grey, finest, corners, side)
-    least = _error(base, coarse.grey, finest, corners[:FEW_TILES], side)
+    finest = _matched(grey, coarse.grey, finest, corners, side)
+    least = _error(grey, coarse.grey, finest, corners[:FEW_TILES], side)
     for one in likely:  # tiles with little detail may lead astray
-        error = _error(base, coarse.grey, one, corners[:FEW_TILES], side)
+        error = _error(grey, coarse.grey, one, corners[:FEW_TILES], side)
         if error <= least * (1 + AS_GOOD) + AS_GOOD:
             finest, least = one, min(error, least)
     return chained(inverse(back), finest)
@@ -291,38 +333,45 @@ def _grid(shape: tuple[int, ...], side: int) -> list[tuple[int, int]]:
     return [(int(r), int(c)) for r in rows for c in columns]
 
 
-def activity(grey: Pixels) -> tuple[Floats, int]:
-    """Return how much there is to see in each square of `step` pixels, and `step`."""
-    step = max(max(grey.shape) // 400, MAP_PX)
+def _activity(grey: Pixels) -> tuple[Floats, int]:
+    """Return how steep a picture is in each square of `step` pixels, from some of its lines."""
+    step = max(max(grey.shape) // CELLS, MAP_PX)
     height, width = (n // step * step for n in grey.shape)
-    part = grey[:height, :width]
-    steep = cv2.absdiff(part[:, 1:], part[:, :-1])
+    lines = np.arange(0, height - 1, max(step // 3, 1))
+    some = grey[lines, :width]
+    steep = cv2.absdiff(some[:, 1:], some[:, :-1])
     steep = np.minimum(steep, MOST_GRADIENT, out=steep)
     size = (width // step, height // step)
     across = cv2.resize(steep, size, interpolation=cv2.INTER_AREA)
-    steep = cv2.absdiff(part[1:], part[:-1])
+    steep = cv2.absdiff(some, np.ascontiguousarray(grey[lines + 1, :width]))
     steep = np.minimum(steep, MOST_GRADIENT, out=steep)
     down = cv2.resize(steep, size, interpolation=cv2.INTER_AREA)
     return (across.astype(np.float32) + down), step
 
 
+def of_grey(grey: Pixels) -> Picture:
+    """Return a grey picture as one of colours."""
+    return Picture(np.repeat(grey[..., None], 3, axis=2))
+
+
 def _most(
-    seen: tuple[Floats, int], inside: NDArray[np.bool_], side: int, count: int
+    base: Picture, matrix: Floats, other: tuple[int, int], side: int, count: int
 ) -> list[tuple[int, int]]:
     """Return the top left corners of the squares with most to see."""
-    levels, step = seen
+    levels, step = base.activity
     cells = max(side // step, 1)
-    allowed = whole_squares(inside, step, cells, levels.shape)
+    allowed = whole_squares(matrix, other, step, cells, levels.shape)
     return best(cv2.blur(levels, (cells, cells)), allowed, count, side, step)
 
 
 def whole_squares(
-    inside: NDArray[np.bool_], step: int, cells: int, shape: tuple[int, ...]
+    matrix: Floats, other: tuple[int, int], step: int, cells: int, shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """Return which cells are the middle of a square that lies wholly inside."""
-    small = inside[step // 2 :: step, step // 2 :: step][: shape[0], : shape[1]].astype(np.uint8)
+    """Return which cells are the middle of a square that the other picture shows wholly."""
+    middles = np.array([[step, 0, step // 2], [0, step, step // 2]], np.float64)
+    shown = visible(chained(middles, matrix), (shape[1], shape[0]), other)
     reach = np.ones((cells + 2, cells + 2), np.uint8)
-    inner = cv2.erode(small, reach, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    inner = cv2.erode(shown.astype(np.uint8), reach, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(inner > 0)
 
 

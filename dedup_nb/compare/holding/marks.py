@@ -57,15 +57,11 @@ class Marks:
 
 def found(aligned: Aligned) -> Marks:
     """Return the marks that one picture has and the other has not."""
-    width, height = aligned.fine.size
-    step = max(max(width, height) / CANVAS_PX, aligned.ratio, 1.0)
-    size = max(round(width / step), 8), max(round(height / step), 8)
-    to_fine = geometry.spread(width / size[0], height / size[1])
-    to_coarse = geometry.chained(to_fine, aligned.matrix)
+    size, to_fine, to_coarse = geometry.canvas_of(aligned, CANVAS_PX)
     shown = geometry.visible(to_coarse, size, aligned.coarse.size)
     shown = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    x = geometry.warped(aligned.fine.rgb, to_fine, size)
-    y = geometry.warped(aligned.coarse.rgb, to_coarse, size)
+    x = geometry.canvas(aligned.fine, to_fine, size)
+    y = geometry.canvas(aligned.coarse, to_coarse, size)
     differ = _differing(
         cv2.cvtColor(x, cv2.COLOR_RGB2YCrCb), cv2.cvtColor(y, cv2.COLOR_RGB2YCrCb), shown
     )

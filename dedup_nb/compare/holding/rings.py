@@ -177,21 +177,22 @@ def unexplained(x: Floats, several: Floats) -> tuple[Floats, Floats]:
 def _corners(base: Picture, matrix: Floats, other: Picture) -> tuple[list[Any], ...]:
     """Return the corners of the tiles with most to see, of usual ones, and of flat patches."""
     grey = base.grey
-    levels, step = geometry.activity(grey)
+    levels, step = base.activity
     side = geometry.tile_side(grey.shape)
-    inside = geometry.visible(matrix, base.size, other.size)
     cells, few = max(side // step, 1), max(PATCH // step, 1)
-    wide = geometry.whole_squares(inside, step, cells, levels.shape)
+    wide = geometry.whole_squares(matrix, other.size, step, cells, levels.shape)
     mean = cv2.blur(levels, (cells, cells))
     if not wide.any():
         return [], [], []
     most = geometry.best(mean, wide, MOST, side, step)
     middle = float(np.quantile(mean[wide], USUAL_SHARE))
     usual = geometry.best(-np.abs(mean - middle), wide, USUAL, side, step)
-    small = cv2.resize(grey, levels.shape[::-1], interpolation=cv2.INTER_AREA)
+    height, width = (n * step for n in levels.shape)
+    middle = step // 2
+    small = cv2.blur(grey[middle:height:step, middle:width:step], (3, 3))
     clipped = (small < geometry.CLIPPED[0]) | (small > geometry.CLIPPED[1])
     clipped = cv2.blur(clipped.astype(np.float32), (few, few)) > 0.1
-    narrow = geometry.whole_squares(inside, step, few, levels.shape) & ~clipped
+    narrow = geometry.whole_squares(matrix, other.size, step, few, levels.shape) & ~clipped
     flat = geometry.best(-cv2.blur(levels, (few, few)), narrow, FLAT, PATCH, step)
     return most, usual, flat
 
@@ -265,8 +266,8 @@ def reduced(aligned: Aligned) -> tuple[Compared | None, float]:
     alias : float
         Power in the coarse one that only folding explains: it was reduced from the fine one.
     """
-    grey, back = geometry.shrunk(aligned.fine.grey, aligned.ratio)
-    small = Picture(np.repeat(grey[..., None], 3, axis=2))
+    grey, back = aligned.fine.reduced_grey(aligned.ratio)
+    small = geometry.of_grey(grey)
     to_fine = geometry.inverse(aligned.matrix)
     to_small = geometry.chained(to_fine, geometry.inverse(back))
     got = compared(aligned.coarse, small, to_small)
@@ -333,12 +334,8 @@ def beyond(aligned: Aligned) -> Beyond | None:
     """Return what the fine one has above the highest frequency of the coarse one."""
     fine, matrix, reduced = aligned.fine, aligned.matrix, False
     if aligned.ratio > MOST_RATIO:
-        small, back = geometry.shrunk(fine.grey, aligned.ratio / ENOUGH)
-        fine, matrix, reduced = (
-            Picture(np.repeat(small[..., None], 3, 2)),
-            chained(back, matrix),
-            True,
-        )
+        small, back = fine.reduced_grey(aligned.ratio / ENOUGH)
+        fine, matrix, reduced = geometry.of_grey(small), geometry.chained(back, matrix), True
     most, usual, flat = _corners(fine, matrix, aligned.coarse)
     if not most:
         return None
@@ -369,11 +366,6 @@ def repeats(aligned: Aligned) -> bool:
         if not len(steps) or low.mean() > REPEATED * high.mean():
             return False
     return True
-
-
-def chained(first: Floats, then: Floats) -> Floats:
-    """Return the map that applies two maps one after the other."""
-    return geometry.chained(first, then)
 
 
 def _enlarged(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.compare.holding import geometry
-from dedup_nb.compare.holding.geometry import Aligned, Floats
+from dedup_nb.compare.holding.geometry import Aligned, Floats, Picture
 
 CANVAS_PX = 128  # long side
 SMOOTH_PX, PART_PX = 1.2, 2.5  # standard deviations of the blurs, for the whole and for parts
@@ -44,17 +44,13 @@ def compared(aligned: Aligned, apart: NDArray[np.bool_] | None = None) -> str:
 
 def _canvases(aligned: Aligned, long_px: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return luma and chroma of both on a small canvas, blurred, and where both show."""
-    width, height = aligned.fine.size
-    step = max(max(width, height) / long_px, aligned.ratio, 1.0)
-    size = max(round(width / step), 8), max(round(height / step), 8)
-    to_fine = geometry.spread(width / size[0], height / size[1])
-    to_coarse = geometry.chained(to_fine, aligned.matrix)
+    size, to_fine, to_coarse = geometry.canvas_of(aligned, long_px)
     shown = geometry.visible(to_coarse, size, aligned.coarse.size)
     margin = np.ones((2 * MARGIN_PX + 1, 2 * MARGIN_PX + 1), np.uint8)
     inner = cv2.erode(shown.astype(np.uint8), margin, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     shown = inner > 0
-    x = _canvas(aligned.fine.rgb, to_fine, size)
-    return x, _canvas(aligned.coarse.rgb, to_coarse, size), shown
+    x = _canvas(aligned.fine, to_fine, size)
+    return x, _canvas(aligned.coarse, to_coarse, size), shown
 
 
 def is_dithered(aligned: Aligned) -> bool:
@@ -70,8 +66,8 @@ def is_dithered(aligned: Aligned) -> bool:
     return _rms((x - y)[calm]) > DITHER
 
 
-def _canvas(pixels: NDArray[np.uint8], matrix: Floats, size: tuple[int, int]) -> Floats:
-    small = geometry.warped(pixels, matrix, size)
+def _canvas(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Floats:
+    small = geometry.canvas(picture, matrix, size)
     planes: Floats = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb).astype(np.float32) - 128
     smooth: Floats = cv2.GaussianBlur(planes, (0, 0), SMOOTH_PX)
     return smooth
