@@ -385,8 +385,8 @@ def test_damaged_results_are_one_sentence(run, spoil, complaint):
 # ---------------------------------------------------------------- sets
 
 
-def a_set(run, rows, reason="cosine"):
-    """Results of whole sets: b and d go for a and c."""
+def a_set(run, rows, reason="cosine", ends=("ba", "dc")):
+    """Results of whole sets: b and d go for a and c, or others as `ends` says."""
     results(run, "40_set_pruning", rows)
     facts = run.catalogue.set_index("path")
     written = [
@@ -395,7 +395,7 @@ def a_set(run, rows, reason="cosine"):
             "size": facts.bytes[f"{m}.png"], "mtime_ns": facts.mtime_ns[f"{m}.png"], "sha256": facts.sha256[f"{m}.png"],
             "keeper_sha256": facts.sha256[f"{k}.png"], "rule": "sets", "reason": reason,
         }
-        for m, k in ("ba", "dc")
+        for m, k in ends
     ]  # fmt: skip
     columns = [*written[0], "covers"]
     tables.write_csv(run.folder / "40_set_pruning/manifest.csv", columns, written)
@@ -422,6 +422,13 @@ def test_a_set_moves_whole_to_its_own_folder_and_comes_back(run):
     staging.restore(run.library)
     after = {k: v for k, v in tree(run.library).items() if not k.startswith(".dedup_nb")}
     assert after == before
+
+
+def test_a_set_goes_in_the_direction_that_its_input_found_in_every_stage(run):
+    a_set(run, ["a b stage 1", "d c stage 2"], ends=("ab", "dc"))
+    results(run, "10_phash", ["b a stage 1", "d c stage 2"])
+    found = roles(merged(run))
+    assert found == {"a": "stage b", "b": "keeper b", "c": "keeper c", "d": "stage c"}
 
 
 def test_a_set_of_which_a_person_keeps_one_stage_stays_whole(run):

@@ -13,10 +13,11 @@ from setlibrary import (
     roles,
     series,
 )
-from test_workbench import start
+from test_workbench import candidates, start
 
 from dedup_nb import groups, report, staging
 from dedup_nb.groups import rules
+from dedup_nb.steps.review import merging
 from dedup_nb.steps.set_pruning import pruning, setgroups
 
 KEPT, LOSSY, THIRD = "20250705_100100", "20250705_100200", "20250705_100300"
@@ -379,3 +380,43 @@ def test_the_rules_of_every_finder_hold_for_sets_too(begun):
     names = [rule.name for rule in compared(begun()).rules]
     assert {rule.name for rule in rules.standard()} <= set(names)
     assert len(names) == len(set(names))
+
+
+# ---------------------------------------------------------------- no plan tears a set
+
+
+def torn(run, manifest):
+    """Pairs of sets of one line-up of which a plan takes a part, or something from both."""
+    table = run.catalogue.set_index("path")
+    key = {p: (p.rpartition("/")[0], s) for p, s in table["series"].items() if s}
+    stages = {k: sorted(table["stage"][p] for p in key if key[p] == k) for k in set(key.values())}
+    pairs = {}
+    for row in manifest:
+        mine, theirs = key.get(row["src"]), key.get(row["keeper"])
+        if mine and theirs and mine != theirs and stages[mine] == stages[theirs]:
+            pairs.setdefault((mine, theirs), set()).add(row["src"])
+    return [
+        ends
+        for ends, rows in pairs.items()
+        if len(rows) < len(stages[ends[0]]) or ends[::-1] in pairs
+    ]
+
+
+@pytest.mark.parametrize("cross_check", [True, False])
+def test_no_plan_of_any_notebook_or_merge_tears_a_set(library, tmp_path, begun, cross_check):
+    more = {"roots": ["mojo1"], "cache_dir": begun().values["cache_dir"]}
+    by_hash = start(tmp_path, library, "10_phash", **more)
+    folders = [by_hash.save(candidates(by_hash), 8, name="max_distance")]
+    of_sets = start(tmp_path, library, "40_set_pruning", **more)
+    made = compared(of_sets, cross_check_yaml=cross_check)
+    folders.append(of_sets.save(made, 0.85, name="min_cosine"))
+    for inputs in (["10_phash"], ["10_phash", "40_set_pruning"]):
+        review = start(tmp_path, library, "80_review", **more)
+        merged = merging.Merged(review, merging.read(review, merging.find(review, inputs)))
+        plan = merged.planned("all", review.live_decisions)
+        folders.append(review.save(plan, 1, name="min_inputs"))
+    plans = [manifest_of(folder) for folder in folders]
+    assert [torn(by_hash, plan) for plan in plans] == [[], [], [], []]
+    images = set(by_hash.catalogue["path"])
+    sets = {row["src"] for row in plans[1]} & images
+    assert sets and sets <= {row["src"] for row in plans[3]}  # the merge still moves whole sets

@@ -451,6 +451,9 @@ class Merged(groups.Candidates):
         ranks = self.images.ranks
         of_sure = groups.Stars(self.n, i[sure], j[sure], distances[sure], ranks, limits[sure])
         one_way = set().union(*(f.one_way for f in self.findings))
+        # a set goes in the direction that its input found, in every stage
+        of_sets = {ends for f in self.findings for u in f.units for ends in u.keepers.items()}
+        one_way |= {ends for ends in of_sets if ends[::-1] not in of_sets}
         if one_way:
             parts, wholes = np.array(sorted(one_way)).T
             of_sure.refuse(wholes, parts, ~self.images.protected[parts])
