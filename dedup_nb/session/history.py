@@ -32,6 +32,8 @@ class Past:
         Number of results saved with the button.
     n_bytes : int
         Size on disk.
+    ours : bool
+        Whether its `run.json` names the version that wrote it; others are never moved.
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class Past:
     states: dict[str, str]
     saved: int
     n_bytes: int
+    ours: bool = True
 
     @property
     def at_work(self) -> bool:
@@ -72,19 +75,20 @@ def past(
         Called with one sentence for each run whose `run.json` cannot be used.
     """
     every = runs.below(outputs, profile, tell)
-    return [_past(folder, content) for folder, content in every if _is_ours(folder, content)]
+    return [_past(folder, content) for folder, content in every if _is_outside(folder, content)]
 
 
-def _is_ours(folder: Path, content: Mapping[str, Any]) -> bool:
-    """Tell whether a folder is a run: a `run.json` of another program in it proves nothing."""
+def _is_outside(folder: Path, content: Mapping[str, Any]) -> bool:
+    """Return whether a folder lies outside the library that its `run.json` names, as runs do."""
     library = os.path.realpath(content["library"])
-    return "tool" in content and not Path(os.path.realpath(folder)).is_relative_to(library)
+    return not Path(os.path.realpath(folder)).is_relative_to(library)
 
 
 def _past(folder: Path, content: Mapping[str, Any]) -> Past:
     states = {name: state.get("status") or "" for name, state in content["notebooks"].items()}
     saved = len(list(folder.glob("*/saved-*")))
-    return Past(folder, content["started"], states, saved, sum(map(_bytes_of, folder.rglob("*"))))
+    size = sum(map(_bytes_of, folder.rglob("*")))
+    return Past(folder, content["started"], states, saved, size, "tool" in content)
 
 
 def _bytes_of(path: Path) -> int:
@@ -111,7 +115,7 @@ def let_go(earlier: Sequence[Past], keep: int) -> Iterator[Past]:
     newest: dict[Path, int] = {}
     for run in reversed(earlier):
         newest[run.folder.parent] = newest.get(run.folder.parent, 0) + 1
-        if newest[run.folder.parent] <= keep or run.at_work:
+        if newest[run.folder.parent] <= keep or run.at_work or not run.ours:
             continue
         try:
             send2trash(run.folder)

@@ -100,6 +100,17 @@ def test_folders_of_pictures_are_never_taken_for_runs(tmp_path, trash):
     assert not list(trash.iterdir())
 
 
+def test_a_run_that_does_not_name_its_version_is_listed_but_never_moved(outputs, trash, capsys):
+    path = outputs / "mine" / STAMPS[0] / "run.json"
+    content = json.loads(path.read_text())
+    del content["tool"]
+    path.write_text(json.dumps(content))
+    assert cli.main(["runs", "--out", str(outputs)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert cli.main(["runs", "--out", str(outputs), "--keep", "0"]) == 0
+    assert path.exists() and len(list(trash.iterdir())) == 3
+
+
 DAMAGED = [
     ("", "it is empty"),
     ("{", "Expecting property name"),
