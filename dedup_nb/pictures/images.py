@@ -568,10 +568,10 @@ def is_sound(thumbnail: bytes) -> bool:
 
 def _decoded(thumbnail: bytes) -> Image.Image:
     """Decode a thumbnail from the cache, where a bad disk may have changed it."""
+    if not is_thumbnail(thumbnail):
+        raise ValueError("not a thumbnail of the cache")
     try:
         picture: Image.Image = Image.open(io.BytesIO(thumbnail), formats=["JPEG"])
-        if max(picture.size) > THUMBNAIL_PX:
-            raise ValueError(f"{picture.width}x{picture.height} pixels")
         picture.load()
     except Exception as error:  # a decoder may raise anything on damaged data
         raise ValueError(f"not a thumbnail of the cache: {error}") from error
