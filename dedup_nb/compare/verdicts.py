@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb.compare import verify
+from dedup_nb.compare.full_size import Compared, FullSize
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.groups.checks import Judgement
 from dedup_nb.library.progress import Ticker
@@ -33,6 +34,7 @@ UNCOMPARED = f"uncompared, {VERDICTS}, OpenCV {cv2.__version__}, NumPy {np.__ver
 UNCOMPARED_REASON = "could not be compared: "
 AT_ONCE = 16  # largest number of pairs compared while a slider moves; the others wait
 AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
+AHEAD_AT_FULL_SIZE = 1_000  # likewise, by their whole files
 BATCH = 256  # pairs compared and stored together
 LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
@@ -59,6 +61,8 @@ class Verdicts:
         Compares the pairs.
     remake : callable
         Decodes contents again whose thumbnails were lost or damaged.
+    full_size : FullSize, optional
+        Compares pairs that show the same picture at full size, before one is staged.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Verdicts:
         store: Store,
         engine: Engine = LOCAL,
         remake: Callable[[Sequence[str]], None] = lambda digests: None,
+        full_size: FullSize | None = None,
     ) -> None:
         self.store, self.engine, self.remake = store, engine, remake
         self.digests: list[str] = list(catalogue["sha256"])
@@ -76,7 +81,9 @@ class Verdicts:
         self.uncompared: dict[Pair, str] = {}  # why
         self.featureless: dict[str, str] = {}  # contents whose features cannot be found, and why
         self.failed: set[Pair] = set()
+        self.full_size = full_size
         self.left: float = AT_ONCE
+        self.left_at_full_size = 0.0
         self.waiting = 0
 
     # -- interface for groups --------------------------------------------------------------------
@@ -94,7 +101,9 @@ class Verdicts:
         ndarray of bool, shape (n,)
         """
         rows = list(zip(members.tolist(), keepers.tolist(), strict=True))
-        self._know({self._pair(*pair) for pair in rows})
+        pairs = {self._pair(*pair) for pair in rows}
+        self._know(pairs)
+        self._know_at_full_size(pairs)
         judgements = [self.judgement(*pair) for pair in rows]
         return np.array([one is not None and not one.accepted for one in judgements], bool)
 
@@ -108,7 +117,12 @@ class Verdicts:
         verdict = self.verdicts.get(pair)
         if verdict is None:
             return None
-        return judge(verdict, member_first=pair[0] == self.digests[member])
+        member_first = pair[0] == self.digests[member]
+        judged = judge(verdict, member_first=member_first)
+        if self.full_size is None or not judged.accepted:
+            return judged
+        compared = self.full_size.known.get(pair)
+        return compared and beside(judged, compared, "b" if member_first else "a")
 
     def describe(self) -> str:
         """Return a sentence on the pairs compared and the results."""
@@ -121,22 +135,33 @@ class Verdicts:
         )
         if self.uncompared:
             text += f"; {len(self.uncompared):,} could not be compared and wait for your review"
+        if self.full_size is not None and (whole := self.full_size.describe()):
+            text += f"; {whole}"
         if self.waiting:
             text += "; looser thresholds add more pairs, which wait for review until you save them"
         return text
 
     @contextmanager
-    def at_most(self, pairs: float) -> Iterator[None]:
-        """Compare at most this many pairs inside the block; the others stay unknown."""
-        before, self.left, self.waiting = self.left, pairs, 0
+    def at_most(self, pairs: float, at_full_size: float = 0) -> Iterator[None]:
+        """Compare at most this many pairs inside the block; the others stay unknown.
+
+        Parameters
+        ----------
+        pairs : float
+            Pairs compared by their thumbnails.
+        at_full_size : float
+            Pairs compared by their whole files, which takes much longer.
+        """
+        before, self.left, self.waiting = (self.left, self.left_at_full_size), pairs, 0
+        self.left_at_full_size = at_full_size
         try:
             yield
         finally:
-            self.left = before
+            self.left, self.left_at_full_size = before
 
     def without_limit(self) -> Any:
         """Compare every requested pair inside the block."""
-        return self.at_most(float("inf"))
+        return self.at_most(float("inf"), float("inf"))
 
     # -- computing verdicts ----------------------------------------------------------------------
 
@@ -166,6 +191,16 @@ class Verdicts:
             self.left -= len(unknown)
         if unknown:
             self._compare(unknown)
+
+    def _know_at_full_size(self, pairs: set[Pair]) -> None:
+        """Compare the pairs that their thumbnails would stage at full size too."""
+        if self.full_size is None:
+            return
+        alike = {p: v for p in pairs if (v := self.verdicts.get(p)) is not None and _may_go(v)}
+        before = len(self.full_size.known)
+        waiting = self.full_size.know(alike, self.left_at_full_size)
+        self.waiting += waiting
+        self.left_at_full_size -= len(self.full_size.known) - before if not waiting else 0
 
     def _compare(self, pairs: Sequence[Pair]) -> None:
         tell = Ticker("verified pairs:")
@@ -311,6 +346,29 @@ def _damaged(result: Item | Failure) -> int | None:
     """Return which of two thumbnails could not be decoded, or None."""
     place = None if isinstance(result, Failure) else result.facts.get("damaged")
     return place if type(place) is int and place in (0, 1) else None
+
+
+def _may_go(verdict: Verdict) -> bool:
+    """Return whether either picture may be staged for the other, by their thumbnails."""
+    return any(judge(verdict, member_first=first).accepted for first in (True, False))
+
+
+def beside(judged: Judgement, compared: Compared, keeper: str) -> Judgement:
+    """Return a judgement by thumbnails, corrected by what the keeper lacks at full size.
+
+    Parameters
+    ----------
+    judged : Judgement
+        Accepted by the thumbnails.
+    compared : Compared
+        The two files at full size.
+    keeper : str
+        `a` or `b`: the picture that would stay.
+    """
+    lacks = compared.lacks(keeper)
+    if not lacks:
+        return judged
+    return judged._replace(accepted=False, reason=compared.reason(keeper), lacks=lacks)
 
 
 def _digests(pairs: Sequence[Pair]) -> list[str]:

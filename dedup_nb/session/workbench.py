@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from dedup_nb import groups, report
 from dedup_nb.compare.companions import Companions
-from dedup_nb.compare.verdicts import AHEAD, Verdicts
+from dedup_nb.compare.full_size import FullSize
+from dedup_nb.compare.verdicts import AHEAD, AHEAD_AT_FULL_SIZE, Verdicts
 from dedup_nb.finders.embeddings import Embedder
 from dedup_nb.groups.floods import Twins
 from dedup_nb.library import files
@@ -130,20 +131,22 @@ class Workbench(Run):
         """Compares the pixels of proposed pairs; None if `verify` is false."""
         if not self.values.get("verify"):
             return None
-        return Verdicts(self.catalogue, self.store, remake=self.remake)
+        full_size = FullSize(self.catalogue, self.library, self.store)
+        return Verdicts(self.catalogue, self.store, remake=self.remake, full_size=full_size)
 
     def verify(self, candidates: groups.Candidates, thresholds: Sequence[float]) -> str:
         """Compare the pixels of the pairs that each threshold would propose; return a summary.
 
         All pairs of the first threshold are compared. For the others, tightest first, at most
-        `AHEAD` pairs are compared; the remaining pairs stay in review until results are saved.
+        `AHEAD` pairs are compared, `AHEAD_AT_FULL_SIZE` of them by their whole files; the remaining
+        pairs stay in review until results are saved.
         """
         if self.verdicts is None:
             return "verify is false: pairs are proposed by their measure alone"
         first, *others = thresholds
         with self.verdicts.without_limit():
             candidates.cut(first)
-        with self.verdicts.at_most(AHEAD):
+        with self.verdicts.at_most(AHEAD, AHEAD_AT_FULL_SIZE):
             for threshold in sorted(others, key=lambda value: candidates.sign * value):
                 candidates.cut(threshold)
         return self.verdicts.describe()

@@ -47,6 +47,19 @@ def test_a_preferred_image_is_not_staged_for_a_copy_that_holds_more():
     assert roles(made, 8) == {"b.jpg": ("keeper", "b.jpg"), "a.jpg": ("review", "b.jpg")}
 
 
+def test_a_preferred_image_that_lacks_something_waits_beside_the_copy_that_a_third_prefers():
+    table = images(
+        ("x/a.jpg", {"holds": ("film",), "root": "x"}),
+        ("x/b.jpg", {"holds": ("film",), "root": "x"}),
+        ("y/c.jpg", {"holds": (), "root": "y"}),
+    )
+    every = pairs((0, 1, 1), (0, 2, 1), (1, 2, 1))
+    made = groups.Candidates(table, every, prefer=["y"])
+    listed = made.table(made.cut(8)).set_index("path")
+    assert listed["role"].to_dict() == {"x/a.jpg": "keeper", "x/b.jpg": "stage", "y/c.jpg": "review"}
+    assert listed.loc["y/c.jpg", "reason"] == "in a preferred place, but its keeper holds more"
+
+
 def test_only_the_member_of_which_the_keeper_lacks_something_waits():
     table = images(
         ("a.jpg", {"holds": ("time", "place")}),

@@ -109,8 +109,10 @@ def ticket(number):
 
 
 def sixteen_bits(picture):
-    """A 16-bit grey TIFF, and the picture that it shows in 8 bits."""
-    deep = np.asarray(picture.convert("L")).astype(np.uint16) * 257 + 77
+    """The picture in grey as a 16-bit TIFF, with levels between those of 8 bits."""
+    levels = np.asarray(picture.convert("L")).astype(np.int64) * 257
+    between = np.random.default_rng(2).integers(-100, 101, levels.shape)
+    deep = np.clip(levels + between, 0, 65535).astype(np.uint16)
     buffer = io.BytesIO()
     Image.fromarray(deep).save(buffer, "TIFF")
     return buffer.getvalue()

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from dedup_nb import groups, report
 from dedup_nb.compare import verify
+from dedup_nb.compare.full_size import FullSize
+from dedup_nb.compare.verdicts import Verdicts
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import formats, tables
 from dedup_nb.session import kept_catalogue, notebooks, runs
@@ -66,6 +68,8 @@ class Finding:
     one_way : set of (member, keeper)
         Pairs in which the member shows only a part of the keeper, or the keeper in a frame, so
         that the keeper must not be staged for the member.
+    compared : set of (member, keeper)
+        Other pairs that were compared by their pixels, in the direction that was proposed.
     unusable : list of (path, reason)
         Images that are ignored because they have changed.
     """
@@ -77,6 +81,7 @@ class Finding:
     protected: set[int] = field(default_factory=set)
     keepers: set[int] = field(default_factory=set)
     one_way: set[tuple[int, int]] = field(default_factory=set)
+    compared: set[tuple[int, int]] = field(default_factory=set)
     units: list[Unit] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)
 
@@ -337,6 +342,8 @@ class _Reader:
             reason = "its set is no longer complete" if row.path in self.broken else row.reason
             if state == "stage" and verify.is_one_way(getattr(row, "kind", "")):
                 self.finding.one_way.add((k, keeper))
+            elif state == "stage" and getattr(row, "score", ""):
+                self.finding.compared.add((k, keeper))
             rows.append((min(k, keeper), max(k, keeper), row.value, state, reason))
         return _frame(rows)
 
@@ -450,15 +457,33 @@ class Merged(groups.Candidates):
         sure = np.isin(i * self.n + j, proposed.to_numpy(np.int64))
         ranks = self.images.ranks
         of_sure = groups.Stars(self.n, i[sure], j[sure], distances[sure], ranks, limits[sure])
-        one_way = set().union(*(f.one_way for f in self.findings))
-        # a set goes in the direction that its input found, in every stage
-        of_sets = {ends for f in self.findings for u in f.units for ends in u.keepers.items()}
-        one_way |= {ends for ends in of_sets if ends[::-1] not in of_sets}
-        if one_way:
+        if one_way := self._one_way():
             parts, wholes = np.array(sorted(one_way)).T
             of_sure.refuse(wholes, parts, ~self.images.protected[parts])
         of_all = groups.Stars(self.n, i, j, distances, ranks, limits)
         return groups.Layered(ranks, of_sure, of_all)
+
+    def _one_way(self) -> set[tuple[int, int]]:
+        """Return the (member, keeper) pairs in which the keeper must not go for the member.
+
+        A set goes in the direction that its input found, in every stage. What was compared by its
+        pixels may go the other way only if a result proposed that too, or if the cache holds a
+        comparison that allows it.
+        """
+        fixed = set().union(*(f.one_way for f in self.findings))
+        of_sets = {ends for f in self.findings for u in f.units for ends in u.keepers.items()}
+        fixed |= {ends for ends in of_sets if ends[::-1] not in of_sets}
+        compared = set().union(*(f.compared for f in self.findings)) - fixed
+        asked = sorted((k, keeper) for k, keeper in compared if (keeper, k) not in compared)
+        if not asked:
+            return fixed
+        full_size = FullSize(self.run.catalogue, self.run.library, self.run.store)
+        known = Verdicts(self.run.catalogue, self.run.store, full_size=full_size)
+        members, keepers = np.array(asked, np.int64).T
+        with known.at_most(0):
+            known.refused(keepers, members)  # only looks them up
+        judged = ((pair, known.judgement(pair[1], pair[0])) for pair in asked)
+        return fixed | {pair for pair, one in judged if one is None or not one.accepted}
 
     def _together(self) -> pd.DataFrame:
         parts = [f.pairs.assign(input=k) for k, f in enumerate(self.findings)]
