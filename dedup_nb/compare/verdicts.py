@@ -122,7 +122,9 @@ class Verdicts:
         if self.full_size is None or not judged.accepted:
             return judged
         compared = self.full_size.known.get(pair)
-        return compared and beside(judged, compared, "b" if member_first else "a")
+        if compared is None:
+            return None
+        return beside(judged, compared, "b" if member_first else "a")
 
     def describe(self) -> str:
         """Return a sentence on the pairs compared and the results."""

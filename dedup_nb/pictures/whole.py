@@ -41,7 +41,13 @@ def full_size(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Image.Image
     ValueError
         If it cannot be read or decoded, or is too large.
     """
-    picture = _read(path, max_pixels)
+    data, name = _content(path)
+    return full_size_of(data, name, max_pixels)
+
+
+def full_size_of(data: bytes, name: str, max_pixels: float = images.MAX_PIXELS) -> Image.Image:
+    """Open a stranger's picture from its content and its file name; see `full_size`."""
+    picture = images.whole(data, name, max_pixels, None)
     if picture.mode in ("RGB", "RGBA"):
         return picture
     whole = picture.convert("RGBA" if "A" in picture.getbands() else "RGB")
@@ -63,9 +69,13 @@ def shown(item: Item) -> Item:
 
 
 def _read(path: bytes, max_pixels: float, long_side_px: int | None = None) -> Image.Image:
+    data, name = _content(path)
+    return images.whole(data, name, max_pixels, long_side_px)
+
+
+def _content(path: bytes) -> tuple[bytes, str]:
     try:
         data = files.read_file(path)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
-    name = os.fsdecode(os.path.basename(path))
-    return images.whole(data, name, max_pixels, long_side_px)
+    return data, os.fsdecode(os.path.basename(path))

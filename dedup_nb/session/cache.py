@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dedup_nb import report, staging
-from dedup_nb.compare import verdicts
+from dedup_nb.compare import full_size, verdicts
 from dedup_nb.finders import cells, clip, embeddings
 from dedup_nb.library import files, layout
 from dedup_nb.pictures import features
@@ -136,6 +136,7 @@ CHECKS: dict[str, tuple[Sound, str]] = {
     "sift ": (features.sound, "not a whole number of features"),
     "verdict ": (verdicts.sound, "not a verdict"),
     "uncompared, ": (verdicts.sound_reasons, "not text"),
+    "holding ": (full_size.sound, "not a comparison at full size"),
 }
 
 

@@ -7,6 +7,7 @@ neither may.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,9 +79,21 @@ class Holding:
         return {name: list(words) for name, words in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, data: dict[str, list[str]]) -> Holding:
-        """Return what `as_dict` gave."""
-        return cls(*(tuple(data[name]) for name in ("a_lacks", "b_lacks", "both")))
+    def from_dict(cls, data: Mapping[str, Any]) -> Holding:
+        """Return what `as_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        named = [data.get(name) for name in ("a_lacks", "b_lacks", "both")]
+        if not all(isinstance(words, list) for words in named):
+            raise ValueError("not what a comparison at full size gives")
+        parts = [tuple(words or ()) for words in named]
+        if not all(isinstance(word, str) and word in LACKS for words in parts for word in words):
+            raise ValueError("a comparison at full size with unknown words")
+        return cls(*parts)
 
 
 @dataclass(frozen=True)

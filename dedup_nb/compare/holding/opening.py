@@ -28,7 +28,7 @@ DEEP_LEVELS = 300  # more levels than eight bits have
 SAMPLES = 256  # rows and columns that are looked at for the real depth
 EIGHT, SIXTEEN = 8, 16
 SMOOTH, LOSSY_WEBP = ("AVIF", "HEIF"), b"VP8 "
-HEAD_BYTES, MOST_HEAD_BYTES = 64, 2**20
+MOST_HEAD_BYTES = 2**20
 
 
 class Opened(NamedTuple):
@@ -40,40 +40,55 @@ class Opened(NamedTuple):
         RGB in sRGB, or RGBA where the file has transparency.
     saved : Saved
         What the file says of how they were saved.
+    lossy : bool
+        Whether the file was saved by a lossy codec.
     """
 
     pixels: NDArray[np.uint8]
     saved: Saved
+    lossy: bool
 
 
-def opened(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Opened:
+class Changed(ValueError):
+    """The file has changed since it was catalogued."""
+
+
+def opened(path: bytes, sha256: str = "", max_pixels: float = images.MAX_PIXELS) -> Opened:
     """Decode a picture at full size and convert it to sRGB.
 
     Parameters
     ----------
     path : bytes
         Absolute path.
+    sha256 : str
+        Its digest in the catalogue; "" does not compare it.
     max_pixels : float
         A picture with more pixels is refused before it is decoded.
 
     Raises
     ------
+    Changed
+        If the file has another content now, or is gone.
     ValueError
-        If it cannot be read or decoded, or is too large.
+        If it cannot be decoded, or is too large.
     """
-    picture = whole.full_size(path, max_pixels)
-    pixels = np.asarray(_in_srgb(picture))
     try:
-        head = files.read_file(path, HEAD_BYTES, cut=True)
-        kind = formats.image_format(os.fsdecode(os.path.basename(path)), head)
-        saved = Saved(
-            _depth(files.read_file(path)) if _may_be_deep(kind, head) else EIGHT,
-            kind in SMOOTH or (kind == "WEBP" and _is_lossy_webp(path)),
-            _coarseness(path) if kind == "JPEG" else 0.0,
-        )
+        data = files.read_file(path)
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from error
-    return Opened(pixels, saved)
+        raise Changed(f"cannot be read: {error.strerror or error}") from error
+    if sha256 and files.sha256(data) != sha256:
+        raise Changed("changed since it was catalogued")
+    name = os.fsdecode(os.path.basename(path))
+    kind = formats.image_format(name, data[: formats.HEAD_BYTES])
+    head = data[:MOST_HEAD_BYTES]
+    smooth = kind in SMOOTH or (kind == "WEBP" and LOSSY_WEBP in head)
+    saved = Saved(
+        _depth(data) if _may_be_deep(kind, head) else EIGHT,
+        smooth,
+        _coarseness(head) if kind == "JPEG" else 0.0,
+    )
+    pixels = np.asarray(_in_srgb(whole.full_size_of(data, name, max_pixels)))
+    return Opened(pixels, saved, smooth or kind == "JPEG")
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
@@ -99,14 +114,9 @@ def _srgb() -> Any:
     return ImageCms.createProfile("sRGB")
 
 
-def _is_lossy_webp(path: bytes) -> bool:
-    return LOSSY_WEBP in files.read_file(path, MOST_HEAD_BYTES, cut=True)
-
-
-def _coarseness(path: bytes) -> float:
+def _coarseness(head: bytes) -> float:
     """Return the quantisation that a JPEG names, relative to quality 50."""
     with suppress(Exception):  # decoders raise far more than OSError on malformed files
-        head = files.read_file(path, MOST_HEAD_BYTES, cut=True)
         tables: Any = Image.open(io.BytesIO(head), formats=["JPEG", "MPO"])
         ratios = np.array(tables.quantization[0], np.float64).reshape(8, 8) / coding.QUALITY_50
         return round(float(np.median(ratios)), 3)

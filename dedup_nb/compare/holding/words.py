@@ -30,6 +30,11 @@ _LACKS = (
     Lack("depth", "more levels or colours", "the keeper has fewer levels or colours"),
     Lack("colour", "colour; the other is grey", "the keeper has no colour"),
     Lack("transparency", "transparency that shows", "the keeper lacks its transparency"),
+    Lack(
+        "original",
+        "the lossy file; the other was saved from it without loss",
+        "the keeper was only saved from it again, in a lossless format",
+    ),
     Lack("covered", "what a mark or a missing part covers", "a part of the keeper is covered"),
 )
 _BOTH = (

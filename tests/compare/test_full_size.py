@@ -1,0 +1,122 @@
+"""Pairs compared at full size: once each, kept by content, and never silently given up."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn import save
+from PIL import Image
+
+from dedup_nb.compare import full_size
+from dedup_nb.compare.full_size import FullSize
+from dedup_nb.compare.verdicts import Verdicts
+from dedup_nb.compare.verify import Verdict
+from dedup_nb.library import files
+from dedup_nb.pictures.engines.tasks import Failure, Item
+from dedup_nb.pictures.store import Store
+
+SAME = Verdict(1.0, ("re-encoded",), matrix=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two equal pictures, one with four times the colours: catalogue, store and their pair."""
+    noise = np.random.default_rng(1).integers(0, 256, (160, 160, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((320, 320), Image.Resampling.BICUBIC)
+    for name, options in (("a.png", {}), ("b.jpg", {"quality": 50})):
+        save(picture, tmp_path / "lib" / name, **options)
+    paths = ["a.png", "b.jpg"]
+    digests = [files.sha256((tmp_path / "lib" / path).read_bytes()) for path in paths]
+    catalogue = pd.DataFrame({"path": paths, "sha256": digests, "width": 320, "height": 320})
+    return catalogue, Store(tmp_path / "cache"), tuple(sorted(digests))
+
+
+class Engine:
+    """Answers every item alike and counts."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = answers, 0
+
+    def judge(self, task, items, count, **more):
+        for _ in items:
+            self.asked += 1
+            yield self.answers[min(self.asked, len(self.answers)) - 1]
+
+
+def made(two, tmp_path, engine=None):
+    catalogue, store, _ = two
+    more = {"engine": engine} if engine else {}
+    return FullSize(catalogue, tmp_path / "lib", store, **more)
+
+
+def test_two_files_are_compared_in_full_size_and_the_result_is_kept(two, tmp_path):
+    catalogue, _, pair = two
+    first = made(two, tmp_path)
+    assert first.know({pair: SAME}, 1) == 0
+    a = "a" if pair[0] == catalogue["sha256"][0] else "b"
+    poorer = "b" if a == "a" else "a"
+    assert not first.known[pair].lacks(a) and first.known[pair].lacks(poorer)
+    engine = Engine()
+    again = made(two, tmp_path, engine)
+    assert again.know({pair: SAME}, 0) == 0
+    assert again.known == first.known and engine.asked == 0
+
+
+def test_more_pairs_than_allowed_are_left_unknown_and_counted(two, tmp_path):
+    engine = Engine()
+    compared = made(two, tmp_path, engine)
+    assert compared.know({two[2]: SAME}, 0) == 1
+    assert compared.known == {} and engine.asked == 0
+
+
+def test_what_could_not_be_compared_waits_and_is_tried_again_with_other_decoders(
+    two, tmp_path, monkeypatch
+):
+    pair, engine = two[2], Engine(Failure("the comparison crashed (signal 11)"))
+    compared = made(two, tmp_path, engine)
+    compared.know({pair: SAME}, 1)
+    assert compared.known[pair].lacks("a") == ("unknown",)
+    assert "crashed (signal 11)" in compared.known[pair].reason("a")
+    assert "1 of them could not be compared" in compared.describe()
+    assert made(two, tmp_path, engine).know({pair: SAME}, 0) == 0  # not tried for ever
+    monkeypatch.setattr(full_size, "DECODERS", "pillow 99")
+    assert made(two, tmp_path, engine).know({pair: SAME}, 0) == 1
+
+
+def test_a_file_that_changed_since_is_not_judged_and_nothing_is_kept(two, tmp_path):
+    save(Image.new("RGB", (320, 320)), tmp_path / "lib" / "a.png")
+    compared = made(two, tmp_path)
+    compared.know({two[2]: SAME}, 1)
+    assert compared.known == {} and compared.stale == {two[2]}
+    assert two[1].measures(full_size.HOLDINGS, [" ".join(two[2])]) == {}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"a_lacks": 1, "b_lacks": [], "both": []},
+        {"a_lacks": ["no such word"], "b_lacks": [], "both": []},
+        {"a_lacks": [[]], "b_lacks": [], "both": []},
+    ],
+)
+def test_an_answer_that_is_no_comparison_is_a_failure(facts, two, tmp_path):
+    compared = made(two, tmp_path, Engine(Item(facts)))
+    compared.know({two[2]: SAME}, 1)
+    assert compared.known[two[2]].failed
+    assert full_size.sound([json.dumps(facts).encode(), b"", b"[]", b"\xff"]) == [False] * 4
+
+
+def test_a_member_is_staged_only_if_its_keeper_lacks_nothing_at_full_size(two, tmp_path):
+    catalogue, store, pair = two
+    compared = made(two, tmp_path)
+    verdicts = Verdicts(catalogue, store, full_size=compared)
+    verdicts.verdicts[pair] = SAME
+    assert verdicts.judgement(1, 0) is None  # not known yet
+    with verdicts.without_limit():
+        refused = verdicts.refused(np.array([1, 0]), np.array([0, 1]))
+    assert refused.tolist() == [False, True]
+    assert verdicts.judgement(1, 0).accepted
+    judged = verdicts.judgement(0, 1)
+    assert judged.lacks and judged.reason.startswith("the keeper")
