@@ -1,10 +1,11 @@
 """Pictures and small libraries drawn for the tests, so that each pair is near for a known reason."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dedup_nb.finders import phash
 from dedup_nb.library import catalogue
@@ -12,9 +13,24 @@ from dedup_nb.pictures import measures, store
 
 
 def photo(seed, width=192, height=128):
-    """A smooth random picture: the hashes of two seeds are far apart."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    """A random picture with detail at every scale: the hashes of two seeds are far apart.
+
+    Of two sizes of one seed, the larger one shows more detail, as of a photograph.
+    """
+    return _large_photo(seed).resize((width, height), Image.Resampling.LANCZOS)
+
+
+@lru_cache(256)
+def _large_photo(seed):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    picture = Image.fromarray(coarse).resize((576, 384), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(90):  # edges, which no interpolation makes
+        x, y, wide = (int(value) for value in rng.integers(4, (576, 384, 26)))
+        light = int(rng.integers(0, 2)) * 150 + 40
+        draw.ellipse([x, y, x + wide, y + 0.7 * wide], fill=(light, light, light))
+    return picture
 
 
 def save(picture, path, **options):
@@ -49,6 +65,7 @@ def make_library(folder):
     write(a / "plain.txt", b"its own companion")
     save(photo(2, 96, 64), a / "plain small.png")  # resized
     write(a / "plain small.txt", b"a companion")
+    write(a / "plain.txt", b"another companion")
     save(photo(3), a / "alone.png")
     save(Image.new("RGB", (96, 64), (120, 120, 120)), a / "grey1.png")  # flat: no hash tells them
     save(Image.new("RGB", (96, 64), (121, 121, 121)), a / "grey2.png")

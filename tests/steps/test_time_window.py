@@ -242,6 +242,7 @@ def test_results_tell_span_and_count_and_propose_nothing(tmp_path, library):
 def test_with_confirm_distance_only_what_looks_alike_is_proposed(tmp_path, library):
     run = start(tmp_path, library, "20_time_window")
     made = bursts.Bursts(run, bursts.Stamps(run), "chain", 4)
+    run.verify(made, [5])
     assert roles(made, 5) == {
         A: ("keeper", A, 0.0), B: ("stage", A, 4.0), C: ("review", A, 9.0),
     }  # fmt: skip
