@@ -56,17 +56,12 @@ def test_a_preferred_image_that_lacks_something_waits_beside_the_copy_that_a_thi
     every = pairs((0, 1, 1), (0, 2, 1), (1, 2, 1))
     made = groups.Candidates(table, every, prefer=["y"])
     listed = made.table(made.cut(8)).set_index("path")
-<<<<<<< HEAD
-    assert listed["role"].to_dict() == {"x/a.jpg": "keeper", "x/b.jpg": "stage", "y/c.jpg": "review"}
-    assert listed.loc["y/c.jpg", "reason"] == "in a preferred place, but its keeper holds more"
-=======
     assert listed["role"].to_dict() == {
         "x/a.jpg": "keeper",
         "x/b.jpg": "stage",
         "y/c.jpg": "review",
     }
-    assert listed.loc["y/c.jpg", "reason"] == "in a preferred root, its keeper is not"
->>>>>>> c4632b1 (Compare proposed pairs at full size before one is staged)
+    assert listed.loc["y/c.jpg", "reason"] == "in a preferred place, but its keeper holds more"
 
 
 def test_only_the_member_of_which_the_keeper_lacks_something_waits():
