@@ -114,6 +114,7 @@ class Stars:
         others = np.concatenate([j, i]).astype(np.int64)
         both = np.concatenate([distances, distances]).astype(np.float64)
         by_row = np.lexsort((ranks[others], both, ends))
+        self.ranks = np.asarray(ranks, np.int64)
         self.neighbours, self.distances = others[by_row], both[by_row]
         self.limits = np.concatenate([limits, limits])[by_row]
         self.refused = np.zeros(len(ends), np.bool_)  # this member may never join this keeper
@@ -209,7 +210,7 @@ class Stars:
         """Return which members are direct neighbours of their keepers within the threshold."""
         near = np.zeros(len(members), np.bool_)
         _, *rows = self._rows
-        _are_near(*rows, self.refused, threshold, members, keepers, near)
+        _are_near(*rows, self.ranks, self.refused, threshold, members, keepers, near)
         return near
 
 
@@ -246,13 +247,28 @@ def _stars(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _are_near(  # type: ignore[no-untyped-def]
-    starts, neighbours, distances, limits, refused, threshold, members, keepers, near
+    starts, neighbours, distances, limits, ranks, refused, threshold, members, keepers, near
 ):
+    """Look each pair up in the row of its keeper, which is sorted by distance, then by rank.
+
+    A keeper may have 100,000 neighbours, so the distance is taken from the row of the member.
+    """
     for k in range(len(members)):
-        keeper = keepers[k]
-        for at in range(starts[keeper], starts[keeper + 1]):
-            if distances[at] > threshold:
+        member, keeper = members[k], keepers[k]
+        for own in range(starts[member], starts[member + 1]):
+            if distances[own] > threshold:
                 break
-            if neighbours[at] == members[k]:
-                near[k] = threshold < limits[at] and not refused[at]
+            if neighbours[own] == keeper:
+                distance, rank = distances[own], ranks[member]
+                low, high = starts[keeper], starts[keeper + 1]
+                while low < high:
+                    middle = (low + high) // 2
+                    other = distances[middle]
+                    before = ranks[neighbours[middle]] < rank
+                    if other < distance or (other == distance and before):
+                        low = middle + 1
+                    else:
+                        high = middle
+                if low < starts[keeper + 1] and neighbours[low] == member:
+                    near[k] = threshold < limits[low] and not refused[low]
                 break

@@ -80,6 +80,10 @@ def test_a_hundred_thousand_copies_cost_seconds() -> None:
         hashes_of(words), 16, rows=np.arange(len(words)), twins=twins_of(words, ranks)
     )
     keepers, _ = cut(len(words), pairs, ranks, 8)
+    ends = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
+    stars = Stars(len(words), *ends, pairs["hamming_bits"].to_numpy(float), ranks)
+    members = np.arange(len(words) - 1)
+    assert stars.may_propose(members, np.full(len(members), len(words) - 1), 8).all()
 
     assert bound == 16 and len(pairs) < 5_000_000 and time.monotonic() - began < 60
     assert set(keepers) == {len(words) - 1}  # all lie within 8 bits of the best
