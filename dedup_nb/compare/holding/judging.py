@@ -9,45 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dedup_nb.compare.holding import alpha, coding, geometry, marks, rings, tones
+from dedup_nb.compare.holding import (
+    aligning,
+    alpha,
+    coding,
+    detail,
+    enlarging,
+    marks,
+    rings,
+    tones,
+)
 from dedup_nb.compare.holding.geometry import Aligned, Floats, Pixels
-from dedup_nb.compare.holding.rings import MIDDLES, Beyond, Compared, Shared
 from dedup_nb.compare.holding.words import LACKS
 
-# What is left of a ring counts as detail if it is this share of the power, this share after noise
-# and coding, this many times the other's power, and this many grey levels squared.
-AWAY, DETAIL, STRONGER, LEAST = 0.15, 0.10, 1.5, 1.5
-LOST, SMOOTH_LOST = 2.0, 6.0  # grey levels squared of detail that the other lacks, over all rings
-GONE, GONE_TIMES, GONE_LEAST = 0.35, 3.0, 0.3  # the same where the other has this little power
-NOISE_TIMES = 1.5  # noise in detailed tiles relative to flat patches
-# Log-odds that what is above the highest frequency of the coarse one is detail, not the trace of
-# enlarging and coding; fitted on photographs, see `is_finer`.
-SHARE_WEIGHT, UNEXPLAINED_WEIGHT, POWER_WEIGHT, ODDS = 2.44, 12.6, 1.42, -6.8
-FINER = 0.4
-ALIAS = 1.2  # grey levels squared that only folding of finer detail explains
-ALIAS_END, ALIAS_UNEXPLAINED, ALIAS_LEFT = (
-    0.27,
-    0.62,
-    1.0,
-)  # only where much is reduced, and little is explained
-TOP_PIXELS, LEAST_TOP = slice(11, 14), 0.2  # highest rings, and grey levels squared there
-HIGH, MIDDLE = slice(8, 15), slice(4, 9)  # rings of noise, and of plain detail
-# Noise has about the same power in all rings, grain more in the middle ones. A codec that removes
-# noise removes the highest most, and adds its own to the lowest.
-LOWEST, LOWER, UPPER, TOP = slice(0, 4), slice(4, 8), slice(8, 10), slice(13, 15)
-NOISIER, NOISE_LEAST = 1.3, 1.0  # times the other's power, and grey levels squared more
-WHITE = ((LOWEST, 1.0, 3.5), (LOWER, 0.9, 1.75))  # of the high rings, relative to others
-FLAT_END = (0.6, 1.5)  # the highest ring relative to the first of the high ones
-GRAINY, GRAIN_LEAST = 1.5, 5.0  # as NOISIER, in the middle
 SOME_LINES = 97
 LEAST_PX = 32  # a shorter side is too short to compare detail
-SHARPER, SHARPER_RINGS = 1.2, 3  # times stronger, and yet the same detail, in so many rings
-COHERENT, CLEAR = 0.9, 6.0  # share that both have; times the coding noise
 PALETTE, EVEN = 256, 0.5  # most colours of a palette; share of equal neighbours in a drawing
 
 
@@ -144,7 +123,7 @@ def holding(
     if min(*a.shape[:2], *b.shape[:2]) < LEAST_PX:
         both.add("unknown")
     elif not _equal(a, b):
-        aligned = geometry.align(a, b, matrix)
+        aligned = aligning.align(a, b, matrix)
         fine, coarse, both = _pixels(aligned, saved[::-1] if aligned.swapped else saved)
         a_lacks |= coarse if aligned.swapped else fine
         b_lacks |= fine if aligned.swapped else coarse
@@ -203,152 +182,55 @@ def _detail(
     both: set[str],
 ) -> None:
     """Add detail, coding, noise, sharpness and enlargement."""
-    q = [coding.lattice(p.rgb) for p in (aligned.fine, aligned.coarse)]
-    ratio = aligned.ratio
-    enlarged = ratio > rings.ENLARGED
-    if enlarged:
-        got, alias = rings.reduced(aligned)
+    lattices = [coding.lattice(p.rgb) for p in (aligned.fine, aligned.coarse)]
+    shown = [0.0 if one is None else one.coarseness for one in lattices]
+    coarseness = [max(*pair) for pair in zip(shown, (s.coarseness for s in saved), strict=True)]
+    is_larger = aligned.ratio > rings.ENLARGED
+    if is_larger:
+        got, alias = enlarging.reduced(aligned)
+        coarseness[0] = 0.0  # reduced to the grid of the other
     else:
         got, alias = rings.compared(aligned.fine, aligned.coarse, aligned.matrix), 0.0
     if got is None:
         both.add("unknown")
         return
-    shown = [0.0 if one is None else one.coarseness for one in q]
-    coarseness = [max(*pair) for pair in zip(shown, (s.coarseness for s in saved), strict=True)]
-    if enlarged:
-        above = rings.beyond(aligned)
+    for k, one in enumerate((got, got.turned())):
+        if detail.has_more(one, coarseness[k], is_larger, saved[k].smooth):
+            lacks[1 - k].add("detail")
+    if is_larger:
+        above = enlarging.beyond(aligned)
         if above is None:
             both.add("unknown")
-        elif not rings.repeats(aligned) and is_finer(above, shown[0], alias):
+        elif not enlarging.repeats(aligned) and detail.is_finer(above, shown[0], alias):
             lacks[1].add("detail")
-        elif uses_its_pixels(got.most.coarse):
+        elif detail.uses_its_pixels(got.most.coarse):
             both.add("enlarged")
-        coarseness[0] = 0.0  # reduced to the grid of the other
-    for k, one in enumerate((got, got.turned())):
-        if has_more(one, coarseness[k], enlarged, saved[k].smooth):
-            lacks[1 - k].add("detail")
+        return
+    made = _coarser(aligned, lattices)
+    for k in made:
+        lacks[k].add("coding")
+    if not made:
+        _noise(got, coarseness, both)
+
+
+def _coarser(aligned: Aligned, lattices: list[coding.Lattice | None]) -> list[int]:
+    """Return which of the two is the other one, quantised more coarsely."""
     shift = aligned.shift
-    made = [False, False]
-    if not enlarged and shift is not None:
-        pixels = aligned.fine.rgb, aligned.coarse.rgb
-        for k in (0, 1):
-            way = shift if k == 0 else (-shift[0], -shift[1])
-            own = q[k]
-            made[k] = own is not None and coding.is_coarser(
-                pixels[k], pixels[1 - k], way, own, q[1 - k]
-            )
-            if made[k]:
-                lacks[k].add("coding")
-    if not enlarged and not any(made):
-        if is_noisier(got) or is_noisier(got.turned()):
+    if shift is None:
+        return []
+    pixels = aligned.fine.rgb, aligned.coarse.rgb
+    ways = shift, (-shift[0], -shift[1])
+    return [
+        k
+        for k, own in enumerate(lattices)
+        if own and coding.is_coarser(pixels[k], pixels[1 - k], ways[k], own, lattices[1 - k])
+    ]
+
+
+def _noise(got: rings.Compared, coarseness: list[float], both: set[str]) -> None:
+    """Add noise and sharpness, of which nobody can say who had them first."""
+    for k, one in enumerate((got, got.turned())):
+        if detail.is_noisier(one):
             both.add("noise")
-        if is_sharper(got.most, coarseness[0]) or is_sharper(got.most.turned(), coarseness[1]):
+        if detail.is_sharper(one.most, coarseness[k]):
             both.add("sharpness")
-
-
-def step_at(frequency: Floats) -> NDArray[Any]:
-    """Return the step of JPEG quality 50 at a frequency in cycles a pixel, in grey levels."""
-    known = [0.03, 0.06, 0.12, 0.2, 0.3, 0.4, 0.5], [11, 11, 14, 22, 45, 75, 95]
-    return np.interp(frequency, *known)
-
-
-def coded(power: Floats, coarseness: float) -> Floats:
-    """Return the power of the noise that a quantisation causes; less where most is rounded to 0."""
-    steps = (coarseness * step_at(MIDDLES)) ** 2
-    noise: Floats = steps / 12 * np.clip(power / np.maximum(steps / 4, 1e-6), 0, 1)
-    return noise
-
-
-def has_more(got: Compared, coarseness: float, reduced: bool, is_smooth: bool) -> bool:
-    """Return whether the first has detail that the second lacks.
-
-    Parameters
-    ----------
-    got : Compared
-    coarseness : float
-        Quantisation of the first.
-    reduced : bool
-        Whether both were compared at the size of the coarser one, whose last rings are unsure.
-    is_smooth : bool
-        Whether the first was saved by a codec without blocks of eight, whose noise no histogram
-        shows and may look like a little detail.
-    """
-    noise = (coarseness * step_at(MIDDLES)) ** 2 / 12
-    at, end = MIDDLES, 0.36 if reduced else 0.45
-    sure = at < end
-    lost = gone = 0.0
-    for pool in (got.most, got.usual):
-        left = pool.fine_left
-        signal = left - NOISE_TIMES * got.flat.fine_left - np.minimum(noise, left)
-        own = sure & (left > AWAY * pool.fine) & (signal > DETAIL * pool.fine)
-        stronger = own & (signal > LEAST) & (pool.fine > STRONGER * pool.coarse)
-        alone = own & (signal > GONE_LEAST) & (pool.fine > GONE_TIMES * pool.coarse)
-        lost = max(lost, float((signal * rings.AREAS)[stronger].sum()))
-        gone = max(gone, float((signal * rings.AREAS)[alone].sum()))
-    return lost > SMOOTH_LOST if is_smooth else lost > LOST or gone > GONE
-
-
-def is_finer(above: Beyond, coarseness: float, alias: float = 0.0) -> bool:
-    """Return whether the fine one has detail beyond the coarse one's highest frequency.
-
-    An enlargement has some power there as well: images of the coarse one's detail, which any
-    interpolation leaves and the coarse one explains, and coding noise, which is weak.
-    """
-    noise = coded(above.power, 0.0 if above.reduced else coarseness)
-    signal = np.maximum(above.left - NOISE_TIMES * above.flat_left - noise, 0)
-    at = MIDDLES / above.end
-    band, near = (at > 1.08) & (at < 2.2), (at > 0.6) & (at < 0.95)
-    share = float(np.sqrt(_mean(signal, band) / max(_mean(above.coarse, near), 1e-6)))
-    left = _mean(above.left, band)
-    unexplained = left / max(_mean(above.power, band), 1e-6)
-    folded = alias > ALIAS and above.end < ALIAS_END
-    if folded and unexplained > ALIAS_UNEXPLAINED and left > ALIAS_LEFT:
-        return True
-    odds = (
-        ODDS
-        + SHARE_WEIGHT * np.log(share + 0.01)
-        + UNEXPLAINED_WEIGHT * unexplained
-        + POWER_WEIGHT * np.log(left + 0.05)
-    )
-    return bool(odds > FINER)
-
-
-def uses_its_pixels(power: Floats) -> bool:
-    """Return whether a picture has anything in its highest frequencies.
-
-    A smooth picture has not: of two sizes of it nobody can tell which was made of which, and each
-    holds all that the other does.
-    """
-    return float(power[TOP_PIXELS].mean()) >= LEAST_TOP
-
-
-def _mean(power: Floats, band: NDArray[np.bool_]) -> float:
-    areas = rings.AREAS[band]
-    return float((power[band] * areas).sum() / max(areas.sum(), 1e-9))
-
-
-def is_noisier(got: Compared) -> bool:
-    """Return whether the first has noise that the second has not, beyond what a codec removes."""
-    own, its = got.flat.fine_left, got.flat.coarse_left
-    high = _power(own, HIGH)
-    if high <= NOISIER * _power(its, HIGH) + NOISE_LEAST:
-        return False
-    if _power(own, LOWER) > GRAINY * _power(its, LOWER) + GRAIN_LEAST:
-        return True
-    white = all(low < high / max(_power(own, band), 1e-6) < top for band, low, top in WHITE)
-    end = _power(own, TOP) / max(_power(own, UPPER), 1e-6)
-    return white and FLAT_END[0] < end < FLAT_END[1]
-
-
-def _power(power: Floats, band: slice) -> float:
-    """Return the mean power of rings in grey levels squared."""
-    return float(np.maximum(power[band], 0).mean())
-
-
-def is_sharper(pool: Shared, coarseness: float) -> bool:
-    """Return whether the first is the second, sharpened, or the second the first, softened."""
-    at, noise = MIDDLES, (coarseness * step_at(MIDDLES)) ** 2 / 12
-    clear = (pool.coherence > COHERENT) & (at > 0.06) & (at < 0.45)
-    clear &= pool.fine > CLEAR * noise  # saving twice strengthens what is near a step
-    low = max(float(np.median(pool.gain[:3])), 1e-6)
-    return int(np.count_nonzero(pool.gain[clear] > SHARPER * low)) >= SHARPER_RINGS

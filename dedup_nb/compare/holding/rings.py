@@ -7,7 +7,7 @@ in grey levels squared a pixel, frequencies in cycles a pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from dedup_nb.compare.holding import geometry
-from dedup_nb.compare.holding.geometry import Aligned, Floats, Picture
+from dedup_nb.compare.holding.geometry import Floats, Picture
 
 EDGES = np.array(
     "0.02 0.03 0.042 0.06 0.085 0.11 0.14 0.17 0.2 "
@@ -30,13 +30,8 @@ AREAS = np.diff(EDGES**2) / 0.25  # share of each ring in a tile
 MOST, USUAL, FLAT = 7, 5, 12  # tiles with most to see, usual ones, flat patches
 PATCH = 32  # side of a flat patch
 USUAL_SHARE = 0.45  # quantile of activity of a usual tile
-MOST_RATIO = 2.5  # a picture that is finer is reduced to `ENOUGH` times the coarser first
-ENOUGH = 2.2
 ENLARGED = 1.15  # ratio of sizes from which on one may be enlarged
-CHANCE = 5.0  # frequencies of a ring that two more filters explain by chance
 SHIFT_SURE, SHIFT_PX = 0.05, (0.03, 2.0)
-REPEAT_PX, REPEAT_STEPS, REPEATED = 640, 12, 0.45  # side; lines at a time; steps in a repeat
-KERNELS = (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_NEAREST)
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,12 @@ def _plan(side: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floa
     return order, starts, counts, np.outer(hann, hann).astype(np.float32)
 
 
-def _spectra(tiles: Floats) -> Floats:
+def frequencies(side: int) -> Floats:
+    """Return how many frequencies of a square tile each ring has."""
+    return _plan(side)[2]
+
+
+def spectra(tiles: Floats) -> Floats:
     """Return the windowed spectra of tiles, ordered by ring, shape (n, frequencies)."""
     side = tiles.shape[-1]
     order, _, _, window = _plan(side)
@@ -114,7 +114,7 @@ def _spectra(tiles: Floats) -> Floats:
     return spectra
 
 
-def _summed(values: Floats, side: int) -> Floats:
+def summed(values: Floats, side: int) -> Floats:
     """Return the mean of each ring's values, shape (..., `RINGS`); empty rings take the next."""
     _, starts, counts, window = _plan(side)
     last = values.shape[-1] - 1
@@ -131,9 +131,9 @@ def _shared(x: Floats, y: Floats, *, usual: bool = False) -> Shared:
     `usual` takes the median tile instead of the mean: a mark in one flat patch is no noise.
     """
     side = x.shape[-1]
-    fx, fy = _spectra(x), _spectra(y)
-    px, py = _summed(np.abs(fx) ** 2, side), _summed(np.abs(fy) ** 2, side)
-    cross = _summed(fx * np.conj(fy), side)
+    fx, fy = spectra(x), spectra(y)
+    px, py = summed(np.abs(fx) ** 2, side), summed(np.abs(fy) ** 2, side)
+    cross = summed(fx * np.conj(fy), side)
     both = np.abs(cross) ** 2
     left_x = px - both / np.maximum(py, 1e-9)
     left_y = py - both / np.maximum(px, 1e-9)
@@ -155,16 +155,16 @@ def unexplained(x: Floats, several: Floats) -> tuple[Floats, Floats]:
     power, left : ndarray of float64, shape (n, `RINGS`)
     """
     side = x.shape[-1]
-    fx = _spectra(x)
-    ys = np.stack([_spectra(y) for y in several])  # (k, n, frequencies)
-    power = _summed(np.abs(fx) ** 2, side)
+    fx = spectra(x)
+    ys = np.stack([spectra(y) for y in several])  # (k, n, frequencies)
+    power = summed(np.abs(fx) ** 2, side)
     k = len(ys)
     own = np.empty((*power.shape, k, k), np.complex128)
     cross = np.empty((*power.shape, k), np.complex128)
     for i in range(k):
-        cross[..., i] = _summed(fx * np.conj(ys[i]), side)
+        cross[..., i] = summed(fx * np.conj(ys[i]), side)
         for j in range(i, k):
-            own[..., i, j] = _summed(ys[j] * np.conj(ys[i]), side)
+            own[..., i, j] = summed(ys[j] * np.conj(ys[i]), side)
             own[..., j, i] = np.conj(own[..., i, j])
     trace = np.einsum("...ii->...", own).real
     own += (1e-4 * trace[..., None, None] / k + 1e-9) * np.eye(k)
@@ -174,7 +174,7 @@ def unexplained(x: Floats, several: Floats) -> tuple[Floats, Floats]:
     return power, left
 
 
-def _corners(base: Picture, matrix: Floats, other: Picture) -> tuple[list[Any], ...]:
+def corners(base: Picture, matrix: Floats, other: Picture) -> tuple[list[Any], ...]:
     """Return the corners of the tiles with most to see, of usual ones, and of flat patches."""
     grey = base.grey
     levels, step = base.activity
@@ -239,7 +239,7 @@ def compared(fine: Picture, coarse: Picture, matrix: Floats) -> Compared | None:
     matrix : ndarray of float64, shape (2, 3)
         From the first to the second.
     """
-    most, usual, flat = _corners(fine, matrix, coarse)
+    most, usual, flat = corners(fine, matrix, coarse)
     if not most:
         return None
     side = geometry.tile_side(fine.grey.shape)
@@ -252,131 +252,3 @@ def compared(fine: Picture, coarse: Picture, matrix: Floats) -> Compared | None:
     found = [NOTHING if pool is None else _shared(*pool) for pool in pools[:2]]
     calm = NOTHING if pools[2] is None else _shared(*pools[2], usual=True)
     return Compared(found[0], found[1], calm, len(most), len(flat))
-
-
-def reduced(aligned: Aligned) -> tuple[Compared | None, float]:
-    """Compare two pictures at the size of the coarse one.
-
-    A picture reduced by taking pixels, without averaging, has its finer detail folded in. What
-    such a reduction explains of the coarse one, the fine one holds.
-
-    Returns
-    -------
-    compared : Compared or None
-    alias : float
-        Power in the coarse one that only folding explains: it was reduced from the fine one.
-    """
-    grey, back = aligned.fine.reduced_grey(aligned.ratio)
-    small = geometry.of_grey(grey)
-    to_fine = geometry.inverse(aligned.matrix)
-    to_small = geometry.chained(to_fine, geometry.inverse(back))
-    got = compared(aligned.coarse, small, to_small)
-    if got is None:
-        return None, 0.0
-    side = geometry.tile_side(aligned.coarse.grey.shape)
-    most, usual, _ = _corners(aligned.coarse, to_small, small)
-    kept, alias = [], 0.0
-    for shared, corners in ((got.most, most), (got.usual, usual)):
-        if not corners:
-            kept.append(shared)
-            continue
-        ways = [(small, to_small, cv2.INTER_CUBIC)]
-        ways += [(aligned.fine, to_fine, how) for how in (cv2.INTER_LINEAR, cv2.INTER_NEAREST)]
-        x = np.stack([_tile(aligned.coarse.grey, corner, side) for corner in corners])
-        several = np.stack(
-            [
-                np.stack([geometry.cut(p.grey, to, corner, side, how) for corner in corners])
-                for p, to, how in ways
-            ]
-        )
-        plain = unexplained(x, several[:1])[1].mean(axis=0)
-        left = unexplained(x, several)[1].mean(axis=0)
-        kept.append(replace(shared, fine_left=np.minimum(shared.fine_left, left)))
-        by_chance = plain * np.minimum(CHANCE / np.maximum(_plan(side)[2], 1), 1)
-        alias = max(alias, float(((plain - left - by_chance) * AREAS).sum()))
-    return replace(got, most=kept[0], usual=kept[1]).turned(), alias
-
-
-def _tile(grey: geometry.Pixels, corner: tuple[int, int], side: int) -> Floats:
-    top, left = corner
-    return grey[top : top + side, left : left + side].astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Beyond:
-    """What the fine one has above the highest frequency of the coarse one.
-
-    Attributes
-    ----------
-    power, left : ndarray, shape (`RINGS`,)
-        Power of the fine one in the tiles with most to see, and what enlarging the coarse one in
-        any common way does not explain.
-    flat_power, flat_left : ndarray, shape (`RINGS`,)
-        The same in flat patches.
-    coarse : ndarray, shape (`RINGS`,)
-        Power of the coarse one, enlarged.
-    end : float
-        Highest frequency of the coarse one on the grid of the fine one.
-    reduced : bool
-        Whether the fine one was reduced first.
-    """
-
-    power: Floats
-    left: Floats
-    flat_power: Floats
-    flat_left: Floats
-    coarse: Floats
-    end: float
-    reduced: bool
-
-
-def beyond(aligned: Aligned) -> Beyond | None:
-    """Return what the fine one has above the highest frequency of the coarse one."""
-    fine, matrix, reduced = aligned.fine, aligned.matrix, False
-    if aligned.ratio > MOST_RATIO:
-        small, back = fine.reduced_grey(aligned.ratio / ENOUGH)
-        fine, matrix, reduced = geometry.of_grey(small), geometry.chained(back, matrix), True
-    most, usual, flat = _corners(fine, matrix, aligned.coarse)
-    if not most:
-        return None
-    side = geometry.tile_side(fine.grey.shape)
-    x, several = _enlarged(fine, aligned.coarse, matrix, most + usual, side)
-    power, left = (p.mean(axis=0) for p in unexplained(x, several))
-    coarse = _summed(np.abs(_spectra(several[0])) ** 2, side).mean(axis=0)
-    flat_power = flat_left = np.zeros(RINGS)
-    if flat:
-        patches = unexplained(*_enlarged(fine, aligned.coarse, matrix, flat, PATCH))
-        flat_power, flat_left = (np.median(p, axis=0) for p in patches)
-    end = 0.5 * geometry.scale_of(matrix)
-    return Beyond(power, left, flat_power, flat_left, coarse, end, reduced)
-
-
-def repeats(aligned: Aligned) -> bool:
-    """Return whether the fine one repeats rows and columns, as nearest-neighbour enlarging does."""
-    grey = aligned.fine.grey
-    top, left = (max((side - REPEAT_PX) // 2, 0) for side in grey.shape)
-    part = grey[top : top + REPEAT_PX, left : left + REPEAT_PX].astype(np.int16)
-    repeated = int(0.9 * REPEAT_STEPS * (1 - 1 / aligned.ratio))
-    changing = int(0.9 * REPEAT_STEPS / aligned.ratio)
-    for axis in (0, 1):
-        steps = np.abs(np.diff(part, axis=axis)).mean(axis=1 - axis)
-        steps = steps[: len(steps) // REPEAT_STEPS * REPEAT_STEPS].reshape(-1, REPEAT_STEPS)
-        steps = np.sort(steps, axis=1)  # of neighbours, since a picture is busier in places
-        low, high = steps[:, : max(repeated, 1)], steps[:, -max(changing, 1) :]
-        if not len(steps) or low.mean() > REPEATED * high.mean():
-            return False
-    return True
-
-
-def _enlarged(
-    fine: Picture, coarse: Picture, matrix: Floats, corners: list[Any], side: int
-) -> tuple[Floats, Floats]:
-    """Return tiles of the fine one, and of the coarse one enlarged in several ways."""
-    x = np.stack([_tile(fine.grey, corner, side) for corner in corners])
-    several = np.stack(
-        [
-            np.stack([geometry.cut(coarse.grey, matrix, corner, side, how) for corner in corners])
-            for how in KERNELS
-        ]
-    )
-    return x, several
