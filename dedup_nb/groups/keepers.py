@@ -52,7 +52,12 @@ def _place_of_root(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
 
 
 def _richest(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:
-    return [-images["holds"].map(len)]
+    return [-images["holds"].map(_count)]
+
+
+def _count(words: tuple[str, ...]) -> int:
+    """Count what an image holds; the JSON of a Google export mostly repeats its time and place."""
+    return len(words) - (".json" in words and "time" in words)
 
 
 def _first_taken(images: pd.DataFrame, prefer: Sequence[str]) -> Keys:

@@ -23,6 +23,8 @@ def two(a, b, **more):
         (("time", "place"), ("time",), {"a.jpg": "keeper", "b.jpg": "stage"}),
         (("time",), ("time", "place"), {"a.jpg": "stage", "b.jpg": "keeper"}),
         (("prompt",), ("caption",), {"a.jpg": "keeper", "b.jpg": "review"}),
+        (("time", ".json"), ("time",), {"a.jpg": "keeper", "b.jpg": "stage"}),
+        (("time",), (".json", "time"), {"a.jpg": "stage", "b.jpg": "keeper"}),  # no relief here
     ],
 )
 def test_the_image_that_holds_everything_is_kept(a, b, expected):
@@ -140,3 +142,12 @@ def test_the_gallery_can_show_only_groups_in_which_a_keeper_lacks_something():
     assert views.facets.sift(Sieve(lacks="film")).tolist() == [0]
     assert views[0]["members"][1]["lacks"] == ("film",)
     assert "keeper lacks film" in views[0]["members"][1]["badges"]
+
+
+def test_a_phones_picture_is_kept_over_its_google_export_whose_json_repeats_it():
+    table = images(
+        ("a.jpg", {"holds": (".json", "place", "time"), "bytes": 900}),
+        ("b.jpg", {"holds": ("place", "time"), "bytes": 1_000}),
+    )
+    made = groups.Candidates(table, PAIR, relief=lambda member, keeper, lacking: ())
+    assert roles(made, 8) == {"a.jpg": ("stage", "b.jpg"), "b.jpg": ("keeper", "b.jpg")}
