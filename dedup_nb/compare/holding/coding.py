@@ -37,6 +37,7 @@ FAR = BINS[None] > STEPS[:, None] * 0.5  # values that are not rounded to nothin
 COSINES = np.cos(2 * np.pi * BINS[None] / STEPS[:, None]) * FAR
 COMB, NEARLY = 0.45, 0.8  # least strength of a comb; of the longest step relative to the best
 LEAST_VALUES = 25
+CLEAR = 5  # places that show a step where blocks are found
 DCT = np.sqrt(2 / 8) * np.cos((2 * np.arange(8)[None] + 1) * np.arange(8)[:, None] * np.pi / 16)
 DCT[0] /= np.sqrt(2)
 LEAST_STEP = 4.5  # grey levels; smaller steps drown in rounding to whole levels
@@ -95,12 +96,18 @@ def lattice(rgb: Pixels) -> Lattice | None:
     grey = luma(rgb[top:bottom, left:right])
     if min(grey.shape) < LEAST_SIDE:
         return None
-    starts = tuple(_start(grey, axis) for axis in (0, 1))
-    corner = (top + starts[0], left + starts[1])
-    values = coefficients(grey[starts[0] :, starts[1] :])
-    if values is None:
-        return None
-    return Lattice(corner, np.array([_step(values[1][:, k]) for k in range(len(PLACES))]))
+    found = None
+    # where blocks show, or, in a soft picture, where those of a file start
+    for row, column in dict.fromkeys(((_start(grey, 0), _start(grey, 1)), (0, 0))):
+        values = coefficients(grey[row:, column:])
+        if values is None:
+            continue
+        steps = np.array([_step(values[1][:, k]) for k in range(len(PLACES))])
+        if found is None or np.count_nonzero(steps > 0) > np.count_nonzero(found.steps > 0):
+            found = Lattice((top + row, left + column), steps)
+        if np.count_nonzero(steps > 0) >= CLEAR:
+            break
+    return found
 
 
 def _start(grey: Floats, axis: int) -> int:
