@@ -69,8 +69,11 @@ def test_lab_passes_its_own_options_on(monkeypatch, tmp_path):
 
     seen = []
     monkeypatch.setattr(execute.os, "execv", lambda program, command: seen.append(command))
-    assert cli.main(["lab", "--no-browser", "--port=9999"]) == 0
-    assert {"--no-browser", "--port=9999"} <= set(seen[0])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").touch()
+    more = ["--no-browser", "--port=9999", "--config=mine.py", "--ServerApp.ip=0.0.0.0"]
+    assert cli.main(["lab", *more]) == 0
+    assert {*more[:2], f"--config={tmp_path / 'mine.py'}", more[3]} <= set(seen[0])
     assert f"--ServerApp.root_dir={notebooks.notebooks_folder()}" in seen[0]
 
 

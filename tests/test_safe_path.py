@@ -92,6 +92,8 @@ def test_the_lab_imports_nothing_from_where_it_was_started_or_from_its_folder(ho
     execute.open_lab(hostile)
     (lab,) = seen
     assert lab[1:4] == ["-P", "-m", "jupyterlab"]
+    assert str(Path.cwd()) == os.sep  # yarn, which the lab starts, runs what `.yarnrc.yml` names
+    os.chdir(hostile)
     assert (os.environ["PYTHONPATH"], os.environ[safe_path.SAFE]) == ("/absolute", "1")
     assert not set(safe_path.SINGLE) & os.environ.keys()
     # what the lab does in that environment: read settings, start a kernel in the folder

@@ -143,13 +143,31 @@ def check_port(extra: Sequence[str]) -> None:
 def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:
     """Replace this process with JupyterLab, opened on a folder.
 
-    Neither it nor its kernels import from the folder where it was started, or from `folder`.
+    Neither it nor its kernels import from the folder where it was started, or from `folder`. It
+    runs in the root folder, since what it starts (yarn) obeys settings in its current folder.
     """
     safe_path.enforce()
-    command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *extra]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder.absolute()}",
+    ]
+    command += [_with_absolute_path(option) for option in extra]
     if (
         os.geteuid() == 0 and "--allow-root" not in extra
     ):  # in a container; it only listens on localhost
         command.append("--allow-root")
     sys.stdout.flush()
+    os.chdir(os.sep)
     os.execv(sys.executable, command)
+
+
+def _with_absolute_path(option: str) -> str:
+    """Return an option such as `--config=mine.py`, or its value, with the full path of a file."""
+    name, equals, value = option.rpartition("=")
+    is_value = bool(equals) or not option.startswith("-")
+    if is_value and Path(value).suffix and Path(value).exists():
+        return f"{name}{equals}{Path(value).absolute()}"
+    return option
