@@ -12,6 +12,8 @@ library, with `/`; a name that is not UTF-8 contains surrogate escapes.
   `stamp` (ISO, or null where the name holds no valid one).
 - `clusters`: lists of paths that are the same picture at the same stage, hard kinds left out;
   `hard_clusters`: the same with them. Only those of two or more.
+- `spare`: for each of `clusters`, how many of its images may go, because another one that stays
+  holds everything that they hold: companions and prompts too.
 - `duplicates`: `[path, path, kind]`, every pair within a cluster (a pair finder may propose it:
   same stage, or one without a stage; never within one series); `hard_duplicates`: the pairs with
   a hard kind in them (mirrored, turned, cut, recoloured).
@@ -138,8 +140,8 @@ def score(
 
     A proposal (member, keeper) is right if the truth has both in one cluster, hard kinds included,
     and if the member does not hold something that the keeper lacks.
-    Of a cluster of n pictures n - 1 are redundant, hard kinds and flat pictures left out; recall
-    is the share of them that was rightly proposed.
+    Of a cluster as many pictures are redundant as `spare` says, hard kinds and flat pictures left
+    out; recall is the share of them that was rightly proposed.
 
     Parameters
     ----------
@@ -171,9 +173,11 @@ def score(
     members = {member for member, _ in right}
     left_out = {*truth["flat"], *exclude}
     clusters = [[path for path in paths if path not in left_out] for paths in truth["clusters"]]
-    redundant = sum(len(paths) - 1 for paths in clusters if paths)
+    most = truth.get("spare") or [len(paths) - 1 for paths in truth["clusters"]]
+    spare = [min(n, max(len(paths) - 1, 0)) for n, paths in zip(most, clusters, strict=True)]
+    redundant = sum(spare)
     found = sum(
-        min(len(paths) - 1, len(members.intersection(paths))) for paths in clusters if paths
+        min(n, len(members.intersection(paths))) for n, paths in zip(spare, clusters, strict=True)
     )
     false = _explained(truth, sorted(set(proposals) - set(right)))
     return {

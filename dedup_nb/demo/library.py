@@ -22,6 +22,7 @@ Truth = dict[str, Any]
 LineUp = tuple[str, ...]  # the stage names of a series, in order
 
 WINDOW_S = 5
+SUFFIXES = (".yaml", ".caption", ".txt", ".xmp", ".cropped")
 GENERATED, SWAPPED = "stage1_generated", "stage1.5_face_swapped"
 UPSCALED, ENHANCED = "stage2_upscaled", "stage3_enhanced"
 SHAPES = ((176, 256), (256, 176), (208, 208))  # stage 1, in pixels; stage 2 is 2x, stage 3 is 3x
@@ -189,6 +190,7 @@ class Library:
     sets: dict[str, list[Any]] = field(
         default_factory=lambda: {"redundant": [], "inconclusive": [], "never": []}
     )
+    prompted: set[str] = field(default_factory=set)  # images with a prompt in the file
     richer: dict[tuple[str, str], str] = field(default_factory=dict)  # source, copy -> kind
     scenes: int = 0
 
@@ -270,6 +272,8 @@ class Library:
         entry = replace(was, kind=kind, of=source, series=None, stamp=stamp, stage=stage, hard=hard)
         place = f"{folder}/{stem or entry.stem}"
         path = self.image(place + suffix, data, entry)
+        if make is None and source in self.prompted:
+            self.prompted.add(path)
         if companions if companions is not None else rng.random() < 0.5:
             self.companion(f"{place}.caption", "a copy of an earlier picture\n", stamp)
         return path
@@ -330,6 +334,8 @@ class Library:
             place = f"{last or run.folder}/{written.stem}"
             data = copies.png(image, run.story.parameters)
             paths.append(self.image(f"{place}.png", data, written))
+            if run.story.parameters:
+                self.prompted.add(paths[-1])
             self._tell(run.story, place, written)
         if run.story.decision:
             path = f"{run.folder}/{name}.decision"
@@ -362,6 +368,7 @@ class Library:
             pair for paths in by_picture.values() for pair in itertools.combinations(paths, 2)
         )
         hard = {pair for pair in pairs if any(self.images[path].hard for path in pair)}
+        clusters = sorted(paths for paths in soft if len(paths) > 1)
         lossy = {
             (entry.of, path): entry.kind
             for path, entry in self.images.items()
@@ -369,7 +376,8 @@ class Library:
         }
         return {
             "images": {path: entry.described() for path, entry in sorted(self.images.items())},
-            "clusters": sorted(paths for paths in soft if len(paths) > 1),
+            "clusters": clusters,
+            "spare": [self._spare(paths) for paths in clusters],
             "hard_clusters": sorted(paths for paths in by_picture.values() if len(paths) > 1),
             "duplicates": [[*pair, self._kind(pair)] for pair in pairs if pair not in hard],
             "hard_duplicates": [[*pair, self._kind(pair)] for pair in pairs if pair in hard],
@@ -391,6 +399,31 @@ class Library:
             },
             "sets": self.sets,
         }
+
+    def _spare(self, paths: Iterable[str]) -> int:
+        """Return how many images of a cluster may go: those that another holds everything of.
+
+        Images in `selected` are preferred and stay; those of sets that differ somewhere stay too.
+        """
+        bound = {
+            path
+            for sets in (*(each["sets"] for each in self.sets["never"]), *self.sets["inconclusive"])
+            for each in sets
+            for path in each
+        }
+        free = [path for path in paths if path not in bound]
+        order = sorted(free, key=lambda p: (not p.startswith("selected/"), -len(self._held(p))))
+        kept: list[set[str]] = []
+        for path in order:
+            if not any(self._held(path) <= others for others in kept):
+                kept.append(self._held(path))
+        return len(free) - len(kept)
+
+    def _held(self, path: str) -> set[str]:
+        """Return the kinds of companions of an image, and whether it has a prompt."""
+        stem = path.rpartition(".")[0]
+        kinds = {suffix for suffix in SUFFIXES if stem + suffix in self.not_images}
+        return kinds | ({"prompt"} if path in self.prompted else set())
 
     def _kind(self, pair: tuple[str, str]) -> str:
         kinds = sorted({self.images[path].kind for path in pair} - {"original"})
