@@ -184,3 +184,13 @@ def test_a_library_without_pictures_has_no_clusters(tmp_path):
     assert made.told(made.cut(2))[0].startswith("0 clusters, 0 unclustered images")
     assert len(grouping.by_size(made, 2)) == 5 and grouping.chart(made, 2).png
     assert made.run.save(made, 2, name="min_cluster_size").exists()
+
+
+def test_an_image_whose_files_cannot_move_stays_in_place(tmp_path):
+    for seed, name in ((1, "a"), (1, "b"), (2, "c")):
+        save(drawn(seed), tmp_path / f"lib/mojo1/{name}.png")
+    (tmp_path / "lib/mojo1/a").mkdir()
+    made = grouping.Grouped(start(tmp_path, tmp_path / "lib", "60_clusters", roots=["mojo1"]))
+    places = made.places_of(made.cut(2)).set_index("path")
+    assert places.why["mojo1/a.png"] == "its files cannot move: a beside it is a folder"
+    assert set(places.goes_to[["mojo1/b.png", "mojo1/c.png"]]) != {"stays"}

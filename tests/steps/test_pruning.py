@@ -2,6 +2,8 @@
 
 import pytest
 from drawn import save, tree, write
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from setlibrary import (
     SIZE,
     compared,
@@ -138,6 +140,18 @@ def test_more_companions_weigh_more_than_an_earlier_stamp(tmp_path):
     write(path.with_suffix(".txt"), b"a note")
     made = only(tmp_path)
     assert reasons(made)["20250705_100200"] == "kept: more companions (7)"
+
+
+def test_a_set_whose_files_hold_more_is_kept_before_one_with_a_decision(tmp_path):
+    series(tmp_path / "lib/mojo1/a", 1, 1, decision=True)
+    for path in series(tmp_path / "lib/mojo1/a", 2, 1):
+        picture = Image.open(path)
+        text = PngInfo()
+        text.add_text("Description", "a hill at dawn")
+        save(picture, path, pnginfo=text)
+    made = only(tmp_path)
+    assert roles(made) == {"20250705_100100": "stage", "20250705_100200": "keeper"}
+    assert reasons(made)["20250705_100200"] == "kept: its files hold more"
 
 
 def test_a_preferred_root_weighs_most(tmp_path):

@@ -166,6 +166,8 @@ class Grouped(ClusterCandidates):
         going = np.array([names.get(int(label), SINGLES) for label in labels], dtype=object)
         why = np.full(len(labels), "", dtype=object)
         why[self.images.protected] = "in a curated root or protected"
+        for k in np.flatnonzero(self.images.blocked != "").tolist():
+            why[k] = f"its files cannot move: {self.images.blocked[k]}"
         why[self.places < 0] = "could not be read"
         for stem in np.unique(self.images.stems[self.images.shared_stem]):
             members = np.flatnonzero(self.images.stems == stem)

@@ -19,6 +19,7 @@ from dedup_nb.groups.marks import obey_answers
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.rules import CROPPED
 from dedup_nb.library import layout
+from dedup_nb.library.companions import split
 from dedup_nb.library.quantities import count
 from dedup_nb.steps.set_pruning.pruning import Compared
 from dedup_nb.widgets import tuning
@@ -180,6 +181,7 @@ class Sets(groups.Candidates):
         }
         companions = self.run.catalogue["companions"].to_numpy()
         self.companions = [int(companions[list(each.rows)].sum()) for each in self.sets]
+        self.holds = [sum(self._words(row) for row in each.rows) for each in self.sets]
         self.ranks_of_sets = self._ranks()
         self.grouping, self.obey = SetStars(self), self._obey
         of_sets = [self._set_rule(*rule) for rule in self._held_back]
@@ -205,11 +207,17 @@ class Sets(groups.Candidates):
         return [
             (not self._is_protected(k), groups.GUARDED),
             (place, f"preferred root {each.root}"),
+            (-self.holds[k], "its files hold more"),
             (not decided, "it has a .decision file"),
             (-self.companions[k], f"more companions ({self.companions[k]})"),
             (each.stamps[0], f"earliest ({each.stamps[0].replace('T', ' ')})"),
             (self.images.paths[each.rows[0]], "first by path"),
         ]
+
+    def _words(self, row: int) -> int:
+        """Return how many kinds of content an image holds, without its companions."""
+        kinds = split(self.images.companion_kinds[row])
+        return sum(word not in kinds for word in self.images.holdings.words[row])
 
     def _ranks(self) -> list[int]:
         order = sorted(range(len(self.sets)), key=lambda k: [key for key, _ in self._keys(k)])
