@@ -26,6 +26,7 @@ NOISE_TIMES = 1.5  # noise in detailed tiles relative to flat patches
 # enlarging and coding; fitted on photographs, see `is_finer`.
 SHARE_WEIGHT, UNEXPLAINED_WEIGHT, POWER_WEIGHT, ODDS = 2.44, 12.6, 1.42, -6.8
 FINER = 0.4
+PLAINLY = 10.0  # times the least detail: so much is beyond doubt
 ALIAS = 1.2  # grey levels squared that only folding of finer detail explains
 # Folding counts only where much is reduced, little is explained, and there is something.
 ALIAS_END, ALIAS_UNEXPLAINED, ALIAS_LEFT = 0.27, 0.62, 1.0
@@ -55,7 +56,9 @@ def coded(power: Floats, coarseness: float) -> Floats:
     return noise
 
 
-def has_more(got: Compared, coarseness: float, reduced: bool, is_smooth: bool) -> bool:
+def has_more(
+    got: Compared, coarseness: float, reduced: bool, is_smooth: bool, times: float = 1.0
+) -> bool:
     """Return whether the first has detail that the second lacks.
 
     Parameters
@@ -68,6 +71,8 @@ def has_more(got: Compared, coarseness: float, reduced: bool, is_smooth: bool) -
     is_smooth : bool
         Whether the first was saved by a codec without blocks of eight, whose noise no histogram
         shows and may look like a little detail.
+    times : float
+        How many times the least that counts it must be.
     """
     noise = (coarseness * step_at(MIDDLES)) ** 2 / 12
     at, end = MIDDLES, 0.36 if reduced else 0.45
@@ -81,7 +86,9 @@ def has_more(got: Compared, coarseness: float, reduced: bool, is_smooth: bool) -
         alone = own & (signal > GONE_LEAST) & (pool.fine > GONE_TIMES * pool.coarse)
         lost = max(lost, float((signal * rings.AREAS)[stronger].sum()))
         gone = max(gone, float((signal * rings.AREAS)[alone].sum()))
-    return lost > SMOOTH_LOST if is_smooth else lost > LOST or gone > GONE
+    if is_smooth:
+        return lost > times * SMOOTH_LOST
+    return lost > times * LOST or gone > times * GONE
 
 
 def is_finer(above: Beyond, coarseness: float, alias: float = 0.0) -> bool:

@@ -205,7 +205,11 @@ def _detail(
         elif not enlarging.repeats(aligned) and detail.is_finer(above, shown[0], alias):
             lacks[1].add("detail")
         elif detail.uses_its_pixels(got.most.coarse):
-            both.add("enlarged")
+            poorer = detail.has_more(
+                got.turned(), coarseness[1], True, saved[1].smooth, detail.PLAINLY
+            )
+            if not poorer:  # of a smaller picture than this one
+                both.add("enlarged")
         return
     made = _coarser(aligned, lattices)
     for k in made:
