@@ -15,6 +15,8 @@ from dedup_nb.groups.images import Images
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.stars import Assignment, Stars
 
+BETTER = "its set is the better one, but the other cannot go for it"
+
 
 class Judgement(NamedTuple):
     """The result of comparing the pixels of a member and its keeper."""
@@ -71,7 +73,11 @@ class Checked:
         """Return each image's keeper at a threshold (inclusive)."""
         keepers, distances = self.accepted(threshold)
         self.stars.join_refused(threshold, keepers, distances)
-        return Assignment(keepers, distances)
+        members = np.flatnonzero((keepers >= 0) & (keepers != np.arange(len(keepers))))
+        held = members[self.images.series.against(members, keepers[members])]
+        sure = np.ones(len(keepers), np.bool_)
+        sure[held] = False
+        return Assignment(keepers, distances, sure, reasons=dict.fromkeys(held.tolist(), BETTER))
 
     def accepted(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
         """Cut the stars repeatedly until no member is refused; see `Stars.cut`.
@@ -106,6 +112,7 @@ class Checked:
         if self.checks is not None:
             left = np.flatnonzero(~refused)
             refused[left] = self.checks.refused(members[left], keepers[left])
+        refused |= self.images.series.against(members, keepers)
         return refused
 
     def _refuse(self, members: Indices, keepers: Indices) -> None:
@@ -122,7 +129,7 @@ class Checked:
         ends = np.array([image]), np.array([other])
         if images.keep_all.apart(*ends).any() or images.holdings.lacks(image, other):
             return False
-        if self.checks is None:
-            return True
+        if self.checks is None:  # nothing but the size tells what pixels would be lost
+            return bool(images.pixels[image] <= images.pixels[other])
         judged = self.checks.judgement(image, other)
         return judged is not None and judged.accepted

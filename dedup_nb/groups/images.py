@@ -46,8 +46,8 @@ class Images:
         Keeper order, 0 first. An image whose measure is not trusted never becomes the keeper of
         one whose measure is.
     paths, digests, doubts : list of str
-    sizes : ndarray of int64
-        File sizes in bytes.
+    sizes, pixels : ndarray of int64
+        File sizes in bytes; width times height.
     links : Links or None
         Which of them are hard links; from `table.attrs["links"]`.
     places : ndarray of int64
@@ -87,6 +87,7 @@ class Images:
         self.paths: list[str] = table["path"].tolist()
         self.digests: list[str] = table["sha256"].tolist()
         self.sizes = table["bytes"].to_numpy(np.int64)
+        self.pixels = (table["width"] * table["height"]).to_numpy(np.int64)
         self.links: Links | None = table.attrs.get("links")
         self.folders = table["folder"].to_numpy(object)
         self.protected = table["protected"].to_numpy(bool)
@@ -102,6 +103,7 @@ class Images:
         by_order = keeper_rank(table, keeper_order, prefer, roots)
         self.ranks[np.lexsort((by_order, self.doubted & ~self.protected))] = np.arange(len(table))
         self.series = Series(table)
+        self.series.rank(self.ranks)
         # a copy beside a stage never replaces it, whatever it holds
         self.places = 2 * place_rank(table, keeper_order, prefer) + self.series.copies
         self.holdings = Holdings(table["holds"].tolist(), relief)

@@ -67,6 +67,37 @@ class Series:
             copies[k] = folders[k] in there and names.is_copy(os.path.basename(paths[k]))
         return copies
 
+    def rank(self, ranks: Indices) -> None:
+        """Order the series by the mean keeper rank of their images; called once."""
+        means = [float(ranks[rows].mean()) for rows in self.members]
+        order = sorted(range(len(means)), key=lambda n: (means[n], self.names[n]))
+        self._order: Indices = np.empty(len(order), np.int64)
+        self._order[order] = np.arange(len(order))
+        codes = {line_up: code for code, line_up in enumerate(sorted(set(self.line_ups)))}
+        self._line_up: Indices = np.array([codes[one] for one in self.line_ups], np.int64)
+
+    def against(self, members: Indices, keepers: Indices) -> Mask:
+        """Return which members belong to a better series of the line-up of their keeper's.
+
+        All stages of two equal series must go in one direction, towards the better series, though
+        the keeper order may prefer now the one, now the other.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        mine, theirs = self.of[members], self.of[keepers]
+        against: Mask = np.asarray((mine >= 0) & (theirs >= 0) & (mine != theirs), np.bool_)
+        inside = np.flatnonzero(against)
+        one, other = mine[inside], theirs[inside]
+        against[inside] = self._line_up[one] == self._line_up[other]
+        against[inside] &= self._order[one] < self._order[other]
+        return against
+
     def torn(self, staged: Indices, keepers: Indices) -> dict[int, str]:
         """Return the staged images whose series would not move as a whole, and why.
 

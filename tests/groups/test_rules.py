@@ -277,7 +277,7 @@ def test_stages_are_never_taken_from_both_sets():
     table.loc[4, "width"] = 999  # y2 is kept for x2, x1 and x3 for the others
     found, cut = roles_of(table, [(0, 3, 1), (1, 4, 1), (2, 5, 1)])
     assert sorted(set(found)) == ["keeper", "review"]
-    assert cut.reasons[1] == "stages of both sets would move: x and y"
+    assert cut.reasons[1] == "its set is the better one, but the other cannot go for it"
 
 
 def test_a_stage_that_another_rule_holds_back_keeps_its_whole_set():
@@ -315,3 +315,42 @@ def test_an_image_in_a_preferred_place_waits_if_its_keeper_holds_more():
     found, cut = roles_of(table, [(0, 1, 1), (0, 2, 1), (1, 2, 1)], prefer=["best", "x"])
     assert found == ["review", "keeper", "stage"]
     assert cut.reasons[0] == "in a preferred place, but its keeper holds more"
+
+
+def test_two_equal_series_go_in_one_direction_though_each_stage_prefers_another():
+    names = [(f"{day}/{day}_1000{k}_stage{k + 1}.png", day, k) for day in "ab" for k in range(3)]
+    heavier = {("a", 0), ("a", 2), ("b", 1)}
+    table = images(
+        *[
+            (
+                path,
+                {
+                    "series": day,
+                    "stage": f"stage{k + 1}",
+                    "level": k + 1.0,
+                    "bytes": 900 + ((day, k) in heavier),
+                },
+            )
+            for path, day, k in names
+        ]
+    )
+    made = groups.Candidates(table, pairs((0, 3, 1), (1, 4, 2), (2, 5, 3)))
+    found = {path: role for path, (role, _) in roles(made, 8).items()}
+    assert [found[path] for path, *_ in names] == ["keeper"] * 3 + ["stage"] * 3
+    partly = {role for role, _ in roles(made, 2).values()}  # not every stage is paired here
+    assert partly == {"keeper", "review"}
+
+
+def test_a_series_that_cannot_go_for_the_better_one_waits_as_a_whole():
+    table = images(
+        *[
+            (
+                f"{day}/{day}_stage{k}.png",
+                {"series": day, "stage": f"stage{k}", "level": k, "holds": holds},
+            )
+            for day, held in (("a", [("x",), ("x",), ()]), ("b", [(), (), ("y",)]))
+            for k, holds in enumerate(held)
+        ]
+    )
+    made = groups.Candidates(table, pairs((0, 3, 1), (1, 4, 1), (2, 5, 1)))
+    assert {role for role, _ in roles(made, 8).values()} == {"keeper", "review"}
