@@ -39,6 +39,7 @@ NOISIER, NOISE_LEAST = 1.3, 1.0  # times the other's power, and grey levels squa
 WHITE = ((LOWEST, 1.0, 3.5), (LOWER, 0.9, 1.75))  # of the high rings, relative to others
 FLAT_END = (0.6, 1.5)  # the highest ring relative to the first of the high ones
 GRAINY, GRAIN_LEAST = 1.5, 5.0  # as NOISIER, in the middle
+BUSY, ADDED = 0.5, 0.6  # share that is noise, of a flat patch; share that the power has risen by
 SHARPER, SHARPER_RINGS = 1.2, 3  # times stronger, and yet the same detail, in so many rings
 COHERENT, CLEAR = 0.9, 6.0  # share that both have; times the coding noise
 
@@ -130,17 +131,35 @@ def _mean(power: Floats, band: NDArray[np.bool_]) -> float:
     return float((power[band] * areas).sum() / max(areas.sum(), 1e-9))
 
 
-def is_noisier(got: Compared) -> bool:
-    """Return whether the first has noise that the second has not, beyond what a codec removes."""
+def is_noisier(got: Compared, smoothed: bool = False) -> bool:
+    """Return whether the first has noise that the second has not, beyond what a codec removes.
+
+    Parameters
+    ----------
+    got : Compared
+    smoothed : bool
+        Whether the second was saved by a codec that smooths, such as WebP or AVIF.
+    """
     own, its = got.flat.fine_left, got.flat.coarse_left
     high = _power(own, HIGH)
+    end = _power(own, TOP) / max(_power(own, UPPER), 1e-6)
+    is_even = FLAT_END[0] < end < FLAT_END[1]
+    if (
+        high < BUSY * _power(got.flat.fine, HIGH) and not smoothed
+    ):  # no patch is flat: the noise adds to the detail
+        more = float((got.flat.fine - got.flat.coarse)[HIGH].mean())
+        return is_even and _is_white(own, WHITE[1:]) and more > max(ADDED * high, NOISE_LEAST)
     if high <= NOISIER * _power(its, HIGH) + NOISE_LEAST:
         return False
-    if _power(own, LOWER) > GRAINY * _power(its, LOWER) + GRAIN_LEAST:
+    if _power(own, LOWER) > GRAINY * _power(its, LOWER) + GRAIN_LEAST and not smoothed:
         return True
-    white = all(low < high / max(_power(own, band), 1e-6) < top for band, low, top in WHITE)
-    end = _power(own, TOP) / max(_power(own, UPPER), 1e-6)
-    return white and FLAT_END[0] < end < FLAT_END[1]
+    return is_even and _is_white(own, WHITE)
+
+
+def _is_white(power: Floats, bands: tuple[tuple[slice, float, float], ...]) -> bool:
+    """Return whether the high rings have about the power of lower ones."""
+    high = _power(power, HIGH)
+    return all(low < high / max(_power(power, band), 1e-6) < top for band, low, top in bands)
 
 
 def _power(power: Floats, band: slice) -> float:

@@ -215,7 +215,7 @@ def _detail(
     for k in made:
         lacks[k].add("coding")
     if not made:
-        _noise(got, coarseness, both)
+        _noise(got, coarseness, saved, both)
 
 
 def _coarser(aligned: Aligned, lattices: list[coding.Lattice | None]) -> list[int]:
@@ -232,10 +232,12 @@ def _coarser(aligned: Aligned, lattices: list[coding.Lattice | None]) -> list[in
     ]
 
 
-def _noise(got: rings.Compared, coarseness: list[float], both: set[str]) -> None:
+def _noise(
+    got: rings.Compared, coarseness: list[float], saved: tuple[Saved, Saved], both: set[str]
+) -> None:
     """Add noise and sharpness, of which nobody can say who had them first."""
     for k, one in enumerate((got, got.turned())):
-        if detail.is_noisier(one):
+        if detail.is_noisier(one, saved[1 - k].smooth):
             both.add("noise")
         if detail.is_sharper(one.most, coarseness[k]):
             both.add("sharpness")
