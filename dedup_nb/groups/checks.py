@@ -112,8 +112,21 @@ class Checked:
         if self.checks is not None:
             left = np.flatnonzero(~refused)
             refused[left] = self.checks.refused(members[left], keepers[left])
+        else:
+            refused |= self._loses_pixels(members, keepers)
         refused |= self.images.series.against(members, keepers)
         return refused
+
+    def _loses_pixels(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which images would go for a smaller one although the keeper order prefers them.
+
+        Without checks, nothing but the size tells what pixels would be lost.
+        """
+        images = self.images
+        turned = images.ranks[members] < images.ranks[keepers]
+        turned &= images.places[members] <= images.places[keepers]
+        loses: NDArray[np.bool_] = turned & (images.pixels[members] > images.pixels[keepers])
+        return loses
 
     def _refuse(self, members: Indices, keepers: Indices) -> None:
         """Record refused pairs; a keeper that may be staged for its member lets it go first."""
@@ -129,7 +142,7 @@ class Checked:
         ends = np.array([image]), np.array([other])
         if images.keep_all.apart(*ends).any() or images.holdings.lacks(image, other):
             return False
-        if self.checks is None:  # nothing but the size tells what pixels would be lost
-            return bool(images.pixels[image] <= images.pixels[other])
+        if self.checks is None:
+            return not self._loses_pixels(*ends).any()
         judged = self.checks.judgement(image, other)
         return judged is not None and judged.accepted

@@ -66,6 +66,12 @@ def test_a_preferred_image_that_lacks_something_waits_beside_the_copy_that_a_thi
     assert listed.loc["y/c.jpg", "reason"] == "in a preferred place, but its keeper holds more"
 
 
+def test_without_checks_no_larger_image_goes_for_a_smaller_one_that_holds_more():
+    table = images(("a.jpg", {"width": 500, "holds": ()}), ("b.jpg", {"holds": ("prompt",)}))
+    made = groups.Candidates(table, PAIR, keeper_order=["pixels"])
+    assert roles(made, 8) == {"a.jpg": ("keeper", "a.jpg"), "b.jpg": ("review", "a.jpg")}
+
+
 def test_only_the_member_of_which_the_keeper_lacks_something_waits():
     table = images(
         ("a.jpg", {"holds": ("time", "place")}),

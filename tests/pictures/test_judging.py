@@ -76,7 +76,9 @@ def test_what_breaks_costs_one_item(probe, action, reason):
 
 
 def send(data):
-    return f"import glob\nfor n in range(3, 1000):\n try: os.write(n, {data!r})\n except OSError: 0\n"
+    return (
+        f"import glob\nfor n in range(3, 1000):\n try: os.write(n, {data!r})\n except OSError: 0\n"
+    )
 
 
 def headed(head):
