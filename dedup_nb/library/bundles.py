@@ -171,7 +171,7 @@ class FolderBundles:
         for claim in claims if only else ():
             yield self._claimed(claim)
         if not only:
-            yield {own_stem} & self.names - {name}
+            yield () if own_stem == name else {own_stem} & self.names
         yield [other for other in self._by_stem.get(own_stem, ()) if other != name]
         if only:
             return
