@@ -57,11 +57,14 @@ class Lattice:
     ----------
     corner : (row, column)
         Of the first whole block of the square, in the picture.
+    end : (row, column)
+        Where the square ends, exclusive.
     steps : ndarray, shape (10,)
         Step of each of `PLACES` in grey levels; 0 where none shows.
     """
 
     corner: tuple[int, int]
+    end: tuple[int, int]
     steps: Floats
 
     @property
@@ -78,11 +81,23 @@ def luma(rgb: Pixels) -> Floats:
     return grey
 
 
-def square(size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the middle square that is looked at: top, left, bottom, right."""
-    width, height = size
-    top, left = max((height - SIDE) // 32 * 16, 0), max((width - SIDE) // 32 * 16, 0)
+def square(rgb: Pixels) -> tuple[int, int, int, int]:
+    """Return the liveliest of nine squares on a grid of 16 pixels: top, left, bottom, right."""
+    height, width = rgb.shape[:2]
+    corners = [
+        (top, left)
+        for top in sorted({max(height - SIDE, 0) // 32 * 16 * k for k in (0, 1, 2)})
+        for left in sorted({max(width - SIDE, 0) // 32 * 16 * k for k in (0, 1, 2)})
+    ]
+    # the middle one first, which wins a tie
+    corners.sort(key=lambda c: abs(2 * c[0] + SIDE - height) + abs(2 * c[1] + SIDE - width))
+    top, left = max(corners, key=lambda corner: _liveliness(rgb, *corner))
     return top, left, min(top + SIDE, height), min(left + SIDE, width)
+
+
+def _liveliness(rgb: Pixels, top: int, left: int) -> float:
+    some = rgb[top : top + SIDE : 8, left : left + SIDE : 8, 1].astype(np.int16)
+    return float(np.minimum(np.abs(np.diff(some, axis=1)), 2 * LIVELY).sum())
 
 
 def lattice(rgb: Pixels) -> Lattice | None:
@@ -92,7 +107,7 @@ def lattice(rgb: Pixels) -> Lattice | None:
     ----------
     rgb : ndarray of uint8, shape (height, width, 3)
     """
-    top, left, bottom, right = square((rgb.shape[1], rgb.shape[0]))
+    top, left, bottom, right = square(rgb)
     grey = luma(rgb[top:bottom, left:right])
     if min(grey.shape) < LEAST_SIDE:
         return None
@@ -104,7 +119,7 @@ def lattice(rgb: Pixels) -> Lattice | None:
             continue
         steps = np.array([_step(values[1][:, k]) for k in range(len(PLACES))])
         if found is None or np.count_nonzero(steps > 0) > np.count_nonzero(found.steps > 0):
-            found = Lattice((top + row, left + column), steps)
+            found = Lattice((top + row, left + column), (bottom, right), steps)
         if np.count_nonzero(steps > 0) >= CLEAR:
             break
     return found
@@ -164,7 +179,7 @@ def is_coarser(one: Pixels, other: Pixels, shift: tuple[int, int], own: Lattice,
         Of each; None for unknown.
     """
     top, left = own.corner
-    _, _, bottom, right = square((one.shape[1], one.shape[0]))
+    bottom, right = own.end
     x, y = shift
     part = other[max(top + y, 0) : bottom + y, max(left + x, 0) : right + x]
     if min(top + y, left + x) < 0 or part.shape[:2] != (bottom - top, right - left):
