@@ -149,6 +149,22 @@ def assert_same_table(now, then):
     assert rows(now, columns) == rows(then, columns)
 
 
+SMALL = "mojo1/hill small.jpg"  # has a .txt, which none of its copies has
+
+
+def assert_more_careful(now, then):
+    """As `assert_same_table`, but what the keeper lacks something of waits for review today."""
+    header = next(csv.reader(io.StringIO(then.read_text(encoding="utf-8"))))
+    columns = [name for name in header if name != "reason"]
+    waiting = {"role": "review"} if "role" in columns else {}
+    expected = [
+        row | waiting if row.get("path") == SMALL else row
+        for row in rows(then, columns)
+        if not row.get("src", "").startswith(SMALL.removesuffix(".jpg") + ".")
+    ]
+    assert rows(now, columns) == expected
+
+
 def test_an_old_run_is_listed(home, capsys):
     expected = kit.load(OLD / "run/expected-runs.json")["runs"]
     assert cli.main(["runs", profile_of(home)]) == 0
@@ -204,7 +220,7 @@ def test_results_of_an_old_run_are_merged_into_one_plan(home, capsys):
     assert cli.main(["run", profile_of(home), "--only", "80_review"]) == 0
     review = Path(capsys.readouterr().out.splitlines()[-1]) / "80_review"
     for name in ("groups.csv", "manifest.csv", "agreement.csv", "unusable.csv"):
-        assert_same_table(review / name, OLD / "run/expected-review" / name)
+        assert_more_careful(review / name, OLD / "run/expected-review" / name)
 
 
 def test_parameters_that_an_old_run_kept_are_accepted():
@@ -321,14 +337,14 @@ def test_facts_that_a_still_older_cache_lacks_are_read_again(home):
     assert None not in {fact.exposure for fact in found.values() if fact.status == "ok"}
 
 
-def test_a_new_run_over_an_old_cache_proposes_the_same_and_compares_nothing_again(home, capsys):
+def test_a_new_run_over_an_old_cache_proposes_no_more_and_replaces_nothing(home, capsys):
     before = all_rows(home / "cache")
     there = {kind for _, kind, _, _ in before}
     command = ["run", profile_of(home), "--only", "00_catalogue", "--only", "10_phash"]
     assert cli.main(command) == 0
     run = Path(capsys.readouterr().out.splitlines()[-1])
     for name in ("catalogue.csv", "10_phash/groups.csv", "10_phash/manifest.csv"):
-        assert_same_table(run / name, OLD / "run/tiny" / STAMP / name)
+        assert_more_careful(run / name, OLD / "run/tiny" / STAMP / name)
     added = all_rows(home / "cache") - before
     assert before <= all_rows(home / "cache")
     assert not {kind for _, kind, _, _ in added} & there
