@@ -156,7 +156,7 @@ def assert_more_careful(now, then):
     """As `assert_same_table`, but what the keeper lacks something of waits for review today."""
     header = next(csv.reader(io.StringIO(then.read_text(encoding="utf-8"))))
     columns = [name for name in header if name != "reason"]
-    waiting = {"role": "review"} if "role" in columns else {}
+    waiting = {"role": "review", "kind": "", "score": ""} if "role" in columns else {}
     expected = [
         row | waiting if row.get("path") == SMALL else row
         for row in rows(then, columns)
