@@ -193,7 +193,12 @@ def score(
     }
 
 
-def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any]:
+OF_PROMPTS = ("prompt_differs", "png_text_differs")  # why sets differ only to the cross-check
+
+
+def score_sets(
+    truth: Truth, staged: Iterable[tuple[str, str]], *, cross_check: bool = True
+) -> dict[str, Any]:
     """Compare the proposed sets with the truth.
 
     A proposed set is right if all its images are staged, each for its counterpart in one identical
@@ -205,6 +210,9 @@ def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any
         What `read_truth` returned.
     staged : iterable of (str, str)
         Proposed images with their keepers.
+    cross_check : bool
+        Whether prompts count. Without them, sets of the same pictures whose prompts differ or are
+        missing are redundant too.
 
     Returns
     -------
@@ -214,27 +222,31 @@ def score_sets(truth: Truth, staged: Iterable[tuple[str, str]]) -> dict[str, Any
     """
     keepers = dict(staged)
     proposed = {(path.rpartition("/")[0], truth["images"][path]["series"]) for path in keepers}
+    sets = truth["sets"]
+    same, never, unsure = sets["redundant"], sets["never"], sets["inconclusive"]
+    if not cross_check:
+        same = [*same, *unsure, *(each["sets"] for each in never if each["why"] in OF_PROMPTS)]
+        never, unsure = [each for each in never if each["why"] not in OF_PROMPTS], []
     right = 0
-    for made in truth["sets"]["redundant"]:
+    for made in same:
         gone = [paths for paths in made if all(path in keepers for path in paths)]
         stay = [paths for paths in made if not any(path in keepers for path in paths)]
         right += sum([keepers[path] for path in paths] in stay for paths in gone)
-    never = {
+    wrong = {
         each["why"]
-        for each in truth["sets"]["never"]
+        for each in never
         if any(path in keepers for paths in each["sets"] for path in paths)
     }
-    unsure = truth["sets"]["inconclusive"]
     if any(path in keepers for made in unsure for paths in made for path in paths):
-        never.add("inconclusive")
-    redundant = sum(len(made) - 1 for made in truth["sets"]["redundant"])
+        wrong.add("inconclusive")
+    redundant = sum(len(made) - 1 for made in same)
     return {
         "precision": right / len(proposed) if proposed else 1.0,
         "recall": right / redundant if redundant else 1.0,
         "proposed": len(proposed),
         "right": right,
         "redundant": redundant,
-        "never": sorted(never),
+        "never": sorted(wrong),
     }
 
 

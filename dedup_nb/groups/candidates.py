@@ -331,8 +331,16 @@ class Candidates:
         return Row(k, cut, self.images, components, self.measure, reason, judged, record, lacks)
 
     def plan(self, cut: Cut, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of `groups.csv` that go into the manifest; see `manifest.rows`."""
-        return table
+        """Return the rows of `groups.csv` that go into the manifest; see `manifest.rows`.
+
+        A series that goes as a whole is one bundle: `stage` moves all of its images, or none.
+        """
+        staged = cut.staged()
+        whole = self.images.series.whole(staged, cut.keepers[staged])
+        if not whole or "bundle" in table:
+            return table
+        bundles = {self.images.paths[k]: name for k, name in whole.items()}
+        return table.assign(bundle=[bundles.get(path, "") for path in table["path"]])
 
     def plan_rows(self, cut: Cut, rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         """Return the rows of a manifest before they are written; a finder may bundle them."""

@@ -82,8 +82,7 @@ class Workbench(Run):
     def candidates(self, pairs: pd.DataFrame, *, similarity: bool = False) -> groups.Candidates:
         """Return pairs of catalogue rows as candidates that can be cut at any threshold."""
         made = groups.Candidates(self.images, pairs, similarity=similarity, **self.rules)
-        if made.bound:
-            print(f"Not complete: {made.bound['reason']}.")
+        self._tell_bound(made)
         return made
 
     @cached_property
@@ -100,6 +99,16 @@ class Workbench(Run):
             return groups.Images(table, rules["keeper_order"], rules["prefer"]).ranks
 
         return Twins(table["sha256"].to_numpy(object), kinds, ranks)
+
+    def _tell_bound(self, candidates: groups.Candidates) -> None:
+        """Print, once, why the pairs are not complete down to the bound that was asked for."""
+        if candidates.bound and candidates.bound not in self._bounds_told:
+            self._bounds_told.append(candidates.bound)
+            print(f"Not complete: {candidates.bound['reason']}.")
+
+    @cached_property
+    def _bounds_told(self) -> list[Mapping[str, Any]]:
+        return []
 
     @property
     def rules(self) -> dict[str, Any]:
@@ -216,6 +225,7 @@ class Workbench(Run):
         Path
             The folder written: the notebook's folder in the run, or `saved-<UTC time>` in it.
         """
+        self._tell_bound(candidates)
         made = results.of_candidates(
             self,
             candidates,

@@ -320,6 +320,16 @@ def test_sets_are_right_only_whole_and_for_one_set_that_stays(staged, precision,
     assert found == (precision, recall, never)
 
 
+def test_without_the_cross_check_sets_with_other_prompts_are_redundant_too():
+    told = {**SETS, "sets": {**SETS["sets"], "never": [], "inconclusive": []}}
+    pair = [["s/d1", "s/d2"], ["s/e1", "s/e2"]]
+    told["sets"]["never"] = [{"sets": pair, "why": "prompt_differs"}]
+    every = pruned("ba", "ca", "ed")
+    assert demo.score_sets(told, every)["never"] == ["prompt_differs"]
+    scored = demo.score_sets(told, every, cross_check=False)
+    assert (scored["precision"], scored["recall"], scored["never"]) == (1.0, 1.0, [])
+
+
 def test_the_kinds_of_sets_that_are_never_pruned_are_all_there(truth):
     assert {each["why"] for each in truth["sets"]["never"]} == {
         "one_stage_differs",

@@ -337,6 +337,9 @@ def test_two_equal_series_go_in_one_direction_though_each_stage_prefers_another(
     made = groups.Candidates(table, pairs((0, 3, 1), (1, 4, 2), (2, 5, 3)))
     found = {path: role for path, (role, _) in roles(made, 8).items()}
     assert [found[path] for path, *_ in names] == ["keeper"] * 3 + ["stage"] * 3
+    cut = made.cut(8)
+    plan = made.plan(cut, made.table(cut)).set_index("path")
+    assert {plan.loc[path, "bundle"] for path, day, _ in names if day == "b"} == {"b/b"}
     partly = {role for role, _ in roles(made, 2).values()}  # not every stage is paired here
     assert partly == {"keeper", "review"}
 

@@ -25,7 +25,7 @@ from dedup_nb.compare import verify
 from dedup_nb.compare.full_size import FullSize
 from dedup_nb.compare.verdicts import Verdicts
 from dedup_nb.groups.decisions import Decisions
-from dedup_nb.library import formats, tables
+from dedup_nb.library import formats, layout, tables
 from dedup_nb.session import kept_catalogue, notebooks, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
@@ -466,15 +466,19 @@ class Merged(groups.Candidates):
     def _one_way(self) -> set[tuple[int, int]]:
         """Return the (member, keeper) pairs in which the keeper must not go for the member.
 
-        A set goes in the direction that its input found, in every stage. What was compared by its
-        pixels may go the other way only if a result proposed that too, or if the cache holds a
-        comparison that allows it.
+        A set goes in the direction that set pruning found, in every stage; without it, in that of
+        another input. What was compared by its pixels may go the other way only if a result
+        proposed that too, or if the cache holds a comparison that allows it.
         """
         fixed = set().union(*(f.one_way for f in self.findings))
-        of_sets = {ends for f in self.findings for u in f.units for ends in u.keepers.items()}
-        fixed |= {ends for ends in of_sets if ends[::-1] not in of_sets}
+        units = [unit for f in self.findings for unit in f.units]
+        for pruned in (True, False):
+            chosen = [u for u in units if (u.staging == layout.DELETE_REVIEW) == pruned]
+            ways = {ends for unit in chosen for ends in unit.keepers.items()}
+            fixed |= {ends for ends in ways if ends[::-1] not in ways | fixed}
         compared = set().union(*(f.compared for f in self.findings)) - fixed
-        asked = sorted((k, keeper) for k, keeper in compared if (keeper, k) not in compared)
+        known_ways = compared | fixed
+        asked = sorted((k, keeper) for k, keeper in compared if (keeper, k) not in known_ways)
         if not asked:
             return fixed
         full_size = FullSize(self.run.catalogue, self.run.library, self.run.store)
@@ -492,7 +496,8 @@ class Merged(groups.Candidates):
 
     def _prepare_units(self) -> None:
         """Note which images move with which set, and which pairs only sets propose."""
-        self.units = [unit for f in self.findings for unit in f.units]
+        units = [unit for f in self.findings for unit in f.units]
+        self.units = sorted(units, key=lambda unit: unit.staging != layout.DELETE_REVIEW)
         self.unit_of = {k: unit for unit in reversed(self.units) for k in unit.keepers}
         single: set[tuple[int, int]] = set()
         for number, finding in enumerate(self.findings):
@@ -571,22 +576,35 @@ class Merged(groups.Candidates):
                     cut.hold([k], "its set does not move as a whole")
         return cut
 
+    def _whole(self, cut: groups.Cut) -> list[Unit]:
+        """Return the sets that move as a whole, as their input planned it."""
+        return [u for u in self.units if all(cut.roles[k] == groups.STAGE for k in u.keepers)]
+
+    def plan(self, cut: groups.Cut, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that go into the manifest; sets of an input keep the bundle they had."""
+        plan = super().plan(cut, table)
+        if "bundle" in plan:
+            planned = {self.images.paths[k] for unit in self._whole(cut) for k in unit.keepers}
+            plan.loc[plan["path"].isin(planned), "bundle"] = ""
+        return plan
+
     def plan_rows(self, cut: groups.Cut, rows: Iterable[dict[str, Any]]) -> Iterator[Any]:
         """Yield rows of the manifest; those of a whole set get the bundle of the set."""
-        whole = [u for u in self.units if all(cut.roles[k] == groups.STAGE for k in u.keepers)]
+        whole = self._whole(cut)
         by_bundle: dict[str, Unit] = {}
         for unit in reversed(whole):
             for k in unit.keepers:
                 folder, name = os.path.split(self.images.paths[k])
                 by_bundle[os.path.join(folder, formats.stem(name))] = unit
+        chosen = {id(unit): unit for unit in by_bundle.values()}
+        shared = {row["src"]: dict(row) for unit in chosen.values() for row in unit.shared}
         for row in rows:
             if unit_of := by_bundle.get(row["bundle"]):
                 moved = {"bundle": unit_of.bundle, "dst": f"{unit_of.staging}/{row['src']}"}
                 row = row | moved
-            yield row
-        chosen = {id(unit): unit for unit in by_bundle.values()}
-        for unit in chosen.values():
-            yield from (dict(row) for row in unit.shared)
+            if row["src"] not in shared:
+                yield row
+        yield from shared.values()
 
     # -- report ----------------------------------------------------------------------------------
 

@@ -201,13 +201,14 @@ class Sets(groups.Candidates):
 
     def _keys(self, k: int) -> list[tuple[Any, str]]:
         """Return the keys that decide which set is kept, smallest first, each with its reason."""
-        each, prefer = self.sets[k], list(self.run.values.get("prefer") or self.run.roots)
-        place = prefer.index(each.root) if each.root in prefer else len(prefer)
+        each, prefer = self.sets[k], list(self.run.values.get("prefer") or ())
+        place = _place(each.root, prefer)
         decided = f"{each.name}{DECISION}" in self.decisions
         return [
             (not self._is_protected(k), groups.GUARDED),
             (place, f"preferred root {each.root}"),
             (-self.holds[k], "its files hold more"),
+            (_place(each.root, self.run.roots) if not prefer else 0, f"earlier root {each.root}"),
             (not decided, "it has a .decision file"),
             (-self.companions[k], f"more companions ({self.companions[k]})"),
             (each.stamps[0], f"earliest ({each.stamps[0].replace('T', ' ')})"),
@@ -595,3 +596,7 @@ def tune(made: Sets, *, interactive: bool = True) -> SetTuner | None:
     tuner = SetTuner(made)
     tuner.show()
     return tuner
+
+
+def _place(root: str, roots: Sequence[str]) -> int:
+    return list(roots).index(root) if root in roots else len(roots)
