@@ -229,7 +229,9 @@ def judged(tmp_path, library, content, **more):
     made = claims.Claims(
         run, values["results"], values["path_map"] or {}, values["reference_keeps"]
     )
-    return run, made, claims.Claimed(run, made)
+    claimed = claims.Claimed(run, made)
+    run.verify(claimed, [8])
+    return run, made, claimed
 
 
 def roles(made, bits=8):
@@ -294,7 +296,11 @@ def test_duplicates_are_verified_by_their_bytes(tmp_path, library):
 def test_reference_files_are_protected_unless_told_otherwise(tmp_path, library):
     content = [[entry(library, SMALL), [entry(library, PLAIN)]]]
     _, _, made = judged(tmp_path, library, content)
-    assert roles(made) == {SMALL: ("keeper", SMALL), PLAIN: ("stage", SMALL)}
+    assert roles(made) == {PLAIN: ("keeper", PLAIN), SMALL: ("protected", PLAIN)}  # has less detail
+    content = [[entry(library, PLAIN), [entry(library, SMALL)]]]
+    _, _, made = judged(tmp_path, library, content)
+    assert roles(made) == {PLAIN: ("keeper", PLAIN), SMALL: ("stage", PLAIN)}
+    content = [[entry(library, SMALL), [entry(library, PLAIN)]]]
     _, _, made = judged(tmp_path, library, content, reference_keeps=False)
     assert roles(made) == {PLAIN: ("keeper", PLAIN), SMALL: ("stage", PLAIN)}
 
@@ -445,5 +451,6 @@ def test_results_of_the_real_engine_are_read_and_agree(tmp_path, library):
     made = claims.Claims(run, [str(file)])
     assert len(made.groups) == count and len(made.unusable) == 0
     candidates = claims.Claimed(run, made)
+    run.verify(candidates, [8])
     assert {SMALL} <= {path for path, (role, _) in roles(candidates).items() if role == "stage"}
     assert len(candidates.disagreements(8)) <= 1  # the flat pictures are for a person anyway

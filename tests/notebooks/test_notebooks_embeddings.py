@@ -116,6 +116,7 @@ def test_the_threshold_is_tuned_live_on_its_own_scale(world, tmp_path):
     vectors, rows = run.embeddings("mix", "mirror")
     pairs, bound = index.near_pairs(vectors, floor, rows=rows)
     candidates = run.candidates(pairs, similarity=True)
+    run.verify(candidates, [threshold])
     tuner = tuning.Tuner(
         run, candidates, "min_cosine", low=bound, high=1, step=0.005, value=threshold
     )

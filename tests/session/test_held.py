@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from drawn import photo, save
 from PIL import Image, PngImagePlugin
@@ -81,8 +82,9 @@ def test_other_words_of_the_same_kind_are_shown_beside_each_other(tmp_path):
 
 
 def test_an_earlier_cache_gets_the_contents_when_a_picture_is_needed(tmp_path):
-    save(LARGE, tmp_path / "lib/mojo1/a.jpg", exif=taken())
-    save(LARGE, tmp_path / "lib/selected/b.png")
+    first = save(LARGE, tmp_path / "lib/mojo1/a.jpg", exif=taken())
+    with Image.open(first) as picture:
+        save(Image.fromarray(np.asarray(picture)), tmp_path / "lib/selected/b.png")
     run = start(tmp_path, tmp_path / "lib")
     digests = run.catalogue["sha256"].tolist()
     run.store.db.execute("delete from measure where kind=?", (measures.CONTENTS.name,))
