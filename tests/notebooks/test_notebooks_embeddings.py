@@ -123,8 +123,9 @@ def test_the_threshold_is_tuned_live_on_its_own_scale(world, tmp_path):
     assert tuner.slider.value == threshold
     near = tuner.cut.totals["images"]
     tuner.slider.value = 1.0
-    assert 0 < tuner.cut.totals["images"] < near
+    assert tuner.cut.threshold == 1.0 and 0 < tuner.cut.totals["images"] <= near
     curve = run.thresholds(candidates, embeddings.steps(bound))
+    assert curve["pairs"].iloc[-1] < curve["pairs"].iloc[0]
     assert curve["pairs"].is_monotonic_decreasing and curve["pairs"].iloc[0] == len(
         candidates.pairs
     )
