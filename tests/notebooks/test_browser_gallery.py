@@ -252,14 +252,14 @@ def test_the_slider_shows_another_cut_and_the_group_in_focus_stays(lab):
 
 def test_a_choice_by_mouse_is_shown_once_it_is_on_disk(lab):
     open_gallery(lab, "mouse")
-    stage = lab.page.get_by_role("button", name="Stage 20260101_000000_stage3.png")
-    assert stage.get_attribute("aria-pressed") == "false"
-    stage.click()
-    said(lab, "saved: stage")
-    assert stage.get_attribute("aria-pressed") == "true"
-    assert stage.get_attribute("aria-label").endswith("your mark")
-    assert marks_on_disk(lab, "mouse")[-1]["mark"] == "stage"
-    stage.click()  # a second click takes it back
+    keep = lab.page.get_by_role("button", name="Keep 20260101_000001_stage2.png")
+    assert keep.get_attribute("aria-pressed") == "false"
+    keep.click()
+    said(lab, "saved: keep")
+    assert keep.get_attribute("aria-pressed") == "true"
+    assert keep.get_attribute("aria-label").endswith("your mark")
+    assert marks_on_disk(lab, "mouse")[-1]["mark"] == "keep"
+    keep.click()  # a second click takes it back
     said(lab, "saved: no mark")
     assert marks_on_disk(lab, "mouse")[-1]["mark"] is None
     lab.page.get_by_role("button", name="Not duplicates").first.click()

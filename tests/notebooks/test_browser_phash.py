@@ -18,7 +18,7 @@ def opened(tmp_path_factory):
     """A library, its profile, and `10_phash` run in Lab."""
     folder = tmp_path_factory.mktemp("browser")
     library = make_library(folder / "lib")
-    far = photo(2).point(lambda value: value * 3 // 4 + 20).rotate(3, fillcolor="grey")
+    far = photo(2).point(lambda value: value * 3 // 4 + 20).rotate(7, fillcolor="grey")
     save(far, library / "mojo1" / HOSTILE)  # near `plain.png` only at a looser threshold
     profile = write(
         folder / "params/mine.yaml", b"library: ../lib\n# kept\n10_phash:\n  max_distance: 4\n"

@@ -47,8 +47,8 @@ def open_notebook(lab, name):
 
 
 def decided(run):
-    path = run.parent / "decisions.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    files = run.parent.parent.glob("libraries/*/decisions.jsonl")
+    return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 
 
 def test_ten_groups_are_reviewed_by_keyboard_alone_to_a_written_manifest(opened):
