@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import groups
+from dedup_nb.compare.holding import words
 from dedup_nb.library.quantities import size_text
 from dedup_nb.report import sifting
 from dedup_nb.report.pages import GROUPS_WITH_PICTURES
@@ -127,8 +128,7 @@ class Views(Sequence[dict[str, Any]]):
             badges.append("protected")
         if images.doubts[row]:
             badges.append("hash not trusted")
-        if lacks:
-            badges.append(f"keeper lacks {', '.join(lacks)}")
+        badges += words.badges(lacks)
         judgement = self.candidates.judgement(self.cut, row)
         if keeper != row and images.digests[keeper] == images.digests[row]:
             badges.append("exact copy")

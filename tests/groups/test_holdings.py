@@ -157,3 +157,11 @@ def test_a_phones_picture_is_kept_over_its_google_export_whose_json_repeats_it()
     )
     made = groups.Candidates(table, PAIR, relief=lambda member, keeper, lacking: ())
     assert roles(made, 8) == {"a.jpg": ("stage", "b.jpg"), "b.jpg": ("keeper", "b.jpg")}
+
+
+def test_badges_say_what_the_keeper_lacks_and_what_differs_in_both():
+    from dedup_nb.compare.holding import words
+
+    lacks = ("detail", "marks", "prompt", "tone")
+    assert words.badges(lacks) == ["keeper lacks detail, prompt", "different marks", "tone changed"]
+    assert words.badges(()) == []

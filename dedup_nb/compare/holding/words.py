@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -17,11 +18,14 @@ class Lack:
         What it means.
     reason : str
         Completes "waits for your review: ...".
+    label : str
+        For badges, if `keeper lacks <name>` would not be true: both have it, each its own.
     """
 
     name: str
     help: str
     reason: str
+    label: str = ""
 
 
 _LACKS = (
@@ -38,18 +42,43 @@ _LACKS = (
     Lack("covered", "what a mark or a missing part covers", "a part of the keeper is covered"),
 )
 _BOTH = (
-    Lack("tone", "brightness or colour was changed", "brightness or colour was changed in one"),
-    Lack("part", "a part has another colour", "a part of it has another colour"),
-    Lack("marks", "different numbers, dates or signs", "they bear different marks"),
-    Lack("noise", "noise was added or removed", "noise was added to one or removed from the other"),
-    Lack("sharpness", "one was sharpened or softened", "one was sharpened or softened"),
+    Lack(
+        "tone",
+        "brightness or colour was changed",
+        "brightness or colour was changed in one",
+        "tone changed",
+    ),
+    Lack("part", "a part has another colour", "a part of it has another colour", "part recoloured"),
+    Lack(
+        "marks", "different numbers, dates or signs", "they bear different marks", "different marks"
+    ),
+    Lack(
+        "noise",
+        "noise was added or removed",
+        "noise was added to one or removed from the other",
+        "noise differs",
+    ),
+    Lack(
+        "sharpness",
+        "one was sharpened or softened",
+        "one was sharpened or softened",
+        "sharpness differs",
+    ),
     Lack(
         "enlarged",
         "more pixels without more detail",
         "one is enlarged: it has more pixels but no more detail",
+        "enlarged",
     ),
-    Lack("unknown", "could not be compared", "their detail could not be compared"),
+    Lack("unknown", "could not be compared", "their detail could not be compared", "not compared"),
 )
 
 LACKS = {lack.name: lack for lack in (*_LACKS, *_BOTH)}
 BOTH = frozenset(lack.name for lack in _BOTH)
+
+
+def badges(lacks: Sequence[str]) -> list[str]:
+    """Return short texts for what a keeper lacks: `keeper lacks prompt, .xmp`, `tone changed`."""
+    named = [word for word in lacks if word not in BOTH]
+    own = [LACKS[word].label for word in lacks if word in BOTH]
+    return [*([f"keeper lacks {', '.join(named)}"] if named else []), *own]
