@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dedup_nb import groups, report
+from dedup_nb.compare.holding import words
 from dedup_nb.compare.verdicts import UNCOMPARED_REASON, Verdicts
 from dedup_nb.finders import czkawka
 from dedup_nb.groups import manifest, promise
@@ -232,18 +233,18 @@ def _uncompared(table: pd.DataFrame) -> list[str]:
 def _lacks_frame(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return how many images wait because their keeper lacks something, by kind of lack."""
     waiting = table[(table["lacks"] != "") & (table["role"] == "review")]
-    kinds = waiting["lacks"].str.split(";").explode()
+    kinds = waiting["lacks"].str.split(";").explode().map(words.shown)
     each = waiting.loc[kinds.index].assign(lacks=kinds)
     frame = (
         each.groupby("lacks", sort=True)
         .agg(images=("path", "size"), example=("path", "first"), keeper=("keeper", "first"))
         .reset_index()
         .sort_values(["images", "lacks"], ascending=[False, True], ignore_index=True)
-        .rename(columns={"lacks": "the keeper lacks", "keeper": "its keeper"})
+        .rename(columns={"lacks": "why", "keeper": "its keeper"})
     )
     for column in ("example", "its keeper"):
         frame[column] = [tables.shown(path) for path in frame[column]]
-    heading = "Waiting because the keeper lacks something"
+    heading = "Waiting for what the keeper lacks, or for what was changed"
     return {_first_rows(heading, frame): frame[:ROWS_IN_REPORT]} if len(frame) else {}
 
 

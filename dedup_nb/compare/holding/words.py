@@ -77,6 +77,11 @@ LACKS = {lack.name: lack for lack in (*_LACKS, *_BOTH)}
 BOTH = frozenset(lack.name for lack in _BOTH)
 
 
+def shown(word: str) -> str:
+    """Return one word of `lacks` for tables: `lacks prompt`, `tone changed`."""
+    return LACKS[word].label if word in BOTH else f"lacks {word}"
+
+
 def badges(lacks: Sequence[str]) -> list[str]:
     """Return short texts for what a keeper lacks: `keeper lacks prompt, .xmp`, `tone changed`."""
     named = [word for word in lacks if word not in BOTH]
