@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from dedup_nb.library import takeout, words
+from dedup_nb.library import takeout
 from dedup_nb.library.bundles import kind_of
+from dedup_nb.library.companion_words import words_of_companion
 from dedup_nb.library.companions import Folder, listed, split
 from dedup_nb.library.files import read_file
 from dedup_nb.library.works import IMAGE_WORKS
 
 MOST_BYTES = 2**20  # largest companion whose text is read
-TEXTS = (".txt", ".caption")  # companions with a prompt or a caption
 Words = tuple[str, ...]
 
 
@@ -127,11 +127,12 @@ class Companions:
         if row not in self._said:
             said: set[str] = set()
             for name in self._beside(row):
-                if name.lower().endswith(".json") and (told := takeout.read(self._data(name, row))):
+                data = self._data(name, row)
+                if name.lower().endswith(".json") and (told := takeout.read(data)):
                     said |= {*told.words, "time", *(["place"] if told.place else [])}
-                elif name.lower().endswith(TEXTS):
-                    said.add(words.of_text(self._data(name, row).decode("utf-8", "replace")))
-            self._said[row] = frozenset(said - {""})
+                else:
+                    said |= words_of_companion(name, data)
+            self._said[row] = frozenset(said)
         return self._said[row]
 
     def _data(self, name: str, row: int) -> bytes:

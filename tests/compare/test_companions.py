@@ -97,3 +97,17 @@ def test_a_time_agrees_up_to_a_time_zone(hours, seconds, same):
     told = takeout.read(json.dumps(TAKEN).encode())
     stamp = told.time + timedelta(hours=hours, seconds=seconds)
     assert told.agrees(stamp, None) == same
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.xmp", b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>', ("rating",)),
+        ("a.yaml", b"prompt: a hill\nseed: 3\n", ("prompt",)),
+        ("a.caption", b"a hill at dawn", ("caption",)),
+    ],
+)  # fmt: skip
+def test_sidecars_of_every_kind_may_hold_the_words(tmp_path, name, content, words):
+    made, *ends = compared(tmp_path, {}, {name: content})
+    assert made.lacking(*ends, words) == ()
+    assert made.lacking(*ends, ("workflow",)) == ("workflow",)
