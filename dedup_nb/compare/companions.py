@@ -127,11 +127,7 @@ class Companions:
         if row not in self._said:
             said: set[str] = set()
             for name in self._beside(row):
-                data = self._data(name, row)
-                if name.lower().endswith(".json") and (told := takeout.read(data)):
-                    said |= {*told.words, "time", *(["place"] if told.place else [])}
-                else:
-                    said |= words_of_companion(name, data)
+                said |= words_of_companion(name, self._data(name, row))
             self._said[row] = frozenset(said)
         return self._said[row]
 

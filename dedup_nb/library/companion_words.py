@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dedup_nb.library import formats, words, xmp, yaml_files
+from dedup_nb.library import formats, takeout, words, xmp, yaml_files
 
 MOST_BYTES = 2**20  # of a companion that is read
 TEXTS = (".txt", ".caption", ".md")
@@ -71,7 +70,8 @@ def _of_json(data: bytes) -> set[str]:
         return set()
     kind = words.of_text(text)
     of_text = {kind} if kind in ("prompt", "workflow") else set()
-    return of_text | set(_of_mapping(content)) | set(_of_takeout(content))
+    told = takeout.read(data)
+    return of_text | set(_of_mapping(content)) | (told.kinds if told else set())
 
 
 def _of_mapping(content: Any) -> Iterator[str]:
@@ -80,29 +80,3 @@ def _of_mapping(content: Any) -> Iterator[str]:
         for key, value in content.items():
             if isinstance(key, str) and key.lower() in KEYS and value not in (None, "", [], {}, 0):
                 yield KEYS[key.lower()]
-
-
-def _of_takeout(content: Any) -> Iterator[str]:
-    """Yield the kinds of a JSON that Google Takeout writes beside each picture."""
-    if not isinstance(content, dict):
-        return
-    taken = content.get("photoTakenTime")
-    if isinstance(taken, dict) and _number(taken.get("timestamp")) > 0:
-        yield "time"
-    for key in ("geoData", "geoDataExif"):
-        place = content.get(key)
-        if isinstance(place, dict) and (
-            _number(place.get("latitude")) or _number(place.get("longitude"))
-        ):
-            yield "place"
-    if content.get("favorited") is True:
-        yield "rating"
-
-
-def _number(value: Any) -> float:
-    """Return a number or a text of digits as a number; 0 if it is neither."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-    return number if math.isfinite(number) else 0.0

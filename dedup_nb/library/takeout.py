@@ -133,6 +133,12 @@ class Told:
     place: tuple[float, float] | None = None
     words: tuple[str, ...] = ()
 
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of words that it holds about its picture; see `words.KINDS`."""
+        known = {"time": self.time, "place": self.place}
+        return {*self.words, *(kind for kind, value in known.items() if value)} - {"comments"}
+
     def agrees(self, stamp: datetime | None, place: tuple[float, float] | None) -> bool:
         """Return whether a picture that says this time and place holds all that the JSON says.
 

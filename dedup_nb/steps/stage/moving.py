@@ -45,7 +45,7 @@ def open_plan(run: Workbench, manifest: str | None) -> PlanView:
     Raises
     ------
     WrongInput
-        If there is no manifest, or the file is not one.
+        If a manifest is missing or cannot be read as one.
     """
     path, *others = [Path(manifest)] if manifest else manifests(run)
     try:
@@ -66,7 +66,7 @@ def manifests(run: Workbench) -> list[Path]:
     Raises
     ------
     WrongInput
-        If there is no manifest.
+        If the manifest is missing.
     """
     for folder in (run.folder, run.folder.parent):
         depth = "*/" if folder == run.folder else "*/*/"
