@@ -17,13 +17,14 @@ from typing import Any
 import pandas as pd
 
 from dedup_nb.compare.holding import Holding
+from dedup_nb.compare.look_words import Look
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
-HOLDINGS = "holding 4"  # store kind; increase the number when the comparison changes
+HOLDINGS = "holding 5"  # store kind; increase the number when the comparison changes
 BATCH = 256  # pairs compared and stored together
 DECODERS = ", ".join(f"{name} {version(name)}" for name in ("pillow", "opencv-python-headless"))
 
@@ -40,10 +41,13 @@ class Compared:
         What each lacks of the other.
     failed : str
         Why they could not be compared, or "".
+    look : Look
+        Whether they are copies at all.
     """
 
     holding: Holding = field(default_factory=Holding)
     failed: str = ""
+    look: Look = field(default_factory=Look)
 
     def lacks(self, which: str) -> tuple[str, ...]:
         """Return what `a` or `b` lacks of the other; `unknown` if that could not be compared."""
@@ -155,13 +159,14 @@ def _compared(result: Item | Failure) -> Compared:
     if isinstance(result, Failure):
         return Compared(failed=str(result))
     try:
-        return Compared(Holding.from_dict(result.facts))
+        look = Look.from_dict(result.facts.get("look"))
+        return Compared(Holding.from_dict(result.facts), look=look)
     except ValueError:
         return Compared(failed="the process sent something else than a comparison")
 
 
 def _packed(compared: Compared) -> bytes:
-    values: dict[str, Any] = {**compared.holding.as_dict()}
+    values: dict[str, Any] = {**compared.holding.as_dict(), "look": compared.look.as_dict()}
     if compared.failed:
         values |= {"failed": compared.failed, "decoders": DECODERS}
     return json.dumps(values).encode()
@@ -178,7 +183,8 @@ def unpacked(data: bytes) -> tuple[Compared, str]:
     try:
         values = json.loads(data)
         failed, decoders = values.get("failed", ""), values.get("decoders", "")
-        compared = Compared(Holding.from_dict(values), failed)
+        look = Look.from_dict(values.get("look"))
+        compared = Compared(Holding.from_dict(values), failed, look)
     except (AttributeError, RecursionError) as error:
         raise ValueError("not a comparison at full size") from error
     if not isinstance(failed, str) or not isinstance(decoders, str):

@@ -356,7 +356,10 @@ def _may_go(verdict: Verdict) -> bool:
 
 
 def beside(judged: Judgement, compared: Compared, keeper: str) -> Judgement:
-    """Return a judgement by thumbnails, corrected by what the keeper lacks at full size.
+    """Return a judgement by thumbnails, corrected by what a comparison at full size shows.
+
+    A pair that a second look does not call a copy waits in both directions; else the member waits
+    if its keeper lacks something.
 
     Parameters
     ----------
@@ -367,6 +370,9 @@ def beside(judged: Judgement, compared: Compared, keeper: str) -> Judgement:
     keeper : str
         `a` or `b`: the picture that would stay.
     """
+    if compared.look.kind:
+        look = compared.look
+        return judged._replace(accepted=False, kind=look.kind, reason=look.reason)
     lacks = compared.lacks(keeper)
     if not lacks:
         return judged

@@ -9,13 +9,17 @@ from drawn import save
 from PIL import Image
 
 from dedup_nb.compare import full_size
-from dedup_nb.compare.full_size import FullSize
-from dedup_nb.compare.verdicts import Verdicts
+from dedup_nb.compare.full_size import Compared, FullSize
+from dedup_nb.compare.look_words import Look
+from dedup_nb.compare.verdicts import Verdicts, beside
 from dedup_nb.compare.verify import Verdict
+from dedup_nb.groups.checks import Judgement
 from dedup_nb.library import files
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
+HELD = {"a_lacks": [], "b_lacks": [], "both": []}
+EDITED = Look("edited", where=((0.1, 0.2, 0.3, 0.4),), score=2.0, area=0.006)
 SAME = Verdict(1.0, ("re-encoded",), matrix=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
 
 
@@ -99,6 +103,15 @@ def test_a_file_that_changed_since_is_not_judged_and_nothing_is_kept(two, tmp_pa
         {"a_lacks": 1, "b_lacks": [], "both": []},
         {"a_lacks": ["no such word"], "b_lacks": [], "both": []},
         {"a_lacks": [[]], "b_lacks": [], "both": []},
+        HELD,  # without a look
+        HELD | {"look": {}},
+        HELD | {"look": EDITED.as_dict() | {"kind": "something"}},
+        HELD | {"look": EDITED.as_dict() | {"whole": "a"}},  # only what is contained has one
+        HELD | {"look": EDITED.as_dict() | {"kind": "contained"}},
+        HELD | {"look": EDITED.as_dict() | {"score": float("nan")}},
+        HELD | {"look": EDITED.as_dict() | {"where": [[0.5, 0, 0.4, 1]]}},
+        HELD | {"look": EDITED.as_dict() | {"where": [[0, 0, 1, 1.5]]}},
+        HELD | {"look": EDITED.as_dict() | {"where": [[0, 0, 1, 1]] * 9}},
     ],
 )
 def test_an_answer_that_is_no_comparison_is_a_failure(facts, two, tmp_path):
@@ -120,3 +133,18 @@ def test_a_member_is_staged_only_if_its_keeper_lacks_nothing_at_full_size(two, t
     assert verdicts.judgement(1, 0).accepted
     judged = verdicts.judgement(0, 1)
     assert judged.lacks and judged.reason.startswith("the keeper")
+
+
+def test_a_look_is_kept_as_it_is_and_holds_back_in_both_directions(two, tmp_path):
+    engine = Engine(Item(HELD | {"look": json.loads(json.dumps(EDITED.as_dict()))}))
+    made(two, tmp_path, engine).know({two[2]: SAME}, 1)
+    again = made(two, tmp_path, engine)
+    again.know({two[2]: SAME}, 0)
+    assert again.known[two[2]] == Compared(look=EDITED)
+    copy = Judgement(True, "re-encoded", 1.0)
+    held = copy._replace(
+        accepted=False,
+        kind="edited",
+        reason="edited: 0.6 % of the area differs (outlined in compare)",
+    )
+    assert [beside(copy, again.known[two[2]], keeper) for keeper in "ab"] == [held, held]

@@ -1,4 +1,7 @@
-"""Two files -> what each lacks of the other; a task for watched processes."""
+"""Two files -> what each lacks of the other, and whether they are copies at all.
+
+A task for watched processes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from dedup_nb.compare.holding import opening
 from dedup_nb.compare.holding.judging import Holding, holding
 from dedup_nb.compare.holding.opening import Opened
+from dedup_nb.compare.look_words import Look
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines.tasks import Item
 
@@ -27,7 +31,8 @@ def compare(item: Item) -> Item:
     Returns
     -------
     Item
-        Facts: `Holding.as_dict`; or `stale`, true, if a file has changed meanwhile.
+        Facts: those of `Holding.as_dict`, and `look` as in `Look.as_dict`; or `stale`, true, if a
+        file has changed meanwhile.
 
     Raises
     ------
@@ -45,7 +50,7 @@ def compare(item: Item) -> Item:
         return Item({"stale": True})
     matrix = np.reshape(np.array(item.facts["matrix"], np.float64), (2, 3))
     held = holding(a.pixels, b.pixels, matrix, (a.saved, b.saved))
-    return Item(_with_original(held, a, b).as_dict())
+    return Item({**_with_original(held, a, b).as_dict(), "look": Look().as_dict()})
 
 
 def _with_original(held: Holding, a: Opened, b: Opened) -> Holding:
