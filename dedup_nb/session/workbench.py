@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import groups, report
+from dedup_nb.compare.beside import Beside
 from dedup_nb.compare.companions import Companions
 from dedup_nb.compare.full_size import FullSize
 from dedup_nb.compare.verdicts import AHEAD, AHEAD_AT_FULL_SIZE, Verdicts
@@ -142,6 +143,13 @@ class Workbench(Run):
             return None
         full_size = FullSize(self.catalogue, self.library, self.store)
         return Verdicts(self.catalogue, self.store, remake=self.remake, full_size=full_size)
+
+    @cached_property
+    def beside(self) -> Beside:
+        """Shows images beside each other: true pixels, aligned; see `Beside`."""
+        full_size = FullSize(self.catalogue, self.library, self.store)
+        verdicts = Verdicts(self.catalogue, self.store, remake=self.remake, full_size=full_size)
+        return Beside(self.catalogue, self.library, verdicts)
 
     def verify(self, candidates: groups.Candidates, thresholds: Sequence[float]) -> str:
         """Compare the pixels of the pairs that each threshold would propose; return a summary.

@@ -43,7 +43,7 @@ def align(a: Pixels, b: Pixels, matrix: Floats) -> Aligned:
         Rough map from a to b, at full size.
     """
     matrix = np.asarray(matrix, np.float64)
-    b, matrix = _upright(b, matrix)
+    b, matrix = upright(b, matrix)
     swapped = scale_of(matrix) > FINER
     if swapped:
         a, b, matrix = b, a, inverse(matrix)
@@ -51,7 +51,7 @@ def align(a: Pixels, b: Pixels, matrix: Floats) -> Aligned:
     return Aligned(fine, coarse, _refined(fine, coarse, matrix), swapped)
 
 
-def _upright(b: Pixels, matrix: Floats) -> tuple[Pixels, Floats]:
+def upright(b: Pixels, matrix: Floats) -> tuple[Pixels, Floats]:
     """Mirror and turn the second picture by quarters, so that the map turns little."""
     if np.linalg.det(matrix[:, :2]) < 0:
         matrix = chained(matrix, np.array([[-1, 0, b.shape[1] - 1], [0, 1, 0]], np.float64))

@@ -87,11 +87,11 @@ def opened(path: bytes, sha256: str = "", max_pixels: float = images.MAX_PIXELS)
         smooth,
         _coarseness(head) if kind == "JPEG" else 0.0,
     )
-    pixels = np.asarray(_in_srgb(whole.full_size_of(data, name, max_pixels)))
+    pixels = np.asarray(in_srgb(whole.full_size_of(data, name, max_pixels)))
     return Opened(pixels, saved, smooth or kind == "JPEG")
 
 
-def _in_srgb(picture: Image.Image) -> Image.Image:
+def in_srgb(picture: Image.Image) -> Image.Image:
     """Return a picture with the numbers of sRGB; a damaged profile is ignored, as viewers do."""
     data = picture.info.get("icc_profile") or b""
     if not data or len(data) > MOST_PROFILE_BYTES:

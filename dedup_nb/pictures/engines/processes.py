@@ -221,7 +221,8 @@ class Pool:
 
     def put(self, worker: Worker) -> None:
         """Keep a worker for the next call, unless it is busy or has become large."""
-        if worker.busy or worker.unsent or worker.resident_bytes > MOST_RESTING_BYTES:
+        kept_bytes = MOST_RESTING_BYTES + (worker.task.keeps_bytes if worker.task else 0)
+        if worker.busy or worker.unsent or worker.resident_bytes > kept_bytes:
             worker.end()
             return
         with self._lock:

@@ -69,6 +69,9 @@ class Task:
         Largest sum of the blocks of one result.
     asks : bool
         Whether the function also takes an `Ask`.
+    keeps_bytes : int
+        Memory in which its process may keep what it decoded for the next call, beyond what any
+        process may that waits; 0 for most.
     """
 
     name: str
@@ -79,12 +82,19 @@ class Task:
     memory_bytes: int = MOST_MEMORY_BYTES
     most_bytes: int = 64 * 2**20
     asks: bool = field(default=False)
+    keeps_bytes: int = 0
 
 
 def _of_thumbnails(name: str, help: str, function: str) -> Task:
     """Return a task that takes milliseconds and little memory."""
     target = f"dedup_nb.compare.looks:{function}"
     return Task(name, help, target, seconds=20.0, memory_bytes=2 * GIB, most_bytes=2**20)
+
+
+def _of_files(name: str, help: str, function: str) -> Task:
+    """Return a task for a person who looks at files; the next look needs the same pictures."""
+    target = f"dedup_nb.compare.beside.{function}"
+    return Task(name, help, target, who="the decoder", keeps_bytes=2 * GIB)
 
 
 TASKS: Mapping[str, Task] = {
@@ -112,6 +122,9 @@ TASKS: Mapping[str, Task] = {
             who="the comparison",
             most_bytes=2**16,
         ),
+        _of_files("tiles", "cut squares out of a picture", "tiles:tiles"),
+        _of_files("differences", "cut squares out of a difference", "tiles:differences"),
+        _of_files("beside", "align two pictures at full size", "placing:placed"),
         _of_thumbnails("first sight", "compare two thumbnails of one framing", "first_sight"),
         _of_thumbnails("features", "find the features of a thumbnail", "features_of"),
         _of_thumbnails("aligned", "compare two pictures aligned by their features", "aligned"),
