@@ -28,7 +28,7 @@ from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
 
 FEATURES = "sift 3"  # store kind of features; increase the number when they change
-VERDICTS = "verdict 14"  # store kind of verdicts; likewise
+VERDICTS = "verdict 15"  # store kind of verdicts; likewise
 # Store kind of why pairs could not be compared; another version of the code or of what crashed may.
 UNCOMPARED = f"uncompared, {VERDICTS}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
 UNCOMPARED_REASON = "could not be compared: "
@@ -302,7 +302,7 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
         Whether the member is picture `a` of the verdict.
     """
     member = "a" if member_first else "b"
-    finer = verdict.scale if member_first else 1 / max(verdict.scale, 1e-6)
+    finer = round(verdict.scale if member_first else 1 / max(verdict.scale, 1e-6), 4)
     kinds, score = ", ".join(verdict.kinds), verdict.score
     if not verdict.same:
         return Judgement(

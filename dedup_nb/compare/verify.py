@@ -32,6 +32,8 @@ BORDER_EVEN, BORDER_WRITTEN = 0.9, 0.7  # share of one tone in a plain border, i
 BORDER_EDGE = 0.5  # share of the inner edge where the picture must have a different tone
 BORDER_EDGE_PX = 9
 ONE_WAY = ("cropped", "bordered")
+OTHER_SIDE = {"": "", "a": "b", "b": "a", "ab": "ab"}
+DOUBTFUL, CLEAR = 1e-9, 0.95  # scores between which the opposite way of aligning is tried too
 BOTH_CROPPED = "ab"  # each shows a part that the other does not: frames of a panorama
 NOTHING, BORDER, WRITTEN, PICTURE = "", "border", "caption", "picture"  # what lies around
 MOVED_RAMP = (0.6, 0.35)  # share of a local edit that motion explains
@@ -75,7 +77,8 @@ class Verdict:
     edited_area, largest_edit, worst_tile, where
         See `Framing`; for the area that both show.
     scale, rotation : float
-        Pixels of the second picture per pixel of the first, and its rotation in degrees.
+        Pixels of the second picture per pixel of the first, and its rotation in degrees; 1 and 0
+        for different pictures.
     matrix : tuple of float
         Affine map from x, y of the first to x, y of the second at full size, row by row; whole
         numbers are pixel centres. Exact to about a pixel of the thumbnails; empty if none is known.
@@ -111,6 +114,18 @@ class Verdict:
         from_edge = min(left, top, 1 - right, 1 - bottom)
         return from_edge <= MARK_MARGIN and self.edited_area <= MARK
 
+    def turned(self) -> Verdict:
+        """Return the same verdict as seen from the other picture."""
+        mirrored = "mirrored" in self.kinds
+        return replace(
+            self,
+            crop=OTHER_SIDE[self.crop],
+            border=OTHER_SIDE[self.border],
+            scale=1 / self.scale,
+            rotation=self.rotation if mirrored or abs(self.rotation) == 180 else -self.rotation,
+            matrix=_inverted(self.matrix),
+        )
+
 
 def is_one_way(kinds: str) -> bool:
     """Return whether these kinds allow staging in one direction only, such as a crop."""
@@ -127,6 +142,35 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
     sizes : pair of (width, height), optional
         Sizes of the two files in pixels; by default those of the features.
     """
+    own = (a.size, b.size)
+    sizes = sizes or own
+    if _comes_first(b.pixels, a.pixels, sizes[::-1]):
+        return same_picture(b, a, sizes[::-1]).turned()
+    verdict = _judged(a, b, sizes)
+    if DOUBTFUL <= verdict.score < CLEAR:
+        other = _judged(b, a, sizes[::-1])
+        if other.score > verdict.score:
+            return other.turned()
+    return verdict
+
+
+def _comes_first(a: NDArray[np.uint8], b: NDArray[np.uint8], sizes: tuple[Size, Size]) -> bool:
+    """Return whether the first of two pictures is the one that the other is compared with.
+
+    Their order depends on their pixels alone, and never on how they are passed. So two pictures
+    have one verdict, whatever their files are called.
+    """
+    keys = [
+        (size[0] * size[1], size, picture.size, picture.shape)
+        for size, picture in zip(sizes, (a, b), strict=True)
+    ]
+    if keys[0] != keys[1]:
+        return keys[0] > keys[1]
+    return a.tobytes() > b.tobytes()
+
+
+def _judged(a: Features, b: Features, sizes: tuple[Size, Size]) -> Verdict:
+    """Return the verdict by aligning `a` to `b`; the opposite way it may differ a little."""
     way = features.align(a, b)
     if way is None:
         return Verdict(0.0)
@@ -146,9 +190,7 @@ def same_picture(a: Features, b: Features, sizes: tuple[Size, Size] | None = Non
             crop = BOTH_CROPPED
     own = (a.size, b.size)
     difference = framing.Difference(*view.pixels, view.mask)
-    verdict, _ = _verdict(
-        difference, difference.judged(), view, way, inside, crop, sizes or own, own
-    )
+    verdict, _ = _verdict(difference, difference.judged(), view, way, inside, crop, sizes, own)
     return replace(verdict, border=border)
 
 
@@ -174,9 +216,13 @@ def plain_verdict(
         Width and height of the whole pictures, in pixels; those of `a` and `b` by default.
     """
     own = ((a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
+    sizes = sizes or own
+    if _comes_first(b, a, sizes[::-1]):
+        turned = plain_verdict(b, a, sizes[::-1])
+        return turned and turned.turned()
     matrix = np.array([[own[1][0] / own[0][0], 0, 0], [0, own[1][1] / own[0][1], 0]], np.float64)
     matrix[:, 2] = (np.diag(matrix[:, :2]) - 1) / 2  # coordinates are at pixel centres
-    aspects = [width / height for width, height in sizes or own]
+    aspects = [width / height for width, height in sizes]
     if abs(np.log(aspects[0] / aspects[1])) > PLAIN_ASPECT:
         return None
     view = _View.over(a, b, matrix)
@@ -187,9 +233,16 @@ def plain_verdict(
         return None  # most pairs with different framings end here
     differs = difference.judged()
     way = Alignment(matrix, np.zeros((0, 2)), False)
-    verdict, moved = _verdict(difference, differs, view, way, (1.0, 1.0), "", sizes or own, own)
+    verdict, moved = _verdict(difference, differs, view, way, (1.0, 1.0), "", sizes, own)
     plain = differs.worst_tile <= PLAIN_TILE and verdict.score >= PLAIN_SCORE
     return verdict if plain or moved <= STILL else None
+
+
+def _inverted(matrix: tuple[float, ...]) -> tuple[float, ...]:
+    if not matrix:
+        return ()
+    inverse = np.linalg.inv([matrix[:3], matrix[3:], (0, 0, 1)])
+    return tuple(round(float(value), 6) for value in inverse[:2].ravel())
 
 
 def _inverse(matrix: Floats) -> Floats:
@@ -343,8 +396,8 @@ def _verdict(
         largest_edit=differs.largest_edit,
         worst_tile=differs.worst_tile,
         where=differs.where,
-        scale=round(scale, 4),
-        rotation=round(way.turn, 1),
+        scale=round(scale, 4) if score >= SAME else 1.0,
+        rotation=round(way.turn, 1) if score >= SAME else 0.0,
         matrix=_full_size(way.matrix, own, sizes) if score >= SAME else (),
     )
     return verdict, moved

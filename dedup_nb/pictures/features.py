@@ -241,7 +241,10 @@ def _plausible(matrix: Floats, points: Floats, mirrored: bool) -> bool:
 def _matches(
     a: NDArray[np.uint8], b: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the positions of descriptors that are mutual best matches by a clear margin."""
+    """Return the positions of descriptors that are mutual best matches, clear ones on either side.
+
+    The same whichever comes first.
+    """
     nothing = np.zeros(0, np.int64)
     if len(a) < 2 or len(b) < 2:
         return nothing, nothing
@@ -249,9 +252,10 @@ def _matches(
     apart = cv2.gemm(x, y, -2, None, 0, flags=cv2.GEMM_2_T)
     apart += (x * x).sum(1)[:, None]
     apart += (y * y).sum(1)
-    rows, best = np.arange(len(a)), apart.argmin(1)
-    mutual = apart.argmin(0)[best] == rows
-    nearest = apart[rows, best]
-    apart[rows, best] = np.inf
-    chosen = np.flatnonzero(mutual & (nearest < RATIO**2 * apart.min(1)))
-    return chosen, best[chosen]
+    best = apart.argmin(1)
+    first = np.flatnonzero(apart.argmin(0)[best] == np.arange(len(a)))
+    second = best[first]
+    nearest = apart[first, second]
+    apart[first, second] = np.inf
+    clear = nearest < RATIO**2 * np.maximum(apart[first].min(1), apart[:, second].min(0))
+    return first[clear], second[clear]

@@ -1,6 +1,7 @@
 """Is it the same picture, and where do two renders of it differ?"""
 
 import io
+from dataclasses import asdict
 
 import cv2
 import numpy as np
@@ -142,6 +143,66 @@ def test_what_was_done_to_a_picture_is_told(alter, kinds):
     whole = drawn(1, (500, 340))
     found = verdict(whole, alter(whole))
     assert found.same and set(found.kinds) == kinds, found
+
+
+ALTERED = {
+    "re-encoded": lambda p: jpeg(p, 30),
+    "blurred": lambda p: p.filter(ImageFilter.GaussianBlur(4)),
+    "cropped": lambda p: jpeg(p.crop((60, 40, 440, 300)), 40),
+    "bordered": lambda p: ImageOps.expand(p, 20, "white"),
+    "captioned": lambda p: captioned(p, bar=True),
+    "turned and cropped": lambda p: noisy(p.rotate(9).crop((70, 60, 400, 280)), 25),
+    "mirrored, a quarter turn": lambda p: ImageOps.mirror(p).transpose(Image.Transpose.ROTATE_90),
+    "quarter size": lambda p: p.resize((p.width // 4, p.height // 4)),
+    "sheared": lambda p: p.transform(p.size, Image.Transform.AFFINE, (1, 0.09, -15, 0, 1, 0)),
+    "shown as a part": lambda p: ImageOps.expand(p.resize((130, 90)), 110, "grey"),
+    "bent": lambda p: p.transform(
+        p.size, Image.Transform.QUAD, (0, 0, 9, 340, 490, 325, 500, 14), Image.Resampling.BICUBIC
+    ),
+    "edited": lambda p: edited(p, 0.06, "swapped"),
+    "another picture": lambda p: drawn(9, p.size),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERED.values(), ids=ALTERED.keys())
+@pytest.mark.parametrize("seed", [1, 2])
+def test_two_pictures_have_one_verdict_whichever_comes_first(alter, seed):
+    whole = drawn(seed, (500, 340))
+    other = alter(whole)
+    small = [features_of(picture).pixels for picture in (whole, other)]
+    sizes = whole.size, other.size
+
+    one, opposite = verdict(whole, other), verdict(other, whole)
+    plain = verify.plain_verdict(*small, sizes)
+    turned = verify.plain_verdict(*small[::-1], sizes[::-1])
+
+    assert (plain is None) == (turned is None)
+    for first, second in [(one, opposite), (plain or one, turned or opposite)]:
+        facts, expected = asdict(first), asdict(second.turned())
+        for name in ("scale", "rotation"):
+            assert facts.pop(name) == pytest.approx(expected.pop(name), abs=1e-9)
+        assert facts.pop("matrix") == pytest.approx(expected.pop("matrix"), abs=1e-4)
+        assert facts == expected
+        for member_first in (True, False):
+            assert judge(first, member_first=member_first) == judge(
+                second, member_first=not member_first
+            )
+
+
+def test_the_verdict_from_the_other_side_swaps_what_belongs_to_each():
+    found = verify.Verdict(
+        1.0,
+        ("rotated", "cropped"),
+        "a",
+        "b",
+        scale=0.5,
+        rotation=90.0,
+        matrix=(0, -0.5, 9, 0.5, 0, 4),
+    )
+    turned = found.turned()
+    assert (turned.crop, turned.border, turned.scale, turned.rotation) == ("b", "a", 2.0, -90.0)
+    assert turned.matrix == pytest.approx((0, 2, -8, -2, 0, 18))
+    assert turned.kinds == found.kinds
 
 
 @pytest.mark.parametrize("left", [25, 50, 75])  # overlaps of 95, 90 and 84 %
