@@ -22,7 +22,7 @@ import numpy as np
 from bench_clip import checkpoint
 from PIL import Image
 
-from dedup_nb.finders import clip
+from dedup_nb.finders import encoders
 from dedup_nb.pictures import store
 from dedup_nb.session import workbench
 
@@ -58,13 +58,13 @@ def run(folder, name, embedder, **weights):
 def reading(folder):
     """Return (seconds, CPU seconds) of reading many vectors back from the store."""
     kept = store.Store(folder / "many")
-    vector = clip.FULL + np.ones(WIDTH, "<f4").tobytes()
+    vector = encoders.FULL + np.ones(WIDTH, "<f4").tobytes()
     digests = [f"{k * 2654435761 % 2**64:064x}" for k in range(READ)]
     for start in range(0, READ, 1000):
         kept.put([], measures=[("clip", d, vector) for d in digests[start : start + 1000]])
     begun, spent = time.perf_counter(), cpu()
     stored = kept.measures("clip", digests)
-    array = clip.unpack([stored[digest] for digest in digests])
+    array = encoders.unpack([stored[digest] for digest in digests])
     assert array.shape == (READ, WIDTH)
     return time.perf_counter() - begun, cpu() - spent
 

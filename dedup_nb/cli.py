@@ -267,10 +267,13 @@ def _add_similar(commands: Commands) -> None:
     )
     _add_collection(command)
     for name, what in (
-        ("embedder", "dct, mix or clip"),
+        ("embedder", "dct, mix, clip or onnx"),
         ("model", "architecture, for clip"),
-        ("pretrained", "open_clip tag or path of a checkpoint, for clip"),
-        ("device", "auto, cpu, cuda or mps, for clip"),
+        (
+            "pretrained",
+            "open_clip tag or path of a checkpoint, for clip; path of an .onnx file, for onnx",
+        ),
+        ("device", "auto, cpu, cuda or mps, for clip and onnx"),
         ("invariance", "none, mirror or rotate"),
     ):
         command.add_argument(f"--{name}", metavar="WORD", help=what)

@@ -1,26 +1,21 @@
 """Pictures -> unit-length embeddings from a CLIP model of open_clip.
 
-torch is imported only when a model is needed. Vectors computed on a CPU are the same bytes for any
-order, batch and number of threads, because a chunk always has `CHUNK` pictures. Vectors computed
-in half precision on a GPU are stored in half precision, so that they can be recognised.
+torch is imported only when a model is needed.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
 import logging
 import os
 import socket
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +23,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup_nb.finders import encoders
+from dedup_nb.finders.encoders import Encoder
 from dedup_nb.library.files import read_object
 from dedup_nb.pictures.images import ModelInput
 
@@ -35,6 +32,7 @@ MODEL, PRETRAINED = "ViT-B-32", "laion2b_s34b_b79k"
 VERSION = 2  # version of the preprocessing; vectors of another version are computed again
 CONFIGURATION = ".json"
 CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+ONNX = ".onnx"  # a model of the embedder `onnx`
 WITHOUT = "or set embedder: dct, which needs no weights"
 WAYS_OUT = f"set pretrained to a local checkpoint, run this once on a connected machine, {WITHOUT}"
 MISSING_OPERATORS = "operator torchvision::"  # raised by a torchvision built for another torch
@@ -43,14 +41,6 @@ OPERATORS = (
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 CONNECT_S = 10
-
-CHUNK = 8  # pictures that one CPU thread embeds at once
-GPU_BATCH = 256  # maximum batch size on a GPU
-ACTIVATIONS = 40  # maximum number of values a model holds for each input value
-SHARE = 0.5  # share of the free memory that activations may use
-CHECKED = 4_096  # stored vectors checked at once
-LENGTH_ERROR = 2e-3  # by which a stored vector may miss unit length
-HALF, FULL = b"e", b"f"  # NumPy type codes of stored vectors: float16, float32
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ class Weights:
     @property
     def is_local(self) -> bool:
         """Whether `pretrained` is a file rather than a tag."""
-        return os.sep in self.pretrained or self.pretrained.lower().endswith(CHECKPOINTS)
+        return os.sep in self.pretrained or self.pretrained.lower().endswith((*CHECKPOINTS, ONNX))
 
     @property
     def key(self) -> str:
@@ -87,9 +77,9 @@ class Weights:
         """
         name, tag = self.name, self.pretrained
         if self.name != self.model:
-            name = f"{name}:{_digest(Path(self.model))[:8]}"
+            name = f"{name}:{encoders.digest(Path(self.model), WAYS_OUT)[:8]}"
         if self.is_local:
-            tag = f"sha256:{_digest(Path(self.pretrained))[:16]}"
+            tag = f"sha256:{encoders.digest(Path(self.pretrained), WAYS_OUT)[:16]}"
         return f"clip-v{VERSION} {name} {tag}"
 
     @property
@@ -103,21 +93,18 @@ class Weights:
         tag = Path(self.pretrained).name if self.is_local else self.pretrained
         return f"open_clip {self.name} ({tag})"
 
+    @property
+    def thresholds(self) -> tuple[float | None, float | None]:
+        """None: all models of open_clip share the defaults of the embedder `clip`."""
+        return None, None
 
-def _digest(path: Path) -> str:
-    try:
-        status = path.stat()
-        return _digest_of(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    except OSError as error:
-        reason = "does not exist" if isinstance(error, FileNotFoundError) else error.strerror
-        raise ValueError(f"{path} of the model {reason}; {WAYS_OUT}") from error
+    def loadable(self) -> None:
+        """Raise ValueError, one sentence, unless the model can be loaded."""
+        loadable(self)
 
-
-@cache
-def _digest_of(path: Path, *unchanged: int) -> str:
-    """Digest a checkpoint, cached while the file is unchanged: a gigabyte takes half a second."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def load(self) -> Model:
+        """Load the model; raises ValueError, one sentence, if it cannot be."""
+        return Model(self)
 
 
 # ---------------------------------------------------------------- finding the weights
@@ -175,6 +162,8 @@ def check(weights: Weights) -> Path:
     """
     if weights.is_local:
         path = Path(weights.pretrained)
+        if path.suffix.lower() == ONNX:
+            raise ValueError(f"pretrained names {path}, an ONNX model; set embedder: onnx")
         if not path.is_file():
             what = "is not a file" if path.exists() else "does not exist"
             raise ValueError(f"pretrained names the checkpoint {path}, which {what}; {WAYS_OUT}")
@@ -260,7 +249,7 @@ def _refuse_unconnected(settings: Mapping[str, Any]) -> None:
 # ---------------------------------------------------------------- the model
 
 
-class Model:
+class Model(Encoder):
     """A loaded vision model, ready to embed pictures.
 
     Parameters
@@ -301,14 +290,8 @@ class Model:
             height, width, shown["resize_mode"], shown["interpolation"], shown["fill_color"]
         )
         self.mean, self.std = (self._constant(shown[name]) for name in ("mean", "std"))
-        free = SHARE * _free_bytes(torch, self.device)
-        fit = max(1, int(free / (height * width * 3 * (2 if self.half else 4) * ACTIVATIONS)))
-        self.threads = 1
-        if self.device.type == "cpu":
-            self.threads = max(1, min(os.cpu_count() or 1, fit // CHUNK))
-            self.batch = CHUNK * self.threads
-        else:
-            self.batch = min(GPU_BATCH, 1 << (fit.bit_length() - 1))
+        self.on_gpu = self.device.type != "cpu"
+        self.size_batches(_free_bytes(torch, self.device), 2 if self.half else 4)
         precision = "half precision" if self.half else "float32"
         self.says = (
             f"{weights.says} on {self.device}, {precision}, {self.batch} pictures per batch, "
@@ -339,44 +322,6 @@ class Model:
     def _constant(self, values: Sequence[float]) -> Any:
         return self.torch.tensor(values, device=self.device).view(1, 3, 1, 1)
 
-    def encode(self, pictures: Sequence[bytes], turn: tuple[bool, bool, bool]) -> list[bytes]:
-        """Embed pictures and return the vectors as stored bytes; see `unpack`.
-
-        Parameters
-        ----------
-        pictures : sequence of bytes
-            Rasters prepared for `input`.
-        turn : tuple of bool (transposed, columns reversed, rows reversed)
-            Orientation in which the pictures are embedded.
-        """
-        height, width = self.input.height, self.input.width
-        shape = (len(pictures), height, width, 3)
-        shown = np.frombuffer(b"".join(pictures), np.uint8).reshape(shape)
-        shown = _turned(shown, *turn)
-        vectors = self._in_chunks(shown) if self.device.type == "cpu" else self._at_once(shown)
-        kind = HALF if self.half else FULL
-        return [kind + vector.astype(f"<{kind.decode()}").tobytes() for vector in vectors]
-
-    def _in_chunks(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed on a CPU, one thread for each chunk; the last chunk is padded."""
-        n = len(pictures)
-        missing = -n % CHUNK
-        filled = np.concatenate([pictures, np.repeat(pictures[-1:], missing, axis=0)])
-        chunks = np.split(filled, len(filled) // CHUNK)
-        vectors = list(self._pool.map(self._forward, chunks))
-        return np.concatenate(vectors)[:n]
-
-    def _at_once(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed on a GPU; split the batch in half when memory runs out."""
-        try:
-            return self._forward(pictures)
-        except self.torch.OutOfMemoryError:
-            if len(pictures) == 1:
-                raise
-        middle = len(pictures) // 2
-        self.batch = max(1, min(self.batch, middle))
-        return np.concatenate([self._at_once(pictures[:middle]), self._at_once(pictures[middle:])])
-
     def _forward(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         torch = self.torch
         with torch.inference_mode():
@@ -394,14 +339,11 @@ class Model:
             )  # fmt: skip
         return array
 
-    @property
-    def _pool(self) -> ThreadPoolExecutor:
-        """Threads that each embed one chunk on one core, so that none waits for another."""
-        if not hasattr(self, "_threads"):
-            self._threads = ThreadPoolExecutor(
-                self.threads, "clip", initializer=self.torch.set_num_threads, initargs=(1,)
-            )
-        return self._threads
+    def _out_of_memory(self, error: Exception) -> bool:
+        return isinstance(error, self.torch.OutOfMemoryError)
+
+    def _start_thread(self) -> Callable[[], Any]:
+        return partial(self.torch.set_num_threads, 1)
 
 
 def _device(name: str) -> Any:
@@ -421,13 +363,7 @@ def _device(name: str) -> Any:
 def _free_bytes(torch: Any, device: Any) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    table = Path("/proc/meminfo")
-    if table.is_file():
-        lines = dict(line.split(":", 1) for line in table.read_text().splitlines() if ":" in line)
-        if "MemAvailable" in lines:
-            return 1024 * float(lines["MemAvailable"].split()[0])
-    # macOS does not report free memory
-    return 0.25 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return encoders.free_bytes()
 
 
 def _settings(open_clip: Any, weights: Weights, path: Path) -> dict[str, Any]:
@@ -455,71 +391,3 @@ def _settings(open_clip: Any, weights: Weights, path: Path) -> dict[str, Any]:
         for name in names
         if known and all(one.get(name) == known[0].get(name) for one in known) and name in known[0]
     }
-
-
-def _turned(
-    pictures: NDArray[np.uint8], transposed: bool, columns: bool, rows: bool
-) -> NDArray[np.uint8]:
-    pictures = pictures.swapaxes(1, 2) if transposed else pictures
-    pictures = pictures[:, :, ::-1] if columns else pictures
-    return pictures[:, ::-1] if rows else pictures
-
-
-# ---------------------------------------------------------------- stored vectors
-
-
-def unpack(stored: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return stored vectors as an array of unit-length rows.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-
-    Raises
-    ------
-    ValueError
-        If the vectors come from different models.
-    """
-    vectors: list[NDArray[Any]] = [
-        np.frombuffer(value, f"<{value[:1].decode()}", offset=1) for value in stored
-    ]
-    if len({len(vector) for vector in vectors}) > 1:
-        raise ValueError("these vectors come from different models; embed again")
-    d = len(vectors[0]) if vectors else 0
-    array = np.array(vectors, np.float32).reshape(len(vectors), d)
-    if in_half_precision(stored):
-        array /= np.linalg.norm(array, axis=1, keepdims=True)
-    return array
-
-
-def sound(values: Sequence[bytes]) -> NDArray[np.bool_]:
-    """Return which stored vectors have finite numbers, unit length and the usual dimension.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-    """
-    shapes = [_dimension(value) for value in values]
-    usual = Counter(shapes).most_common(1)[0][0] if shapes else 0
-    right = np.array([shape == usual > 0 for shape in shapes], bool)
-    for code in (HALF, FULL):
-        places = [k for k in np.flatnonzero(right).tolist() if values[k][:1] == code]
-        for start in range(0, len(places), CHECKED):
-            part = places[start : start + CHECKED]
-            numbers = b"".join(values[k][1:] for k in part)
-            with np.errstate(over="ignore", invalid="ignore"):
-                vectors = np.frombuffer(numbers, f"<{code.decode()}").astype(np.float64)
-                lengths = np.sqrt(np.square(vectors.reshape(-1, usual)).sum(axis=1))
-            right[part] = np.abs(lengths - 1) < LENGTH_ERROR
-    return right
-
-
-def _dimension(value: bytes) -> int:
-    """Return how many numbers a stored vector has; 0 if it is not a vector."""
-    size = {HALF: 2, FULL: 4}.get(value[:1], 0)
-    return (len(value) - 1) // size if size and (len(value) - 1) % size == 0 else 0
-
-
-def in_half_precision(stored: Sequence[bytes]) -> int:
-    """Count the stored vectors that were computed in half precision, on a GPU."""
-    return sum(value[:1] == HALF for value in stored)

@@ -3,8 +3,8 @@
 `dct` is strict: the low frequencies of the picture inside its borders. `mix` adds edge directions
 (histograms of gradients; Dalal and Triggs, 2005) and colours, and matches more loosely. Neither
 needs weights. A mirror image or a quarter turn only permutes their values and flips signs, so all
-eight orientations follow from one stored vector. `clip` is a model of open_clip (see `clip`); it
-embeds each orientation separately.
+eight orientations follow from one stored vector. `clip` is a model of open_clip and `onnx` an image
+encoder in a file (see `clip` and `onnx`); they embed each orientation separately.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from dedup_nb.finders import clip
+from dedup_nb.finders import clip, onnx
+from dedup_nb.finders.encoders import Weights
 from dedup_nb.pictures import orientations
 from dedup_nb.pictures.images import CHROMA_PX, LUMA_PX, TRIMMED_CHROMA, TRIMMED_LUMA, Raster
 from dedup_nb.pictures.measures import Kind, Rasters
@@ -31,6 +32,7 @@ WINDOWS = 6  # windows on each side of the grid
 WINDOW_SIGMA_PX = LUMA_PX / WINDOWS * 1.25
 CHROMA_SIDE = 4  # Cb and Cr keep CHROMA_SIDE x CHROMA_SIDE low frequencies
 LENGTH_ERROR = 2e-3  # by which a stored vector may miss unit length
+ROOM = 0.1  # floor below min_cosine where a model gives none of its own
 COLOURLESS = 0.02  # constant that outweighs the colour noise of a grey picture
 
 
@@ -42,24 +44,29 @@ class Embedder:
     ----------
     name : str
         Value of the parameter `embedder`.
-    min_cosine : float
-        Default threshold for near-duplicates, inclusive.
-    floor : float
-        Lowest cosine similarity of the pairs that are kept, so that the slider has room.
+    min_cosine : float or None
+        Default threshold for near-duplicates, inclusive; None if only the model's own file or the
+        profile gives one.
+    floor : float or None
+        Lowest cosine similarity of the pairs that are kept, so that the slider has room; `ROOM`
+        below `min_cosine` if None.
     says : str
         Description for screens and reports.
     parts : callable, optional
         Returns the `Part` that computes the vector; None if a model does.
-    weights : clip.Weights, optional
+    model : callable, optional
+        Returns its weights for the parameters `model`, `pretrained` and `device`.
+    weights : Weights, optional
         The model, if it needs one.
     """
 
     name: str
-    min_cosine: float
-    floor: float
+    min_cosine: float | None
+    floor: float | None
     says: str
     parts: Callable[[], Part] | None = None
-    weights: clip.Weights | None = None
+    model: Callable[[str, str, str], Weights] | None = None
+    weights: Weights | None = None
 
     @property
     def needs_weights(self) -> bool:
@@ -83,10 +90,18 @@ class Embedder:
         Raises
         ------
         ValueError
-            If `floor` is above `min_cosine`.
+            If `floor` is above `min_cosine`, or nothing gives `min_cosine`.
         """
         near = self.min_cosine if min_cosine is None else min_cosine
-        loose = min(self.floor, near) if floor is None else floor
+        if near is None:
+            raise ValueError(
+                f"nothing gives min_cosine for {self.says}, and each model has a threshold of its "
+                "own; set min_cosine in the JSON beside the model or in the profile: "
+                "docs/embedders.md lists known ones, and for others start at 0.9 and read the "
+                "histogram"
+            )
+        own = max(-1.0, round(near - ROOM, 4)) if self.floor is None else self.floor
+        loose = min(own, near) if floor is None else floor
         if loose > near:
             raise ValueError(
                 f"floor {loose:g} is above min_cosine {near:g}; lower floor, the bound down to "
@@ -324,7 +339,8 @@ EMBEDDERS: Mapping[str, Embedder] = {
             "low frequencies, edges and colours; loose, without weights",
             _Mix,
         ),
-        Embedder("clip", 0.92, 0.85, "embeddings of a vision model"),
+        Embedder("clip", 0.92, 0.85, "embeddings of a vision model", model=clip.Weights),
+        Embedder("onnx", None, None, "embeddings of your own model", model=onnx.Weights.of),
     )
 }
 
@@ -340,12 +356,19 @@ def embedder(
     Raises
     ------
     ValueError
-        If there is no embedder of this name.
+        If there is no embedder of this name, or its model has no usable description.
     """
     if name not in EMBEDDERS:
         raise ValueError(f"embedder {name} is not known; choose one of {', '.join(EMBEDDERS)}")
     chosen = EMBEDDERS[name]
-    if not chosen.needs_weights:
+    if chosen.model is None:
         return chosen
-    weights = clip.Weights(model, pretrained, device)
-    return replace(chosen, says=f"{weights.says}; {chosen.says}", weights=weights)
+    weights = chosen.model(model, pretrained, device)
+    near, loose = weights.thresholds
+    return replace(
+        chosen,
+        min_cosine=chosen.min_cosine if near is None else near,
+        floor=chosen.floor if loose is None else loose,
+        says=f"{weights.says}; {chosen.says}",
+        weights=weights,
+    )

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup_nb.finders import clip
+from dedup_nb.finders import encoders
 from dedup_nb.finders.embeddings import Embedder
+from dedup_nb.finders.encoders import NOT_A_VECTOR, Encoder, Weights
 from dedup_nb.pictures import images, measures, orientations
 from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.pictures.engines.decoders import Content
@@ -81,15 +82,17 @@ def by_model(
     Raises
     ------
     ValueError
-        One sentence, if the weights are not available.
+        One sentence, if the weights are not available, or their vectors differ in length.
     """
-    weights = chosen.weights or clip.Weights()
+    if (weights := chosen.weights) is None:
+        raise ValueError(f"embedder {chosen.name} has no weights")
     names = kinds(weights, invariance)
     known = [_sound(store, name, sha256s) for name in names]
     lacking = [set(sha256s).difference(values) for values in known]
     new = dict.fromkeys(d for d in sha256s if any(d in part for part in lacking))
     if new:
-        model = clip.Model(weights)
+        model = weights.load()
+        model.check_turns(invariance)
         say(model.says)
         wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
         _embed(library, wanted, store, model, names, lacking, progress())
@@ -101,21 +104,21 @@ def by_model(
     readable = [d for d, here in zip(sha256s, there, strict=True) if here]
     embedded = len(new) - len(left)
     stored = [[values[digest] for digest in readable] for values in known]
-    in_half = sum(map(clip.in_half_precision, stored))
-    return Vectors(np.stack([*map(clip.unpack, stored)], axis=1), there, embedded, in_half)
+    in_half = sum(map(encoders.in_half_precision, stored))
+    return Vectors(np.stack([*map(encoders.unpack, stored)], axis=1), there, embedded, in_half)
 
 
 def _sound(store: Store, name: str, sha256s: Sequence[str]) -> dict[str, bytes]:
     """Return the stored vectors of one orientation; damaged ones are dropped."""
     values = store.measures(name, sha256s)
-    flags = clip.sound(list(values.values())).tolist()
+    flags = encoders.sound(list(values.values())).tolist()
     if damaged := [d for d, right in zip(values, flags, strict=True) if not right]:
         store.drop_measures(name, damaged)
     return {d: values[d] for d in values.keys() - set(damaged)} if damaged else values
 
 
 def complete(
-    store: Store, sha256s: Sequence[str | None], weights: clip.Weights, invariance: str
+    store: Store, sha256s: Sequence[str | None], weights: Weights, invariance: str
 ) -> bool:
     """Return whether every readable content has its vectors, so that no weights are needed.
 
@@ -128,7 +131,7 @@ def complete(
     return not any(store.lacking(name, readable) for name in kinds(weights, invariance))
 
 
-def kinds(weights: clip.Weights, invariance: str) -> list[str]:
+def kinds(weights: Weights, invariance: str) -> list[str]:
     """Return the names under which the store keeps the vectors of each orientation."""
     turns = range(orientations.count(invariance))
     key = weights.key
@@ -139,7 +142,7 @@ def _embed(
     library: Path,
     wanted: dict[str, FileKey],
     store: Store,
-    model: clip.Model,
+    model: Encoder,
     names: Sequence[str],
     lacking: Sequence[Set[str]],
     progress: measures.Progress,
@@ -157,7 +160,11 @@ def _embed(
             for name, turn, wanting in zip(names, turns, lacking, strict=True):
                 part = [picture for picture in batch if picture[0] in wanting]
                 vectors = model.encode([raster for _, raster in part], turn) if part else []
-                made += [(name, d, value) for (d, _), value in zip(part, vectors, strict=True)]
+                made += [
+                    (name, d, value)
+                    for (d, _), value in zip(part, vectors, strict=True)
+                    if value != NOT_A_VECTOR
+                ]
             store.put([], measures=made)
             done += len(batch)
             progress(done, len(paths))

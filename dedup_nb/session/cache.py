@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dedup_nb import report, staging
 from dedup_nb.compare import full_size, verdicts
-from dedup_nb.finders import cells, clip, embeddings
+from dedup_nb.finders import cells, embeddings, encoders
 from dedup_nb.library import files, layout
 from dedup_nb.pictures import features
 from dedup_nb.pictures.store import Sound, Store, is_store, is_there, is_thumbnail
@@ -131,7 +131,8 @@ EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if not one.
 # one length.
 CHECKS: dict[str, tuple[Sound, str]] = {
     "thumbnail": (lambda values: map(is_thumbnail, values), "not a complete JPEG of its size"),
-    "clip-": (clip.sound, "not a vector of unit length"),
+    "clip-": (encoders.sound, "not a vector of unit length"),
+    "onnx-": (encoders.sound, "not a vector of unit length"),
     "contents-": (lambda values: [held.of_value(v) is not None for v in values], "not facts"),
     "sift ": (features.sound, "not a whole number of features"),
     "verdict ": (verdicts.sound, "not a verdict"),

@@ -85,10 +85,19 @@ class Fingerprints:
         return embeddings.unpack(embedder, stored, invariance), rows
 
     def embedder(self, name: str) -> Embedder:
-        """Return an embedder by name, with the weights and device set in the parameters."""
+        """Return an embedder by name, with the weights and device set in the parameters.
+
+        Raises
+        ------
+        WrongInput
+            If it has no usable description of its model.
+        """
         values = self.run.values
         named = ("model", "pretrained", "device")
-        return embeddings.embedder(name, **{k: values[k] for k in named if k in values})
+        try:
+            return embeddings.embedder(name, **{k: values[k] for k in named if k in values})
+        except ValueError as error:
+            raise WrongInput(str(error)) from None
 
     def make(self, files: Sequence[ImageFile], kind: measures.Kind) -> None:
         """Compute one kind of measure for some files and keep it in the store."""
@@ -106,8 +115,8 @@ class Fingerprints:
             notes.append(f"{len(left):,} images could not be embedded and are excluded: {few}.")
         if self.in_half_precision:
             notes.append(
-                f"{self.in_half_precision:,} embeddings were computed in half precision on a GPU; "
-                "another machine may give slightly different cosines."
+                f"{self.in_half_precision:,} embeddings were computed on a GPU and are kept in "
+                "half precision; another machine may give slightly different cosines."
             )
         return notes
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dedup_nb.finders import clip, embeddings, vectors
+from dedup_nb.finders import embeddings, vectors
+from dedup_nb.finders.encoders import Weights
 from dedup_nb.library import catalogue, files
 from dedup_nb.library.layout import refuse_inside
 from dedup_nb.pictures import store
@@ -133,32 +134,35 @@ def check_files(values: Mapping[str, Any]) -> None:
 
 def check_thresholds(values: Mapping[str, Any]) -> None:
     """Refuse cosine thresholds that contradict each other; see `Embedder.thresholds`."""
-    if "floor" in values:
-        chosen = embeddings.embedder(values["embedder"])
-        chosen.thresholds(values["min_cosine"], values["floor"])
+    if "embedder" in values and "min_cosine" in values:
+        _embedder(values).thresholds(values["min_cosine"], values.get("floor"))
+
+
+def _embedder(values: Mapping[str, Any]) -> embeddings.Embedder:
+    named = ("embedder", "model", "pretrained", "device")
+    return embeddings.embedder(*(values[name] for name in named))
 
 
 def check_weights(
     library: Path, roots: Sequence[str], flat: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Refuse model weights that are needed but cannot be loaded; those of a tag are fetched now."""
-    wanted = {}
+    wanted: dict[Weights, Mapping[str, Any]] = {}
     for name, given in flat.items():
         values = {key: p.default for key, p in parameters.of_notebook(name).items()} | dict(given)
-        chosen = values.get("embedder")
-        if chosen and embeddings.EMBEDDERS[chosen].needs_weights:
-            named = (values["model"], values["pretrained"], values["device"])
-            wanted[clip.Weights(*named)] = values
-    for weights, values in wanted.items():
+        weights = _embedder(values).weights if values.get("embedder") else None
+        if weights is not None:
+            wanted[weights] = values
+    for weights, used in wanted.items():
         try:
-            clip.loadable(weights)
+            weights.loadable()
         except ValueError:
-            if not _all_embedded(library, roots, weights, values):
+            if not _all_embedded(library, roots, weights, used):
                 raise
 
 
 def _all_embedded(
-    library: Path, roots: Sequence[str], weights: clip.Weights, values: Mapping[str, Any]
+    library: Path, roots: Sequence[str], weights: Weights, values: Mapping[str, Any]
 ) -> bool:
     """Return whether every embedding is in the cache, such as one copied from another machine."""
     cache = Path(values["cache_dir"] or store.default_folder(library.resolve()))

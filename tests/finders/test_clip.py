@@ -13,7 +13,7 @@ import tiny_clip
 from drawn import photo
 from PIL import Image, ImageOps
 
-from dedup_nb.finders import clip
+from dedup_nb.finders import clip, encoders
 from dedup_nb.pictures import images, orientations
 
 UPRIGHT = orientations.ORIENTATIONS[0]
@@ -44,7 +44,7 @@ def raster(data, wanted):
 
 
 def vector(model, data):
-    return clip.unpack(model.encode([raster(data, model.input)], UPRIGHT))[0]
+    return encoders.unpack(model.encode([raster(data, model.input)], UPRIGHT))[0]
 
 
 def detailed(width, height):
@@ -133,7 +133,7 @@ def test_each_orientation_is_embedded_as_the_turned_picture(model):
         own = vector(model, content(Image.fromarray(np.ascontiguousarray(turned))))
         stored = model.encode([raster(content(photo(5, 128, 128)), model.input)],
                               (transposed, columns, rows))  # fmt: skip
-        assert clip.unpack(stored)[0] @ own > 1 - 1e-5
+        assert encoders.unpack(stored)[0] @ own > 1 - 1e-5
 
 
 def test_half_precision_is_kept_as_such_and_told(tiny, model):
@@ -141,16 +141,16 @@ def test_half_precision_is_kept_as_such_and_told(tiny, model):
     assert "half precision" in half.says and "float32" in model.says
     rasters = [raster(content(photo(seed)), model.input) for seed in range(3)]
     stored = half.encode(rasters, UPRIGHT)
-    assert clip.in_half_precision(stored) == 3 and len(stored[0]) == 1 + 2 * 64
-    full = clip.unpack(model.encode(rasters, UPRIGHT))
-    assert ((clip.unpack(stored) * full).sum(axis=1) > 1 - 1e-3).all()
-    assert np.allclose(np.linalg.norm(clip.unpack(stored), axis=1), 1, atol=1e-6)
+    assert encoders.in_half_precision(stored) == 3 and len(stored[0]) == 1 + 2 * 64
+    full = encoders.unpack(model.encode(rasters, UPRIGHT))
+    assert ((encoders.unpack(stored) * full).sum(axis=1) > 1 - 1e-3).all()
+    assert np.allclose(np.linalg.norm(encoders.unpack(stored), axis=1), 1, atol=1e-6)
 
 
 def test_vectors_of_two_models_are_never_one_array():
-    a, b = (clip.FULL + np.ones(n, "<f4").tobytes() for n in (4, 8))
+    a, b = (encoders.FULL + np.ones(n, "<f4").tobytes() for n in (4, 8))
     with pytest.raises(ValueError, match="come from different models"):
-        clip.unpack([a, b])
+        encoders.unpack([a, b])
 
 
 # ---------------------------------------------------------------- weights

@@ -12,7 +12,9 @@ import time
 import numpy as np
 import pytest
 import tiny_clip
+import tiny_onnx
 from drawn import photo, save, write
+from PIL import Image
 from test_workbench import start
 
 from dedup_nb.finders import clip, index, vectors
@@ -232,6 +234,22 @@ def test_a_picture_that_cannot_be_decoded_now_is_listed_and_stops_nothing(
     assert run.fingerprints.not_embedded == ["mojo1/3.png"]
     candidates = run.candidates(index.near_pairs(array, 0.9, rows=rows)[0], similarity=True)
     folder = run.save(candidates, 0.92, name="min_cosine")
+    assert "1 images could not be embedded" in (folder / "report.md").read_text()
+
+
+def test_a_picture_without_a_vector_is_listed_and_stops_nothing(tmp_path, library):
+    save(Image.new("RGB", (60, 60)), library / "mojo1/black.png")
+    save(photo(4).transpose(0), library / "selected/mirrored.png")
+    path = tiny_onnx.make(tmp_path / "tiny.onnx", tiny_onnx.SETTINGS | {"mean": 0})
+    values = {"embedder": "onnx", "pretrained": str(path), "min_cosine": 0.9999}
+    run = start(tmp_path, library, NOTEBOOK, invariance="mirror", **values)
+    array, rows = run.embeddings("onnx", "mirror")
+    assert run.fingerprints.not_embedded == ["mojo1/black.png"] and array.shape[1] == 2
+    candidates = run.candidates(index.near_pairs(array, 0.9999, rows=rows)[0], similarity=True)
+    paths = run.catalogue["path"]
+    found = {(paths[i], paths[j]) for i, j in candidates.pairs[["i", "j"]].to_numpy()}
+    assert ("mojo1/4.png", "selected/mirrored.png") in found
+    folder = run.save(candidates, 0.9999, name="min_cosine")
     assert "1 images could not be embedded" in (folder / "report.md").read_text()
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 import papermill
 import pytest
 import tiny_clip
+import tiny_onnx
 from commands import dedup_nb
 from drawn import make_library, photo, save, tree
 from test_workbench import start
 
-from dedup_nb.finders import clip, embeddings, index
+from dedup_nb.finders import clip, embeddings, encoders, index
 from dedup_nb.library import tables
 from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks, preflight, workbench
@@ -220,7 +221,7 @@ def test_no_weights_are_asked_for_where_every_vector_is_there(world, tmp_path, m
     run = start(tmp_path, folder / "lib", NOTEBOOK)
     key = clip.Weights().key
     readable = run.catalogue["sha256"][run.catalogue["status"] == "ok"]
-    vector = clip.FULL + (np.ones(4, "<f4") / 2).tobytes()
+    vector = encoders.FULL + (np.ones(4, "<f4") / 2).tobytes()
     monkeypatch.setattr(clip, "check", refuse)
     values = {"clip": {"cache_dir": str(tmp_path / "cache"), "embedder": "clip"}}
     named = (folder / "lib", ["mojo1", "selected"], {NOTEBOOK: values["clip"]})
@@ -236,6 +237,96 @@ def refuse(weights):
     raise ValueError("no weights here")
 
 
+# ---------------------------------------------------------------- a model in an ONNX file
+
+
+@pytest.fixture(scope="module")
+def by_onnx(world):
+    """A profile with a small encoder and the JSON beside it; its threshold is in the JSON."""
+    folder, _, _ = world
+    own = tiny_onnx.SETTINGS | {"name": "tiny encoder", "min_cosine": 0.9995, "floor": 0.99}
+    tiny_onnx.make(folder / "weights/tiny.onnx", own)
+    profile = folder / "params/onnx.yaml"
+    profile.write_text(
+        f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
+        "embedder: onnx\npretrained: ../weights/tiny.onnx\n"
+    )
+    return profile
+
+
+def test_an_onnx_model_serves_every_notebook_that_embeds(world, by_onnx):
+    folder, _, _ = world
+    before = tree(folder / "lib")
+    only = ("30_clip_faiss", "40_set_pruning", "60_clusters")
+    done = dedup_nb("run", by_onnx, *(word for name in only for word in ("--only", name)))
+    assert done.returncode == 0, done.stderr
+    assert tree(folder / "lib") == before
+    run = Path(done.stdout.splitlines()[-1])
+    rows = {row["path"]: row["role"] for row in tables.read_csv(run / NOTEBOOK / "groups.csv")}
+    assert rows["mojo1/plain small.png"] == "stage"
+    assert rows["selected/20250706_101010_stage3_enhanced.jpg"] == "stage"
+    assert "mojo1/alone.png" not in rows
+    summary = json.loads((run / NOTEBOOK / "summary.json").read_text())
+    assert summary["rule"] == "30_clip_faiss min_cosine=0.9995"
+    for name in only:
+        text = (run / name / "report.md").read_text().replace("\\_", "_")
+        assert "Embedder onnx: tiny encoder (tiny.onnx); embeddings of your own model" in text, name
+    shown = (run / NOTEBOOK / "notebook.ipynb").read_text()
+    assert "tiny encoder (tiny.onnx) on cpu, " in shown
+    assert "min_cosine 0.9995, floor 0.99, on its own scale" in shown
+
+
+def test_a_picture_is_looked_up_with_an_onnx_model(world, by_onnx, capfd):
+    from dedup_nb import cli
+
+    folder, _, _ = world
+    unset = folder / "weights/unset.onnx"
+    tiny_onnx.make(unset)  # no threshold: none is needed to list the most similar
+    image = folder / "lib/mojo1/plain.png"
+    named = ["--library", str(folder / "lib"), "--cache-dir", str(folder / "cache")]
+    model = ["--embedder", "onnx", "--pretrained", str(unset)]
+    assert cli.main(["similar", str(image), *named, *model, "-k", "1"]) == 0
+    assert capfd.readouterr().out.splitlines()[1] == "mojo1/plain small.png,1.0000"
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ("pretrained: ../weights/none.onnx", "none.onnx, which does not exist; correct pretrained"),
+        ("pretrained: laion2b_s34b_b79k", "embedder onnx needs a model in a file"),
+        ("pretrained: ../weights/bare.onnx", "needs a JSON beside it"),
+        ("pretrained: ../weights/unset.onnx", "nothing gives min_cosine for unset (unset.onnx)"),
+        ("pretrained: ../weights/torn.onnx", "is damaged or not an ONNX model"),
+        ("pretrained: ../weights/unset.onnx\n30_clip_faiss: {min_cosine: 0.5, floor: 0.6}",
+         "floor 0.6 is above min_cosine 0.5"),
+    ],
+)  # fmt: skip
+def test_an_onnx_model_that_cannot_be_used_stops_a_run_before_anything_starts(
+    world, tmp_path, capsys, more, complaint
+):
+    from dedup_nb import cli
+
+    folder, _, _ = world
+    tiny_onnx.make(folder / "weights/unset.onnx")
+    tiny_onnx.make(folder / "weights/bare.onnx", None)
+    torn = tiny_onnx.make(folder / "weights/torn.onnx", tiny_onnx.SETTINGS | {"min_cosine": 0.9})
+    torn.write_bytes(torn.read_bytes()[:200])
+    profile = folder / "params" / f"{tmp_path.name}.yaml"
+    profile.write_text(f"library: ../lib\nembedder: onnx\n{more}\n")
+    assert cli.main(["run", str(profile), "--only", NOTEBOOK]) == 2
+    said = capsys.readouterr().err.strip()
+    assert complaint in said and len(said.splitlines()) == 1
+    assert not (folder / "outputs" / profile.stem).exists()
+
+
+def test_an_onnx_model_that_cannot_be_used_is_one_sentence_in_the_notebook(world, tmp_path):
+    folder, _, _ = world
+    bare = str(tiny_onnx.make(tmp_path / "bare.onnx", None))
+    with pytest.raises(workbench.WrongInput, match="needs a JSON beside it") as refused:
+        start(tmp_path, folder / "lib", NOTEBOOK, embedder="onnx", pretrained=bare)
+    assert "\n" not in str(refused.value)
+
+
 def test_dct_needs_no_torch(world):
     folder, _, _ = world
     code = (
@@ -244,7 +335,7 @@ def test_dct_needs_no_torch(world):
         f"run = workbench.start({NOTEBOOK!r}, dict(library={str(folder / 'lib')!r}, "
         f"cache_dir={str(folder / 'cache')!r}, run_dir={str(folder / 'light')!r}))\n"
         "likeness.Search(run, 'dct').nearest(3)\n"
-        "print([m for m in ('torch', 'open_clip') if m in sys.modules])"
+        "print([m for m in ('torch', 'open_clip', 'onnxruntime') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import report
-from dedup_nb.finders import cells, clip, embeddings, index
+from dedup_nb.finders import cells, embeddings, encoders, index
 from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import files, tables
 from dedup_nb.pictures import images, orientations
@@ -58,7 +58,7 @@ class Search:
             return None
         store, digests = self.run.store, self.run.catalogue["sha256"].to_numpy()[self.rows]
         kind = vectors_name(self.chosen)
-        sound = clip.sound if self.chosen.weights is not None else self.chosen.kind.sound
+        sound = encoders.sound if self.chosen.weights is not None else self.chosen.kind.sound
         stored = cells.kept(store, kind, self._unpack, sound)
         numbers = store.ids(kind, digests)
         self._numbers = np.array([numbers[digest] for digest in digests], np.int64)
@@ -67,7 +67,7 @@ class Search:
 
     def _unpack(self, stored: Any) -> Any:
         if self.chosen.weights is not None:
-            return clip.unpack(stored)
+            return encoders.unpack(stored)
         return embeddings.unpack(self.chosen.name, stored)[:, 0]
 
     def near_pairs(self, floor: float, max_pairs: int = MAX_PAIRS) -> tuple[pd.DataFrame, float]:
@@ -141,11 +141,16 @@ class Search:
         if model is None:
             return self._unpack(self.chosen.kind.encode([measured.rasters]))[0]
         upright = orientations.ORIENTATIONS[0]
-        return clip.unpack(model.encode([measured.rasters[model.input]], upright))[0]
+        vectors = model.encode([measured.rasters[model.input]], upright)
+        if encoders.NOT_A_VECTOR in vectors:
+            raise ValueError(
+                f"{tables.shown(str(path))} cannot be compared: the model gives no vector for it"
+            )
+        return encoders.unpack(vectors)[0]
 
     @cached_property
-    def _model(self) -> clip.Model | None:
-        return clip.Model(self.chosen.weights) if self.chosen.weights else None
+    def _model(self) -> encoders.Encoder | None:
+        return self.chosen.weights.load() if self.chosen.weights else None
 
 
 def vectors_name(chosen: embeddings.Embedder) -> str:
@@ -191,7 +196,10 @@ def similar(
     if not image.is_file():
         raise ValueError(f"{tables.shown(str(image))} is not a file")
     with tempfile.TemporaryDirectory() as scratch:
-        run = workbench.start(notebooks.CLIP_FAISS, {**values, "run_dir": scratch})
+        asked = {**values, "run_dir": scratch}
+        if asked.get("min_cosine") is None:  # no pairs are made, so none is needed
+            asked["min_cosine"] = 1.0
+        run = workbench.start(notebooks.CLIP_FAISS, asked)
         search = Search(run, run.values["embedder"], run.values["invariance"])
         table = search.like(image, k)
         run.store.close()

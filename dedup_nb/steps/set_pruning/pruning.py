@@ -203,12 +203,12 @@ def compare(
     cross_check_yaml : bool
         Also compare YAML companions and prompts in PNGs.
     """
-    run, chosen = found.run, embeddings.embedder(embedder)
-    near, _ = chosen.thresholds(min_cosine, None)
+    run = found.run
+    near, loosest = run.embedder(embedder).thresholds(min_cosine, None)
     bound = round(max(near - ROOM, -1.0), 4)
     vectors, rows = run.embeddings(embedder)
     in_series = (run.catalogue["series"] != "").to_numpy()
-    floor = max(chosen.floor, bound)
+    floor = max(loosest, bound)
     pairs = PROPOSERS[candidates](Images(run, in_series, vectors, rows, floor))
     i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
     matches, apart = [], []
