@@ -267,7 +267,7 @@ def _add_similar(commands: Commands) -> None:
     )
     _add_collection(command)
     for name, what in (
-        ("embedder", "dct, mix, clip or onnx"),
+        ("embedder", "local, dct, mix, clip or onnx"),
         ("model", "architecture, for clip"),
         (
             "pretrained",
@@ -283,9 +283,14 @@ def _add_similar(commands: Commands) -> None:
     command.add_argument(
         "--min-cosine",
         type=_cosine,
-        default=-1.0,
         metavar="C",
         help="list only images with a cosine similarity of at least C",
+    )
+    command.add_argument(
+        "--min-matches",
+        type=_many,
+        metavar="N",
+        help="list only images with at least N matching features, for the embedder local",
     )
     command.set_defaults(run=_similar)
 
@@ -308,11 +313,14 @@ def _similar(args: argparse.Namespace) -> int:
     values = _collection(args)
     named = ("embedder", "model", "pretrained", "device", "invariance")
     values |= {name: getattr(args, name) for name in named if getattr(args, name)}
+    thresholds = {"min_cosine": args.min_cosine, "min_matches": args.min_matches}
+    given = {name: value for name, value in thresholds.items() if value is not None}
     _warn(f"searching {values['library']}")
     with redirect_stdout(sys.stderr):  # messages of the model and the decoders
-        table = similar(args.image, values, args.k, args.min_cosine)
+        table = similar(args.image, values, args.k, given)
     found = table.itertuples(index=False, name=None)
-    _print_csv(["path", "cosine"], ([path, f"{cosine:.4f}"] for path, cosine in found))
+    rows = ([path, f"{v:.4f}" if isinstance(v, float) else str(v)] for path, v in found)
+    _print_csv(list(table.columns), rows)
     return DONE
 
 

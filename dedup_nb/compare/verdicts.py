@@ -23,12 +23,12 @@ from dedup_nb.compare.full_size import Compared, FullSize
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.groups.checks import Judgement
 from dedup_nb.library.progress import Ticker
-from dedup_nb.pictures import features, images
+from dedup_nb.pictures import features, images, kept_features
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
 
-FEATURES = "sift 3"  # store kind of features; increase the number when they change
-VERDICTS = "verdict 15"  # store kind of verdicts; likewise
+FEATURES = features.KIND
+VERDICTS = "verdict 16"  # store kind of verdicts; likewise
 # Store kind of why pairs could not be compared; another version of the code or of what crashed may.
 UNCOMPARED = f"uncompared, {VERDICTS}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
 UNCOMPARED_REASON = "could not be compared: "
@@ -273,16 +273,8 @@ class Verdicts:
     def _features(self, digests: Sequence[str], small: Thumbnails) -> dict[str, bytes]:
         every = self.store.measures(FEATURES, digests, features.sound)
         missing = [d for d in digests if d not in every and d not in self.featureless]
-        items = (Item({}, [small[digest]]) for digest in missing)
-        made: dict[str, bytes] = {}
-        for digest, result in zip(
-            missing, self.engine.judge("features", items, len(missing)), strict=True
-        ):
-            if isinstance(result, Failure):
-                self.featureless[digest] = result.reason
-            elif len(result.blocks) == 1 and features.sound(result.blocks) == [True]:
-                made[digest] = result.blocks[0]
-        self.store.put([], measures=[(FEATURES, d, value) for d, value in made.items()])
+        made, failed = kept_features.make(self.store, {d: small[d] for d in missing}, self.engine)
+        self.featureless |= failed
         return every | made
 
     def _sizes(self, pair: Pair) -> tuple[tuple[int, int], tuple[int, int]]:

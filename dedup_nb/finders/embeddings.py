@@ -4,7 +4,9 @@
 (histograms of gradients; Dalal and Triggs, 2005) and colours, and matches more loosely. Neither
 needs weights. A mirror image or a quarter turn only permutes their values and flips signs, so all
 eight orientations follow from one stored vector. `clip` is a model of open_clip and `onnx` an image
-encoder in a file (see `clip` and `onnx`); they embed each orientation separately.
+encoder in a file (see `clip` and `onnx`); they embed each orientation separately. `local` has no
+vectors: it counts features that match (see `local`), and stands here because the same parameter
+chooses it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -31,6 +34,8 @@ DIRECTIONS = 8  # edge directions in a full turn
 WINDOWS = 6  # windows on each side of the grid
 WINDOW_SIGMA_PX = LUMA_PX / WINDOWS * 1.25
 CHROMA_SIDE = 4  # Cb and Cr keep CHROMA_SIDE x CHROMA_SIDE low frequencies
+COSINE, MATCHES = "cosine", "matches"  # what embedders measure
+MOST_MATCHES = 24  # that are counted
 LENGTH_ERROR = 2e-3  # by which a stored vector may miss unit length
 ROOM = 0.1  # floor below min_cosine where a model gives none of its own
 COLOURLESS = 0.02  # constant that outweighs the colour noise of a grey picture
@@ -58,6 +63,8 @@ class Embedder:
         Returns its weights for the parameters `model`, `pretrained` and `device`.
     weights : Weights, optional
         The model, if it needs one.
+    measure : str
+        What it measures of a pair; `min_cosine` and `floor` are in its unit.
     """
 
     name: str
@@ -67,11 +74,27 @@ class Embedder:
     parts: Callable[[], Part] | None = None
     model: Callable[[str, str, str], Weights] | None = None
     weights: Weights | None = None
+    measure: str = COSINE
 
     @property
-    def needs_weights(self) -> bool:
-        """Whether its vectors come from a model with weights."""
-        return self.parts is None
+    def has_vectors(self) -> bool:
+        """Whether it has vectors, whose cosines can be compared."""
+        return self.measure == COSINE
+
+    @property
+    def bound(self) -> str:
+        """Name of the parameter with its threshold: `min_cosine` or `min_matches`."""
+        return f"min_{self.measure}"
+
+    def steps(self, bound: float) -> list[float]:
+        """Return about twenty thresholds to compare, from a bound up to the largest."""
+        return steps(bound) if self.has_vectors else list(range(int(bound), MOST_MATCHES + 1))
+
+    def slider(self, bound: float) -> dict[str, float]:
+        """Return `low`, `high` and `step` of a slider of its threshold, from a bound on."""
+        if self.has_vectors:
+            return {"low": bound, "high": 1, "step": 0.005}
+        return {"low": int(bound), "high": MOST_MATCHES, "step": 1}
 
     @property
     def kind(self) -> Kind:
@@ -108,6 +131,65 @@ class Embedder:
                 "which pairs are computed"
             )
         return near, loose
+
+
+def bounds(chosen: Embedder, values: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the threshold and the loosest bound that parameters set for an embedder.
+
+    Parameters
+    ----------
+    chosen : Embedder
+        The embedder.
+    values : mapping
+        Parameters, among them `min_cosine`, and `min_matches` and `floor` where there are any.
+
+    Raises
+    ------
+    ValueError
+        If one of them is for other embedders, or `floor` is above `min_cosine`.
+    """
+    if chosen.has_vectors:
+        if values.get("min_matches") is not None:
+            raise ValueError(
+                f"min_matches is for embedder: local; embedder {chosen.name} measures cosines: "
+                "set min_cosine, or embedder: local"
+            )
+        return chosen.thresholds(values["min_cosine"], values.get("floor"))
+    for name in ("min_cosine", "floor"):
+        if values.get(name) is not None:
+            raise ValueError(
+                f"{name} {values[name]:g} is a cosine, but embedder {chosen.name} counts matches: "
+                f"set min_matches, or an embedder with cosines ({', '.join(with_vectors())})"
+            )
+    given = values.get("min_matches")
+    return chosen.thresholds(given, None)
+
+
+def with_vectors() -> list[str]:
+    """Return the names of the embedders that have vectors."""
+    return [name for name, entry in EMBEDDERS.items() if entry.has_vectors]
+
+
+def check_vectors(name: str, what: str) -> None:
+    """Refuse an embedder that has no vectors where they are needed.
+
+    Parameters
+    ----------
+    name : str
+        The embedder.
+    what : str
+        What needs the vectors, such as the name of a notebook.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    """
+    if name in EMBEDDERS and not EMBEDDERS[name].has_vectors:
+        raise ValueError(
+            f"{what} compares embeddings, which embedder {name} does not have; set its embedder to "
+            f"one of {', '.join(with_vectors())}"
+        )
 
 
 def steps(bound: float) -> list[float]:
@@ -329,6 +411,13 @@ def _parts_of(embedder: Embedder) -> Part:
 EMBEDDERS: Mapping[str, Embedder] = {
     entry.name: entry
     for entry in (
+        Embedder(
+            "local",
+            4,
+            4,
+            "local features that agree, however turned, mirrored or cropped; without weights",
+            measure=MATCHES,
+        ),
         Embedder(
             "dct", 0.85, 0.5, "low frequencies inside the borders; strict, without weights", _Dct
         ),

@@ -22,7 +22,7 @@ from dedup_nb.groups.cut import Cut, Parts
 from dedup_nb.groups.holdings import Relief
 from dedup_nb.groups.images import BEST, Images
 from dedup_nb.groups.keepers import KEEPER_ORDER
-from dedup_nb.groups.measures import apart
+from dedup_nb.groups.measures import apart, to_itself
 from dedup_nb.groups.pairs import bound_of
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, STAGE, Indices
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
@@ -262,6 +262,7 @@ class Candidates:
             by_person=np.zeros(len(keepers), np.bool_),
             parts=made.parts,
             detail=made.detail,
+            self_value=to_itself(self.measure, similarity=self.sign < 0),
         )
         result.values[roles == KEEPER] = result.self_value
         return result

@@ -78,6 +78,8 @@ class Cut:
         Further information of the finder on this cut.
     links : Links, optional
         Which images are hard links.
+    self_value : float
+        The measure of an image to itself.
     """
 
     threshold: float
@@ -95,11 +97,7 @@ class Cut:
     parts: Parts | None = None
     detail: Any = None
     links: Links | None = field(default=None, repr=False)
-
-    @property
-    def self_value(self) -> float:
-        """The measure of an image to itself."""
-        return 0.0 if self.sign > 0 else 1.0
+    self_value: float = 0.0
 
     @property
     def distance(self) -> float:

@@ -23,6 +23,8 @@ class Measure:
         What it measures, in one sentence.
     for_czkawka : bool
         Whether groups by it are also written in Czkawka's format, which has only this measure.
+    most : float
+        The measure of an image to itself, if larger values mean more alike.
     relation : str
         Words after the value and its unit in reasons: `3 bits apart`.
     """
@@ -32,6 +34,7 @@ class Measure:
     help: str
     for_czkawka: bool = False
     relation: str = "apart"
+    most: float = 1.0
 
     def apart(self, value: float) -> str:
         """Describe a value in words: `3 bits apart`, `1 bit apart`, `cosine 0.9213`."""
@@ -47,6 +50,13 @@ MEASURES: Mapping[str, Measure] = {
         Measure("hamming_bits", "bits", "bits that differ between two hashes", for_czkawka=True),
         Measure("gap_s", "s", "seconds between two images"),
         Measure("cosine", "", "cosine similarity of two embeddings"),
+        Measure(
+            "matches",
+            "matches",
+            "local features that agree on how one picture lies over the other",
+            relation="",
+            most=24,
+        ),
         Measure("inputs", "inputs", "finders that propose a pair", relation=""),
     )
 }
@@ -55,6 +65,13 @@ MEASURES: Mapping[str, Measure] = {
 def apart(measure: str, value: float) -> str:
     """Describe a value of any measure in words; see `Measure.apart`."""
     return (MEASURES.get(measure) or Measure(measure, "", "")).apart(value)
+
+
+def to_itself(measure: str, *, similarity: bool) -> float:
+    """Return the measure of an image to itself: 0 for distances."""
+    if not similarity:
+        return 0.0
+    return MEASURES[measure].most if measure in MEASURES else 1.0
 
 
 def number(value: float) -> str:

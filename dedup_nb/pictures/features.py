@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[Any]
 
+KIND = "sift 4"  # store kind of features; increase the number when they change
 FOUND_PX = 224  # long side at which features are detected
 POINTS = 400
+FIRST = 100  # features that tell most come first: half are the largest, half the strongest others
 CONTRAST, EDGE = 0.02, 12.0  # SIFT thresholds: keep faint points, reject edges
 FEW_POINTS = 100  # a picture with fewer is faint and is also searched with stretched contrast
 FAINT_PX = 128  # long side of the stretched picture
@@ -96,7 +98,8 @@ class Alignment:
 def extract(pixels: NDArray[np.uint8]) -> bytes:
     """Detect the features of a small RGB picture and return them as stored bytes.
 
-    SIFT (Lowe, 2004), stored as positions in 1/`FINE` pixels and 128 bytes for each point.
+    SIFT (Lowe, 2004), stored as positions in 1/`FINE` pixels and 128 bytes for each point. The
+    `FIRST` points are those that a search among many pictures uses.
 
     Parameters
     ----------
@@ -128,11 +131,15 @@ def unpack(kept: bytes, pixels: NDArray[np.uint8]) -> Features:
     pixels : ndarray of uint8, shape (height, width, 3)
         The picture it was made of.
     """
+    places, descriptors = packed(kept)
+    return Features(pixels, places / FINE, descriptors)
+
+
+def packed(kept: bytes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Return the positions in 1/`FINE` pixels and the descriptors that `extract` packed."""
     count = len(kept) // POINT_BYTES
-    places = np.frombuffer(kept, "<u2", 2 * count).reshape(count, 2) / FINE
-    return Features(
-        pixels, places, np.frombuffer(kept, np.uint8, offset=4 * count).reshape(-1, 128)
-    )
+    places = np.frombuffer(kept, "<u2", 2 * count).reshape(count, 2)
+    return places, np.frombuffer(kept, np.uint8, offset=4 * count).reshape(-1, 128)
 
 
 def stretched(picture: Features) -> Features:
@@ -182,12 +189,25 @@ def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, 
     points, descriptors = sift.detectAndCompute(small, None)
     if descriptors is None:
         return np.zeros((0, 2)), np.zeros((0, 128), np.uint8)
-    descriptors = descriptors[:POINTS]
-    places = np.array([point.pt for point in points[:POINTS]]) - OFFSET_PX
+    order = _by_worth([p.size for p in points], [p.response for p in points])[:POINTS]
+    descriptors = descriptors[order]
+    places = np.array([points[k].pt for k in order.tolist()]) - OFFSET_PX
     steps = np.array(whole.shape[::-1]) / small.shape[::-1]
     shares = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6)
     roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
     return (places + 0.5) * steps - 0.5, roots
+
+
+def _by_worth(sizes: Sequence[float], strengths: Sequence[float]) -> NDArray[np.int64]:
+    """Return the order of features: the largest, the strongest others, all others by strength.
+
+    OpenCV lists them from left to right. Large ones survive being shown small, in a screenshot;
+    strong ones survive everything else.
+    """
+    by_size = np.argsort(-np.asarray(sizes), kind="stable")
+    large, others = by_size[: FIRST // 2], by_size[FIRST // 2 :]
+    strong = others[np.argsort(-np.asarray(strengths)[others], kind="stable")]
+    return np.concatenate([large, strong])
 
 
 def align(a: Features, b: Features) -> Alignment | None:

@@ -106,6 +106,24 @@ def similarities(values: Sequence[float], mark: float, counted: str = "pairs") -
     return histogram(values, mark, "", bins=list(edges), what="cosine similarity", counted=counted)
 
 
+def of_similarity(values: Sequence[float], mark: float, name: str) -> Chart:
+    """Draw a histogram of a measure that rises with likeness: cosines, or a count of something.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The measure of each pair.
+    mark : float
+        Threshold, inclusive.
+    name : str
+        The measure: `cosine`, or what is counted.
+    """
+    if name == "cosine":
+        return similarities(values, mark)
+    label = f"threshold {mark:g}, inclusive"
+    return histogram(values, mark - 1, "", what=f"number of {name}", label=label)
+
+
 @matplotlib.rc_context(DEFAULTS)
 def curve(
     thresholds: Sequence[float], columns: Mapping[str, Sequence[float]], mark: float, unit: str

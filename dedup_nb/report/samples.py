@@ -70,19 +70,22 @@ def neighbours(
     catalogue : DataFrame
         The catalogue of the run.
     nearest : DataFrame
-        Columns `i, rank, j, cosine`; see `index.nearest`.
+        Columns `i, rank, j` and the measure; see `index.nearest`.
     count, each : int
         Number of images, spread evenly over the catalogue, and of neighbours of each.
     """
+    measure = str(nearest.columns[3])
     every = nearest["i"].unique()
+    if not len(every):
+        return []
     some = every[np.linspace(0, len(every) - 1, min(count, len(every))).astype(int)]
     shown = []
     for i, part in nearest[nearest["i"].isin(some) & (nearest["rank"] <= each)].groupby("i"):
-        cosines = ", ".join(f"{cosine:.3f}" for cosine in part["cosine"])
+        values = ", ".join(f"{v:g}" if v > 1 else f"{v:.3f}" for v in part[measure])
         members = plain_members(catalogue, [int(i), *part["j"].tolist()])
         shown.append(
             {
-                "title": f"the first image and its nearest neighbours, cosine {cosines}",
+                "title": f"the first image and its nearest neighbours, {measure} {values}",
                 "members": members,
             }
         )

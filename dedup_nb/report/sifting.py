@@ -228,7 +228,7 @@ def facets_of(groups: Sequence[Mapping[str, Any]]) -> Facets:
         np.array(stages, object),
         np.array(digests, object),
         objects(lacks),
-        rises=any(m.get("measure") in ("cosine", "inputs") for m in _first(groups)),
+        rises=any(m.get("measure") in ("cosine", "matches", "inputs") for m in _first(groups)),
     )
 
 

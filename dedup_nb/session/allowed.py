@@ -86,6 +86,7 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "min_inputs": Range(1, 100),
     "seconds": Range(0, 86_400),
     "min_cosine": Range(-1, 1),
+    "min_matches": Range(4, 24),
     "floor": Range(-1, 1),
     "k": Range(1, 10_000),
     "max_edited_area": Range(0, 1),

@@ -15,6 +15,7 @@ from pathlib import Path
 from dedup_nb import report, staging
 from dedup_nb.compare import full_size, verdicts
 from dedup_nb.finders import cells, embeddings, encoders
+from dedup_nb.finders.local import codes
 from dedup_nb.library import files, layout
 from dedup_nb.pictures import features
 from dedup_nb.pictures.store import Sound, Store, is_store, is_there, is_thumbnail
@@ -126,7 +127,7 @@ def _wrong(kind: str, value: object, width: int) -> str:
     return ""
 
 
-EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if not one.needs_weights}
+EMBEDDINGS = {one.kind.name for one in embeddings.EMBEDDERS.values() if one.parts}
 # Prefix of a kind -> which values are right, and what others are; values of any other kind have
 # one length.
 CHECKS: dict[str, tuple[Sound, str]] = {
@@ -134,6 +135,7 @@ CHECKS: dict[str, tuple[Sound, str]] = {
     "clip-": (encoders.sound, "not a vector of unit length"),
     "onnx-": (encoders.sound, "not a vector of unit length"),
     "contents-": (lambda values: [held.of_value(v) is not None for v in values], "not facts"),
+    "local ": (codes.sound, "not a whole number of codes"),
     "sift ": (features.sound, "not a whole number of features"),
     "verdict ": (verdicts.sound, "not a verdict"),
     "uncompared, ": (verdicts.sound_reasons, "not text"),

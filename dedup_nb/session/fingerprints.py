@@ -109,7 +109,10 @@ class Fingerprints:
         if not self._has_embedded:
             return []
         chosen = self.embedder(self.run.values["embedder"])
-        notes = [f"Embedder {chosen.name}: {chosen.says}. Its cosines have their own scale."]
+        notes = [f"Embedder {chosen.name}: {chosen.says}."]
+        if not chosen.has_vectors:
+            return notes
+        notes[0] += " Its cosines have their own scale."
         if left := self.not_embedded:
             few = ", ".join(left[:20]) + (", ..." if len(left) > 20 else "")
             notes.append(f"{len(left):,} images could not be embedded and are excluded: {few}.")

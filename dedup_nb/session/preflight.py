@@ -54,6 +54,7 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
             check_files(values)
         for name in notebooks:
             defaults = {key: p.default for key, p in parameters.of_notebook(name).items()}
+            check_embedder(name, defaults | flat[name])
             check_thresholds(defaults | flat[name])
         check_weights(library, roots, flat)
     except ValueError as error:
@@ -132,10 +133,16 @@ def check_files(values: Mapping[str, Any]) -> None:
             raise ValueError(f"inputs names {path}, which is neither a folder nor a notebook")
 
 
+def check_embedder(notebook: str, values: Mapping[str, Any]) -> None:
+    """Refuse an embedder without vectors for a notebook that compares vectors."""
+    if "embedder" in values and "min_matches" not in values:
+        embeddings.check_vectors(values["embedder"], notebook)
+
+
 def check_thresholds(values: Mapping[str, Any]) -> None:
-    """Refuse cosine thresholds that contradict each other; see `Embedder.thresholds`."""
+    """Refuse thresholds that contradict each other or the embedder; see `embeddings.bounds`."""
     if "embedder" in values and "min_cosine" in values:
-        _embedder(values).thresholds(values["min_cosine"], values.get("floor"))
+        embeddings.bounds(_embedder(values), values)
 
 
 def _embedder(values: Mapping[str, Any]) -> embeddings.Embedder:

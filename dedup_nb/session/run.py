@@ -99,6 +99,7 @@ class Run:
         try:
             catalogue.check_roots(self.library, self.roots)
             preflight.check_folders(self.library, self.values)
+            preflight.check_embedder(self.notebook, self.values)
             preflight.check_thresholds(self.values)
         except ValueError as error:
             if not self.library.is_dir() and self.library.name == "demo-library":

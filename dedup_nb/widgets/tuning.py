@@ -28,7 +28,8 @@ REST_S = 1.0  # after this long the slider is at rest, and changes count from th
 
 def _histogram(candidates: groups.Candidates, threshold: float) -> report.Chart:
     if candidates.sign < 0:
-        return report.similarities(candidates.pairs[candidates.measure], threshold)
+        values = candidates.pairs[candidates.measure]
+        return report.of_similarity(values, threshold, candidates.measure)
     unit = MEASURES[candidates.measure].unit
     return report.histogram(candidates.pairs[candidates.measure], threshold, unit)
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.pictures import images, orientations
 
-NAMES = [one.name for one in embeddings.EMBEDDERS.values() if not one.needs_weights]
+NAMES = [one.name for one in embeddings.EMBEDDERS.values() if one.parts]
 
 
 def rasters(picture):
@@ -112,7 +112,7 @@ def test_vectors_of_another_embedder_are_refused():
 
 
 def test_what_is_not_known_is_refused_by_name():
-    with pytest.raises(ValueError, match="embedder clop is not known; choose one of dct"):
+    with pytest.raises(ValueError, match="embedder clop is not known; choose one of local"):
         embeddings.embedder("clop")
     with pytest.raises(ValueError, match="invariance twice is not known"):
         embeddings.unpack("dct", [], "twice")

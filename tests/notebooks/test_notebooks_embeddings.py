@@ -92,7 +92,7 @@ def test_papermill_alone_gives_the_same_bytes(world):
 @pytest.mark.parametrize(
     ("section", "complaint"),
     [
-        ("{embedder: clop}", "sets embedder to clop; choose one of dct"),
+        ("{embedder: clop}", "sets embedder to clop; choose one of local"),
         ("{embedder: clip, device: gpu}", "choose one of auto, cpu, cuda, cuda:1, mps"),
         ("{floor: 0.9}", "floor 0.9 is above min_cosine 0.85"),
         ("{embedder: mix, min_cosine: 1.5}", "it must be from -1 to 1"),

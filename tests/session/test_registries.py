@@ -4,6 +4,7 @@ import pytest
 
 from dedup_nb.compare import verdicts
 from dedup_nb.finders import embeddings, phash
+from dedup_nb.finders.local import proposing, search
 from dedup_nb.groups import columns, keepers, measures, rules
 from dedup_nb.library import formats
 from dedup_nb.pictures import engines, images, store
@@ -30,8 +31,18 @@ def test_every_entry_has_its_name_and_a_sentence_of_help(registry):
 def test_every_embedder_says_what_it_is_and_lies_within_its_scale():
     for name, entry in embeddings.EMBEDDERS.items():
         assert (entry.name, bool(entry.says)) == (name, True)
+        low, high = (-1, 1) if entry.has_vectors else (search.AGREE, search.TRIED)
         if entry.min_cosine is not None:  # onnx: each model has its own
-            assert -1 <= entry.floor <= entry.min_cosine <= 1
+            assert low <= entry.floor <= entry.min_cosine <= high
+
+
+def test_matches_have_the_same_scale_wherever_they_are_named():
+    local = embeddings.EMBEDDERS["local"]
+    ends = (search.AGREE, search.TRIED)
+    assert (local.floor, embeddings.MOST_MATCHES) == ends
+    assert (proposing.FEWEST, measures.MEASURES["matches"].most) == ends
+    bounds = allowed.ALLOWED["min_matches"]
+    assert (bounds.low, bounds.high) == ends
 
 
 def test_every_bound_is_of_a_parameter_that_a_notebook_has():
@@ -91,4 +102,4 @@ def test_the_notebooks_keep_in_the_order_that_the_package_does():
 def test_thumbnails_of_another_size_have_another_version():
     """Thumbnails feed `verify`: raise `THUMBNAIL`, `VERDICTS` and `FEATURES` with their size."""
     assert (store.THUMBNAIL, images.THUMBNAIL_PX, images.LONG_SIDE_PX) == (1, 256, 256)
-    assert (verdicts.VERDICTS, verdicts.FEATURES) == ("verdict 14", "sift 3")
+    assert (verdicts.VERDICTS, verdicts.FEATURES) == ("verdict 16", "sift 4")

@@ -67,7 +67,7 @@ def test_without_a_name_the_library_of_the_newest_run_is_asked(
     [
         ("nowhere.png", [], "nowhere.png is not a file"),
         ("lib/mojo1/broken.png", [], "broken.png cannot be compared: "),
-        ("lib/mojo1/plain.png", ["--embedder", "clop"], "choose one of dct"),
+        ("lib/mojo1/plain.png", ["--embedder", "clop"], "choose one of local"),
         ("lib/mojo1/plain.png", ["--root", "nowhere"], "nowhere"),
     ],
 )

@@ -1,13 +1,16 @@
-"""A run's embeddings -> pairs, neighbours and searches by picture, for `30_clip_faiss`."""
+"""A run's embeddings -> pairs, neighbours and searches by picture, for `30_clip_faiss`.
+
+The embedder `local` has no embeddings; `matching` does the same for it.
+"""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ipywidgets
@@ -19,10 +22,11 @@ from dedup_nb import report
 from dedup_nb.finders import cells, embeddings, encoders, index
 from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import files, tables
-from dedup_nb.pictures import images, orientations
-from dedup_nb.pictures.engines import LOCAL
+from dedup_nb.pictures import orientations
 from dedup_nb.session import notebooks, workbench
 from dedup_nb.session.workbench import Workbench
+from dedup_nb.steps.clip_faiss import asked
+from dedup_nb.steps.clip_faiss.matching import Matching
 from dedup_nb.widgets.tuning import present
 
 
@@ -45,6 +49,8 @@ class Search:
     notes : list of str
         Notes for the report; empty if the search is exact.
     """
+
+    measure = embeddings.COSINE
 
     def __init__(self, run: Workbench, embedder: str, invariance: str = "none") -> None:
         self.run, self.chosen, self.invariance = run, run.embedder(embedder), invariance
@@ -92,6 +98,11 @@ class Search:
             self.cells.name(self._numbers)
         return pairs, bound
 
+    def describe(self, pairs: pd.DataFrame, bound: float) -> str:
+        """Return a sentence on the pairs found and how complete they are."""
+        found = f"{len(pairs):,} pairs of {len(self.rows):,} images"
+        return f"{found}, complete down to a cosine of {bound:g}"
+
     def nearest(self, k: int) -> pd.DataFrame:
         """Return the k nearest neighbours of each image; see `index.nearest`."""
         if self.cells is not None and len(self.rows) > 1:
@@ -122,22 +133,12 @@ class Search:
             If the picture cannot be read.
         """
         cosines = index.like(self.vectors, self._vector(path))
-        paths = self.run.catalogue["path"].to_numpy()[self.rows]
-        table = pd.DataFrame({"row": self.rows, "path": paths, "cosine": cosines})
-        itself = os.path.realpath(path)
-        library = os.path.realpath(self.run.library)
-        table = table[[os.path.join(library, name) != itself for name in paths]]
-        ordered = table.sort_values(["cosine", "path"], ascending=[False, True])
-        return ordered.head(k).reset_index(drop=True)
+        return asked.listed(self.run, path, self.rows, cosines, self.measure, k)
 
     def _vector(self, path: Path) -> Any:
         model = self._model
         sizes = self.chosen.kind.sizes if model is None else (model.input,)
-        whole = os.fsencode(path.resolve())
-        ((_, measured),) = LOCAL.measure([whole], sizes, workers=1)
-        if not isinstance(measured, images.Measured) or measured.status != "ok":
-            reason = measured.error if isinstance(measured, images.Measured) else ""
-            raise ValueError(f"{tables.shown(str(path))} cannot be compared: {reason}")
+        measured = asked.decoded(path, sizes)
         if model is None:
             return self._unpack(self.chosen.kind.encode([measured.rasters]))[0]
         upright = orientations.ORIENTATIONS[0]
@@ -153,6 +154,13 @@ class Search:
         return self.chosen.weights.load() if self.chosen.weights else None
 
 
+def search(run: Workbench, embedder: str, invariance: str = "none") -> Search | Matching:
+    """Return the search of an embedder: by its vectors, or by local features."""
+    if run.embedder(embedder).has_vectors:
+        return Search(run, embedder, invariance)
+    return Matching(run)
+
+
 def vectors_name(chosen: embeddings.Embedder) -> str:
     """Return the name of an embedder's upright vectors in the store."""
     return chosen.weights.key if chosen.weights else chosen.kind.name
@@ -166,14 +174,17 @@ def save_neighbours(folder: Path, nearest: pd.DataFrame) -> None:
     folder : Path
         What `run.save` returned.
     nearest : DataFrame
-        Columns `i`, `rank`, `j` and `cosine`.
+        Columns `i`, `rank`, `j` and the measure.
     """
     with files.creating(folder / "neighbours.parquet") as fresh:
         nearest.to_parquet(fresh)
 
 
 def similar(
-    image: Path, values: Mapping[str, Any], k: int = 12, least: float = -1.0
+    image: Path,
+    values: Mapping[str, Any],
+    k: int = 12,
+    least: Mapping[str, float] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Return the images of a library most similar to a picture; only the cache is written.
 
@@ -185,8 +196,13 @@ def similar(
         Parameters of `30_clip_faiss`: `library`, `roots`, `embedder` and so on.
     k : int
         Largest number of images.
-    least : float
-        Smallest cosine, inclusive.
+    least : mapping
+        Smallest value to list, inclusive: `min_cosine`, or `min_matches` for the embedder `local`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `path` and the measure: `cosine`, or `matches` for the embedder `local`.
 
     Raises
     ------
@@ -196,14 +212,21 @@ def similar(
     if not image.is_file():
         raise ValueError(f"{tables.shown(str(image))} is not a file")
     with tempfile.TemporaryDirectory() as scratch:
-        asked = {**values, "run_dir": scratch}
-        if asked.get("min_cosine") is None:  # no pairs are made, so none is needed
-            asked["min_cosine"] = 1.0
-        run = workbench.start(notebooks.CLIP_FAISS, asked)
-        search = Search(run, run.values["embedder"], run.values["invariance"])
-        table = search.like(image, k)
+        # no pairs are made, so the thresholds of a profile do not matter, and none is needed
+        unset = dict.fromkeys(("min_cosine", "min_matches", "floor"))
+        chosen = embeddings.EMBEDDERS.get(values.get("embedder") or "")
+        wanted = {"min_cosine": 1.0} if chosen and chosen.has_vectors else {}
+        run = workbench.start(
+            notebooks.CLIP_FAISS, {**values, **unset, **wanted, "run_dir": scratch}
+        )
+        name = run.values["embedder"]
+        chosen = run.embedder(name)
+        embeddings.bounds(chosen, {**unset, **wanted, **least})
+        searched = search(run, name, run.values["invariance"])
+        table = searched.like(image, k)
         run.store.close()
-    return table[table["cosine"] >= least][["path", "cosine"]]
+    lowest = least.get(chosen.bound, -np.inf)
+    return table[table[searched.measure] >= lowest][["path", searched.measure]]
 
 
 class Asker:
@@ -211,7 +234,7 @@ class Asker:
 
     Parameters
     ----------
-    search : Search
+    search : Search or Matching
         The images to search.
     k : int
         Number of images to show.
@@ -222,7 +245,7 @@ class Asker:
         Fields for a path and an upload, and the result.
     """
 
-    def __init__(self, search: Search, k: int = 12) -> None:
+    def __init__(self, search: Search | Matching, k: int = 12) -> None:
         self.search, self.k = search, k
         wide = ipywidgets.Layout(width="32rem")
         self.path = ipywidgets.Text(
@@ -271,18 +294,18 @@ class Asker:
         except ValueError as error:
             self.shown.value = f"<b>{escape(tables.shown(str(error)))}</b>"
             return
-        run = self.search.run
+        run, measure = self.search.run, self.search.measure
         members = [
-            member | {"value": cosine, "measure": "cosine"}
-            for member, cosine in zip(
-                run.plain_members(table["row"].tolist()), table["cosine"], strict=True
+            member | {"value": value, "measure": measure}
+            for member, value in zip(
+                run.plain_members(table["row"].tolist()), table[measure], strict=True
             )
         ]
         group = {"title": f"most similar to {name}", "members": members}
         self.shown.value = report.Sheet([group], run.thumbnail)._repr_html_()
 
 
-def ask(search: Search, k: int = 12, *, interactive: bool = True) -> Asker | None:
+def ask(search: Search | Matching, k: int = 12, *, interactive: bool = True) -> Asker | None:
     """Show an `Asker`, or nothing when `interactive` is false."""
     if not interactive:
         return None

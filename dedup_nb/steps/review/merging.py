@@ -395,9 +395,9 @@ class _Reader:
 
     @staticmethod
     def _similarity(table: pd.DataFrame) -> bool:
-        """Return whether a larger value means more alike: a keeper's value is then 1, not 0."""
+        """Return whether a larger value means more alike: a keeper's value is then not 0."""
         to_itself = table["value"][table["role"] == "keeper"].dropna()
-        return bool(len(to_itself) and (to_itself == 1).all())
+        return bool(len(to_itself) and (to_itself > 0).all())
 
 
 def _frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
