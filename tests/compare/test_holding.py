@@ -176,6 +176,29 @@ def test_who_is_the_richer_is_not_said_where_nobody_can(make, word):
     assert word in held(PHOTO, make(PHOTO)).both
 
 
+def stretched(picture, across, down=1.0):
+    size = round(picture.width * across), round(picture.height * down)
+    return saved(picture.resize(size, Image.Resampling.LANCZOS), quality=92)
+
+
+@pytest.mark.parametrize(("across", "down"), [(1.1, 1), (1.04, 1), (1, 1.1), (1.05, 0.95)])
+def test_of_two_proportions_neither_goes_for_the_other(across, down):
+    found = held(PHOTO, stretched(PHOTO, across, down))
+    assert "stretched" in found.both
+
+
+@pytest.mark.parametrize("size", [(323, 242), (241, 180), (161, 121)])
+def test_rounding_the_sides_to_whole_pixels_is_no_stretching(size):
+    found = held(PHOTO, saved(PHOTO.resize(size, Image.Resampling.LANCZOS), quality=92))
+    assert "stretched" not in found.both
+
+
+def test_a_copy_enlarged_by_a_little_and_compressed_more_is_not_the_richer_one():
+    source, copy = saved(PHOTO, quality=95), saved(resized(PHOTO, 1.06), quality=70)
+    files = Saved(coarseness=0.1), Saved(coarseness=0.6)
+    assert held(source, copy, files=files).b_lacks == ("coding",)
+
+
 def shirt(hue):
     """A textured shape of 45 % of the area on a light ground."""
     sheet = Image.new("RGB", (400, 400), (245, 245, 245))

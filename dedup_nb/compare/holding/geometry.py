@@ -22,6 +22,7 @@ MOST_GRADIENT = 40  # grey levels; a steeper edge counts as much as this one
 WHOLE_PX = 0.24  # a map this near to a shift by whole pixels is one
 MAP_PX, CELLS = 4, 400  # least pixels of a cell of the activity map; cells along its long side
 CLIPPED = (8, 247)
+STRETCHED, ROUNDED_PX = 0.015, 1.5  # difference of the scales; pixels lost by rounding two sides
 
 
 class Picture:
@@ -216,6 +217,13 @@ class Aligned:
     def ratio(self) -> float:
         """Pixels of the fine one for each pixel of the coarse one, at least about 1."""
         return 1 / scale_of(self.matrix)
+
+    @property
+    def is_stretched(self) -> bool:
+        """Whether one has other proportions than the other, beyond rounding to whole pixels."""
+        long, short = np.linalg.svd(self.matrix[:, :2], compute_uv=False)
+        sides = min(*self.fine.size, *self.coarse.size)
+        return bool(long / short - 1 > STRETCHED + ROUNDED_PX / sides)
 
     @property
     def shift(self) -> tuple[int, int] | None:

@@ -28,6 +28,8 @@ from dedup_nb.compare.holding.words import LACKS
 
 SOME_LINES = 97
 LEAST_PX = 32  # a shorter side is too short to compare detail
+RESIZED = 1.01  # ratio of sizes from which on one is the other, resized
+LEAST_COARSENESS, COARSER = 0.2, 1.6  # JPEG quality 90; times the coarseness of the other
 PALETTE, EVEN = 256, 0.5  # most colours of a palette; share of equal neighbours in a drawing
 
 
@@ -162,6 +164,8 @@ def _pixels(aligned: Aligned, saved: tuple[Saved, Saved]) -> tuple[set[str], set
         if not _is_even(poor.grey) or tones.is_dithered(aligned):
             lacks[int(few[1])].add("depth")
     _detail(aligned, saved, lacks, both)
+    if aligned.is_stretched and "detail" not in coarse:
+        both.add("stretched")
     return fine, coarse, both
 
 
@@ -211,7 +215,7 @@ def _detail(
             if not poorer:  # of a smaller picture than this one
                 both.add("enlarged")
         return
-    made = _coarser(aligned, lattices)
+    made = _coarser(aligned, lattices) or _resized_and_coarser(aligned, coarseness)
     for k in made:
         lacks[k].add("coding")
     if not made:
@@ -230,6 +234,19 @@ def _coarser(aligned: Aligned, lattices: list[coding.Lattice | None]) -> list[in
         for k, own in enumerate(lattices)
         if own and coding.is_coarser(pixels[k], pixels[1 - k], ways[k], own, lattices[1 - k])
     ]
+
+
+def _resized_and_coarser(aligned: Aligned, coarseness: list[float]) -> list[int]:
+    """Return which of two pictures of nearly one size was resized from the other and coarsened.
+
+    Resizing by a few per cent leaves too little to see of who was first; the files tell it.
+    """
+    if not RESIZED < aligned.ratio <= rings.ENLARGED:
+        return []
+    fine, coarse = coarseness
+    if max(fine, coarse) < LEAST_COARSENESS:
+        return []
+    return [0] if fine > COARSER * coarse else [1] if coarse > COARSER * fine else []
 
 
 def _noise(

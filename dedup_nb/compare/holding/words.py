@@ -70,6 +70,12 @@ _BOTH = (
         "one is enlarged: it has more pixels but no more detail",
         "enlarged",
     ),
+    Lack(
+        "stretched",
+        "other proportions of width and height",
+        "one was stretched or squeezed, and nobody can tell which",
+        "stretched",
+    ),
     Lack("unknown", "could not be compared", "their detail could not be compared", "not compared"),
 )
 
