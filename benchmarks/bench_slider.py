@@ -62,7 +62,7 @@ run = types.SimpleNamespace(
     catalogue=images,
     live_decisions=Decisions(None),
     thumbnail=lambda path: thumbnails[hash(path) % 40],
-    whole_picture=None,
+    beside=None,
     facts_of=None,
     views=lambda made, cut: workbench.Views(made, cut, images),
 )

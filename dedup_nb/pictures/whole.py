@@ -6,14 +6,12 @@ gigabytes, so nothing in this module is called in the kernel.
 
 from __future__ import annotations
 
-import io
 import os
 
 from PIL import Image
 
 from dedup_nb.library import files
 from dedup_nb.pictures import images
-from dedup_nb.pictures.engines.tasks import Item
 
 
 def full_size(path: bytes, max_pixels: float = images.MAX_PIXELS) -> Image.Image:
@@ -53,24 +51,6 @@ def full_size_of(data: bytes, name: str, max_pixels: float = images.MAX_PIXELS) 
     whole = picture.convert("RGBA" if "A" in picture.getbands() else "RGB")
     whole.info = picture.info
     return whole
-
-
-def shown(item: Item) -> Item:
-    """Make an upright JPEG for browsers of a file, at most `long_side_px` wide and high; a task."""
-    (path,) = item.blocks
-    picture = _read(path, images.MAX_PIXELS, item.facts["long_side_px"])
-    if picture.mode not in ("RGB", "L"):  # transparency over white, as viewers show it
-        layers = picture.convert("RGBA")
-        white = Image.new("RGBA", layers.size, "white")
-        picture = Image.alpha_composite(white, layers)
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=90)
-    return Item({}, [buffer.getvalue()])
-
-
-def _read(path: bytes, max_pixels: float, long_side_px: int | None = None) -> Image.Image:
-    data, name = _content(path)
-    return images.whole(data, name, max_pixels, long_side_px)
 
 
 def _content(path: bytes) -> tuple[bytes, str]:

@@ -23,12 +23,10 @@ from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.progress import Ticker
 from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images, measures, store
-from dedup_nb.pictures.engines import LOCAL, Failure, Item
 from dedup_nb.session import held, kept_catalogue, notebooks, parameters, preflight, runs
 
 pd.set_option("display.max_colwidth", 100)  # do not cut off paths
 
-SCREEN_PX = 1600  # long side of a whole picture in the gallery
 MEASURED_AT_ONCE = 50_000  # images whose facts are in memory at a time
 WERE = ("was", "were")
 DEFAULT_HASH = phash.kind("phash", 64)
@@ -362,24 +360,6 @@ class Run:
             self.remake([digest])
             jpeg = self.store.thumbnail(digest)
         return jpeg
-
-    def whole_picture(self, path: str) -> bytes | None:
-        """Return a picture in a format browsers show, upright, at most `SCREEN_PX`; or None.
-
-        Raises
-        ------
-        ValueError
-            If it cannot be shown; the message says why.
-        """
-        if path not in self._digests:
-            return None
-        item = Item({"long_side_px": SCREEN_PX}, [os.fsencode(self.library.absolute() / path)])
-        (result,) = LOCAL.judge("show", [item], 1)
-        if isinstance(result, Failure):
-            raise ValueError(f"cannot be shown: {result}")
-        if len(result.blocks) != 1 or not result.blocks[0].startswith(b"\xff\xd8\xff"):
-            raise ValueError("cannot be shown: the decoder sent what it should not")
-        return result.blocks[0]
 
     def exposure(self, digest: str) -> str:
         """Return the exposure from the EXIF of a content; see `images.exposure`."""

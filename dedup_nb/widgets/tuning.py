@@ -156,7 +156,7 @@ class Tuner:
             decisions=run.live_decisions,
             finder=run.notebook,
             totals=lambda: self.cut.totals,
-            image=run.whole_picture,
+            beside=run.beside,
             facts=run.facts_of,
             tells_changes=True,
         )

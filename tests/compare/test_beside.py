@@ -94,7 +94,9 @@ def test_different_pictures_are_not_aligned_and_differ_nearly_everywhere(copies)
 
 def test_the_map_from_thumbnails_is_told_without_opening_a_file(copies, monkeypatch):
     monkeypatch.setattr(copies, "_judged", None)
-    assert copies.near("a.png", "half.png").text == "aligned: scaled by 0.5"
+    pair = copies.near("a.png", "half.png")
+    assert pair.text == "aligned by their thumbnails"
+    assert pair.matrix == pytest.approx((0.5, 0, -0.25, 0, 0.5, -0.25), abs=0.01)
 
 
 # -- areas ---------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ def test_what_a_second_look_found_is_outlined_in_the_picture_that_is_asked_about
     a, b = ("a.png", "mirrored.png")[:: 1 if beside.digests[beside.rows["a.png"]] == first else -1]
     assert beside.placed(a, b).boxes == (pytest.approx((0.1, 0.2, 0.3, 0.4)),)
     assert beside.placed(b, a).boxes == (pytest.approx((0.7, 0.2, 0.9, 0.4), abs=0.003),)
-    assert "4.0 % of the area differs" in beside.placed(a, b).outlined
+    assert "4.0% of the area differs" in beside.placed(a, b).outlined
 
 
 # -- squares -------------------------------------------------------------------------------------
@@ -160,10 +162,11 @@ def test_a_transparent_picture_keeps_its_transparency(tmp_path):
 
 def test_the_difference_of_a_trimmed_copy_is_dark_and_of_an_edit_bright(copies):
     (square,) = copies.differences("a.png", "trimmed.png", 0, [(0, 0)])
-    assert np.asarray(drawn(square))[10:, 10:].mean() < 3
-    assert tuple(np.asarray(drawn(square))[0, 0]) == (58, 62, 84)  # the copy shows nothing there
+    pixels = np.asarray(drawn(square)).astype(int)
+    assert np.ptp(pixels[10:, 10:], axis=2).max() < 9  # grey: no difference
+    assert tuple(pixels[0, 0]) == (58, 62, 84)  # the copy shows nothing there
     (square,) = copies.differences("a.png", "edited2.jpg", 1, [(0, 0)])
-    heat = np.asarray(drawn(square)).mean(axis=2)
+    heat = np.ptp(np.asarray(drawn(square)).astype(int), axis=2)
     assert heat[150:190, 300:350].mean() > 10 * heat[:100, :100].mean()
 
 
@@ -180,6 +183,26 @@ def test_the_difference_of_a_trimmed_copy_is_dark_and_of_an_edit_bright(copies):
 def test_squares_that_there_are_not_are_refused_in_one_sentence(copies, path, level, tiles, why):
     with pytest.raises(ValueError, match=why):
         copies.tiles(path, level, tiles)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK"])
+def test_pictures_of_every_mode_are_shown_in_colour_and_upright(tmp_path, mode):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    name, suffix = ("odd_jpg", "jpg") if mode == "CMYK" else ("odd_png", "png")
+    beside = opened(tmp_path, **{name: (PHOTO.convert(mode), {"exif": exif})})
+    for level, size in ((0, (512, 512)), (1, (350, 512)), (3, (88, 138))):
+        square = drawn(beside.tiles(f"odd.{suffix}", level, [(0, 0)])[0])
+        assert square.mode == ("RGBA" if mode == "LA" else "RGB")
+        assert square.size == size
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    path = save(Image.new("1", (20_000, 20_000)), tmp_path / "large.png")
+    facts = {"sha256": "", "size": [20_000, 20_000], "tiles": [[0, 0]]}
+    for level in (0, 3):
+        (result,) = LOCAL.judge("tiles", [Item({**facts, "level": level}, [os.fsencode(path)])], 1)
+        assert result == Failure("20000x20000 pixels; at most 300,000,000 are read")
 
 
 def test_a_file_that_changed_since_is_said_so_and_not_shown(tmp_path):

@@ -153,7 +153,7 @@ def test_where_no_worker_can_start_the_items_are_not_blamed(monkeypatch):
     processes.POOL.close()
     monkeypatch.setattr(processes, "PROGRAM", "raise SystemExit(7)")
     with pytest.raises(dispatch.EngineError, match=r"no worker process can be started.*status 7"):
-        list(LOCAL.judge("show", [Item({}, [b"/x"])], 1))
+        list(LOCAL.judge("tiles", [Item({}, [b"/x"])], 1))
 
 
 def test_an_interrupt_is_not_for_the_workers(probe):
@@ -169,10 +169,10 @@ def test_workers_end_when_the_kernel_is_killed(tmp_path, hangs):
     code = f"""
 import sys, time
 from dedup_nb.pictures.engines import LOCAL, Item, processes, worker
-processes.PROGRAM = processes.PROGRAM.replace("serve(", "import time, dedup_nb.pictures.whole as w, "
+processes.PROGRAM = processes.PROGRAM.replace("serve(", "import time, dedup_nb.compare.beside.tiles as w, "
     "dedup_nb.pictures.engines.worker as k; k.ALARM_SECONDS = 1; "
-    "w.shown = lambda item: time.sleep(60) if {hangs} else item; serve(")
-stream = LOCAL.judge("show", [Item({{}})] * 2, 2, seconds=2)
+    "w.tiles = lambda item: time.sleep(60) if {hangs} else item; serve(")
+stream = LOCAL.judge("tiles", [Item({{}})] * 2, 2, seconds=2)
 if not {hangs}:
     next(stream)
 else:

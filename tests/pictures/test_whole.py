@@ -5,52 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from drawn import photo, save, write
-from PIL import Image, ImageOps
+from drawn import photo, save
+from PIL import Image
 
 from dedup_nb.pictures import images, whole
-from dedup_nb.pictures.engines import LOCAL, Failure, Item
-
-
-def shown(path, long_side_px=1600, **more):
-    item = Item({"long_side_px": long_side_px}, [os.fsencode(path)])
-    (result,) = LOCAL.judge("show", [item], 1, **more)
-    return result if isinstance(result, Failure) else Image.open(io.BytesIO(result.blocks[0]))
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "gif"])
-def test_a_picture_for_the_screen_is_a_jpeg_of_the_whole_picture(tmp_path, suffix):
-    path = save(ImageOps.mirror(photo(1, 3000, 200)), tmp_path / f"a.{suffix}")
-    picture = shown(path)
-    assert (picture.format, picture.size) == ("JPEG", (1600, 107))
-
-
-def test_a_picture_for_the_screen_is_upright_and_on_white(tmp_path):
-    exif = Image.Exif()
-    exif[images.ORIENTATION_TAG] = 6
-    assert shown(save(photo(1, 600, 200), tmp_path / "a.jpg", exif=exif)).size == (200, 600)
-    clear = Image.new("RGBA", (2000, 40), (200, 0, 0, 0))
-    assert shown(save(clear, tmp_path / "clear.png")).getpixel((5, 5)) == (255, 255, 255)
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"no picture", "its header cannot be read"),
-        (b"\x89PNG\r\n\x1a\n", "damaged PNG"),
-        (None, "cannot be read: No such file or directory"),
-    ],
-)
-def test_why_a_picture_cannot_be_shown_is_one_sentence(tmp_path, data, reason):
-    if data is not None:
-        write(tmp_path / "a.png", data)
-    result = shown(tmp_path / "a.png")
-    assert isinstance(result, Failure) and reason in result.reason and "\n" not in result.reason
-
-
-def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path):
-    path = save(Image.new("1", (20_000, 20_000)), tmp_path / "large.png")
-    assert shown(path) == Failure("20000x20000 pixels; at most 300,000,000 are read")
 
 
 @pytest.mark.parametrize(

@@ -277,17 +277,18 @@ def test_profiles_of_one_library_share_their_answers_and_keep_those_of_before(tm
     assert (outputs / "first/decisions.jsonl").read_text() == old
 
 
-def test_a_whole_picture_is_decoded_outside_of_the_kernel_or_one_sentence_says_why(
+def test_images_are_shown_beside_each_other_without_decoding_them_in_the_kernel(
     tmp_path, monkeypatch
 ):
     library = make_library(tmp_path / "library")
     values = {"library": str(library), "cache_dir": str(tmp_path / "cache")}
     run = workbench.start("10_phash", values | {"run_dir": str(tmp_path / "run")})
     monkeypatch.setattr("PIL.Image.open", None)  # in the kernel
-    assert run.whole_picture("mojo1/plain.png").startswith(b"\xff\xd8\xff")
-    assert run.whole_picture("not in the catalogue.png") is None
-    for path, why in (("mojo1/broken.png", "damaged PNG"), ("mojo1/alone.png", "cannot be read")):
-        if path.endswith("alone.png"):
-            (library / path).unlink()
-        with pytest.raises(ValueError, match=f"^cannot be shown: .*{why}"):
-            run.whole_picture(path)
+    (square,) = run.beside.tiles("mojo1/plain.png", 0, [(0, 0)])
+    assert square.startswith(b"\x89PNG")
+    assert (
+        run.beside.placed("mojo1/plain.png", "mojo1/plain small.png").text
+        == "aligned: scaled by 0.5"
+    )
+    with pytest.raises(ValueError, match=r"^cannot be shown: .*damaged PNG"):
+        run.beside.tiles("mojo1/broken.png", 0, [(0, 0)])

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from dedup_nb.compare.beside import Pair
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.widgets.gallery import Gallery
 from dedup_nb.widgets.gallery.gallery import PAGE_GROUPS
@@ -469,18 +470,94 @@ def test_what_the_browser_loads_needs_no_network():
     )
 
 
-def test_whole_pictures_are_sent_for_comparing_where_there_are_any():
-    gallery, browser = open_gallery([group("a")], image=lambda path: b"whole " + path.encode())
+class Beside:
+    """Squares that name what they are of, and pairs."""
+
+    def tiles(self, path, level, tiles):
+        if path == "a/2.png":
+            raise ValueError("cannot be shown: damaged \udcff")
+        return [f"{path} {level} {tile}".encode() for tile in tiles]
+
+    def differences(self, a, b, level, tiles):
+        return [f"{a} {b} {level} {tile}".encode() for tile in tiles]
+
+    def near(self, a, b):
+        return Pair((1, 0, 0, 0, 1, 0), True, "aligned by their thumbnails")
+
+    def placed(self, a, b):
+        if b == "a/2.png":
+            raise ValueError("cannot be shown: gone")
+        boxes = ((0.1, 0.2, 0.3, 0.4),)
+        return Pair((0.5, 0, 0, 0, 0.5, 0), True, "aligned: scaled by 0.5", 0.01, boxes, "a spot")
+
+
+def comparing():
+    gallery, browser = open_gallery([group("a")], beside=Beside())
     browser.groups()
     assert gallery.can_compare
-    assert browser.ask("image", key=1) == [({"kind": "image", "key": 1}, [b"whole a/1.png"])]
-    assert browser.ask("image", key=99) == []
+    return browser
 
 
-def test_a_whole_picture_that_cannot_be_read_is_said_so():
-    _, browser = open_gallery([group("a")], image=broken)
+def test_squares_of_a_picture_are_sent_with_their_places():
+    asked = {"key": 1, "other": None, "level": 2}
+    answer = {"kind": "tiles", **asked, "tiles": [[0, 1], [3, 4]]}
+    blocks = [b"a/1.png 2 (0, 1)", b"a/1.png 2 (3, 4)"]
+    assert comparing().ask("tiles", **asked, tiles=[[0, 1], [3, 4]]) == [(answer, blocks)]
+
+
+def test_squares_of_a_difference_are_those_of_two_pictures():
+    [(answer, blocks)] = comparing().ask("tiles", key=0, other=1, level=0, tiles=[[5, 6]])
+    assert (answer["other"], blocks) == (1, [b"a/0.png a/1.png 0 (5, 6)"])
+
+
+def test_large_squares_come_in_several_messages(monkeypatch):
+    monkeypatch.setattr("dedup_nb.widgets.gallery.showing.MESSAGE_BYTES", 40)
+    sent = comparing().ask("tiles", key=1, level=0, tiles=[[k, 0] for k in range(5)])
+    assert len(sent) > 1
+    places = [tile for answer, _ in sent for tile in answer["tiles"]]
+    assert places == [[k, 0] for k in range(5)]
+
+
+def test_squares_that_cannot_be_made_are_said_so_in_safe_text():
+    [(answer, blocks)] = comparing().ask("tiles", key=2, level=0, tiles=[[0, 0]])
+    assert answer["said"].startswith("cannot be shown: damaged ")
+    assert blocks == []
+
+
+def test_how_two_images_lie_beside_each_other_is_told_roughly_and_then_finely():
+    browser = comparing()
+    [(near, _)] = browser.ask("pair", a=0, b=1, fine=False)
+    assert (near["text"], near["differing"]) == ("aligned by their thumbnails", None)
+    [(fine, _)] = browser.ask("pair", a=0, b=1, fine=True)
+    assert fine == {
+        "kind": "pair",
+        "a": 0,
+        "b": 1,
+        "fine": True,
+        "text": "aligned: scaled by 0.5",
+        "outlined": "a spot",
+        "aligned": True,
+        "matrix": [0.5, 0, 0, 0, 0.5, 0],
+        "differing": 0.01,
+        "boxes": [[0.1, 0.2, 0.3, 0.4]],
+    }
+    [(failed, _)] = browser.ask("pair", a=0, b=2, fine=True)
+    assert failed["said"] == "cannot be shown: gone"
+
+
+def test_images_that_are_not_shown_are_not_compared():
+    browser = comparing()
+    assert browser.ask("tiles", key=99, level=0, tiles=[[0, 0]]) == []
+    assert browser.ask("tiles", key=0, other=99, level=0, tiles=[[0, 0]]) == []
+    assert browser.ask("pair", a=0, b=99, fine=True) == []
+
+
+def test_a_gallery_without_whole_pictures_answers_no_requests_for_them():
+    gallery, browser = open_gallery([group("a")])
     browser.groups()
-    assert browser.ask("image", key=0) == [({"kind": "image", "key": 0, "said": "cannot read"}, [])]
+    assert not gallery.can_compare
+    assert browser.ask("tiles", key=0, level=0, tiles=[[0, 0]]) == []
+    assert browser.ask("pair", a=0, b=1, fine=False) == []
 
 
 def test_a_cut_shown_by_a_cell_waits_for_the_answer_under_way():

@@ -22,7 +22,7 @@ from dedup_nb.compare.beside.kept import Size, size_at
 from dedup_nb.compare.beside.placing import Box
 from dedup_nb.compare.beside.tiles import MOST_LEVEL, MOST_TILES, TILE_PX, Tile
 from dedup_nb.compare.holding.geometry import Floats, inverse
-from dedup_nb.compare.look_words import COPY, Look
+from dedup_nb.compare.look_words import CONTAINED, COPY, MOVED, Look
 from dedup_nb.compare.verdicts import Verdicts
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
@@ -31,6 +31,7 @@ SOUND = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 KEPT_PAIRS = 256
 MOST = 1e9  # of a number in a map
 SAME_FILE, NOT_ALIGNED = "the same content", "not aligned"
+ROUGHLY = "aligned by their thumbnails"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Pair:
     aligned : bool
         Whether they could be aligned.
     text : str
-        How: `aligned: shifted by 3 px across, scaled by 0.5`, or `not aligned`.
+        How: `aligned: shifted by 3 px across, scaled by 0.5`, `aligned by their thumbnails`, or
+        `not aligned`.
     differing : float or None
         Share of the pixels that both show which differ by more than JPEG noise, 0 to 1; None if it
         was not counted.
@@ -125,7 +127,8 @@ class Beside:
         matrix = self._matrix(row, other)
         if matrix is None:
             return Pair(_numbers(placing.plain_map(size, its)), False, NOT_ALIGNED)
-        return Pair(_numbers(matrix), True, self._text(row, other, matrix))
+        same = self.digests[row] == self.digests[other]
+        return Pair(_numbers(matrix), True, SAME_FILE if same else ROUGHLY)
 
     def placed(self, a: str, b: str) -> Pair:
         """Return how two images lie beside each other, aligned at full size.
@@ -191,8 +194,6 @@ class Beside:
         return matrix if self.digests[row] < self.digests[other] else inverse(matrix)
 
     def _text(self, row: int, other: int, matrix: Floats) -> str:
-        if self.digests[row] == self.digests[other]:
-            return SAME_FILE
         return f"aligned: {placing.words(matrix, self._size(row), self._size(other))}"
 
     # -- the areas that held it back -------------------------------------------------------------
@@ -206,12 +207,9 @@ class Beside:
         size, its = self._size(row), self._size(other)
         first = self.digests[row] < self.digests[other]
         if look.kind != COPY and look.where:
-            own = (
-                list(look.where)
-                if first
-                else [_moved(box, its, matrix, size) for box in look.where]
-            )
-            return [own], look.reason
+            boxes = list(look.where)
+            own = boxes if first else [_moved(box, its, matrix, size) for box in boxes]
+            return [own], _outlined(look)
         if not verdict.edited_area or len(verdict.where) != 4:
             return [], ""
         left, top, right, bottom = verdict.where
@@ -259,6 +257,15 @@ class Beside:
         if isinstance(result, Failure):
             raise ValueError(f"cannot be shown: {result}")
         return result
+
+
+def _outlined(look: Look) -> str:
+    """Return what the areas of a second look are."""
+    if look.kind == MOVED:
+        return "what moved"
+    if look.kind == CONTAINED:
+        return "where it shows the other"
+    return f"{look.area:.1%} of the area differs"
 
 
 def _numbers(matrix: Floats) -> tuple[float, ...]:

@@ -28,7 +28,7 @@ CANVAS_PX = 2048  # longest side of the canvas on which differences are counted
 TRIED_PX = 768  # on which two maps are compared
 GRAIN = 12  # levels; smaller differences are those of JPEG and of resampling
 LEAST_PX = 32  # a shorter side has too little to align
-NEAR_PX, NEAR_DEGREES, NEAR_SCALE = 0.5, 0.05, 0.0005  # smaller changes are not told
+NEAR_PX, NEAR_DEGREES, NEAR_SCALE = 0.5, 0.05, 0.001  # smaller changes are not told
 
 Box = tuple[float, float, float, float]
 
@@ -138,7 +138,9 @@ def words(matrix: Floats, size: Size, other: Size) -> str:
     parts += _shift(matrix, size, other)
     scale = scale_of(matrix)
     if abs(scale - 1) > NEAR_SCALE:
-        parts.append(f"scaled by {scale:.3g}")
+        parts.append(
+            f"scaled by {scale:.3f}".rstrip("0") if scale > 0.1 else f"scaled by {scale:.3g}"
+        )
     return ", ".join(parts) or "pixel by pixel"
 
 

@@ -32,6 +32,7 @@ MOST_LEVEL = 20
 QUALITY = 92  # of reduced squares
 QUICK_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 GAIN = 6  # a difference of 43 levels is full red, one of 128 is white
+FAINT = 0.25  # brightness of the picture below its differences
 ELSEWHERE = (58, 62, 84)  # RGB where the other picture shows nothing
 MARGIN_PX = 4
 
@@ -78,7 +79,8 @@ def differences(item: Item) -> Item:
     Returns
     -------
     Item
-        A PNG for each tile: black where both are equal, then red, yellow and white.
+        A PNG for each tile: the first picture, dark and grey, and differences over it: red, then
+        yellow and white.
     """
     digests, size, level, wanted = _asked(item)
     a, b = (KEPT.whole(path, sha) for path, sha in zip(item.blocks, digests, strict=True))
@@ -144,7 +146,10 @@ def _parts(size: Size, level: int, wanted: list[Tile]) -> Iterator[tuple[Floats,
 def _heat(a: Picture, b: Picture, matrix: Floats, place: Floats, size: Size) -> Pixels:
     apart, shown = apart_on(a, b, place, chained(place, matrix), size)
     heat = GAIN * apart.astype(np.int32)
-    drawn: Pixels = np.stack([heat, heat - 255, heat - 510], axis=2).clip(0, 255).astype(np.uint8)
+    grey = cv2.cvtColor(_drawn(a, place, size, 255), cv2.COLOR_RGB2GRAY)
+    ground = (grey * FAINT).astype(np.int32)[..., None]  # the picture, to see where it is
+    colours = np.stack([heat, heat - 255, heat - 510], axis=2).clip(0, 255)
+    drawn: Pixels = np.maximum(ground, colours).astype(np.uint8)
     drawn[~shown] = ELSEWHERE
     return drawn
 

@@ -108,14 +108,6 @@ TASKS: Mapping[str, Task] = {
             asks=True,
         ),
         Task(
-            "show",
-            "make a picture that browsers show of a file",
-            "dedup_nb.pictures.whole:shown",
-            who="the decoder",
-            memory_bytes=4 * GIB,
-            most_bytes=16 * 2**20,
-        ),
-        Task(
             "hold",
             "tell what of two pictures each holds that the other lacks",
             "dedup_nb.compare.holding.task:compare",

@@ -17,21 +17,19 @@ import anywidget
 import traitlets
 
 from dedup_nb.groups.decisions import Decisions
-from dedup_nb.library import texts
 from dedup_nb.library.tables import shown
 from dedup_nb.report.sifting import Sifted, facets_of
 from dedup_nb.widgets.gallery import esm, messages
 from dedup_nb.widgets.gallery.deciding import Decider
 from dedup_nb.widgets.gallery.filtering import Filter
 from dedup_nb.widgets.gallery.messages import Changed, Group, Message, number
-from dedup_nb.widgets.gallery.pictures import Keys, Pictures, split_by_bytes
+from dedup_nb.widgets.gallery.pictures import Keys
 from dedup_nb.widgets.gallery.places import locate
+from dedup_nb.widgets.gallery.showing import Beside, Showing
 
 PARTS = Path(__file__).parent / "parts"  # the browser side
 
 PAGE_GROUPS = 32  # most groups in one answer
-PAGE_PICTURES = 48  # most pictures in one request
-MESSAGE_BYTES = 512 * 1024  # approximate size of the pictures in one message
 IN_SIGHT = 8  # usual number of groups in sight
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
@@ -64,8 +62,9 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     totals : callable, optional
         () -> `{"groups", "images", "bytes"}` of what would move; may include `"reviewed"`, the
         number of reviewed groups, which is otherwise counted if `groups` is a list or tuple.
-    image : callable, optional
-        Path -> bytes of the full picture in a format browsers show; used to compare.
+    beside : Beside, optional
+        Makes squares of whole pictures and aligns them, such as `compare.beside.Beside`; used to
+        compare. Without it, only thumbnails are compared.
     facts : callable, optional
         Path -> facts and texts of an image by name, such as captions; used to compare.
     tells_changes : bool
@@ -114,7 +113,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         decisions: Decisions | None = None,
         finder: str = "",
         totals: Callable[[], Mapping[str, int]] | None = None,
-        image: Callable[[str], bytes | None] | None = None,
+        beside: Beside | None = None,
         facts: Callable[[str], Mapping[str, str]] | None = None,
         tells_changes: bool = False,
         height_px: int = 640,
@@ -124,9 +123,10 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.finder = finder
         self.lock = RLock()  # a cell may replace the groups while the browser asks
         self._totals = totals
-        self._image, self._facts = image, facts
-        self._pictures = Pictures(thumbnail)
         self._keys = Keys()
+        self._showing = Showing(
+            self._keys, lambda *message: self.send(*message), thumbnail, beside, facts
+        )
         self._messages = messages.Messages(self._keys, self.decisions)
         self._filter = Filter(self._messages)
         self._decider = Decider(self.decisions, finder, self._keys)
@@ -144,7 +144,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             count=len(groups),
             total=len(groups),
             height_px=height_px,
-            can_compare=image is not None,
+            can_compare=beside is not None,
             has_facts=facts is not None,
             tells_changes=tells_changes,
         )
@@ -206,9 +206,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         answer = {
             "groups": self._on_groups,
             "members": self._on_members,
-            "thumbnails": self._on_thumbnails,
-            "image": self._on_image,
-            "facts": self._on_facts,
+            **self._showing.answers,
             "choices": self._on_choices,
             "sift": self._on_sift,
             "look": self._on_look,
@@ -235,39 +233,6 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             members = self._messages.members(self._group(k), start)
             answer = {"version": self.version, "group": k, "start": start, "members": members}
             self.send({"kind": "members", **answer})
-
-    def _on_thumbnails(self, content: Message) -> None:
-        keys = [key for key in content["keys"] if key in self._keys][:PAGE_PICTURES]
-        pictures = ((key, self._pictures[self._keys.path(key)]) for key in keys)
-        for part in split_by_bytes(pictures, MESSAGE_BYTES):
-            there = [(key, data) for key, data in part if data]
-            missing = [key for key, data in part if not data]
-            message = {"keys": [key for key, _ in there], "missing": missing}
-            self.send({"kind": "thumbnails", **message}, [data for _, data in there])
-
-    def _on_image(self, content: Message) -> None:
-        key = content["key"]
-        if self._image is None or key not in self._keys:
-            return
-        try:
-            data = self._image(self._keys.path(key))
-        except (OSError, ValueError) as error:
-            self.send({"kind": "image", "key": key, "said": shown(str(error))})
-            return
-        self.send({"kind": "image", "key": key}, [data] if data else [])
-
-    def _on_facts(self, content: Message) -> None:
-        """Send the facts and texts of two images, and where they differ."""
-        keys = [content["a"], content["b"]]
-        if self._facts is None or any(key not in self._keys for key in keys):
-            return
-        try:
-            both = [self._facts(self._keys.path(key)) for key in keys]
-        except (OSError, ValueError) as error:
-            self.send({"kind": "facts", "keys": keys, "rows": [], "said": shown(str(error))})
-            return
-        rows = [messages.fact(row) for row in texts.compare(*both)]
-        self.send({"kind": "facts", "keys": keys, "rows": rows})
 
     # -- which groups, in what order -------------------------------------------------------------
 

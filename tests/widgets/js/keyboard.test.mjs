@@ -9,6 +9,7 @@ function typing({ ready = true } = {}) {
   Object.assign(view, {
     compare: { open: false, facts: { el: {} } },
     filter: { toggle: view.closed },
+    full: { onTab: ({ key }) => key === "Tab" && view.inFull },
     ready: () => view.isReady,
     tellBusy: spy(),
     mark: view.marked,
@@ -88,4 +89,11 @@ test("arrows scroll the table of facts", () => {
   Object.assign(view.compare.facts.el, element());
   assert.ok(!press("ArrowDown", view.compare.facts.el));
   assert.ok(press("k", view.compare.facts.el));
+});
+
+test("Tab is handled here while the window is filled, and else by the browser", () => {
+  const { view, press } = typing();
+  assert.ok(!press("Tab"));
+  view.inFull = true;
+  assert.ok(press("Tab"));
 });

@@ -13,7 +13,8 @@ function recorder(called, prefix = "") {
       get: (target, name) => {
         if (name in target) return target[name];
         if (["focus", "layout"].includes(name)) return { focus: 3, layout: { total: 10 } }[name];
-        if (["compare", "filter", "help"].includes(name)) return recorder(called, `${name}.`);
+        const parts = ["compare", "filter", "full", "help", "table"];
+        if (parts.includes(name)) return recorder(called, `${prefix}${name}.`);
         return (...args) => {
           called.push([prefix + name, ...args]);
         };
@@ -47,8 +48,8 @@ test("every entry that is listed says what it does, and every other one does som
     assert.equal(Boolean(entry.shown), Boolean(entry.help));
     assert.ok(entry.shown || Object.keys(entry.does).length);
   }
-  assert.equal(listed(GALLERY_KEYS).length, 15);
-  assert.equal(listed(COMPARE_KEYS).length, 9);
+  assert.equal(listed(GALLERY_KEYS).length, 16);
+  assert.equal(listed(COMPARE_KEYS).length, 13);
 });
 
 test("every key of the gallery acts", () => {
@@ -75,11 +76,12 @@ test("every key of the gallery acts", () => {
     c: "compare.toggle",
     v: "across",
     f: "filter.toggle",
+    w: "full.toggle",
     "+": "resize 1",
     "=": "resize 1",
     "-": "resize -1",
     "?": "help.toggle",
-    Escape: "help.toggle false",
+    Escape: "full.leave",
   };
   const keys = GALLERY_KEYS.flatMap((entry) => Object.keys(entry.does));
   assert.deepEqual(keys.toSorted(), Object.keys(wanted).toSorted());
@@ -91,19 +93,24 @@ test("every key acts while two pictures are compared", () => {
     " ": "compare.flicker",
     h: "compare.show heat",
     b: "compare.show both",
+    g: "compare.show all",
+    l: "compare.hold",
+    m: "compare.toggleLock",
+    o: "compare.toggleOutlines",
+    t: "compare.toggleFacts",
     ArrowRight: "compare.step 1",
     ArrowLeft: "compare.step -1",
     ArrowDown: "compare.stepGroup 1",
     ArrowUp: "compare.stepGroup -1",
-    "+": "compare.zoom 1.5",
-    "=": "compare.zoom 1.5",
-    "-": `compare.zoom ${1 / 1.5}`,
-    1: "compare.zoomOneToOne",
-    0: "compare.zoomToFit",
-    "Shift+ArrowRight": "compare.move -60 0",
-    "Shift+ArrowLeft": "compare.move 60 0",
-    "Shift+ArrowDown": "compare.move 0 -60",
-    "Shift+ArrowUp": "compare.move 0 60",
+    "+": "compare.table.zoom 1.5",
+    "=": "compare.table.zoom 1.5",
+    "-": `compare.table.zoom ${1 / 1.5}`,
+    1: "compare.table.zoomTo 1",
+    0: "compare.table.zoomToFit",
+    "Shift+ArrowRight": "compare.table.move -60 0",
+    "Shift+ArrowLeft": "compare.table.move 60 0",
+    "Shift+ArrowDown": "compare.table.move 0 -60",
+    "Shift+ArrowUp": "compare.table.move 0 60",
     Escape: "compare.leave",
     c: "compare.toggle false",
   };
@@ -115,6 +122,7 @@ test("every key acts while two pictures are compared", () => {
 test("keys of the gallery act while comparing, except those that comparing uses itself", () => {
   assert.equal(does("k", true), "mark keep");
   assert.equal(does("Shift+Enter", true), "accept false");
+  assert.equal(does("w", true), "full.toggle");
   assert.equal(does("Ctrl+z", true), "undo");
 });
 
@@ -142,5 +150,6 @@ test("moving on does not wait for the group in focus, choosing does", () => {
   for (const key of ["ArrowRight", "k", "s", "x", "d", "Enter", "c", "v"])
     assert.ok(!isFree(key), key);
   for (const key of ["ArrowDown", "u", "+", "Escape"]) assert.ok(!isFree(key, true), key);
+  for (const comparing of [false, true]) assert.ok(isFree("w", comparing));
   assert.ok(findKey({ key: "z", ctrlKey: true }, true).free);
 });

@@ -3,7 +3,9 @@ import { test } from "node:test";
 
 import {
   acrossOf,
+  besideOf,
   comparedAfter,
+  firstProposed,
   isPressed,
   keeperOf,
   keptOf,
@@ -86,4 +88,47 @@ test("a member is found by its key, also among members that have not come", () =
   assert.equal(memberWithKey(three, 2), 2);
   assert.equal(memberWithKey(three, 99), 0);
   assert.equal(memberWithKey(undefined, 2), 0);
+});
+
+test("the first image to look at is proposed, else waits for you, else is not the keeper", () => {
+  const four = group(4);
+  four.members[1].role = "protected";
+  four.members[2].role = "review";
+  assert.equal(firstProposed(four), 3);
+  four.members[3].mark = "keep";
+  assert.equal(firstProposed(four), 2);
+  four.members[2].mark = "keep";
+  assert.equal(firstProposed(four), 1);
+  assert.equal(firstProposed(sets(3, 6, [3])), 4);
+  assert.equal(firstProposed(group(1)), 0);
+});
+
+test("no image is ever compared with itself", () => {
+  const groups = [group(2), group(5), sets(3, 6), sets(3, 9, [1, 5])];
+  for (const one of groups) {
+    for (const at of one.members.keys()) {
+      if (!one.members[at]) continue;
+      for (const held of [undefined, ...one.members.keys()]) {
+        if (held !== undefined && !one.members[held]) continue;
+        for (const step of [-1, 0, 1]) {
+          const next = comparedAfter(one, at, step, held);
+          const beside = besideOf(one, next, held);
+          assert.notEqual(beside, next, `${one.size} ${at} ${held} ${step}`);
+          assert.ok(one.members[beside] && one.members[next]);
+        }
+      }
+    }
+  }
+});
+
+test("with an image held, all others are walked, the keeper too", () => {
+  const four = group(4);
+  assert.deepEqual([0, 1, 3].map((at) => comparedAfter(four, at, 1, 2)), [1, 3, 3]);
+  assert.deepEqual([0, 1, 3].map((at) => comparedAfter(four, at, -1, 2)), [0, 0, 1]);
+});
+
+test("members that have not come yet are walked to, and then loaded", () => {
+  const many = group(3);
+  many.size = 5;
+  assert.deepEqual([2, 3, 4].map((at) => comparedAfter(many, at, 1)), [3, 4, 4]);
 });

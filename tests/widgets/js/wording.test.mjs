@@ -26,7 +26,6 @@ test("numbers are grouped, and one thing is not many", () => {
   assert.equal(wording.whole(null), "0");
   assert.equal(wording.counted(1, "pair", "pairs"), "1 pair");
   assert.equal(wording.counted(1200, "pair", "pairs"), "1,200 pairs");
-  assert.deepEqual([0.04, 9.96, 10.4].map(wording.percentText), ["0.0", "10.0", "10"]);
 });
 
 test("the end of a name is split off", () => {
@@ -135,4 +134,31 @@ test("a kernel that does not answer may have lost choices", () => {
   assert.match(wording.silenceText(0), /^The kernel does not respond/);
   assert.match(wording.silenceText(1), /^Your last choice may not be saved\. The kernel/);
   assert.match(wording.silenceText(3), /^Your last 3 choices may not be saved\. /);
+});
+
+test("shares are told as finely as they are small", () => {
+  const texts = [0, 0.00003, 0.0012, 0.034, 0.56, 1].map(wording.shareText);
+  assert.deepEqual(texts, ["0 %", "less than 0.01 %", "0.12 %", "3.4 %", "56 %", "100 %"]);
+});
+
+test("the line below compared images tells alignment, difference and outlines", () => {
+  const pair = { text: "aligned: mirrored", differing: 0.001, outlined: "a spot" };
+  const shown = { waits: false, outlining: true, all: false };
+  const wanted = "aligned: mirrored · 0.10 % of the pixels differ · outlined: a spot";
+  assert.equal(wording.toldText(pair, shown), wanted);
+  assert.match(wording.toldText(pair, { ...shown, outlining: false }), /a spot \(o outlines it\)$/);
+  assert.equal(wording.toldText(pair, { ...shown, all: true }), "aligned: mirrored");
+  assert.equal(wording.toldText(pair, { ...shown, waits: true }), "aligning …");
+  const unknown = { text: "not aligned", differing: null, outlined: "" };
+  assert.equal(wording.toldText(unknown, shown), "not aligned");
+});
+
+test("a large picture is named by its role, and how it is aligned", () => {
+  const three = group(3);
+  assert.equal(wording.roleText(three, three.members[0]), "keeper");
+  assert.equal(wording.roleText(three, three.members[2]), "2 bits");
+  three.members[2].value = "";
+  assert.equal(wording.roleText(three, three.members[2]), "image 3");
+  const label = wording.paneLabel(three, three.members[1], "not aligned");
+  assert.equal(label, "2 bits, 202601_000001_stage1.png, stage, not aligned");
 });

@@ -22,12 +22,18 @@ export class Bar {
     this.compare = button("Compare", "compare with the keeper (c)", () =>
       view.compare.toggle(true),
     );
+    this.full = button("Full window", "fill the window (w)", () => view.full.toggle());
     this.undo = button("Undo", "undo the last choice (u)", () => view.undo());
     const smaller = button("−", "smaller pictures (−)", () => view.resize(-1), "dnb-square");
     const larger = button("+", "larger pictures (+)", () => view.resize(1), "dnb-square");
     this.help = button("?", "show the keys (?)", () => view.help.toggle(), "dnb-square");
-    tools.append(this.position, this.filter, this.compare, this.undo, smaller, larger, this.help);
+    tools.append(this.position, this.filter, this.compare, this.full, this.undo);
+    tools.append(smaller, larger, this.help);
     return tools;
+  }
+
+  paintFull(on) {
+    this.full.setAttribute("aria-pressed", on);
   }
 
   // `state` holds the sums as the kernel sends them.

@@ -1,34 +1,29 @@
-// Two large pictures: the image in focus and its keeper, side by side, alternating or as a heat map.
+// Images of a group, large: two side by side, in turn, or as their difference; or all of them.
 
-import { Pictures } from "./caches.js";
-import { button, icon, node, ownKeys, setSource } from "./dom.js";
+import { CompareBar } from "./comparebar.js";
+import { node, ownKeys } from "./dom.js";
 import { Facts } from "./facts.js";
-import { Lens, fittedScale, heatMap, heatSize, wheelFactor } from "./lens.js";
-import { comparedAfter, isPressed, keeperOf, keptOf, standing } from "./members.js";
-import { comparedText, markText, percentText } from "./wording.js";
+import { LightTable } from "./lighttable.js";
+import { SAME, stretched } from "./maps.js";
+import { besideOf, comparedAfter, firstProposed, neighbourOf, placesOf, standing } from "./members.js";
+import { Pairs } from "./pairs.js";
+import { comparedText, markText, paneLabel, roleText, toldText } from "./wording.js";
 
-const KEPT_WHOLE = 8; // full pictures
-const SHARP = 2; // screen pixels per picture pixel above which pixels are drawn as squares
-const MODES = [
-  ["both", "Both", "b"],
-  ["flicker", "Flicker", "Space"],
-  ["heat", "Difference", "h"],
-];
-const MARKS = [
-  ["keep", "Keep", "k"],
-  ["stage", "Stage", "s"],
-];
+const SURVEYED = 12; // most images of a survey at once
+const REST_MS = 150; // after which a pair is aligned exactly, which takes the kernel some time
 
 export class Compare {
   constructor(view) {
     this.view = view;
     this.open = false;
-    this.pictures = new Pictures(KEPT_WHOLE); // full pictures; those of the view are previews
-    this.mode = "both";
-    this.lens = new Lens();
+    this.mode = "both"; // "both", "flicker", "heat" or "all"
+    this.second = true; // which of the two flickers
+    this.outlining = true;
     this.facts = new Facts(view);
+    this.pairs = new Pairs(view.questions);
+    this.table = new LightTable(view, (at) => this.pick(at));
+    this.table.tiles.on = view.model.get("can_compare");
     this.build();
-    this.listen();
   }
 
   // -- building -----------------------------------------------------------------------------------
@@ -38,85 +33,17 @@ export class Compare {
     this.el.tabIndex = -1;
     this.el.hidden = true;
     this.el.setAttribute("role", "dialog");
-    this.el.setAttribute("aria-label", "compare with the keeper");
-    this.el.append(this.buildBar(), this.buildPanes(), this.facts.el);
-  }
-
-  buildBar() {
-    const bar = node("div", "dnb-bar");
-    bar.append(this.buildPlace(), this.buildMarks(), this.buildTools());
-    return bar;
-  }
-
-  buildPlace() {
-    const place = node("div", "dnb-tools");
-    const back = button("‹", "previous image of the group (←)", () => this.step(-1), "dnb-square");
-    const on = button("›", "next image of the group (→)", () => this.step(1), "dnb-square");
-    this.title = node("span", "dnb-title");
-    place.append(back, on, this.title);
-    return place;
-  }
-
-  buildMarks() {
-    const marks = node("div", "dnb-marks");
-    this.marks = {};
-    for (const [mark, word, key] of MARKS) {
-      const label = `${word} this image (${key})`;
-      this.marks[mark] = button("", label, () => this.toggleMark(mark), `dnb-mark-${mark}`);
-      this.marks[mark].append(icon(mark), node("span", "", word));
-      marks.append(this.marks[mark]);
-    }
-    return marks;
-  }
-
-  buildTools() {
-    const tools = node("div", "dnb-tools");
-    this.modes = {};
-    for (const [mode, word, key] of MODES) {
-      this.modes[mode] = button(word, `${word} (${key})`, () => this.show(mode));
-      tools.append(this.modes[mode]);
-    }
-    this.zoomed = node("span", "dnb-zoom");
-    const out = button("−", "zoom out (−)", () => this.zoom(1 / 1.5), "dnb-square");
-    const closer = button("+", "zoom in (+)", () => this.zoom(1.5), "dnb-square");
-    const close = button("Close", "back to the gallery (Esc)", () => this.toggle(false));
-    tools.append(this.zoomed, out, closer, close);
-    return tools;
-  }
-
-  buildPanes() {
-    this.panes = node("div", "dnb-panes");
-    this.left = this.buildPane();
-    this.right = this.buildPane();
-    this.heat = node("canvas", "dnb-heat");
-    this.right.frame.append(this.heat);
-    this.panes.append(this.left.el, this.right.el);
-    return this.panes;
-  }
-
-  buildPane() {
-    const pane = { el: node("figure", "dnb-pane"), caption: node("figcaption") };
-    pane.frame = node("div", "dnb-frame");
-    pane.image = node("img");
-    pane.image.alt = "";
-    pane.image.draggable = false;
-    pane.image.addEventListener("load", () => this.place());
-    pane.frame.append(pane.image);
-    pane.el.append(pane.caption, pane.frame);
-    return pane;
-  }
-
-  listen() {
-    const on = (event, act, options) => this.panes.addEventListener(event, act, options);
-    on("wheel", (event) => this.onWheel(event), { passive: false });
-    on("pointerdown", ({ pointerId }) => this.panes.setPointerCapture(pointerId));
-    on("pointermove", ({ buttons, movementX, movementY }) => {
-      if (buttons & 1) this.move(movementX, movementY);
-    });
+    this.el.setAttribute("aria-label", "compare images");
+    this.bar = new CompareBar(this);
+    this.told = node("p", "dnb-told");
+    this.told.setAttribute("role", "status");
+    this.table.onZoom = () => this.paintZoom();
+    this.el.append(this.bar.el, this.table.el, this.told, this.facts.el);
   }
 
   dispose() {
-    this.pictures.dispose();
+    clearTimeout(this.restTimer);
+    this.table.dispose();
   }
 
   // -- opening and choosing -----------------------------------------------------------------------
@@ -128,9 +55,8 @@ export class Compare {
     this.el.hidden = !open;
     for (const behind of this.view.behind()) behind.inert = open;
     if (open) this.view.help.el.hidden = true;
-    if (open) this.step(0);
     this.view.takeKeys();
-    this.paint();
+    this.view.draw();
   }
 
   // Close the list of keys if it is open, else the comparison.
@@ -142,8 +68,8 @@ export class Compare {
   show(mode) {
     this.mode = mode;
     this.second = true;
-    this.paint();
     this.view.takeKeys();
+    this.view.draw();
   }
 
   flicker() {
@@ -160,69 +86,214 @@ export class Compare {
   step(by) {
     const { focus, member, groups } = this.view;
     const group = groups.get(focus);
-    if (group) this.view.focusOn(focus, comparedAfter(group, member, by));
+    if (!group) return;
+    const next =
+      this.mode === "all"
+        ? neighbourOf(group, member, by)
+        : comparedAfter(group, member, by, this.heldIn(group));
+    this.view.focusOn(focus, next);
   }
 
   stepGroup(by) {
-    this.lens.fit();
-    this.view.focusOn(this.view.focus + by, 0);
+    this.view.focusOn(this.view.focus + by);
+  }
+
+  // An image of a survey was clicked.
+  pick(at) {
+    if (this.mode === "all" && at !== undefined) this.view.focusOn(this.view.focus, at);
+    else this.view.takeKeys();
+  }
+
+  // Compare the others with this image, or with the keeper again.
+  hold() {
     const group = this.view.groups.get(this.view.focus);
-    this.view.focusOn(this.view.focus, group ? keptOf(group) : 1);
+    const { member } = this.view;
+    if (!group) return;
+    if (this.heldIn(group) === undefined) {
+      const left = besideOf(group, member);
+      this.held = group.members[member].key;
+      this.view.focusOn(this.view.focus, left === member ? comparedAfter(group, left, 0) : left);
+    } else {
+      this.held = undefined;
+      this.view.draw();
+    }
+  }
+
+  // The position of the image that you chose to compare with, if it is in this group.
+  heldIn(group) {
+    const at = group.members.findIndex((member) => member && member.key === this.held);
+    return at < 0 ? undefined : at;
+  }
+
+  toggleLock() {
+    this.table.lens.pixels = !this.table.lens.pixels;
+    this.paint();
+    this.view.takeKeys();
+  }
+
+  toggleOutlines() {
+    this.outlining = !this.outlining;
+    this.paint();
+    this.view.takeKeys();
+  }
+
+  toggleFacts() {
+    this.facts.off = !this.facts.off;
+    this.paint();
+    this.view.takeKeys();
   }
 
   // -- painting -----------------------------------------------------------------------------------
 
+  // Never an image beside itself: another one of its group comes into focus instead.
+  settle() {
+    const group = this.view.groups.get(this.view.focus);
+    if (!this.open || !group || this.mode === "all") return;
+    if (group.size < 2) return this.close(group);
+    const held = this.heldIn(group);
+    const left = besideOf(group, this.view.member, held);
+    if (left !== this.view.member) return;
+    const first = firstProposed(group);
+    this.view.member = first === left ? comparedAfter(group, left, 0, held) : first;
+  }
+
+  close() {
+    this.toggle(false);
+    this.view.say("this group has only one image");
+  }
+
   paint() {
     if (!this.open) return;
-    const group = this.view.groups.get(this.view.focus);
-    const member = this.view.current();
+    const { view } = this;
+    const group = view.groups.get(view.focus);
+    const member = view.current();
     if (!group || !member) return;
-    const keeper = keeperOf(group, this.view.member) ?? member;
-    this.title.textContent = comparedText(group, this.view.member);
-    this.paintPane(this.left, keeper, "keeper", group);
-    const flipped = this.mode === "flicker" && !this.second;
-    this.paintPane(this.right, flipped ? keeper : member, flipped ? "keeper" : member.value, group);
-    this.facts.paint(keeper, member, group);
-    this.paintButtons(member, standing(member, group));
-    this.place();
+    const left = group.members[besideOf(group, view.member, this.heldIn(group))];
+    if (!left) return;
+    this.keepPlace(group, left);
+    this.bar.title.textContent = comparedText(group, view.member);
+    const several = this.mode === "all";
+    if (!several && left !== member) this.paintTwo(group, left, member);
+    else this.paintAll(group, left, member);
+    this.facts.el.hidden = several || Boolean(this.facts.off);
+    if (!several) this.facts.paint(left, member, group, roleText(group, left));
+    this.bar.paint(this, member, standing(member, group));
   }
 
-  paintPane(pane, member, what, group) {
-    const { key, name } = member;
-    const texts = [node("b", "", what), node("bdi", "", name)];
-    pane.caption.replaceChildren(...texts, node("span", "", markText(member, group)));
-    setSource(pane.image, this.pictures.get(key) ?? this.view.pictures.get(key));
-    pane.key = key;
-    this.ask(key);
+  // Zoom and place belong to the images of one group.
+  keepPlace(group, left) {
+    const same = group.members.some((member) => member && member.key === this.leftKey);
+    if (!same) this.table.lens.fit();
+    this.leftKey = left.key;
   }
 
-  paintButtons(member, now) {
-    this.el.dataset.mode = this.mode;
-    this.heat.hidden = this.mode !== "heat";
-    for (const [mode, made] of Object.entries(this.modes)) {
-      made.setAttribute("aria-pressed", mode === this.mode);
+  paintTwo(group, left, member) {
+    const pair = this.pairOf(left, member, this.isAtRest(`${left.key} ${member.key}`));
+    const places = { both: [left, member], flicker: [this.second ? member : left], heat: [member] };
+    const items = places[this.mode].map((shown) => this.item(group, left, shown, pair));
+    if (this.mode === "heat") {
+      items[0].layer = { key: left.key, other: member.key };
+      items[0].size = sizeOf(left);
+      items[0].to = SAME;
+      items[0].what = "difference";
+      items[0].label = `difference of ${left.name} and ${member.name}, ${pair.text}`;
+      if (!pair.fine && this.table.tiles.on) items[0].layer = { key: left.key };
     }
-    for (const [mark, made] of Object.entries(this.marks)) {
-      made.setAttribute("aria-pressed", isPressed(mark, now));
-      made.dataset.whose = member.mark === mark ? "your mark" : "";
-    }
+    this.table.show(sizeOf(left), items);
+    this.tell(pair);
   }
 
-  // -- whole pictures and facts -------------------------------------------------------------------
-
-  ask(key) {
-    const { model, questions } = this.view;
-    const name = imageName(key);
-    if (!model.get("can_compare") || this.pictures.has(key) || questions.has(name)) return;
-    questions.ask(name, { kind: "image", key });
+  // Whether this pair has been shown for a moment.
+  isAtRest(pair) {
+    if (this.resting === pair) return true;
+    if (this.restTimer && this.awaited === pair) return false;
+    clearTimeout(this.restTimer);
+    this.awaited = pair;
+    this.restTimer = setTimeout(() => {
+      this.restTimer = undefined;
+      this.resting = pair;
+      this.paint();
+    }, REST_MS);
+    return false;
   }
 
-  onImage({ key, said }, [buffer]) {
-    this.view.questions.answered(imageName(key));
-    if (said) this.view.complain(said);
-    if (!buffer || this.pictures.has(key)) return;
-    const shown = [this.left.key, this.right.key];
-    this.pictures.put(key, buffer, (old) => shown.includes(old), "");
+  paintAll(group, left, member) {
+    const from = Math.floor(this.view.member / SURVEYED) * SURVEYED;
+    const places = placesOf(group).slice(from, from + SURVEYED);
+    const missing = places.find((at) => group.members[at] === undefined);
+    if (missing !== undefined) this.askFor(missing);
+    const items = places
+      .filter((at) => group.members[at])
+      .map((at) => {
+        const shown = group.members[at];
+        const item = this.item(group, left, shown, this.pairOf(left, shown, false));
+        return { ...item, areas: [], at, current: at === this.view.member };
+      });
+    this.table.show(sizeOf(left), items);
+    this.tell(this.pairOf(left, member, false));
+  }
+
+  askFor(at) {
+    const { questions, focus, version } = this.view;
+    questions.askMembers([[focus, at]], version);
+  }
+
+  // What is known of two images; until then one is stretched to the size of the other.
+  pairOf(left, member, fine) {
+    const known = this.table.tiles.on && this.pairs.get(left.key, member.key, fine);
+    if (!known) return this.unknown(left, member);
+    return known.to ? known : { ...known, to: this.unknown(left, member).to };
+  }
+
+  unknown(left, member) {
+    const to = stretched(sizeOf(left), sizeOf(member));
+    return { to, aligned: false, text: "", differing: null, boxes: [], outlined: "", fine: false };
+  }
+
+  item(group, left, shown, pair) {
+    const own = shown === left;
+    const what = roleText(group, shown);
+    return {
+      what,
+      name: shown.name,
+      side: markText(shown, group),
+      label: paneLabel(group, shown, own ? "" : pair.text),
+      layer: { key: shown.key },
+      size: sizeOf(shown),
+      to: own ? SAME : pair.to,
+      over: this.mode === "flicker" && !own,
+      aligned: own || pair.aligned,
+      areas: this.outlining ? pair.boxes : [],
+    };
+  }
+
+  tell(pair) {
+    const waits = this.table.tiles.on && !pair.fine && this.mode !== "all";
+    const text = toldText(pair, { waits, outlining: this.outlining, all: this.mode === "all" });
+    if (this.told.textContent !== text) this.told.textContent = text;
+  }
+
+  paintZoom() {
+    const { table } = this;
+    this.bar.zoomed.textContent = `${table.zoomed} %${table.sharp ? "" : " …"}`;
+    this.el.dataset.sharp = Boolean(table.sharp);
+    if (table.sharp && this.mode !== "all") this.prepareNext();
+  }
+
+  // Ask for the picture of the next image, so that it is here when you get to it.
+  prepareNext() {
+    const group = this.view.groups.get(this.view.focus);
+    if (!this.open || !group || !this.table.tiles.on) return;
+    const held = this.heldIn(group);
+    const next = group.members[comparedAfter(group, this.view.member, 1, held)];
+    const left = group.members[besideOf(group, this.view.member, held)];
+    if (next && left) this.table.prepare(this.item(group, left, next, this.unknown(left, next)));
+  }
+
+  // -- messages -----------------------------------------------------------------------------------
+
+  onPair(message) {
+    this.pairs.onPair(message);
     this.paint();
   }
 
@@ -231,81 +302,10 @@ export class Compare {
     this.paint();
   }
 
-  // -- zoom and place -----------------------------------------------------------------------------
-
-  zoom(factor, x, y) {
-    this.lens.zoom(factor, x, y);
-    this.place();
-  }
-
-  zoomToFit() {
-    this.lens.fit();
-    this.place();
-  }
-
-  zoomOneToOne() {
-    this.zoom(1 / this.ratio());
-  }
-
-  move(x, y) {
-    const { clientWidth, clientHeight } = this.right.frame;
-    if (this.lens.move(x, y, clientWidth, clientHeight)) this.place();
-  }
-
-  onWheel(event) {
-    event.preventDefault();
-    const box = event.target.closest(".dnb-frame")?.getBoundingClientRect();
-    if (!box) return;
-    const x = event.clientX - box.left - box.width / 2;
-    const y = event.clientY - box.top - box.height / 2;
-    this.zoom(wheelFactor(event.deltaY), x, y);
-  }
-
-  // Screen pixels for one pixel of the keeper.
-  ratio() {
-    return fittedScale(this.right.frame, this.left.image) * this.lens.scale;
-  }
-
-  place() {
-    const ratio = this.ratio();
-    for (const image of [this.left.image, this.right.image, this.heat]) {
-      image.style.transform = this.lens.transform;
-      image.classList.toggle("dnb-sharp", ratio > SHARP);
-    }
-    const known = this.pictures.has(this.left.key); // the scale is unknown while only a preview is loaded
-    this.zoomed.textContent = known ? `${Math.round(100 * ratio)} %` : "preview";
-    if (this.mode === "heat") this.paintHeat();
-  }
-
-  // -- heat map -----------------------------------------------------------------------------------
-
-  paintHeat() {
-    const images = [this.left.image, this.right.image];
-    const name = images.map(({ src }) => src).join();
-    if (images.some((image) => !isLoaded(image)) || this.heated === name) return;
-    this.heated = name;
-    const [width, height] = heatSize(this.left.image);
-    const [a, b] = images.map((image) => pixelsOf(image, width, height));
-    const differing = heatMap(a.data, b.data);
-    Object.assign(this.heat, { width, height });
-    this.heat.getContext("2d").putImageData(a, 0, 0);
-    this.heat.setAttribute("aria-label", "difference");
-    this.sayDiffering((100 * differing) / (width * height));
-  }
-
-  sayDiffering(percent) {
-    const text = `${percentText(percent)} % of the pixels differ`;
-    this.view.say(text);
-    this.right.caption.append(node("span", "", text));
+  // A request was never answered.
+  onSilence(message) {
+    if (message.kind === "tiles") this.table.tiles.onSilence(message);
   }
 }
 
-const imageName = (key) => `image ${key}`;
-const isLoaded = ({ complete, naturalWidth }) => complete && naturalWidth > 0;
-
-function pixelsOf(image, width, height) {
-  const canvas = Object.assign(node("canvas"), { width, height });
-  const paper = canvas.getContext("2d", { willReadFrequently: true });
-  paper.drawImage(image, 0, 0, width, height);
-  return paper.getImageData(0, 0, width, height);
-}
+const sizeOf = ({ width, height }) => (width && height ? [width, height] : [256, 256]);

@@ -15,13 +15,16 @@ export function node(tag, className, text) {
   return made;
 }
 
-export function icon(shape) {
+export function drawn(tag, attributes = {}) {
   const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", SHAPES[shape]);
+  const made = document.createElementNS(space, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+export function icon(shape) {
+  const svg = drawn("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" });
+  const path = drawn("path", { d: SHAPES[shape] });
   svg.append(path);
   return svg;
 }

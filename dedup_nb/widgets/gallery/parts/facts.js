@@ -46,10 +46,11 @@ export class Facts {
     this.el.append(this.table);
   }
 
-  paint(keeper, member, group) {
+  // `name` says which image the other is compared with.
+  paint(keeper, member, group, name) {
     const head = node("tr");
     const here = `this, ${standing(member, group)}`;
-    head.append(node("td"), node("th", "", "keeper"), node("th", "", here));
+    head.append(node("td"), node("th", "", name), node("th", "", here));
     const rows = [...factRows(keeper, member), ...this.askFor(keeper, member)];
     this.table.replaceChildren(head, ...rows.map(rowElement));
   }

@@ -15,21 +15,27 @@ export class Help {
     this.el.setAttribute("role", "dialog");
     this.el.setAttribute("aria-label", "keys");
     this.el.hidden = true;
-    this.el.append(
-      keysList(GALLERY_KEYS),
-      node("b", "", "While comparing"),
-      keysList(COMPARE_KEYS),
-    );
     this.close = button("Close", "close (Esc)", () => this.toggle(false));
-    this.el.append(node("p", "", LEGEND), this.close);
+    this.gallery = section("In the gallery", GALLERY_KEYS);
+    this.compare = section("While comparing", COMPARE_KEYS);
+    this.el.append(this.close, this.gallery, this.compare, node("p", "", LEGEND));
   }
 
   toggle(open = this.el.hidden) {
     this.el.hidden = !open;
     this.opener.setAttribute("aria-expanded", open);
-    if (open) this.close.focus();
-    else this.view.takeKeys();
+    if (!open) return this.view.takeKeys();
+    if (this.view.compare.open) this.gallery.before(this.compare);
+    else this.compare.before(this.gallery);
+    this.el.scrollTop = 0;
+    return this.close.focus({ preventScroll: true });
   }
+}
+
+function section(title, entries) {
+  const made = node("div");
+  made.append(node("b", "", title), keysList(entries));
+  return made;
 }
 
 function keysList(entries) {

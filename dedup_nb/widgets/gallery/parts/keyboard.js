@@ -11,15 +11,14 @@ export class Keyboard {
   }
 
   press(event) {
-    const { compare, filter } = this.view;
-    if (event.target.closest("input, select")) {
+    const { compare, filter, full } = this.view;
+    if (full.onTab(event)) this.take(event, () => {});
+    else if (event.target.closest("input, select")) {
       if (event.key === "Escape") this.take(event, () => filter.toggle(false));
-      return;
+    } else if (!isLeftAlone(event, compare)) {
+      const found = findKey(event, compare.open);
+      if (found) this.take(event, () => this.act(found));
     }
-    if (event.target === compare.facts.el && event.key.startsWith("Arrow")) return;
-    if (event.target.closest("button") && ["Enter", " "].includes(event.key)) return;
-    const found = findKey(event, compare.open);
-    if (found) this.take(event, () => this.act(found));
   }
 
   // Handle the key here, so that neither the browser nor JupyterLab acts on it.
@@ -45,4 +44,10 @@ export class Keyboard {
   forget() {
     this.ahead = [];
   }
+}
+
+// Keys that the browser handles: those of a button in focus, and arrows that scroll the table.
+function isLeftAlone({ target, key }, compare) {
+  if (target === compare.facts.el && key.startsWith("Arrow")) return true;
+  return Boolean(target.closest("button")) && ["Enter", " "].includes(key);
 }

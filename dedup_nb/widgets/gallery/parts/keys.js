@@ -84,7 +84,7 @@ export const GALLERY_KEYS = [
   { always: true, does: { "Ctrl+z": (view) => view.undo() } },
   {
     shown: "c",
-    help: "compare this image with its keeper, enlarged",
+    help: "compare this image with its keeper, large",
     does: { c: ({ compare }) => compare.toggle() },
   },
   {
@@ -99,6 +99,12 @@ export const GALLERY_KEYS = [
     does: { f: ({ filter }) => filter.toggle() },
   },
   {
+    shown: "w",
+    help: "fill the window, and back",
+    always: true,
+    does: { w: ({ full }) => full.toggle() },
+  },
+  {
     shown: "+ −",
     help: "larger, smaller pictures",
     free: true,
@@ -110,11 +116,11 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "?",
-    help: "show or hide these keys",
+    help: "show or hide these keys (Esc: back from these keys or the full window)",
     free: true,
     does: {
       "?": ({ help }) => help.toggle(),
-      Escape: ({ help }) => help.toggle(false),
+      Escape: ({ full }) => full.leave(),
     },
   },
 ];
@@ -123,18 +129,17 @@ export const GALLERY_KEYS = [
 export const COMPARE_KEYS = [
   {
     shown: "Space",
-    help: "flicker between the two images",
+    help: "flicker: one image in the place of the other, in turn",
     does: { " ": ({ compare }) => compare.flicker() },
   },
   {
-    shown: "h",
-    help: "show differences as a heat map",
-    does: { h: ({ compare }) => compare.show("heat") },
-  },
-  {
-    shown: "b",
-    help: "show both side by side",
-    does: { b: ({ compare }) => compare.show("both") },
+    shown: "b h g",
+    help: "both side by side, their difference, all images of the group",
+    does: {
+      b: ({ compare }) => compare.show("both"),
+      h: ({ compare }) => compare.show("heat"),
+      g: ({ compare }) => compare.show("all"),
+    },
   },
   {
     shown: "→ ←",
@@ -150,31 +155,57 @@ export const COMPARE_KEYS = [
       ArrowUp: ({ compare }) => compare.stepGroup(-1),
     },
   },
+  {
+    shown: "l",
+    help: "hold this image: compare the others with it (again: with the keeper)",
+    does: { l: ({ compare }) => compare.hold() },
+  },
+  {
+    shown: "o",
+    help: "outline the areas that held the pair back, or not",
+    does: { o: ({ compare }) => compare.toggleOutlines() },
+  },
+  {
+    shown: "t",
+    help: "show or hide the table of what differs",
+    does: { t: ({ compare }) => compare.toggleFacts() },
+  },
   // The browser handles Tab and, in the table, the arrow keys.
   { shown: "Tab", help: "go to the table of differences; arrow keys scroll it", does: {} },
   {
-    shown: "+ − 1 0",
-    help: "zoom in, zoom out, 100 %, fit (also the mouse wheel)",
+    shown: "1 0",
+    help: "100 %: one pixel of the picture for one of the screen; the whole picture (double-click)",
     does: {
-      "+": ({ compare }) => compare.zoom(1.5),
-      "=": ({ compare }) => compare.zoom(1.5),
-      "-": ({ compare }) => compare.zoom(1 / 1.5),
-      1: ({ compare }) => compare.zoomOneToOne(),
-      0: ({ compare }) => compare.zoomToFit(),
+      1: ({ compare }) => compare.table.zoomTo(1),
+      0: ({ compare }) => compare.table.zoomToFit(),
     },
   },
   {
-    shown: "Shift with arrows",
-    help: "move both pictures (also drag)",
+    shown: "+ −",
+    help: "zoom in, zoom out (also the mouse wheel)",
     does: {
-      "Shift+ArrowRight": ({ compare }) => compare.move(-60, 0),
-      "Shift+ArrowLeft": ({ compare }) => compare.move(60, 0),
-      "Shift+ArrowDown": ({ compare }) => compare.move(0, -60),
-      "Shift+ArrowUp": ({ compare }) => compare.move(0, 60),
+      "+": ({ compare }) => compare.table.zoom(1.5),
+      "=": ({ compare }) => compare.table.zoom(1.5),
+      "-": ({ compare }) => compare.table.zoom(1 / 1.5),
+    },
+  },
+  {
+    shown: "m",
+    help: "pictures of different size: the same pixels, or the same place",
+    does: { m: ({ compare }) => compare.toggleLock() },
+  },
+  {
+    shown: "Shift with arrows",
+    help: "move the pictures (also drag)",
+    does: {
+      "Shift+ArrowRight": ({ compare }) => compare.table.move(-60, 0),
+      "Shift+ArrowLeft": ({ compare }) => compare.table.move(60, 0),
+      "Shift+ArrowDown": ({ compare }) => compare.table.move(0, -60),
+      "Shift+ArrowUp": ({ compare }) => compare.table.move(0, 60),
     },
   },
   // The keys of the gallery, which act here too.
-  { shown: "k s x u", help: "mark and undo, as in the gallery", does: {} },
+  { shown: "k s x u w ?", help: "mark, undo, full window, keys: as in the gallery", does: {} },
   {
     shown: "Esc",
     help: "back to the gallery (also c)",

@@ -1,69 +1,123 @@
-// Arithmetic of the comparison: zooming and moving two pictures together, and their differences.
+// Arithmetic of the comparison: one zoom and one place for several pictures of different sizes.
 
 import { clamp } from "./layout.js";
+import { apply, chain, inverse, scaleOf } from "./maps.js";
 
-const MOST_ZOOM = 64;
-const HEAT_PX = 1024; // longest side of a heat map
-const GRAIN = 12; // of 255; smaller differences are JPEG noise
+const MOST_ZOOM = 32; // screen pixels per picture pixel
+const NEAR = 0.02; // pictures whose scales differ by less are shown at one scale, unresampled
 
-// Both pictures are fitted to a frame, scaled around its centre, and moved by (x, y) pixels.
+// Sizes are [width, height]: of frames in screen pixels, of pictures in picture pixels. A screen
+// pixel is a pixel of the device, of which there are several in a CSS pixel on fine screens.
 export class Lens {
   constructor() {
+    this.pixels = false; // whether pictures of different sizes are locked by pixels, not by place
     this.fit();
   }
 
+  // The whole picture, as large as the frame allows.
   fit() {
-    [this.scale, this.x, this.y] = [1, 0, 0];
+    this.isFit = true;
+    this.scale = 1; // screen pixels per pixel of the first picture
+    [this.x, this.y] = [0.5, 0.5]; // what is in the middle, as shares of the first picture
   }
 
-  // Zoom by a factor around the point (x, y), measured from the centre of the frame.
-  zoom(factor, x = 0, y = 0) {
-    const scale = clamp(this.scale * factor, 1, MOST_ZOOM);
-    const by = scale / this.scale;
-    this.x = x + (this.x - x) * by;
-    this.y = y + (this.y - y) * by;
-    this.scale = scale;
-    if (scale === 1) this.fit();
+  scaleIn(frame, size) {
+    return this.isFit ? fittedScale(frame, size) : this.scale;
   }
 
-  // Move within a frame of this width and height. Returns whether anything moved.
-  move(x, y, width, height) {
-    if (this.scale === 1) return false;
-    const far = (this.scale - 1) / 2;
-    this.x = clamp(this.x + x, -far * width, far * width);
-    this.y = clamp(this.y + y, -far * height, far * height);
-    return true;
+  // Set the scale; what lies (x, y) screen pixels from the middle of the frame stays there.
+  zoomTo(scale, frame, size, [x, y] = [0, 0]) {
+    const before = this.scaleIn(frame, size);
+    const fitted = fittedScale(frame, size);
+    const after = clamp(scale, Math.min(fitted, 1), MOST_ZOOM);
+    const [cx, cy] = this.middle(frame, size);
+    this.isFit = false;
+    this.scale = after;
+    this.x = (cx + x / before - x / after) / size[0];
+    this.y = (cy + y / before - y / after) / size[1];
+    this.keepInside(frame, size);
   }
 
-  get transform() {
-    return `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+  // Zoom by a factor; a step across the fitted size stops there.
+  zoom(factor, frame, size, at) {
+    const fitted = fittedScale(frame, size);
+    const before = this.scaleIn(frame, size);
+    const after = before * factor;
+    const crosses = (before - fitted) * (after - fitted) < 0;
+    if (crosses || (after <= fitted && fitted <= 1)) this.fit();
+    else this.zoomTo(after, frame, size, at);
   }
+
+  // Move what is seen by screen pixels. Returns whether anything moved.
+  move(x, y, frame, size) {
+    if (this.isFit) return false;
+    const before = [this.x, this.y];
+    this.x -= x / this.scale / size[0];
+    this.y -= y / this.scale / size[1];
+    this.keepInside(frame, size);
+    return this.x !== before[0] || this.y !== before[1];
+  }
+
+  // A picture is not moved out of its frame, and one that is smaller stays in the middle.
+  keepInside(frame, size) {
+    const kept = [this.x, this.y].map((share, at) => {
+      const half = frame[at] / 2 / (this.scale * size[at]);
+      return half >= 0.5 ? 0.5 : clamp(share, half, 1 - half);
+    });
+    [this.x, this.y] = kept;
+  }
+
+  // The pixel of the first picture in the middle of its frame.
+  middle(frame, size) {
+    if (!this.isFit) this.keepInside(frame, size);
+    return this.isFit ? [size[0] / 2, size[1] / 2] : [this.x * size[0], this.y * size[1]];
+  }
+
+  // The map from the first picture to the pixels of its frame.
+  first(frame, size) {
+    return centred(this.middle(frame, size), this.scaleIn(frame, size), frame);
+  }
+
+  // The map from another picture to the pixels of its own frame. `to` takes the first to it.
+  other(frame, size, to, its, aligned = true) {
+    const scale = this.scaleIn(frame, size);
+    const whole = fittedScale(frame, its);
+    const ratio = Math.abs(scaleOf(to) - 1) < NEAR ? 1 : scaleOf(to);
+    if (this.isFit && (!aligned || !this.pixels)) {
+      const same = aligned ? Math.min(scale / ratio, whole) : whole;
+      return centred([its[0] / 2, its[1] / 2], same, frame);
+    }
+    const middle = apply(to, this.middle(frame, size));
+    return centred(middle, this.pixels ? scale : scale / ratio, frame);
+  }
+
+  // The map from another picture to the frame of the first, where it lies on the first.
+  over(frame, size, to) {
+    return chain(inverse(to), this.first(frame, size));
+  }
+}
+
+// Whole pixels of the screen, so that at 100 % each shows exactly one pixel of the picture.
+function centred([x, y], scale, [width, height]) {
+  const [left, top] = [width / 2 - scale * x, height / 2 - scale * y];
+  return [scale, 0, Math.round(left), 0, scale, Math.round(top)];
 }
 
 export const wheelFactor = (deltaY) => Math.exp(-clamp(deltaY, -200, 200) / 300);
 
 // Screen pixels per pixel of a picture that is fitted to a frame; 1 while unknown.
-export function fittedScale({ clientWidth, clientHeight }, { naturalWidth, naturalHeight }) {
-  if (!naturalWidth) return 1;
-  return Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight);
+export function fittedScale([width, height], [w, h]) {
+  return w && h && width && height ? Math.min(width / w, height / h) : 1;
 }
 
-// Width and height of the heat map of a picture.
-export function heatSize({ naturalWidth, naturalHeight }) {
-  const shrink = Math.min(1, HEAT_PX / Math.max(naturalWidth, naturalHeight));
-  return [naturalWidth, naturalHeight].map((side) => Math.max(1, Math.round(side * shrink)));
-}
-
-// Overwrite `a` with its differences from `b`: black if equal, then red, yellow and white. Both are
-// RGBA bytes. Returns the number of pixels that differ by more than JPEG noise.
-export function heatMap(a, b) {
-  let differing = 0;
-  for (let at = 0; at < a.length; at += 4) {
-    let most = 0;
-    for (let c = at; c < at + 3; c++) most = Math.max(most, Math.abs(a[c] - b[c]));
-    differing += most > GRAIN;
-    const heat = most * 6;
-    a.set([heat, heat - 255, heat - 510, 255], at);
+// Number of columns in which `n` pictures of this shape are largest in a space.
+export function bestColumns(n, [width, height], size) {
+  let best = 1;
+  let most = 0;
+  for (let columns = 1; columns <= n; columns++) {
+    const frame = [width / columns, height / Math.ceil(n / columns)];
+    const scale = fittedScale(frame, size);
+    if (scale > most * 1.001) [best, most] = [columns, scale];
   }
-  return differing;
+  return best;
 }

@@ -1,5 +1,7 @@
 // Rules about the members of a group: which are kept, what happens to each, which is next.
 
+import { clamp } from "./layout.js";
+
 // Number of kept members at the start: one, or the whole first set.
 export const keptOf = (group) => group.columns || 1;
 
@@ -33,14 +35,39 @@ export function acrossOf({ columns, members }, at, line) {
   return members[other] ? other : at;
 }
 
-// The next member to compare. Kept members are skipped: the one below is compared instead.
-export function comparedAfter(group, at, step) {
-  const kept = keptOf(group);
-  let next = neighbourOf(group, at, step);
-  if (next < kept) next = step < 0 ? at : next + kept;
-  if (next < kept) next += kept;
-  while (next < group.size && group.members[next] === null) next++;
-  return next;
+// The image to look at first in a group: the first that is proposed, else the first that waits for
+// you, else the first that is not the keeper; 0 until they have come.
+export function firstProposed(group) {
+  const from = keptOf(group);
+  const others = group.members
+    .map((member, at) => [member, at])
+    .filter(([member, at]) => member && at >= from);
+  const first = (now) => others.find(([member]) => standing(member, group) === now);
+  return (first("stage") ?? first("review") ?? others[0] ?? [null, 0])[1];
+}
+
+// The position of the image that a member is compared with; `held` is one that you chose.
+export function besideOf(group, at, held) {
+  if (held !== undefined && group.members[held]) return held;
+  const kept = group.columns ? at % group.columns : 0;
+  if (group.members[kept]) return kept;
+  return Math.max(0, group.members.findIndex(Boolean)); // the kept set lacks this stage
+}
+
+// The positions in a group, also of members that have not come.
+export const placesOf = ({ size }) => Array.from({ length: size }, (unused, at) => at);
+
+// The next member to compare, which is never the one that it is compared with. Kept members are
+// skipped unless you chose what to compare with: the one below is compared instead.
+export function comparedAfter(group, at, step, held) {
+  const from = held === undefined ? keptOf(group) : 0;
+  const places = placesOf(group).filter(
+    (place) => place >= from && group.members[place] !== null && place !== held,
+  );
+  const now = places.indexOf(at);
+  if (now >= 0) return places[clamp(now + step, 0, places.length - 1)];
+  const before = step < 0 ? places.findLast((place) => place < at) : undefined;
+  return before ?? places.find((place) => place >= at + from) ?? places.at(-1) ?? at;
 }
 
 // Position of the member with an image key in its group, or 0.

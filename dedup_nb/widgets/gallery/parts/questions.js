@@ -107,6 +107,17 @@ export class Questions {
       if (!message.keys.length) this.waiting.delete(name);
     }
   }
+
+  // Likewise for the squares of a layer at a level, each a pair of numbers.
+  gotTiles(layer, level, tiles) {
+    const here = new Set(tiles.map(String));
+    for (const [name, { message }] of this.waiting) {
+      const asked = message.other === null ? `${message.key}` : `${message.key}-${message.other}`;
+      if (message.kind !== "tiles" || asked !== layer || message.level !== level) continue;
+      message.tiles = message.tiles.filter((tile) => !here.has(String(tile)));
+      if (!message.tiles.length) this.waiting.delete(name);
+    }
+  }
 }
 
 export const groupsName = (start) => `groups ${start}`;

@@ -7,12 +7,13 @@ import { Choices } from "./choices.js";
 import { Compare } from "./compare.js";
 import { node } from "./dom.js";
 import { Filter } from "./filter.js";
+import { FullWindow } from "./fullwindow.js";
 import { Grid } from "./grid.js";
 import { Help } from "./help.js";
 import { Keyboard } from "./keyboard.js";
 import { Layout, SIZES, clamp } from "./layout.js";
 import { Looks } from "./looks.js";
-import { acrossOf, neighbourOf } from "./members.js";
+import { acrossOf, firstProposed, neighbourOf } from "./members.js";
 import { Foot, Problem } from "./notices.js";
 import { Questions, groupsName, membersName } from "./questions.js";
 import { silenceText, whole } from "./wording.js";
@@ -52,6 +53,7 @@ export class View {
 
   build(el) {
     this.root = node("div", "dnb-gallery");
+    this.full = new FullWindow(this);
     this.bar = new Bar(this);
     this.filter = new Filter(this, this.bar.filter);
     this.problem = new Problem();
@@ -110,8 +112,8 @@ export class View {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.countTimer);
-    const { questions, pictures, compare, looks, filter } = this;
-    for (const part of [questions, pictures, compare, looks, filter]) part.dispose();
+    const { questions, pictures, compare, looks, filter, full } = this;
+    for (const part of [questions, pictures, compare, looks, filter, full]) part.dispose();
     this.root.remove();
   }
 
@@ -161,7 +163,8 @@ export class View {
       members: () => this.onMembers(message),
       thumbnails: () => this.onThumbnails(message, buffers),
       decided: () => this.onDecided(message),
-      image: () => this.compare.onImage(message, buffers),
+      tiles: () => this.compare.table.tiles.onTiles(message, buffers),
+      pair: () => this.compare.onPair(message),
       facts: () => this.compare.onFacts(message),
       choices: () => this.filter.onChoices(message),
       failed: () => this.onFailed(message),
@@ -180,8 +183,10 @@ export class View {
 
   keepGroup(group) {
     this.groups.put(group, (index) => this.grid.hasRow(index) || index === this.focus);
-    if (group.index !== this.focus || this.key === undefined) return;
-    this.member = this.groups.memberWithKey(this.focus, this.key);
+    if (group.index !== this.focus) return;
+    if (this.landing) this.member = firstProposed(group);
+    else if (this.key !== undefined) this.member = this.groups.memberWithKey(this.focus, this.key);
+    this.landing = false;
     this.key = undefined;
   }
 
@@ -200,6 +205,7 @@ export class View {
     const here = new Set([...keys, ...missing]);
     this.questions.gotPictures(here);
     this.grid.paintPictures(here);
+    if (this.compare.open) this.compare.table.draw();
     this.changed.paintPictures(this.pictures);
   }
 
@@ -237,8 +243,10 @@ export class View {
   }
 
   // No answer for a long time: the kernel is busy or gone. Confirmed choices are on disk.
-  onSilence({ kind }) {
+  onSilence(message) {
+    const { kind } = message;
     this.silent.add(kind);
+    this.compare.onSilence(message);
     const lost = kind === "decide" ? Math.max(1, this.choices.giveUp()) : 0;
     this.keyboard.forget(); // these keys must not act later
     this.tellBusy();
@@ -247,6 +255,7 @@ export class View {
 
   onLife() {
     this.silent.clear();
+    this.soon();
     if (!this.failed) this.relieve();
   }
 
@@ -288,6 +297,18 @@ export class View {
     this.soon();
   }
 
+  // Where the row in focus is on the screen, in rows; and back to there, after the space has changed.
+  placeOf() {
+    return this.focus - this.grid.top / this.layout.rowHeight;
+  }
+
+  backTo(place) {
+    this.measure();
+    this.grid.top = (this.focus - place) * this.layout.rowHeight;
+    this.grid.reveal(this.focus);
+    this.draw();
+  }
+
   // Larger or smaller pictures; the row in focus stays in place.
   resize(step) {
     const { grid, layout } = this;
@@ -311,6 +332,7 @@ export class View {
 
   draw() {
     const { grid, groups } = this;
+    this.compare.settle();
     grid.draw(groups);
     if (grid.isComplete(groups)) this.root.dataset.painted = this.version;
     this.paintFocus();
@@ -392,10 +414,13 @@ export class View {
     if (!place.matches(":focus")) place.focus({ preventScroll: true });
   }
 
-  focusOn(index, member = 0) {
+  // Without a member, the keeper comes into focus; while comparing, the first proposed image.
+  focusOn(index, member) {
     this.focus = clamp(index, 0, Math.max(0, this.layout.total - 1));
-    const size = this.groups.get(this.focus)?.size ?? 1;
-    this.member = clamp(member, 0, size - 1);
+    const group = this.groups.get(this.focus);
+    this.landing = member === undefined && this.compare.open && !group;
+    const first = this.compare.open && group ? firstProposed(group) : 0;
+    this.member = clamp(member ?? first, 0, (group?.size ?? 1) - 1);
     this.follow = true;
     this.key = undefined;
     this.takeKeys();

@@ -25,8 +25,6 @@ export function bytesText(bytes) {
 
 export const pixelsText = ({ width, height }) => (width && height ? `${width}×${height}` : "");
 export const pathText = ({ folder, name }) => (folder ? `${folder}/${name}` : name);
-export const percentText = (percent) =>
-  percent < 10 ? percent.toFixed(1) : `${Math.round(percent)}`;
 
 // Names often differ only at the end, so that part is never cut.
 export function splitName(name) {
@@ -104,6 +102,37 @@ export function rowLabel(group, index, state) {
 export function comparedText({ title, columns, size }, at) {
   const place = columns ? `stage ${(at % columns) + 1} of ${columns}` : `${at + 1} of ${size}`;
   return `${title} · ${place}`;
+}
+
+// Which image of a group a large picture is: the keeper, or how far from it.
+export function roleText(group, member) {
+  const at = group.members.indexOf(member);
+  if (at >= 0 && at < keptOf(group)) return "keeper";
+  return member.value || `image ${at + 1}`;
+}
+
+// The accessible label of a large picture.
+export const paneLabel = (group, member, text) =>
+  joinTexts([roleText(group, member), member.name, markText(member, group), text], ", ");
+
+// A share, 0 to 1, in percent.
+export function shareText(share) {
+  const percent = 100 * share;
+  if (percent === 0) return "0 %";
+  if (percent < 0.01) return "less than 0.01 %";
+  const digits = percent < 1 ? 2 : percent < 10 ? 1 : 0;
+  return `${percent.toFixed(digits)} %`;
+}
+
+// The line below compared images: how they are aligned, how much differs, what is outlined.
+export function toldText({ text, differing, outlined }, { waits, outlining, all }) {
+  const differs =
+    differing === null || differing === undefined || all
+      ? ""
+      : `${shareText(differing)} of the pixels differ`;
+  const areas = outlining ? `outlined: ${outlined}` : `${outlined} (o outlines it)`;
+  if (waits) return "aligning …";
+  return joinTexts([text, differs, outlined && !all ? areas : ""], " · ");
 }
 
 // -- the whole ------------------------------------------------------------------------------------
