@@ -99,7 +99,7 @@ GALLERY = """
 decisions = Decisions(Path("decisions-NAME.jsonl"))
 cut = Groups(N, 0)
 totals = lambda: {"groups": len(cut), "images": 3 * len(cut) - len(decisions), "bytes": 4_321_000 * len(cut)}
-gallery = Gallery(cut, thumbnail=lru_cache(2000)(jpeg), image=lambda path: jpeg(path, 4000), decisions=decisions, finder="10_phash", totals=totals)
+gallery = Gallery(cut, thumbnail=lru_cache(2000)(jpeg), decisions=decisions, finder="10_phash", totals=totals)
 slider = ipywidgets.IntSlider(value=0, min=0, max=9, description="drop")
 
 
@@ -417,61 +417,6 @@ def test_controls_have_names_and_the_grid_says_where_it_is(lab):
     press(lab, "ArrowDown", "ArrowRight")
     assert focused(lab).get_attribute("id") == grid.get_attribute("aria-activedescendant")
     assert focused(lab).get_attribute("aria-label").startswith(f"{HOSTILE}, stage, 2 bits, Cropped")
-
-
-def shown_in(lab, pane):
-    return lab.page.locator(".dnb-pane").nth(pane).locator("img").get_attribute("src")
-
-
-def test_an_image_is_compared_with_its_keeper_and_marked_there(lab):
-    open_gallery(lab, "compare")
-    press(lab, "ArrowDown", "ArrowDown", "ArrowRight", "c")
-    compare = lab.page.get_by_role("dialog", name="compare with the keeper")
-    compare.locator(".dnb-zoom", has_text="%").wait_for()  # whole pictures, not previews
-    assert compare.locator("figcaption bdi").all_inner_texts() == [
-        "20260103_000000_stage3.png",
-        "20260103_000001_stage2.png",
-    ]
-    assert compare.locator(".dnb-differs th").all_inner_texts() == [
-        "pixels",
-        "size",
-        "stage",
-        "folder",
-        "reason",
-    ]
-    keeper, other = shown_in(lab, 0), shown_in(lab, 1)
-    assert keeper != other
-
-    press(lab, "+", "+", "Shift+ArrowRight")
-    places = lab.page.evaluate(
-        "() => [...document.querySelectorAll('.dnb-frame img')].map((img) => img.style.transform)"
-    )
-    assert places == ["translate(-60px, 0px) scale(2.25)"] * 2
-
-    press(lab, " ")
-    assert [shown_in(lab, 1), press(lab, " "), shown_in(lab, 1)] == [other, None, keeper]
-    press(lab, "h")
-    compare.get_by_text("of the pixels differ").wait_for()
-    assert lab.page.evaluate(DIFFERING) > 0.001
-
-    press(lab, "k")
-    compare.get_by_text("keep, your mark").wait_for()
-    assert marks_on_disk(lab, "compare")[-1]["path"] == "crop/00002/20260103_000001_stage2.png"
-    press(lab, "ArrowRight", "Escape")
-    assert lab.page.evaluate("() => document.activeElement.className") == "dnb-grid"
-    assert (
-        focused(lab).locator(".dnb-name").inner_text().replace("\n", "")
-        == "20260103_000002_stage1.png"
-    )
-    assert lab.outside == []
-
-
-# The part of the heat map that is bright: the sun, which has moved.
-DIFFERING = """() => {
-  const { width, height } = document.querySelector(".dnb-heat");
-  const { data } = document.querySelector(".dnb-heat").getContext("2d").getImageData(0, 0, width, height);
-  return data.filter((value, at) => at % 4 === 1 && value > 128).length / (width * height);
-}"""
 
 
 def test_tab_reaches_the_controls_of_what_is_on_top_only(lab):

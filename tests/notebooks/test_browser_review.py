@@ -188,7 +188,7 @@ def a_set(g):
     return {"id": f"g{g}", "title": f"set {g}", "members": members, "columns": 3}
 
 
-gallery = Gallery([a_set(g) for g in range(40)], thumbnail=lru_cache(2000)(jpeg), image=lambda path: jpeg(path, 4000), decisions=Decisions(None))
+gallery = Gallery([a_set(g) for g in range(40)], thumbnail=lru_cache(2000)(jpeg), decisions=Decisions(None))
 display(gallery)
 """
 
@@ -215,7 +215,7 @@ def test_sets_are_shown_stage_under_stage_and_compared_with_the_kept_set(opened,
     press(lab, "ArrowRight", "v")
     assert focused(lab).get_attribute("id").endswith("-4")
     press(lab, "c")
-    compare = lab.page.get_by_role("dialog", name="compare with the keeper")
+    compare = lab.page.get_by_role("dialog", name="compare images")
     compare.locator(".dnb-zoom", has_text="%").wait_for()
     names = compare.locator("figcaption bdi").all_inner_texts()
     assert [name[9:15] for name in names] == ["000001", "000004"]
