@@ -23,10 +23,11 @@ library, with `/`; a name that is not UTF-8 contains surrogate escapes.
 - `flat`: nearly uniform pictures, on which hashes are not reliable.
 - `unreadable`: files with the name or header of an image that cannot be decoded.
 - `not_images`: path -> "companion", "orphan_companion" or "skipped" (hidden file, symlink).
-- `time_windows`: `seconds`, and the clusters of two or more of one stage name over all roots:
-  `chain` (each within `seconds` of the one before) and `anchored` (each within `seconds` of the
-  first; the next image after that anchors the next cluster). `excluded`: path -> why it takes no
-  part ("absent", "invalid", "without seconds", "no stage"). `exif`: path -> time of exposure.
+- `time_windows`: `seconds`, and the clusters of two or more of one stage name, or of none, over all
+  roots, by the times in their names or, where these tell none, by their times of exposure: `chain`
+  (each within `seconds` of the one before) and `anchored` (each within `seconds` of the first; the
+  next image after that anchors the next cluster). `excluded`: path -> what its name lacks
+  ("absent", "invalid", "without seconds", "no stage"). `exif`: path -> time of exposure.
 - `sets`: `redundant`, lists of whole series (each a list of paths in stage order) that are
   identical stage by stage, all but one superfluous; `inconclusive`, the same but companions are
   missing for the cross-check; `never`, `{"sets": [...], "why": ...}`, not to be pruned.
@@ -48,7 +49,7 @@ import numpy as np
 from dedup_nb.demo.library import Library, Truth
 from dedup_nb.demo.parts import PARTS
 
-VERSION = 5  # version of the library; change it when the library changes
+VERSION = 6  # version of the library; change it when the library changes
 
 Progress = Callable[[int, int], None]
 

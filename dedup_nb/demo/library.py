@@ -187,6 +187,7 @@ class Library:
     not_images: dict[str, str] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)
     exif_times: dict[str, str] = field(default_factory=dict)
+    exposed: dict[str, datetime] = field(default_factory=dict)  # with fractions of a second
     sets: dict[str, list[Any]] = field(
         default_factory=lambda: {"redundant": [], "inconclusive": [], "never": []}
     )
@@ -430,10 +431,14 @@ class Library:
         return "+".join(kinds) or "original"
 
     def _windows(self, *, anchored: bool) -> list[list[str]]:
-        by_stage: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        by_stage: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
         for path, entry in self.images.items():
-            if path not in self.excluded and entry.stamp and entry.stage:
-                by_stage[entry.stage].append((entry.stamp, path))
+            if path in self.unreadable or self.excluded.get(path) in ("invalid", "without seconds"):
+                continue
+            if entry.stamp:
+                by_stage[entry.stage or "", "name"].append((entry.stamp, path))
+            elif path in self.exposed:
+                by_stage[entry.stage or "", "exif"].append((self.exposed[path], path))
         clusters = [
             cluster for stamped in by_stage.values() for cluster in _runs(sorted(stamped), anchored)
         ]

@@ -435,16 +435,19 @@ def camera(library: Library, rng: np.random.Generator) -> None:
         exif = Image.Exif()
         exif[0x010F], exif[0x0110] = "Lumen", "L-20"
         exif.get_ifd(0x8769)[0x9003] = f"{taken:%Y:%m:%d %H:%M:%S}"
-        exif.get_ifd(0x8769)[0x9291] = f"{int(rng.integers(100)):02}"
+        hundredths = int(rng.integers(100))
+        exif.get_ifd(0x8769)[0x9291] = f"{hundredths:02}"
         name, scene = library.new_scene(rng)
         path = f"{folder}/IMG_{n + 1:04}.jpg"
         library.image(path, jpeg(library.drawn(scene), 90, exif=exif), Entry(name, name), taken)
         library.exif_times[path] = taken.isoformat()
+        library.exposed[path] = taken + timedelta(milliseconds=10 * hundredths)
     for n, kind in enumerate(("exact_copy", "smaller", "jpeg_middle", "crop_small")):
         source = f"{folder}/IMG_{n + 1:04}.jpg"
         copy = library.copy(rng, source, kind, f"{folder}/phone", stem=f"IMG_{n + 1:04} copy")
         if kind == "exact_copy":
             library.exif_times[copy] = library.exif_times[source]
+            library.exposed[copy] = library.exposed[source]
     name, scene = library.new_scene(rng)
     image = library.drawn(scene)
     upright = f"{folder}/turned/orientation_1.jpg"

@@ -112,7 +112,9 @@ def poorer(library: Library, rng: np.random.Generator) -> None:
     for kind, versions in OF_CONTENT.items():
         for _ in range(library.some(2)):
             source, copy = versions(_large(library, rng))
-            _pair(library, kind, source, _suffix(source), copy, _suffix(copy))
+            place, _ = _pair(library, kind, source, _suffix(source), copy, _suffix(copy))
+            if kind == "camera_data_lost":
+                library.exposed[place] = DAY
     _with_companions(library, rng)
     _look_alikes(library, rng)
 
@@ -193,7 +195,8 @@ def _look_alikes(library: Library, rng: np.random.Generator) -> None:
         frames.append(jpeg(exposed, 92, exif=exif))
     paths = _several(library, "bracket", frames, ".jpg")
     for n, path in enumerate(paths):
-        library.exif_times[path] = (DAY + timedelta(seconds=n)).isoformat()
+        library.exposed[path] = DAY + timedelta(seconds=n)
+        library.exif_times[path] = library.exposed[path].isoformat()
 
 
 def _several(library: Library, kind: str, files: list[bytes], suffix: str) -> list[str]:

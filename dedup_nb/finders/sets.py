@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb.library.names import LOOK_AHEAD, find_series
+from dedup_nb.library.names import LOOK_AHEAD, STAMP, find_series
+from dedup_nb.library.naming.series import places
 
 SAME, REVIEW, DIFFERENT = "same", "review", "different"
 
@@ -27,12 +28,13 @@ Near = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class ImageSet:
-    """The images of one series in one folder.
+    """The images of one series.
 
     Attributes
     ----------
     folder, series : str
-        Its folder, and its id: the stamp of its first member.
+        Its folder, and its id there: the stamp of its first member, or what the names of its
+        members have in common. The stages may lie in folders of their own below its folder.
     rows : tuple of int
         Catalogue rows of its images, in the order of the stages.
     stages : tuple of str
@@ -67,6 +69,11 @@ def find(images: pd.DataFrame) -> list[ImageSet]:
     """
     members = images.reset_index(drop=True)
     members = members[members["series"] != ""].sort_values(["level", "stamp", "path"])
+    found = places(members["folder"], members["series"])
+    members = members.assign(
+        folder=pd.Series([folder for folder, _ in found], members.index, object),
+        series=pd.Series([name for _, name in found], members.index, object),
+    )
     return [_set(part) for _, part in members.groupby(["folder", "series"], sort=True)]
 
 
@@ -127,6 +134,8 @@ def split_runs(
     folders = list(alone["folder"])
     continued: dict[int, list[int]] = {}
     for place, each in enumerate(sets):
+        if not all(each.stamps):  # its stages are told by names or folders
+            continue
         start = bisect.bisect_left(stamps, each.stamps[0]) - LOOK_AHEAD
         stop = bisect.bisect_right(stamps, each.stamps[-1]) + LOOK_AHEAD
         further: dict[float, int] = {}  # for each stage the first row that fits
@@ -196,8 +205,11 @@ def _members(each: ImageSet) -> Iterator[tuple[int, str]]:
 
 
 def why_apart(one: ImageSet, other: ImageSet) -> str:
-    """Return why two sets cannot be compared stage by stage, or ""."""
-    if one.series == other.series:
+    """Return why two sets cannot be compared stage by stage, or "".
+
+    Two sets of one stamp are one set; two of one name are not, since counters start again.
+    """
+    if one.series == other.series and STAMP.fullmatch(one.series):
         return "of one series id"
     return "of another line-up" if one.stages != other.stages else ""
 

@@ -157,9 +157,10 @@ class Candidates:
             values = self.images.table[column].to_numpy()
             return values[i], values[j]
 
-        (series_i, series_j), (folder_i, folder_j) = both("series"), both("folder")
+        folder_i, folder_j = both("folder")
         one_folder = np.asarray(folder_i == folder_j, bool)
-        in_series = one_folder & np.asarray((series_i == series_j) & (series_i != ""), bool)
+        series_i, series_j = self.images.series.of[i], self.images.series.of[j]
+        in_series = np.asarray((series_i == series_j) & (series_i >= 0), bool)
         stem_i, stem_j = both("stem")
         one_name = one_folder & np.asarray(stem_i == stem_j, bool)
         level_i, level_j = self.images.levels[i], self.images.levels[j]

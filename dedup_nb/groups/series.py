@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dedup_nb.groups.roles import Indices
 from dedup_nb.library import names
+from dedup_nb.library.naming.series import places
 
 Mask = NDArray[np.bool_]
 
@@ -43,7 +44,8 @@ class Series:
 
     def __init__(self, table: pd.DataFrame) -> None:
         inside = (table["series"] != "").to_numpy(bool)
-        of: Indices = table.groupby(["folder", "series"], sort=False).ngroup().to_numpy(np.int64)
+        each = places(table["folder"], table["series"])
+        of: Indices = pd.factorize(np.fromiter(each, object, len(each)))[0].astype(np.int64)
         _, numbers = np.unique(of[inside], return_inverse=True)
         self.of: Indices = np.full(len(table), -1, np.int64)
         self.of[inside] = numbers
@@ -51,11 +53,10 @@ class Series:
         for k in np.flatnonzero(inside).tolist():
             by_series[int(self.of[k])].append(k)
         stages = table["stage"].tolist()
-        folders, ids = table["folder"].tolist(), table["series"].tolist()
         self.members = [np.array(by_series[n], np.int64) for n in range(len(by_series))]
         self.line_ups = [tuple(sorted(stages[k] for k in rows.tolist())) for rows in self.members]
         firsts = [int(rows[0]) for rows in self.members]
-        self.names = [f"{folders[k]}/{ids[k]}".lstrip("/") for k in firsts]
+        self.names = ["/".join(each[k]).lstrip("/") for k in firsts]
         self.copies = self._copies(table, inside)
 
     def _copies(self, table: pd.DataFrame, inside: Mask) -> Mask:

@@ -26,6 +26,9 @@ import pandas as pd
 from dedup_nb.library import companions, files, formats, layout, names, skipped, tables, works
 from dedup_nb.library.bundles import OF_FOLDERS, FolderBundles, folded
 from dedup_nb.library.companions import NOTHING, Beside
+from dedup_nb.library.naming import series as runs_of_stages
+from dedup_nb.library.naming import stage_words
+from dedup_nb.library.naming.reading import Naming
 
 # Arrow, the default text storage of pandas, rejects names that are not UTF-8.
 pd.set_option("mode.string_storage", "python")
@@ -74,7 +77,7 @@ class ImageFile:
     root: str
     stamp: str = ""  # ISO, from the name
     stage: str = ""
-    series: str = ""
+    series: str = ""  # relative to its folder; see `naming.series`
     companions: int = 0
     cropped: bool = False
     beside: Beside = NOTHING
@@ -152,6 +155,7 @@ def scan(
     limit: int | None = None,
     digests: Digests = lambda keys: [None] * len(keys),
     skip_folders: Sequence[str] = (),
+    naming: Naming | None = None,
 ) -> Scan:
     """List every file below the roots without decoding it.
 
@@ -169,6 +173,8 @@ def scan(
         `Store.digests`: the first bytes of files that it knows as images are not read again.
     skip_folders : sequence of str
         Names of folders that are never scanned, beside those of `skipped.SKIPPED`.
+    naming : Naming, optional
+        The patterns that read the names; all presets by default.
 
     Returns
     -------
@@ -182,11 +188,12 @@ def scan(
     ValueError
         If a root itself cannot be read, for example because its disk was removed.
     """
-    result = Scan()
+    result, naming = Scan(), naming or Naming()
     for root in roots:
         for listing in _walk(library, str(Path(root)), result, skip_folders):
-            _scan_folder(root, listing, digests, result)
+            _scan_folder(root, listing, digests, result, naming)
     result.images.sort(key=lambda image: image.path)
+    runs_of_stages.across_folders(result.images, naming)
     if only_folders:
         inside = tuple(f"{Path(folder)}/" if folder != "." else "" for folder in only_folders)
         _keep(result, [i.path.startswith(inside) for i in result.images], "outside only_folders")
@@ -317,11 +324,13 @@ def _unseen(error: OSError) -> str:
     return f"cannot be looked at: {error.strerror}"
 
 
-def _scan_folder(root: str, listing: _Listing, digests: Digests, result: Scan) -> None:
+def _scan_folder(
+    root: str, listing: _Listing, digests: Digests, result: Scan, naming: Naming
+) -> None:
     images, unseen, opened = _images(root, listing, digests)
     here = [entry.name for entry in listing.files]
     bundles = FolderBundles([*here, *listing.odd], images.__contains__)
-    series = _read_names(images)
+    series = _read_names(images, naming)
     odd = listing.odd | {file.name: "a file that cannot be read" for file in opened if file.closed}
     of_works = {file.name: works.work(file.name, file.head) for file in opened}
     found = companions.Folder(
@@ -338,7 +347,7 @@ def _scan_folder(root: str, listing: _Listing, digests: Digests, result: Scan) -
         image.cropped = any(formats.suffix(member) == ".cropped" for member in members)
         image.beside = found.beside(name)
     result.images += images.values()
-    covered = set(series.values())
+    covered = {name for name in series.values() if names.STAMP.fullmatch(name)}
     for name in here:
         if name in unseen:
             result.put_aside(listing.path(name), "skipped", unseen[name])
@@ -463,19 +472,16 @@ def _is_image(file: _Opened, at: int) -> bool:
     return formats.image_format(file.name, head) is not None
 
 
-def _read_names(images: Mapping[str, ImageFile]) -> dict[str, str]:
+def _read_names(images: Mapping[str, ImageFile], naming: Naming) -> dict[str, str]:
     """Set stamp and stage of the images of a folder; return the series of each member, by name."""
     inside = list(images)
-    parsed = [names.parse(name) for name in inside]
-    for image, name in zip(images.values(), parsed, strict=True):
-        image.stamp = name.stamp.isoformat() if name.stamp else ""
-        image.stage = sys.intern(name.stage)
-    of: dict[str, str] = {}
-    for run in names.find_series(inside, parsed):
-        stamp = parsed[run[0]].stamp
-        assert stamp is not None  # a member of a series has a stamp
-        of |= dict.fromkeys([inside[place] for place in run], names.series_id(stamp))
-    return of
+    readings = [naming.read(image.path) for image in images.values()]
+    sizes = {name: image.bytes for name, image in images.items()}
+    found, series = runs_of_stages.in_folder(inside, readings, sizes, naming.reads_stages)
+    for image, reading in zip(images.values(), found, strict=True):
+        image.stamp = reading.stamp.isoformat() if reading.stamp else ""
+        image.stage = sys.intern(reading.stage)
+    return series
 
 
 def table(images: Sequence[ImageFile], facts: Sequence[Any]) -> pd.DataFrame:
@@ -623,8 +629,13 @@ def protected(
 
 def levels(catalogue: pd.DataFrame) -> pd.Series[float]:
     """Return the stage number of each image; NaN if its name has none."""
-    of = {stage: names.level(stage) for stage in catalogue["stage"].unique()}
+    of = {stage: _level(stage) for stage in catalogue["stage"].unique()}
     return catalogue["stage"].map(of).astype("float64")
+
+
+def _level(stage: str) -> float | None:
+    number = names.level(stage)
+    return stage_words.level(stage) if number is None else number
 
 
 def sizes_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -654,11 +665,14 @@ def companions_by(catalogue: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def series_table(catalogue: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each series: folder, id, images, stages in order and duration in s."""
     members = catalogue[catalogue.series != ""]
+    folders = (os.path.dirname(path) for path in members.path)
+    places = runs_of_stages.places(folders, members.series)
     members = members.assign(
-        folder=[os.path.dirname(path) for path in members.path],
+        folder=pd.Series([folder for folder, _ in places], members.index, object),
+        series=pd.Series([name for _, name in places], members.index, object),
         level=levels(members),
     ).sort_values(["folder", "series", "level", "path"])
-    stamps = pd.to_datetime(members.stamp)
+    stamps = pd.to_datetime(members.stamp, format="ISO8601")
     grouped = members.assign(time=stamps).groupby(["folder", "series"], sort=True)
     result: pd.DataFrame = grouped.agg(
         images=("path", "size"),
@@ -667,7 +681,7 @@ def series_table(catalogue: pd.DataFrame) -> pd.DataFrame:
         last=("time", "max"),
     ).reset_index()
     spans = result.pop("last") - result.pop("first")
-    return result.assign(span_s=spans.dt.total_seconds().astype("int64"))
+    return result.assign(span_s=spans.dt.total_seconds().fillna(0).astype("int64"))
 
 
 def line_ups(series: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,8 @@ from dedup_nb.finders.metrics import METRICS
 from dedup_nb.finders.phash import HASH_BITS, HASHES
 from dedup_nb.finders.time_window import MODES
 from dedup_nb.groups.keepers import KEEPER_WORDS
+from dedup_nb.library.naming import reading
+from dedup_nb.library.naming.presets import PRESETS
 from dedup_nb.library.tables import short
 from dedup_nb.pictures.orientations import INVARIANCES
 
@@ -66,12 +68,22 @@ class Form:
         return "" if matches else f"to {short(value)}; choose one of {self.examples}"
 
 
+@dataclass(frozen=True)
+class Patterns(Words):
+    """Name patterns: presets, and templates with parts in braces."""
+
+    def refusal(self, value: Any) -> str:
+        """Return what is wrong with a list of patterns, or an empty string."""
+        return reading.refusal(value)
+
+
 ALLOWED: Mapping[str, Words | Range | Form] = {
+    "names": Patterns((reading.AUTO, *PRESETS)),
     "hash": Words(HASHES),
     "hash_bits": Words(HASH_BITS),
     "invariance": Words(INVARIANCES),
     "mode": Words(MODES),
-    "stamp_source": Words(("name", "exif")),
+    "stamp_source": Words(("auto", "name", "exif")),
     "embedder": Words(EMBEDDERS),
     "candidates": Words(("embedding", "phash", "clusters")),
     "metric": Words(METRICS),

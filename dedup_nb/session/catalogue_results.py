@@ -30,6 +30,7 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
             ("on disk", report.size_text(int(table["bytes"].sum()))),
             ("companions", f"{int(table['companions'].sum()):,}"),
             ("unreadable", f"{len(run.unreadable):,}"),
+            ("names read by a pattern", run.name_patterns.describe().partition(" names")[0]),
             ("repeated file names", f"{len(repeated):,}"),
         ],
         summary={
@@ -40,6 +41,7 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
         tables=_tables(run, repeated),
         frames={
             "By root": catalogue.sizes_by(table, "root").reset_index(),
+            "Names by pattern": run.name_patterns.table,
             "By root and stage": catalogue.sizes_by(table, "root", "stage").reset_index(),
             "Companions by root": catalogue.companions_by(table, "root").reset_index(),
             "Series by line-up of stages": catalogue.line_ups(run.series),
@@ -53,6 +55,11 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
 def _tables(run: Run, repeated: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the tables beside the results; `names` too if the run folder has other ones."""
     made: dict[str, Any] = {"series": (list(run.series.columns), run.series.to_dict("records"))}
+    for name, frame in (
+        ("name_patterns", run.name_patterns.table),
+        ("unread_names", run.name_patterns.unread),
+    ):
+        made[name] = (list(frame.columns), frame.to_dict("records"))
     try:
         tables.write_csv(run.folder / "names.csv", catalogue.NAMES_COLUMNS, repeated)
     except FileExistsError:

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dedup_nb.groups.keepers import KEEPER_WORDS
+from dedup_nb.library.naming.presets import PRESETS
 from dedup_nb.session.allowed import ALLOWED, Words
 
 ONE_OF = re.compile(r"^(?P<head>[ #]*(?P<name>\w+):.*# one of )(?P<words>[^;]*)(?P<tail>;.*)?$")
 WORDS_OF = re.compile(r"^# Words of (\w+):$")
-HELP = {"keeper_order": {word.name: word.help for word in KEEPER_WORDS.values()}}
+HELP = {
+    "keeper_order": {word.name: word.help for word in KEEPER_WORDS.values()},
+    "names": {preset.name: preset.help for preset in PRESETS.values()},
+}
 
 
 def refreshed(text: str) -> str:

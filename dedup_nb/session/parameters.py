@@ -36,6 +36,7 @@ SHARED = [
     "protect",
     "only_folders",
     "skip_folders",
+    "names",
     "limit",
     "cross_root_only",
     "same_stage_only",

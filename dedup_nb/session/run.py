@@ -20,6 +20,9 @@ from dedup_nb.groups.links import Links
 from dedup_nb.library import bundles, catalogue, companions, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
 from dedup_nb.library.layout import refuse_inside
+from dedup_nb.library.naming.reading import AUTO, Naming
+from dedup_nb.library.naming.series import places
+from dedup_nb.library.naming.table import Patterns
 from dedup_nb.library.progress import Ticker
 from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images, measures, store
@@ -179,7 +182,14 @@ class Run:
         limit = self.values.get("limit")
         with store.uncollected():
             skip = self.values.get("skip_folders") or ()
-            return catalogue.scan(self.library, self.roots, only, limit, self.store.digests, skip)
+            return catalogue.scan(
+                self.library, self.roots, only, limit, self.store.digests, skip, self.naming
+            )
+
+    @cached_property
+    def naming(self) -> Naming:
+        """The patterns that read file names, from the parameter `names`."""
+        return Naming(self.values.get("names", [AUTO]))
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
@@ -271,6 +281,11 @@ class Run:
         return catalogue.series_table(self.catalogue)
 
     @cached_property
+    def name_patterns(self) -> Patterns:
+        """Which name pattern reads how many names, and which names none reads."""
+        return Patterns(self.naming, self.catalogue)
+
+    @cached_property
     def images(self) -> pd.DataFrame:
         """The catalogue with the columns that grouping needs; see `groups.Images`."""
         table = self.catalogue
@@ -333,7 +348,7 @@ class Run:
         table = self.catalogue
         bad = int((table["status"] != "ok").sum())
         members = table[table["series"] != ""]
-        series = len(set(zip(folders(members), members["series"], strict=True)))
+        series = len(set(places(folders(members), members["series"])))
         roots = "" if self.roots == ["."] else f"roots {', '.join(self.roots)} of "
         return (
             f"{count(len(table), 'image')} in {roots}the library {self.library}: "

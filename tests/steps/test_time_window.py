@@ -204,7 +204,7 @@ def test_a_cluster_over_roots_waits_for_a_person(tmp_path, library):
 
 def test_excluded_stamps_are_counted_by_reason_and_listed(tmp_path, library):
     run = start(tmp_path, library, "20_time_window")
-    stamps = bursts.Stamps(run)
+    stamps = bursts.Stamps(run, "name", stageless=False)
     assert dict(zip(stamps.excluded.reason, stamps.excluded.images, strict=True)) == {
         "no stage": 1,
         "not readable": 1,
@@ -212,9 +212,8 @@ def test_excluded_stamps_are_counted_by_reason_and_listed(tmp_path, library):
         "stamp invalid": 1,
         "stamp without seconds": 1,
     }
-    assert (
-        "4 images with a timestamp" in stamps.describe()
-        and "5 images are excluded" in stamps.describe()
+    assert stamps.describe() == (
+        "4 images with a timestamp, in their file name, in 2 stages; 5 images are excluded"
     )
     folder = run.save(bursts.Bursts(run, stamps), 5, name="seconds")
     listed = {row["path"]: row["reason"] for row in tables.read_csv(folder / "excluded.csv")}
@@ -278,6 +277,76 @@ def test_exposure_times_cluster_photographs_without_a_stage(tmp_path):
     assert stamps.excluded.to_dict("records") == [
         {"reason": "stamp absent", "images": 1, "example": "mojo1/no exif.jpg"}
     ]
+
+
+def named(tmp_path, *names, **exposed):
+    """A run on pictures of these names; some have a time of exposure, by the start of the name."""
+    lib = tmp_path / "lib"
+    (lib / "selected").mkdir(parents=True)
+    for k, name in enumerate(names):
+        taken = next((t for start, t in exposed.items() if name.startswith(start)), None)
+        photographed(lib / f"mojo1/{name}", 20 + k, *(taken or (None,)))
+    return start(tmp_path, lib, "20_time_window")
+
+
+def test_images_without_a_stage_are_clustered_with_each_other_alone(tmp_path):
+    first, second = "IMG_20250705_120000.jpg", "IMG_20250705_120002.jpg"
+    run = named(tmp_path, first, second, "20250705_120001_stage1.jpg")
+    stamps = bursts.Stamps(run)
+    assert set(roles(bursts.Bursts(run, stamps), 5)) == {f"mojo1/{first}", f"mojo1/{second}"}
+    without = bursts.Stamps(run, stageless=False)
+    assert roles(bursts.Bursts(run, without), 5) == {}
+    assert without.excluded.images.tolist() == [2]
+
+
+def test_a_time_in_a_name_is_never_compared_with_one_of_exposure(tmp_path):
+    taken = {"DSC": ("2025:07:05 12:00:00", "50"), "IMG": ("2020:01:01 00:00:00",)}
+    names = ["IMG_20250705_120000.jpg", "IMG_20250705_120001.jpg", "DSC00001.jpg", "DSC00002.jpg"]
+    run = named(tmp_path, *names, "holiday.jpg", **taken)
+    stamps = bursts.Stamps(run)
+    labels = bursts.Bursts(run, stamps).windows.clusters(5).tolist()
+    found = dict(zip(stamps.paths, labels, strict=True))
+    assert stamps.clocks == ["exif", "exif", "local", "local", ""]
+    assert found["mojo1/DSC00001.jpg"] == found["mojo1/DSC00002.jpg"] >= 0
+    assert found["mojo1/IMG_20250705_120000.jpg"] == found["mojo1/IMG_20250705_120001.jpg"] >= 0
+    assert found["mojo1/DSC00001.jpg"] != found["mojo1/IMG_20250705_120000.jpg"]
+    assert stamps.describe() == (
+        "4 images with a timestamp, 2 in their EXIF data and 2 in their file name, in 1 stages; "
+        "1 images are excluded"
+    )
+
+
+def test_a_name_in_utc_is_never_compared_with_one_in_local_time(tmp_path):
+    run = named(tmp_path, "PXL_20250705_120000000.jpg", "IMG_20250705_120000.jpg")
+    assert roles(bursts.Bursts(run, bursts.Stamps(run)), 60) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "seconds", "together"),
+    [
+        (["PXL_20250705_120000900.jpg", "PXL_20250705_120001100.MP.jpg"], 0.2, True),
+        (["PXL_20250705_120000900.jpg", "PXL_20250705_120001101.jpg"], 0.2, False),
+        (["20250705_120000_001.jpg", "20250705_120000_002.jpg"], 0, True),
+        (["IMG-20250705-WA0001.jpg", "IMG-20250705-WA0002.jpg"], 60, False),  # no time
+    ],
+)
+def test_windows_count_fractions_of_a_second_in_names(tmp_path, names, seconds, together):
+    run = named(tmp_path, *names)
+    stamps = bursts.Stamps(run)
+    assert bool(roles(bursts.Bursts(run, stamps), seconds)) == together
+
+
+def test_a_burst_by_sequence_number_is_named_as_one(tmp_path):
+    run = named(tmp_path, *(f"20250705_120000_{k:03}.jpg" for k in (1, 2, 3)))
+    made = bursts.Bursts(run, bursts.Stamps(run))
+    cut = made.cut(5)
+    assert made.describe(cut, [0, 1, 2]) == "0 s from 2025-07-05 12:00:00, one burst by name"
+    assert made.stamps.bursts.tolist() == [0, 0, 0]
+
+
+def test_a_message_without_a_time_says_so(tmp_path):
+    run = named(tmp_path, "IMG-20250705-WA0001.jpg")
+    assert bursts.Stamps(run).excluded.reason.tolist() == ["stamp without a time"]
 
 
 def test_frames_of_a_bracket_are_never_staged_for_each_other(tmp_path):

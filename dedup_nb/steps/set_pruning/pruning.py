@@ -18,6 +18,7 @@ from dedup_nb.finders import clusters, embeddings, index, phash, sets
 from dedup_nb.finders.sets import Match
 from dedup_nb.library import files, formats, names, sidecars, yaml_files
 from dedup_nb.library.bundles import FolderBundles
+from dedup_nb.library.naming import series
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures.engines import LOCAL, Failure, Item
 from dedup_nb.session.workbench import Workbench
@@ -53,7 +54,7 @@ class Found:
         self._vectors, rows = run.embeddings("dct")
         self._place = np.full(len(self.table), -1, np.int64)
         self._place[rows] = np.arange(len(rows))
-        self._times = pd.to_datetime(self.table["stamp"]).to_numpy()
+        self._times = pd.to_datetime(self.table["stamp"], format="ISO8601").to_numpy()
         self.split, self.scattered = sets.split_runs(self.table, self.sets, self._alike)
 
     def _alike(self, a: int, b: int) -> bool:
@@ -112,25 +113,29 @@ def _with_skipped(run: Workbench) -> pd.DataFrame:
     )
     if not skipped:
         return shown
-    parsed = [(path, os.path.basename(path)) for path in skipped]
-    names_read = [names.parse(name) for _, name in parsed]
+    readings = [run.naming.read(path) for path in skipped]
+    known = set(series.places(shown["folder"], shown["series"])) - {("", "")}
+    rejoined = [series.rejoin(run.naming, path, known.__contains__) for path in skipped]
+    told = [staged or reading for staged, reading in zip(rejoined, readings, strict=True)]
     more = pd.DataFrame(
         {
             "path": skipped,
             "folder": [os.path.dirname(path) for path in skipped],
-            "stem": [formats.stem(name) for _, name in parsed],
-            "series": "",
-            "stage": [name.stage for name in names_read],
-            "level": [np.nan if name.level is None else name.level for name in names_read],
-            "stamp": [name.stamp.isoformat() if name.stamp else "" for name in names_read],
+            "stem": [formats.stem(os.path.basename(path)) for path in skipped],
+            "series": ["" if each is None else each.id for each in rejoined],
+            "stage": [each.stage for each in told],
+            "level": [np.nan if each.level is None else each.level for each in told],
+            "stamp": [each.stamp.isoformat() if each.stamp else "" for each in readings],
             "root": "",
             "status": "skipped",
         }
     )
     table = pd.concat([shown, more.astype(shown.dtypes)], ignore_index=True)
     for _, part in table[table["folder"].isin(set(more["folder"]))].groupby("folder"):
-        for members in names.find_series([os.path.basename(path) for path in part["path"]]):
-            stamp = names.parse(os.path.basename(part["path"].iloc[members[0]])).stamp
+        inside = [os.path.basename(path) for path in part["path"]]
+        parsed = [names.parse(name) for name in inside]
+        for members in names.find_series(inside, parsed) if run.naming.reads_stages else ():
+            stamp = parsed[members[0]].stamp
             if stamp is not None:
                 table.loc[part.index[members], "series"] = names.series_id(stamp)
     return table

@@ -26,6 +26,7 @@ from dedup_nb.widgets import tuning
 
 MAX_AREA = 0.2  # upper end of the slider of the edited area
 DECISION = ".decision"
+LATEST = "9999"  # the stamp of a set without one
 
 WhyHeld = Callable[[groups.Cut, int, int], str]  # cut, kept set, other set -> why, or ""
 SetRule = tuple[str, str, WhyHeld]
@@ -211,7 +212,7 @@ class Sets(groups.Candidates):
             (_place(each.root, self.run.roots) if not prefer else 0, f"earlier root {each.root}"),
             (not decided, "it has a .decision file"),
             (-self.companions[k], f"more companions ({self.companions[k]})"),
-            (each.stamps[0], f"earliest ({each.stamps[0].replace('T', ' ')})"),
+            (each.stamps[0] or LATEST, f"earliest ({each.stamps[0].replace('T', ' ')})"),
             (self.images.paths[each.rows[0]], "first by path"),
         ]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,15 @@ from dedup_nb.finders.time_window import Windows
 from dedup_nb.groups.clusters import ClusterCandidates
 from dedup_nb.groups.pairs import bound_of
 from dedup_nb.library import names, tables
+from dedup_nb.library.naming.reading import AUTO, Reading
 from dedup_nb.session.workbench import Workbench
 
 NO_STAGE = "no stage"
+SOURCES = {
+    "local": "their file name",
+    "UTC": "their file name as UTC",
+    "exif": "their EXIF data",
+}
 WIDE_S = 31
 SHOWN_S = 120  # larger gaps are not drawn, as no window reaches them
 
@@ -26,53 +33,101 @@ SHOWN_S = 120  # larger gaps are not drawn, as no window reaches them
 class Stamps:
     """When each image of a run was made, and which images are excluded.
 
+    Parameters
+    ----------
+    run : Workbench
+        The current run.
+    source : str
+        `name`: the time in the file name; `exif`: the time of exposure; `auto`: the time in the
+        file name if it has one, else the time of exposure.
+    stageless : bool
+        Whether images without a stage take part, as a class of their own.
+
     Attributes
     ----------
     times_us : ndarray of int64
         One per image of the catalogue; see `time_window.microseconds`.
     classes : list of str
         Full stage names; "no stage" if the file name has none.
+    clocks : list of str
+        What each time is: `local` or `UTC` from a file name, `exif`, or "" for none. Times of two
+        clocks are never compared.
     why_not : list of str
         Why an image is excluded, or "".
     brackets : ndarray of int64
         Exposure bracket of each image, from EXIF; -1 for none.
+    bursts : ndarray of int64
+        Burst of each image, from the sequence number in its name; -1 for none.
     """
 
-    def __init__(self, run: Workbench, source: str = "name") -> None:
-        self.source, table = source, run.catalogue
+    def __init__(self, run: Workbench, source: str = AUTO, stageless: bool = True) -> None:
+        self.source, self.stageless, table = source, stageless, run.catalogue
         self.paths = list(table["path"])
         self.classes = [stage or NO_STAGE for stage in table["stage"]]
         exposures = [run.exposure(digest) for digest in table["sha256"]]
-        if source == "exif":
-            read = [names.exif_stamp(exposure) for exposure in exposures]
-        else:
-            parsed = [names.parse(os.path.basename(path)) for path in self.paths]
-            read = [(name.stamp, name.stamp_problem) for name in parsed]
+        exposed = [names.exif_stamp(exposure) for exposure in exposures]
+        readings = [run.naming.read(path) for path in self.paths]
+        read = [self._chosen(*each) for each in zip(readings, exposed, strict=True)]
         self.why_not = [
             self._why_not(problem, stage, status)
-            for (_, problem), stage, status in zip(read, self.classes, table["status"], strict=True)
+            for (_, problem, _), stage, status in zip(
+                read, self.classes, table["status"], strict=True
+            )
         ]
-        taking_part = [
-            None if why else stamp for (stamp, _), why in zip(read, self.why_not, strict=True)
-        ]
+        out = [bool(why) for why in self.why_not]
+        self.clocks = ["" if no else clock for (_, _, clock), no in zip(read, out, strict=True)]
+        taking_part = [None if no else stamp for (stamp, _, _), no in zip(read, out, strict=True)]
         self.times_us = time_window.microseconds(taking_part)
-        self.brackets = _brackets(self, exposures) if source == "exif" else _none(len(table))
+        self.brackets = _none(len(table))
+        if source != "name":
+            us = [None if no else stamp for (stamp, _), no in zip(exposed, out, strict=True)]
+            self.brackets = _brackets(self.paths, time_window.microseconds(us), exposures)
+        self.bursts = _bursts(self.paths, readings, self.clocks)
+
+    def _chosen(
+        self, reading: Reading, exposed: tuple[datetime | None, str]
+    ) -> tuple[datetime | None, str, str]:
+        """Return the stamp of an image, why there is none, and its clock."""
+        named = reading.stamp, reading.stamp_problem, reading.clock
+        if self.source == "name" or (self.source == AUTO and reading.stamp is not None):
+            return named
+        stamp, problem = exposed
+        if self.source == AUTO and stamp is None and reading.stamp_problem != "absent":
+            return named
+        return stamp, problem, "exif"
 
     def _why_not(self, problem: str, stage: str, status: str) -> str:
         if status != "ok":
             return "not readable"
         if problem:
             return f"stamp {problem}"
-        return NO_STAGE if stage == NO_STAGE and self.source == "name" else ""
+        return NO_STAGE if stage == NO_STAGE and not self.stageless else ""
+
+    @property
+    def kinds(self) -> list[str]:
+        """What is compared: stage and clock of each image."""
+        return [f"{stage}|{clock}" for stage, clock in zip(self.classes, self.clocks, strict=True)]
+
+    @property
+    def together(self) -> NDArray[np.int64]:
+        """The bracket or the burst of each image, as one number; -1 for neither."""
+        return np.where(
+            self.bursts >= 0, self.bursts + self.brackets.max(initial=-1) + 1, self.brackets
+        )
 
     def describe(self) -> str:
         """Return one line: how many images have a timestamp, and how many are excluded."""
         out = sum(bool(why) for why in self.why_not)
         taking_part = len(self.paths) - out
         stages = len({c for c, why in zip(self.classes, self.why_not, strict=True) if not why})
-        source = "file name" if self.source == "name" else "EXIF data"
+        counts = Counter(SOURCES[clock] for clock in self.clocks if clock)
+        sources = (
+            " and ".join(f"{n:,} in {source}" for source, n in counts.items())
+            if len(counts) > 1
+            else "in " + next(iter(counts), SOURCES["local"])
+        )
         return (
-            f"{taking_part:,} images with a timestamp in their {source}, "
+            f"{taking_part:,} images with a timestamp, {sources}, "
             f"in {stages:,} stages; {out:,} images are excluded"
         )
 
@@ -96,12 +151,29 @@ def _none(n: int) -> NDArray[np.int64]:
     return np.full(n, -1, np.int64)
 
 
-def _brackets(stamps: Stamps, exposures: Sequence[str]) -> NDArray[np.int64]:
+def _brackets(
+    paths: Sequence[str], times_us: NDArray[np.int64], exposures: Sequence[str]
+) -> NDArray[np.int64]:
     parts = [[*exposure.split("|"), "", ""][1:3] for exposure in exposures]
     automatic = np.array([mode == "2" for mode, _ in parts], bool)
     biases = np.array([float(bias or "nan") for _, bias in parts], np.float64)
-    folders = [os.path.dirname(path) for path in stamps.paths]
-    return time_window.brackets(stamps.times_us, folders, automatic, biases)
+    folders = [os.path.dirname(path) for path in paths]
+    return time_window.brackets(times_us, folders, automatic, biases)
+
+
+def _bursts(
+    paths: Sequence[str], readings: Sequence[Reading], clocks: Sequence[str]
+) -> NDArray[np.int64]:
+    """Number the bursts of at least two frames of one folder whose names differ by a number."""
+    frames: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for k, (path, reading) in enumerate(zip(paths, readings, strict=True)):
+        if reading.burst and clocks[k] == reading.clock:
+            frames[os.path.dirname(path), reading.burst].append(k)
+    numbers = _none(len(paths))
+    bursts = (rows for rows in frames.values() if len({readings[k].sequence for k in rows}) > 1)
+    for number, rows in enumerate(bursts):
+        numbers[rows] = number
+    return numbers
 
 
 class Bursts(ClusterCandidates):
@@ -126,7 +198,7 @@ class Bursts(ClusterCandidates):
         confirm_distance: int | None = None,
     ) -> None:
         self.run, self.stamps, self.confirm_distance = run, stamps, confirm_distance
-        self.windows = Windows(stamps.times_us, stamps.classes, mode, stamps.brackets)
+        self.windows = Windows(stamps.times_us, stamps.kinds, mode, stamps.together)
         self.near = near = _confirming_pairs(run, stamps, confirm_distance)
         places = zip(near["i"], near["j"], strict=True)
         self.bits = dict(zip(places, near["hamming_bits"], strict=True))
@@ -168,7 +240,9 @@ class Bursts(ClusterCandidates):
         stage = self.run.catalogue["stage"].iat[rows[0]]
         first = _time(int(self.windows.stamps_us[list(rows)].min()))
         text = f"{self.windows.span_s(rows):g} s from {first}"
-        return f"{text}, {stage}" if stage else text
+        frames = np.unique(self.stamps.bursts[list(rows)])
+        burst = ", one burst by name" if len(frames) == 1 and frames[0] >= 0 else ""
+        return f"{text}, {stage}{burst}" if stage else f"{text}{burst}"
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
         """Return the tables of clusters and of excluded images."""

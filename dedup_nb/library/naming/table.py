@@ -1,0 +1,78 @@
+"""A catalogue and the patterns of a profile -> which pattern reads how many names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pandas as pd
+
+from dedup_nb.library import tables
+from dedup_nb.library.naming.presets import PRESETS, STAGES
+from dedup_nb.library.naming.reading import Naming
+
+NONE = "(none)"
+MOST_EXAMPLES = 3
+COLUMNS = ["pattern", "images", "with a time", "with a stage", "examples", "reads"]
+UNREAD = ["path", "why"]
+WHY = {
+    "absent": "no pattern fits",
+    "invalid": "its digits are no date or time that exists",
+}
+
+
+class Patterns:
+    """How the names of a catalogue are read.
+
+    Parameters
+    ----------
+    naming : Naming
+        The patterns of the profile.
+    catalogue : DataFrame
+        Columns `path, stamp, stage`.
+    """
+
+    def __init__(self, naming: Naming, catalogue: pd.DataFrame) -> None:
+        self.naming = naming
+        self._rows: dict[str, list[tuple[str, bool, bool]]] = defaultdict(list)
+        self._unread: list[tuple[str, str]] = []
+        columns = (catalogue[name] for name in ("path", "stamp", "stage"))
+        for path, stamp, stage in zip(*columns, strict=True):
+            reading = naming.read(path)
+            pattern = reading.pattern or (STAGES if stage else "")
+            self._rows[pattern].append((path, bool(stamp), bool(stage)))
+            if not pattern:
+                why = WHY.get(reading.stamp_problem, reading.stamp_problem)
+                self._unread.append((path, why))
+
+    def describe(self) -> str:
+        """Return `1,204 of 1,310 names are read by a pattern; 106 are not`."""
+        unread = len(self._unread)
+        total = sum(map(len, self._rows.values()))
+        return f"{total - unread:,} of {total:,} names are read by a pattern; {unread:,} are not"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each pattern that reads a name, in their order; the unread ones come last."""
+        order = [each for each in self.naming.patterns if each in self._rows]
+        rows = [self._row(pattern) for pattern in [*order, *(("",) if "" in self._rows else ())]]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def _row(self, pattern: str) -> dict[str, Any]:
+        rows = self._rows[pattern]
+        step = max(1, len(rows) // MOST_EXAMPLES)
+        shown = [tables.shown(path) for path, _, _ in rows[::step][:MOST_EXAMPLES]]
+        help = PRESETS[pattern].help if pattern in PRESETS else "a template of the profile"
+        return {
+            "pattern": pattern or NONE,
+            "images": len(rows),
+            "with a time": sum(stamp for _, stamp, _ in rows),
+            "with a stage": sum(stage for _, _, stage in rows),
+            "examples": " | ".join(shown),
+            "reads": help if pattern else "",
+        }
+
+    @property
+    def unread(self) -> pd.DataFrame:
+        """Every image whose name no pattern reads, with the reason."""
+        return pd.DataFrame(self._unread, columns=UNREAD, dtype=object)
