@@ -43,11 +43,14 @@ class Compared:
         Why they could not be compared, or "".
     look : Look
         Whether they are copies at all.
+    equal : bool
+        Whether all pixels are the same.
     """
 
     holding: Holding = field(default_factory=Holding)
     failed: str = ""
     look: Look = field(default_factory=Look)
+    equal: bool = False
 
     def lacks(self, which: str) -> tuple[str, ...]:
         """Return what `a` or `b` lacks of the other; `unknown` if that could not be compared."""
@@ -160,13 +163,15 @@ def _compared(result: Item | Failure) -> Compared:
         return Compared(failed=str(result))
     try:
         look = Look.from_dict(result.facts.get("look"))
-        return Compared(Holding.from_dict(result.facts), look=look)
+        equal = result.facts.get("equal") is True
+        return Compared(Holding.from_dict(result.facts), look=look, equal=equal)
     except ValueError:
         return Compared(failed="the process sent something else than a comparison")
 
 
 def _packed(compared: Compared) -> bytes:
     values: dict[str, Any] = {**compared.holding.as_dict(), "look": compared.look.as_dict()}
+    values["equal"] = compared.equal
     if compared.failed:
         values |= {"failed": compared.failed, "decoders": DECODERS}
     return json.dumps(values).encode()
@@ -184,7 +189,8 @@ def unpacked(data: bytes) -> tuple[Compared, str]:
         values = json.loads(data)
         failed, decoders = values.get("failed", ""), values.get("decoders", "")
         look = Look.from_dict(values.get("look"))
-        compared = Compared(Holding.from_dict(values), failed, look)
+        equal = values.get("equal") is True
+        compared = Compared(Holding.from_dict(values), failed, look, equal)
     except (AttributeError, RecursionError) as error:
         raise ValueError("not a comparison at full size") from error
     if not isinstance(failed, str) or not isinstance(decoders, str):

@@ -111,7 +111,7 @@ class Verdicts:
         """Return the judgement on a member and its keeper, or None if it is not known."""
         pair = self._pair(member, keeper)
         if pair[0] == pair[1]:
-            return Judgement(True, "exact copy", 1.0)
+            return Judgement(True, "exact copy", 1.0, equal=True)
         if reason := self.uncompared.get(pair):
             return Judgement(False, "", 0.0, f"{UNCOMPARED_REASON}{reason}")
         verdict = self.verdicts.get(pair)
@@ -365,6 +365,7 @@ def beside(judged: Judgement, compared: Compared, keeper: str) -> Judgement:
     if compared.look.kind:
         look = compared.look
         return judged._replace(accepted=False, kind=look.kind, reason=look.reason)
+    judged = judged._replace(equal=compared.equal)
     lacks = compared.lacks(keeper)
     if not lacks:
         return judged

@@ -1,5 +1,6 @@
 """Pairs -> groups, keepers, roles, rules, decisions and the manifest: tables, no pixels."""
 
+from dedup_nb.groups.bursts import SECONDS as BURST_SECONDS
 from dedup_nb.groups.candidates import Candidates
 from dedup_nb.groups.checks import Checked, Checks, Judgement
 from dedup_nb.groups.clusters import Clusters, nothing_confirmed
@@ -11,11 +12,12 @@ from dedup_nb.groups.layered import Layered
 from dedup_nb.groups.marks import KEPT, LAST
 from dedup_nb.groups.measures import apart, number
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, ROLES, STAGE
-from dedup_nb.groups.rules import GUARDED, Rule, proposed_pairs_only
+from dedup_nb.groups.rules import GUARDED, Rule, bursts_stay, proposed_pairs_only
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
 
 __all__ = [
     "BEST",
+    "BURST_SECONDS",
     "COLUMNS",
     "GUARDED",
     "KEEPER",
@@ -43,6 +45,7 @@ __all__ = [
     "Rule",
     "Stars",
     "apart",
+    "bursts_stay",
     "frame",
     "identifier",
     "keeper_rank",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dedup_nb.groups import marks as marks_
 from dedup_nb.groups import promise, rules
+from dedup_nb.groups.bursts import SECONDS
 from dedup_nb.groups.checks import Checked, Checks, Judgement
 from dedup_nb.groups.columns import Row, frame
 from dedup_nb.groups.companions import Companions
@@ -75,6 +76,8 @@ class Candidates:
         Compares the pixels of each member that would be staged with those of its keeper.
     relief : callable, optional
         Looks into companions where a keeper seems to lack something; see `holdings.Relief`.
+    burst_seconds : float
+        See `bursts.Bursts`.
     companions : Companions, optional
         Compares the works beside a member with those beside its keeper. Without it, no image that
         has a work beside it is ever staged.
@@ -116,8 +119,9 @@ class Candidates:
         checks: Checks | None = None,
         relief: Relief | None = None,
         companions: Companions | None = None,
+        burst_seconds: float = SECONDS,
     ) -> None:
-        self.images = Images(images, keeper_order, prefer, roots, relief)
+        self.images = Images(images, keeper_order, prefer, roots, relief, burst_seconds)
         self.checks = checks
         self.measure = str(pairs.columns[2])
         self.bound = bound_of(pairs)

@@ -1,7 +1,7 @@
 """Stars, pixel checks and holdings -> stars without the members that must stay.
 
 A member stays if its pixels show another picture, if its keeper lacks something that it holds, or
-if both are frames of one set of which all are kept.
+if both are frames of one set of which all are kept, or of one burst.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Judgement(NamedTuple):
     score: float  # 0 to 1, confidence that they are the same picture
     reason: str = ""  # why it is not accepted
     lacks: tuple[str, ...] = ()  # what the keeper's pixels lack of the member
+    equal: bool = False  # all pixels are the same at full size
 
 
 class Checks(Protocol):
@@ -46,6 +47,33 @@ class Checks(Protocol):
 
     def judgement(self, member: int, keeper: int) -> Judgement | None:
         """Return the result for a pair, or None if it is not known."""
+
+
+def frames_apart(
+    images: Images, checks: Checks | None, members: Indices, keepers: Indices
+) -> NDArray[np.bool_]:
+    """Return which pairs are two frames of one burst and not known to have equal pixels.
+
+    Parameters
+    ----------
+    images : Images
+        Tells which images are frames.
+    checks : Checks or None
+        Tells which pairs have equal pixels; nothing is compared here.
+    members, keepers : ndarray of int64, shape (n,)
+        Rows of the images, pair by pair.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    apart = images.bursts.apart(members, keepers)
+    if checks is None:
+        return apart
+    for k in np.flatnonzero(apart).tolist():
+        judged = checks.judgement(int(members[k]), int(keepers[k]))
+        apart[k] = judged is None or not judged.equal
+    return apart
 
 
 class Checked:
@@ -114,6 +142,7 @@ class Checked:
             refused[left] = self.checks.refused(members[left], keepers[left])
         else:
             refused |= self._loses_pixels(members, keepers)
+        refused |= frames_apart(self.images, self.checks, members, keepers)
         refused |= self.images.series.against(members, keepers)
         return refused
 
@@ -141,6 +170,8 @@ class Checked:
             return False
         ends = np.array([image]), np.array([other])
         if images.keep_all.apart(*ends).any() or images.holdings.lacks(image, other):
+            return False
+        if frames_apart(images, self.checks, *ends).any():
             return False
         if self.checks is None:
             return not self._loses_pixels(*ends).any()

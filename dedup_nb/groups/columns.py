@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dedup_nb.groups.bursts import KIND
 from dedup_nb.groups.checks import Judgement
 from dedup_nb.groups.cut import Cut
 from dedup_nb.groups.images import Images, identifier
@@ -47,6 +48,14 @@ def _of_record(name: str, help: str, dtype: str = "object") -> Column:
     return Column(name, help, lambda row: row.record[name], dtype)
 
 
+def _kind(row: Row) -> str:
+    judged = row.judgement
+    is_frame = bool(row.images.bursts.why(row.k, int(row.cut.keepers[row.k])))
+    if is_frame and not (judged and judged.equal):
+        return KIND
+    return judged.kind if judged else ""
+
+
 COLUMNS = [
     Column(
         "group_id",
@@ -77,8 +86,8 @@ COLUMNS = [
     ),
     Column(
         "kind",
-        "how the picture was changed, if the pixels were compared",
-        lambda row: row.judgement.kind if row.judgement else "",
+        "how the picture was changed, if the pixels were compared; burst: a frame of one burst",
+        lambda row: _kind(row),
     ),
     Column(
         "score",

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb.groups import keep_all
+from dedup_nb.groups import bursts, keep_all
+from dedup_nb.groups.bursts import Bursts
 from dedup_nb.groups.holdings import Holdings, Relief
 from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
 from dedup_nb.groups.links import Links
@@ -34,11 +35,14 @@ class Images:
         One row for each image, sorted by path. Columns `path, sha256, root, stage, level, series,
         folder, stem, width, height, bytes, mtime_ns, protected` (bool), `cropped` (bool) and
         `doubt` (why the image needs your review, or ""). Optional: `holds`, a tuple of words for
-        what the image holds besides its pixels; `shot`, how it was taken (see `keep_all.find`).
+        what the image holds besides its pixels; `shot`, how it was taken (see `keep_all.find`);
+        `frame`, what tells it from other frames of a burst (see `Bursts`).
     keeper_order, prefer, roots
         See `keepers.keeper_rank`.
     relief : callable, optional
         See `holdings.Relief`.
+    burst_seconds : float
+        See `Bursts`.
 
     Attributes
     ----------
@@ -80,6 +84,7 @@ class Images:
         prefer: Sequence[str] = (),
         roots: Sequence[str] = (),
         relief: Relief | None = None,
+        burst_seconds: float = bursts.SECONDS,
     ) -> None:
         if "holds" not in table:
             table = table.assign(holds=[()] * len(table))
@@ -109,6 +114,7 @@ class Images:
         self.holdings = Holdings(table["holds"].tolist(), relief)
         shots = table["shot"].tolist() if "shot" in table else [()] * len(table)
         self.keep_all = keep_all.find(shots)
+        self._burst_seconds = burst_seconds
         self.levels = _levels(table)
         self.stems = table.groupby(["folder", "stem"], sort=False).ngroup().to_numpy()
         counts = np.bincount(self.stems, minlength=1)
@@ -117,6 +123,17 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @cached_property
+    def bursts(self) -> Bursts:
+        """Which images are frames of one burst."""
+        if "frame" not in self.table:
+            return Bursts((), (), (), ())
+        facts, stems, width, height = (
+            self.table[name].tolist() for name in ("frame", "stem", "width", "height")
+        )
+        sizes = list(zip(width, height, strict=True))
+        return Bursts(facts, stems, sizes, self.digests, self._burst_seconds)
 
     def works_of(self, k: int) -> list[str]:
         """Return the kinds of the works beside an image, sorted."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup_nb.groups.checks import Checks
+from dedup_nb.groups.checks import Checks, frames_apart
 from dedup_nb.groups.companions import Companions
 from dedup_nb.groups.cut import Cut
 from dedup_nb.groups.holdings import sentence
@@ -86,7 +86,8 @@ def standard(checks: Checks | None = None, companions: Companions | None = None)
     """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
     last = [works_stay(companions), one_name(companions), WHOLE_SETS]
-    return [PROTECT, DOUBT, KEEP_CROPPED, BUNDLE, PLACES, KEEP_ALL, HOLDS, *by_pixels, *last]
+    first = [PROTECT, DOUBT, KEEP_CROPPED, BUNDLE, PLACES, KEEP_ALL, bursts_stay(checks)]
+    return [*first, HOLDS, *by_pixels, *last]
 
 
 def _protect(cut: Cut, images: Images) -> Cut:
@@ -174,6 +175,25 @@ WHOLE_SETS = Rule(
 BUNDLE = Rule(
     "bundle", "an image whose files could never be staged together waits for review", _bundle
 )
+
+
+def bursts_stay(checks: Checks | None) -> Rule:
+    """Return the rule that frames of one burst are never staged for each other.
+
+    Only equal pixels show that they are one frame, whose capture data was changed.
+    """
+
+    def hold(cut: Cut, images: Images) -> Cut:
+        staged = cut.staged(by_rule=True)
+        framed = staged[images.bursts.apart(staged, cut.keepers[staged])]
+        if checks is not None and len(framed):
+            checks.refused(framed, cut.keepers[framed])
+        for k in framed[frames_apart(images, checks, framed, cut.keepers[framed])].tolist():
+            cut.hold([k], images.bursts.why(k, int(cut.keepers[k])))
+        return cut
+
+    help = "frames of one burst are never staged for each other, unless their pixels are equal"
+    return Rule("bursts", help, hold)
 
 
 def works_stay(companions: Companions | None) -> Rule:

@@ -76,6 +76,10 @@ class Tiff:
         offsets = [int(value) for value in self.numbers(directory, tag)[:32]]
         return [inner for at in offsets if at > 0 and (inner := self._directory(at)[0])]
 
+    def at(self, offset: int) -> Directory:
+        """Return the directory at an offset; empty if there is none."""
+        return self._directory(offset)[0] if self.order else {}
+
     def _directory(self, at: int) -> tuple[Directory, int]:
         """Return the directory at an offset, and the offset of the next one."""
         head, size, link = ("Q", 20, "Q") if self.big else ("H", 12, "I")

@@ -93,15 +93,20 @@ def time(text: str) -> str:
     text : str
         As in EXIF (`2020:01:31 10:00:00`), in XMP (ISO 8601) or with only a date.
     """
+    parsed = moment(text)
+    return "" if parsed.startswith(NO_TIMES) else parsed
+
+
+def moment(text: str) -> str:
+    """Return what `time` does, also for the times of clocks that were never set."""
     match = TIME.match(text.strip())
     if not match:
         return ""
     try:
         year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-        parsed = datetime(year, month, day, hour, minute, second).isoformat()
+        return datetime(year, month, day, hour, minute, second).isoformat()
     except ValueError:
         return ""
-    return "" if parsed.startswith(NO_TIMES) else parsed
 
 
 def settled(kind: str, text: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ PREFIXES = {
     "http://ns.adobe.com/xap/1.0/rights/": "xmpRights",
     "http://ns.adobe.com/exif/1.0/": "exif",
     "http://ns.adobe.com/tiff/1.0/": "tiff",
+    "http://ns.adobe.com/exif/1.0/aux/": "aux",
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
     "http://ns.adobe.com/camera-raw-settings/1.0/": "crs",
     "http://ns.adobe.com/lightroom/1.0/": "lr",
@@ -86,7 +87,7 @@ NO_EDITS = {"Version", "ProcessVersion", "RawFileName", "HasSettings", "HasCrop"
 TECHNICAL = {
     "xmp", "xmpRights", "exif", "tiff", "photoshop", "dc", "crs", "lr", "darktable", "digiKam",
     "MicrosoftPhoto", "MP", "MPReg", "MPRI", "mwg-rs", "mwg-kw", "acdsee", "mediapro", "GPano",
-    "GImage", "GAudio", "GDepth", "GCamera", "Container", "Item", "hdrgm", "HDRGainMap",
+    "GImage", "GAudio", "GDepth", "GCamera", "Container", "aux", "Item", "hdrgm", "HDRGainMap",
     "Iptc4xmpCore", "Iptc4xmpExt",
 }  # fmt: skip
 TECHNICAL_ADDRESSES = re.compile(

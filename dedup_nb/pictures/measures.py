@@ -37,7 +37,7 @@ class Kind:
 
 # what each content holds besides its pixels; see `contents.Contents.of_bytes`
 CONTENTS = Kind(
-    "contents-v1", (images.CONTENTS,), lambda rasters: [one[images.CONTENTS] for one in rasters]
+    "contents-v2", (images.CONTENTS,), lambda rasters: [one[images.CONTENTS] for one in rasters]
 )
 
 

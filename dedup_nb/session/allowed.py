@@ -96,6 +96,7 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "ceiling": Range(0, 256),
     "confirm_distance": Range(0, 256),
     "min_inputs": Range(1, 100),
+    "burst_seconds": Range(0, 3_600),
     "seconds": Range(0, 86_400),
     "min_cosine": Range(-1, 1),
     "min_matches": Range(4, 24),

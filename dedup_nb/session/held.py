@@ -23,6 +23,7 @@ class Held(NamedTuple):
     holds: Texts  # such as `12 frames`, `prompt`, `time`
     taken: str  # when the picture was taken, or ""
     shot: Texts  # how it was taken; see `contents.Contents.shot`
+    frame: Texts  # what tells frames of a burst apart; see `contents.Contents.frame`
 
 
 Contents = dict[str, Held]  # by sha256
@@ -51,8 +52,8 @@ def of_value(value: bytes) -> Held | None:
     """Return what a stored value says that a content holds; None if it is damaged."""
     try:
         one = facts.Contents.of_bytes(value)
-        texts = [tuple(map(sys.intern, each)) for each in (one.holds, one.shot)]
-        return Held(texts[0], str(one.words.get("time", "")), texts[1])
+        texts = [tuple(map(sys.intern, each)) for each in (one.holds, one.shot, one.frame)]
+        return Held(texts[0], str(one.words.get("time", "")), *texts[1:])
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -72,7 +73,7 @@ def columns(
     statuses: Sequence[str],
     known: Contents,
 ) -> dict[str, pd.Series[Any]]:
-    """Return the columns `holds`, `taken` and `shot` of some images.
+    """Return the columns `holds`, `taken`, `shot` and `frame` of some images.
 
     Nothing holds what a readable image holds whose contents are not known: it waits for review.
 
@@ -87,7 +88,7 @@ def columns(
     made: list[Held] = []
     for digest, status in zip(digests, statuses, strict=True):
         unknown = (f"contents that are not known ({digest[:8]})",) if status == "ok" else ()
-        held = known.get(digest) or Held(unknown, "", ())
+        held = known.get(digest) or Held(unknown, "", (), ())
         made.append(held._replace(holds=shared.setdefault(held.holds, held.holds)))
     return {
         name: pd.Series([getattr(held, name) for held in made], dtype=object)

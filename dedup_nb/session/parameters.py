@@ -41,6 +41,7 @@ SHARED = [
     "cross_root_only",
     "same_stage_only",
     "keeper_order",
+    "burst_seconds",
     "embedder",
     "model",
     "pretrained",

@@ -124,6 +124,7 @@ class Workbench(Run):
             "marks": self.marks(self.decisions),
             "answers": self.decisions.answers(),
             "checks": self.verdicts,
+            "burst_seconds": values.get("burst_seconds", groups.BURST_SECONDS),
             "relief": self.companions.lacking,
             "companions": self.companions,
         }

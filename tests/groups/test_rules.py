@@ -19,7 +19,7 @@ def three(**more):
 def test_the_standard_rules_are_a_list_with_a_name_and_a_sentence_each():
     names = [rule.name for rule in rules.standard()]
     assert names == [
-        "protect", "doubt", "cropped", "bundle", "places", "keep_all", "holds", "works", "one_name", "sets",
+        "protect", "doubt", "cropped", "bundle", "places", "keep_all", "bursts", "holds", "works", "one_name", "sets",
     ]  # fmt: skip
     assert all(rule.help and rule.help[0].islower() for rule in rules.standard())
 

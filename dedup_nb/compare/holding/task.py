@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from dedup_nb.compare.holding import opening
@@ -31,7 +32,8 @@ def compare(item: Item) -> Item:
     Returns
     -------
     Item
-        Facts: those of `Holding.as_dict`, and `look` as in `Look.as_dict`; or `stale`, true, if a
+        Facts: those of `Holding.as_dict`, `look` as in `Look.as_dict`, and `equal`, whether all
+        pixels are the same; or `stale`, true, if a
         file has changed meanwhile.
 
     Raises
@@ -50,18 +52,24 @@ def compare(item: Item) -> Item:
         return Item({"stale": True})
     matrix = np.reshape(np.array(item.facts["matrix"], np.float64), (2, 3))
     held = holding(a.pixels, b.pixels, matrix, (a.saved, b.saved))
-    return Item({**_with_original(held, a, b).as_dict(), "look": Look().as_dict()})
+    equal = _equal(a, b)
+    held = _with_original(held, a, b) if equal else held
+    return Item({**held.as_dict(), "look": Look().as_dict(), "equal": equal})
+
+
+def _equal(a: Opened, b: Opened) -> bool:
+    """Return whether all pixels are the same, as far as decoders agree."""
+    if a.pixels.shape != b.pixels.shape:
+        return False
+    return bool(cv2.absdiff(a.pixels, b.pixels).max(initial=0) <= SAME_LEVELS)
 
 
 def _with_original(held: Holding, a: Opened, b: Opened) -> Holding:
-    """Say which is the original if one is the other, saved again without loss.
+    """Say which of two pictures with equal pixels is the original.
 
     A lossy file cannot be made from a lossless one without changing pixels.
     """
-    if a.lossy == b.lossy or a.pixels.shape != b.pixels.shape or held.both:
-        return held
-    apart = np.abs(a.pixels.astype(np.int16) - b.pixels)
-    if apart.max(initial=0) > SAME_LEVELS:
+    if a.lossy == b.lossy or held.both:
         return held
     if a.lossy:
         return replace(held, b_lacks=(*held.b_lacks, "original"))

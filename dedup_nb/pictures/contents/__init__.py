@@ -47,6 +47,11 @@ class Contents:
         How a photograph was taken, from EXIF, or empty: time with its fraction of a second,
         camera, exposure mode, exposure bias in steps, exposure time in s, f-number, ISO, focal
         length in mm, subject distance in m, custom rendering; a missing value is "".
+    frame : tuple of str
+        What tells the frames of a burst apart, each as `name=value`, sorted; empty without a
+        camera: `camera` (make and model), `serial`, `time` with its fraction of a second, `offset`
+        from UTC, `source` (`scanner`), `burst`, and numbers of the picture (`number`, `counter`,
+        `sequence`, `unique`).
     depth : int
         Declared bits of a channel.
     lossless, alpha, palette : bool
@@ -58,6 +63,7 @@ class Contents:
     words: Mapping[str, str] = field(default_factory=dict)
     further: tuple[str, ...] = ()
     shot: tuple[str, ...] = ()
+    frame: tuple[str, ...] = ()
     depth: int = 8
     lossless: bool = False
     alpha: bool = False
@@ -88,7 +94,7 @@ class Contents:
         facts = json.loads(data)
         if not isinstance(facts, dict):
             raise ValueError("the facts are not a mapping")
-        for name in ("further", "shot"):
+        for name in ("further", "shot", "frame"):
             facts[name] = tuple(facts.get(name, ()))
         try:
             return Contents(**facts)
@@ -120,6 +126,9 @@ def contents_of(data: bytes, image_format: str) -> Contents:
         words={kind: parts.words[kind] for kind in words.KINDS if kind in parts.words},
         further=tuple(sorted(parts.further)),
         shot=tuple(parts.shot),
+        frame=tuple(sorted(f"{name}={value}" for name, value in parts.frame.items()))
+        if "camera" in parts.frame
+        else (),
         depth=parts.depth,
         lossless=parts.lossless,
         alpha=parts.alpha,

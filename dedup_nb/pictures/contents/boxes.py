@@ -93,9 +93,9 @@ class _Meta:
             body = b"".join(data[at : at + size] for at, size in places.get(number, []))
             if kind == b"Exif" and len(body) > 4:
                 begin = 4 + int.from_bytes(body[:4], "big")
-                parts.shot = exif.of_exif(body[begin:], parts.words) or parts.shot
+                parts.shot = exif.of_exif(body[begin:], parts) or parts.shot
             elif kind == XMP_TYPE:
-                exif.of_xmp(body, parts.words)
+                exif.of_xmp(body, parts)
 
     def _has_item(self, wanted: bytes) -> bool:
         return any(kind == wanted for _, kind in self._items())

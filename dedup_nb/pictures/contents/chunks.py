@@ -33,7 +33,7 @@ def read_png(data: bytes, parts: Parts) -> None:
         elif kind == b"acTL" and stop - start >= 4:
             parts.add_frames(int.from_bytes(data[start : start + 4], "big"))
         elif kind == b"eXIf":
-            parts.shot = exif.of_exif(data[start:stop], parts.words) or parts.shot
+            parts.shot = exif.of_exif(data[start:stop], parts) or parts.shot
         elif kind in png_chunks.TEXTS and texts < png_chunks.MOST_TEXTS:
             texts += 1
             _read_text(kind, data[start:stop], parts)
@@ -48,7 +48,7 @@ def read_png(data: bytes, parts: Parts) -> None:
 def _read_text(kind: bytes, body: bytes, parts: Parts) -> None:
     stored = png_chunks.text_of(kind, body, words.MOST_JSON)
     if stored.keyword == "XML:com.adobe.xmp":
-        exif.of_xmp(stored.data, parts.words)
+        exif.of_xmp(stored.data, parts)
     elif stored.keyword.startswith("Raw profile type "):
         _read_profile(stored.keyword[17:], stored.data, parts)
     else:
@@ -65,11 +65,11 @@ def _read_profile(kind: str, text: bytes, parts: Parts) -> None:
     if kind in ("exif", "APP1", "app1"):
         marker = b"http://ns.adobe.com/xap/1.0/\0"
         if body.startswith(marker):
-            exif.of_xmp(body[len(marker) :], parts.words)
+            exif.of_xmp(body[len(marker) :], parts)
         else:
-            parts.shot = exif.of_exif(body, parts.words) or parts.shot
+            parts.shot = exif.of_exif(body, parts) or parts.shot
     elif kind == "xmp":
-        exif.of_xmp(body, parts.words)
+        exif.of_xmp(body, parts)
     elif kind in ("iptc", "8bim"):
         exif.of_photoshop(body, parts.words)
         exif.of_iptc(body, parts.words)
@@ -92,9 +92,9 @@ def read_webp(data: bytes, parts: Parts) -> None:
         elif kind == b"ANMF":
             frames += 1
         elif kind == b"EXIF":
-            parts.shot = exif.of_exif(body, parts.words) or parts.shot
+            parts.shot = exif.of_exif(body, parts) or parts.shot
         elif kind == b"XMP ":
-            exif.of_xmp(body, parts.words)
+            exif.of_xmp(body, parts)
         at += 8 + size + size % 2
     parts.add_frames(frames)
     if int.from_bytes(data[4:8], "little") + 8 > len(data) + 1:
@@ -139,7 +139,7 @@ def _read_extension(data: bytes, at: int, parts: Parts) -> None:
         parts.alpha = parts.alpha or bool(body[0] & 1)
     elif label == 0xFF and body.startswith(b"XMP DataXMP"):
         start = at + 14
-        exif.of_xmp(data[start : data.find(b"\x01\xff\xfe", start)], parts.words)
+        exif.of_xmp(data[start : data.find(b"\x01\xff\xfe", start)], parts)
 
 
 def read_bmp(data: bytes, parts: Parts) -> None:
@@ -164,8 +164,8 @@ def read_tiff(data: bytes, parts: Parts) -> None:
         parts.lossless = content.number(directory, tiff.COMPRESSION) not in JPEG_COMPRESSIONS
         parts.palette = content.number(directory, tiff.PHOTOMETRIC) == 3
         parts.alpha = any(kind in (1, 2) for kind in content.numbers(directory, 338))
-        parts.shot = exif.of_directory(content, directory, parts.words)
-        exif.of_xmp(content.bytes(directory, exif.XMP_TAG), parts.words)
+        parts.shot = exif.of_directory(content, directory, parts)
+        exif.of_xmp(content.bytes(directory, exif.XMP_TAG), parts)
         exif.of_iptc(content.bytes(directory, exif.IPTC_TAG), parts.words)
         exif.of_photoshop(content.bytes(directory, exif.PHOTOSHOP_TAG), parts.words)
     parts.add_frames(pages, "pages")

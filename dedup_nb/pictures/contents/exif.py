@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from dedup_nb.library import tiff, words, xmp
 from dedup_nb.library.tiff import Directory, Tiff
+from dedup_nb.pictures.contents import frames
+from dedup_nb.pictures.contents.parts import Parts
 
 EXIF_DIRECTORY, GPS_DIRECTORY = 0x8769, 0x8825
 MAKE, MODEL = 0x010F, 0x0110
@@ -58,15 +60,16 @@ def add(held: Words, kind: str, text: str) -> None:
         held.setdefault(kind, text)
 
 
-def of_exif(data: bytes, held: Words) -> list[str]:
-    """Add the words of EXIF data, and return how the picture was taken; see `Contents.shot`."""
+def of_exif(data: bytes, parts: Parts) -> list[str]:
+    """Add what EXIF data says, and return how the picture was taken; see `Contents.shot`."""
     content = tiff.of_bytes(data.removeprefix(b"Exif\0\0"))
     first = next(content.chain(), None)
-    return [] if first is None else of_directory(content, first, held)
+    return [] if first is None else of_directory(content, first, parts)
 
 
-def of_directory(content: Tiff, first: Directory, held: Words) -> list[str]:
-    """Add the words of the first directory of a TIFF; see `of_exif`."""
+def of_directory(content: Tiff, first: Directory, parts: Parts) -> list[str]:
+    """Add what the first directory of a TIFF says; see `of_exif`."""
+    held = parts.words
     for tag, kind in TEXTS.items():
         add(held, kind, content.text(first, tag))
     for tag, kind in WIDE_TEXTS.items():
@@ -75,6 +78,7 @@ def of_directory(content: Tiff, first: Directory, held: Words) -> list[str]:
         held.setdefault("rating", f"{content.number(first, RATING):g}")
     camera = _camera(content, first, held)
     shot = next(iter(content.below(first, EXIF_DIRECTORY)), None) or first
+    frames.of_exif(content, first, shot, camera, parts.frame)
     add(
         held, "caption", _comment(content.bytes(shot, USER_COMMENT, words.MOST_JSON), content.order)
     )
@@ -198,9 +202,10 @@ def of_photoshop(data: bytes, held: Words) -> None:
         at += 4 + size + size % 2
 
 
-def of_xmp(packet: bytes, held: Words) -> xmp.Properties:
-    """Add the words of an XMP packet, and return its properties."""
-    found = xmp.properties(packet)
+def of_xmp(packet: bytes, parts: Parts) -> xmp.Properties:
+    """Add what an XMP packet says, and return its properties."""
+    found, held = xmp.properties(packet), parts.words
+    frames.of_xmp(found, parts.frame)
     for kind, text in xmp.words(found).items():
         add(held, kind, text)
     return found

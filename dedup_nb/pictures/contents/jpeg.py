@@ -49,9 +49,9 @@ def read(data: bytes, parts: Parts) -> None:
         return
     parts.depth = header.depth
     for packet in header.packets:
-        _describe(exif.of_xmp(packet, parts.words), header, parts)
+        _describe(exif.of_xmp(packet, parts), header, parts)
     for block in header.exif:
-        parts.shot = exif.of_exif(block, parts.words) or parts.shot
+        parts.shot = exif.of_exif(block, parts) or parts.shot
     for block in header.photoshop:
         exif.of_photoshop(block, parts.words)
     for comment in header.comments:

@@ -14,6 +14,7 @@ class Parts:
 
     words: dict[str, str] = field(default_factory=dict)
     shot: list[str] = field(default_factory=list)
+    frame: dict[str, str] = field(default_factory=dict)
     further: list[str] = field(default_factory=list)
     depth: int = 8
     lossless: bool = False

@@ -440,6 +440,8 @@ class Merged(groups.Candidates):
         near = self.every[self.every["state"] != "beyond"]
         counted = near.groupby(["i", "j"], sort=True).agg(inputs=("input", "size")).reset_index()
         super().__init__(images, counted.astype("int64"), similarity=True, **run.rules)
+        by_cache = groups.bursts_stay(self._known)  # what earlier notebooks compared
+        self.rules = [by_cache if rule.name == by_cache.name else rule for rule in self.rules]
         proposed = self.every[self.every["state"] == "stage"]
         self.grouping = self._layered(proposed["i"] * self.n + proposed["j"])
         self._prepare_units()
@@ -481,13 +483,18 @@ class Merged(groups.Candidates):
         asked = sorted((k, keeper) for k, keeper in compared if (keeper, k) not in known_ways)
         if not asked:
             return fixed
-        full_size = FullSize(self.run.catalogue, self.run.library, self.run.store)
-        known = Verdicts(self.run.catalogue, self.run.store, full_size=full_size)
+        known = self._known
         members, keepers = np.array(asked, np.int64).T
         with known.at_most(0):
             known.refused(keepers, members)  # only looks them up
         judged = ((pair, known.judgement(pair[1], pair[0])) for pair in asked)
         return fixed | {pair for pair, one in judged if one is None or not one.accepted}
+
+    @cached_property
+    def _known(self) -> Verdicts:
+        """The comparisons in the cache."""
+        full_size = FullSize(self.run.catalogue, self.run.library, self.run.store)
+        return Verdicts(self.run.catalogue, self.run.store, full_size=full_size)
 
     def _together(self) -> pd.DataFrame:
         parts = [f.pairs.assign(input=k) for k, f in enumerate(self.findings)]
