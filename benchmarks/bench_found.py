@@ -339,7 +339,8 @@ def equal_files(bases: Sequence[Any], n: int) -> Callable[[Path], dict[str, int]
     def write(folder: Path) -> dict[str, int]:
         of = {}
         for number, base in enumerate(bases[:20]):
-            of[saved(folder, f"p{number:03d}.jpg", base)] = number
+            small = transforms.fitted(base, 320, 320)
+            of[saved(folder, f"p{number:03d}.jpg", small)] = number
         for k in range(n):
             shutil.copyfile(folder / "p000.jpg", folder / f"equal{k:05d}.jpg")
             of[f"equal{k:05d}.jpg"] = 0
