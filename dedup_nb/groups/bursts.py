@@ -4,7 +4,8 @@ Frames of a burst look alike, often so much that their pixels pass as a copy, ye
 one with the open eyes. Two photographs of one camera that were taken at different times within
 seconds are two frames; so are two with equal times and different numbers. A copy that kept its
 capture data has the time and the number of its original, one that lost it has none: neither is
-affected. Pictures without a camera, such as renders and screenshots, are never frames of a burst.
+affected. Pictures without a camera, such as renders and screenshots, are never frames of a burst,
+unless their names say so, as those that phones give to bursts do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from dedup_nb.groups.roles import Indices
 from dedup_nb.library.names import plain_stem
+from dedup_nb.library.naming.reading import Naming
 
 SECONDS = 2.0  # default of the parameter `burst_seconds`
 KIND = "burst"
@@ -34,16 +36,18 @@ LEAST_DIGITS = 3  # of a number in a name; shorter ones count copies
 MOST_APART = 100  # by which the numbers in the names of neighbouring frames differ
 MOST_FRACTION = 6
 LEAST_FRACTION = 2  # digits of a second that tell the frames of a burst apart
-EPOCH = datetime(1, 1, 1)
+NAMED = "burst"  # in the names that phones and cameras give to frames of a burst
+NAMING = Naming(("camera", "phone"))
+EPOCH = datetime(2000, 1, 1)  # near enough that fractions of a second are exact
 
 
 class Frame(NamedTuple):
-    """One photograph of a camera, as far as its file says.
+    """One photograph, as far as its file says.
 
     Attributes
     ----------
     camera : str
-        Make and model.
+        Make and model; "" if only its name makes it a frame.
     time : int or None
         Naive local time in whole seconds.
     fraction : str
@@ -54,6 +58,8 @@ class Frame(NamedTuple):
         `serial`, `burst`, `number`, `counter`, `sequence`, `unique`, as far as they are known.
     name : str
         Stem of the file without what programs add to copies.
+    place : (str, int) or None
+        What its name says: the burst and the place in it; None if it is not the name of a frame.
     size : tuple of int
         Its sides in pixels, the shorter first; cameras give smaller copies of a picture a number
         of their own, so numbers in names count only between pictures of one size.
@@ -65,6 +71,7 @@ class Frame(NamedTuple):
     offset: int | None
     facts: Mapping[str, str]
     name: str
+    place: tuple[str, int] | None
     size: tuple[int, ...]
 
     @property
@@ -105,7 +112,7 @@ class Bursts:
         self.frames: dict[int, Frame] = {}
         if seconds > 0:
             rows = enumerate(zip(facts, stems, sizes, strict=True))
-            self.frames = {k: made for k, row in rows if row[0] and (made := _frame(*row))}
+            self.frames = {k: made for k, row in rows if (made := _frame(*row))}
         local = {k: f.time + _second(f) for k, f in self.frames.items() if f.time is not None}
         utc = {k: f.utc + _second(f) for k, f in self.frames.items() if f.utc is not None}
         cameras = [self.frames[k].camera if k in self.frames else "" for k in range(len(facts))]
@@ -117,12 +124,18 @@ class Bursts:
             camera if k in self.frames and self.frames[k].time is None else ""
             for k, camera in enumerate(cameras)
         ]
-        self._labels = [self._runs, self._runs_in_utc, self._named, _numbered(timeless)]
+        places = [self._place_of(k) for k in range(len(facts))]
+        labels = (self._runs, self._runs_in_utc, self._named, *map(_numbered, (timeless, places)))
+        self._labels = [label for label in labels if (label >= 0).any()]
 
     def _burst_of(self, row: int) -> str:
         frame = self.frames.get(row)
         burst = frame.facts.get("burst", "") if frame else ""
         return f"{frame.camera} {burst}" if frame and burst else ""
+
+    def _place_of(self, row: int) -> str:
+        frame = self.frames.get(row)
+        return frame.place[0] if frame and frame.place else ""
 
     def apart(self, a: Indices, b: Indices) -> NDArray[np.bool_]:
         """Return which images of `a` and `b` are two frames of one burst, pair by pair.
@@ -156,7 +169,13 @@ class Bursts:
         one, other = self.frames.get(a), self.frames.get(b)
         if one is None or other is None or a == b or self.digests[a] == self.digests[b]:
             return ""
-        if one.camera != other.camera or _differ(one, other, "serial"):
+        if one.camera and other.camera and one.camera != other.camera:
+            return ""
+        if one.place and other.place and one.place[0] == other.place[0]:
+            places = sorted((one.place[1], other.place[1]))
+            if places[0] != places[1]:
+                return f"frames of one burst: numbers {places[0]} and {places[1]} in their names"
+        if not one.camera or one.camera != other.camera or _differ(one, other, "serial"):
             return ""
         if (one.time is None) != (other.time is None):
             return ""
@@ -180,18 +199,29 @@ class Bursts:
 
 
 def _frame(facts: Sequence[str], stem: str, size: tuple[int, int]) -> Frame | None:
+    if not facts and NAMED not in stem.casefold():
+        return None
     known = dict(fact.split("=", 1) for fact in facts if "=" in fact)
     camera = " ".join(known.pop("camera", "").casefold().split())
-    if not camera or SCANNERS.search(camera) or known.pop("source", "") == "scanner":
+    place = _place(stem) if NAMED in stem.casefold() else None
+    if SCANNERS.search(camera) or known.pop("source", "") == "scanner":
+        return None
+    if not camera and place is None:
         return None
     whole, _, fraction = known.pop("time", "").partition(".")
     time = _seconds(whole)
     offset = _offset(known.pop("offset", ""))
     informative = fraction.isdecimal() and fraction.strip("0")
     name = COVER.sub("", plain_stem(COVER.sub("", stem)))
-    return Frame(
-        camera, time, fraction if informative else "", offset, known, name, tuple(sorted(size))
-    )
+    sides = tuple(sorted(size))
+    known_fraction = fraction if informative else ""
+    return Frame(camera, time, known_fraction, offset, known, name, place, sides)
+
+
+def _place(stem: str) -> tuple[str, int] | None:
+    """Return the burst and the place in it that a name tells."""
+    read = NAMING.read(f"{plain_stem(stem)}.jpg")
+    return (read.burst, read.sequence) if read.burst and read.sequence is not None else None
 
 
 def _seconds(text: str) -> int | None:

@@ -15,6 +15,11 @@ def shot(time="12:00:00", *, camera="Canon EOS R5", name="IMG_1234", size=(600, 
     return [f"{key}={value}" for key, value in facts.items() if value], name, size
 
 
+def bare(name):
+    """A picture of which nothing but its name and size is known."""
+    return (), name, (600, 400)
+
+
 def why(one, other, seconds=2.0, between=()):
     facts, stems, sizes = zip(one, other, *between, strict=True)
     digests = [str(k) for k in range(len(facts))]
@@ -37,6 +42,8 @@ FROZEN = {"time": "", "camera": "Kodak DC240"}
         (shot("12:00:00.1"), shot("12:00:00.4"), "taken 0.3 s apart"),
         (shot("12:00:00"), shot("12:00:01"), "taken 1 s apart"),
         (shot("12:00:00"), shot("12:00:02"), "taken 2 s apart"),  # inclusive
+        (shot("12:00:00.1"), shot("12:00:02.1"), "taken 2 s apart"),
+        (shot("12:00:00.1"), shot("12:00:02.11"), ""),
         (shot("12:00:00"), shot("12:00:03"), ""),
         (shot("12:00:00"), shot("12:00:02.1"), ""),  # in two runs: 2.1 s
         (shot("12:00:00.123"), shot("12:00:00.123"), ""),  # a copy
@@ -94,8 +101,14 @@ FROZEN = {"time": "", "camera": "Kodak DC240"}
         (shot("12:00:00.12"), shot("12:00:00.12", name="IMG_1235"), ""),  # a copy renamed in order
         (shot("12:00:00.00"), shot("12:00:00.00", name="IMG_1235"), "taken at one time, numbered 1234 and 1235"),
         (shot(name="20210501_120000_001"), shot(name="20210501_120000_002"), "taken at one time, numbered 001 and 002"),
-        (shot(name="IMG_20210501_120000_BURST001_COVER"), shot(name="IMG_20210501_120000_BURST002"), "taken at one time, numbered 001 and 002"),
-        (shot(name="00001IMG_00001_BURST20210501120000123"), shot(name="00002IMG_00002_BURST20210501120000123"), "taken at one time, numbered 00001 and 00002"),
+        (shot(name="IMG_20210501_120000_BURST001_COVER"), shot(name="IMG_20210501_120000_BURST002"), "numbers 1 and 2 in their names"),
+        (shot(name="00001IMG_00001_BURST20210501120000123"), shot(name="00002IMG_00002_BURST20210501120000123"), "numbers 1 and 2 in their names"),
+        (shot(name="DSC_0001_BURST20210501120000123"), bare("DSC_0002_BURST20210501120000123"), "numbers 1 and 2 in their names"),
+        (bare("IMG_20210501_120000_BURST001"), bare("IMG_20210501_120000_BURST002"), "numbers 1 and 2 in their names"),
+        (bare("IMG_20210501_120000_BURST001"), bare("IMG_20210501_120000_BURST001 (1)"), ""),
+        (bare("IMG_20210501_120000_BURST001"), bare("IMG_20210501_120007_BURST002"), ""),
+        (bare("20210501_120000_001"), bare("20210501_120000_002"), ""),  # renders of one second
+        (bare("sunburst 001"), bare("sunburst 002"), ""),
         (shot(name="IMG_1234_0001"), shot(name="IMG_1236_0002"), ""),  # two numbers, of no one count
         (shot(name="1" * 40), shot(name="1" * 39 + "2"), "taken at one time, numbered " + "1" * 40 + " and " + "1" * 39 + "2"),
         # the name that a camera gives a burst, however long it is

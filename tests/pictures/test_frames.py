@@ -11,6 +11,8 @@ from dedup_nb.pictures.contents import contents_of
 MAKE, MODEL, CAPTURE, NOTE = 0x010F, 0x0110, 0x8769, 0x927C
 TAKEN, FRACTION, OFFSET = 0x9003, 0x9291, 0x9011
 CAMERA = {MAKE: "Canon", MODEL: "EOS R5"}
+NOON, AT_NOON = {TAKEN: "2021:05:01 12:00:00"}, "time=2021-05-01T12:00:00"
+CHANGED = {0x0132: "2021:05:01 12:00:00"}
 KNOWN = "camera=Canon EOS R5"
 
 
@@ -27,10 +29,14 @@ def facts(base=CAMERA, inner=(), kind="JPEG", **more):
         (CAMERA, {TAKEN: "2021:05:01 12:00:00", FRACTION: "x"}, (KNOWN, "time=2021-05-01T12:00:00")),
         (CAMERA, {TAKEN: "1980:01:01 00:00:00"}, (KNOWN, "time=1980-01-01T00:00:00")),  # never set
         (CAMERA, {TAKEN: "0000:00:00 00:00:00"}, (KNOWN,)),
-        (CAMERA, {OFFSET: "+02:00"}, (KNOWN, "offset=+02:00")),
+        (CAMERA, NOON | {OFFSET: "+02:00"}, (KNOWN, "offset=+02:00", AT_NOON)),
+        (CAMERA | CHANGED, NOON | {0x9290: "25", 0x9010: "-01:00"}, (KNOWN, "offset=-01:00", f"{AT_NOON}.25")),
+        (CAMERA, NOON | {0x9290: "25", 0x9010: "-01:00"}, (KNOWN, AT_NOON)),  # written later
         (CAMERA, {0xA431: " 0123 "}, (KNOWN, "serial=0123")),
         (CAMERA, {0xA431: "0000"}, (KNOWN,)),
         (CAMERA, {0xA420: "af01"}, (KNOWN, "unique=af01")),
+        (CAMERA, {0xA420: "h"}, (KNOWN,)),
+        ({MAKE: "SAMSUNG", MODEL: "S"}, {0xA420: "C13QSGJ02SB"}, ("camera=SAMSUNG S",)),  # of its lens
         (CAMERA, {0x9211: 12}, (KNOWN, "number=12")),
         (CAMERA, {0x9211: 0}, (KNOWN,)),
         (CAMERA | {0x9211: 12}, {}, (KNOWN, "number=12")),  # in the first directory

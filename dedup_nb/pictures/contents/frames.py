@@ -15,12 +15,16 @@ from dedup_nb.library.tiff import Directory, Tiff
 from dedup_nb.library.xmp import Properties
 
 TAKEN, SUB_SECOND, OFFSET = 0x9003, 0x9291, 0x9011
+# the same of when the file was written, which cameras do at once
+CHANGED, SUB_SECOND_CHANGED, OFFSET_CHANGED = 0x0132, 0x9290, 0x9010
 SERIAL, SOURCE, MAKER_NOTE = 0xA431, 0xA300, 0x927C
 NUMBER, UNIQUE = 0x9211, 0xA420
 SCANNER_SOURCES = (b"\1", b"\2")  # FileSource: a scanner of films, of prints
 MOST_NOTE_BYTES = 2**20
 MOST_TEXT = 80
 MOST_NUMBER = 2**32 - 2
+LEAST_UNIQUE = 4  # characters of an id
+OF_A_LENS = ("samsung",)  # makers whose "unique id" is that of a lens and its program
 NO_SEQUENCE = 65_535  # of a single picture
 ROOM = 4  # bytes of a value that lies in its entry itself
 
@@ -89,12 +93,17 @@ def of_exif(content: Tiff, first: Directory, shot: Directory, camera: str, facts
     if not camera.strip():
         return
     add(facts, "camera", camera)
-    if moment := words.moment(content.text(shot, TAKEN)):
-        fraction = content.text(shot, SUB_SECOND)
+    if moment := words.moment(taken := content.text(shot, TAKEN)):
+        fraction, offset = content.text(shot, SUB_SECOND), content.text(shot, OFFSET)
+        if taken == content.text(first, CHANGED):
+            fraction = fraction or content.text(shot, SUB_SECOND_CHANGED)
+            offset = offset or content.text(shot, OFFSET_CHANGED)
         add(facts, "time", f"{moment}.{fraction}" if _is_digits(fraction) else moment)
-    add(facts, "offset", content.text(shot, OFFSET))
+        add(facts, "offset", offset)
     add(facts, "serial", content.text(shot, SERIAL))
-    add(facts, "unique", content.text(shot, UNIQUE))
+    unique = content.text(shot, UNIQUE)
+    if len(unique) >= LEAST_UNIQUE and not camera.casefold().startswith(OF_A_LENS):
+        add(facts, "unique", unique)
     if content.bytes(shot, SOURCE)[:1] in SCANNER_SOURCES:
         add(facts, "source", "scanner")
     _add_number(facts, "number", content.number(shot if NUMBER in shot else first, NUMBER))
