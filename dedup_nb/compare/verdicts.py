@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from dedup_nb.compare import verify
 from dedup_nb.compare.full_size import Compared, FullSize
 from dedup_nb.compare.verify import Verdict
-from dedup_nb.groups.checks import Judgement
+from dedup_nb.groups.checks import CONTAINED, CONTAINER, INSIDE, Judgement
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import features, images, kept_features
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
@@ -118,13 +118,13 @@ class Verdicts:
         if verdict is None:
             return None
         member_first = pair[0] == self.digests[member]
-        judged = judge(verdict, member_first=member_first)
+        judged, stays = judge(verdict, member_first=member_first), "b" if member_first else "a"
+        compared = None if self.full_size is None else self.full_size.known.get(pair)
+        if compared is not None and compared.look.whole:
+            return contained(judged, compared, stays)
         if self.full_size is None or not judged.accepted:
             return judged
-        compared = self.full_size.known.get(pair)
-        if compared is None:
-            return None
-        return beside(judged, compared, "b" if member_first else "a")
+        return None if compared is None else beside(judged, compared, stays)
 
     def describe(self) -> str:
         """Return a sentence on the pairs compared and the results."""
@@ -198,7 +198,7 @@ class Verdicts:
         """Compare the pairs that their thumbnails would stage at full size too."""
         if self.full_size is None:
             return
-        alike = {p: v for p in pairs if (v := self.verdicts.get(p)) is not None and _may_go(v)}
+        alike = {p: v for p in pairs if (v := self.verdicts.get(p)) and (_may_go(v) or _frames(v))}
         before = len(self.full_size.known)
         waiting = self.full_size.know(alike, self.left_at_full_size)
         self.waiting += waiting
@@ -345,6 +345,30 @@ def _damaged(result: Item | Failure) -> int | None:
 def _may_go(verdict: Verdict) -> bool:
     """Return whether either picture may be staged for the other, by their thumbnails."""
     return any(judge(verdict, member_first=first).accepted for first in (True, False))
+
+
+def _frames(verdict: Verdict) -> bool:
+    """Return whether one picture shows something around the other: more of it, or a page."""
+    return verdict.same and bool(verdict.crop in ("a", "b") or verdict.border)
+
+
+def contained(judged: Judgement, compared: Compared, keeper: str) -> Judgement:
+    """Return the judgement on a pair of which one shows the other inside itself.
+
+    Parameters
+    ----------
+    judged : Judgement
+        By the thumbnails.
+    compared : Compared
+        The two files at full size.
+    keeper : str
+        `a` or `b`: the picture that would stay.
+    """
+    inside = compared.look.whole == keeper
+    reason, which = (INSIDE, "keeper") if inside else (CONTAINER, "member")
+    return judged._replace(
+        accepted=False, kind=CONTAINED, reason=reason, lacks=(CONTAINED,), contained=which
+    )
 
 
 def beside(judged: Judgement, compared: Compared, keeper: str) -> Judgement:

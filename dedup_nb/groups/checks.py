@@ -15,6 +15,9 @@ from dedup_nb.groups.images import Images
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.stars import Assignment, Stars
 
+CONTAINED = "contained"  # `kind` of a pair of which one shows the other inside itself
+WHAT = "inside a larger picture (a screenshot, collage or page)"
+CONTAINER, INSIDE = f"shows the keeper {WHAT}", f"the keeper shows it {WHAT}"
 BETTER = "its set is the better one, but the other cannot go for it"
 
 
@@ -27,6 +30,7 @@ class Judgement(NamedTuple):
     reason: str = ""  # why it is not accepted
     lacks: tuple[str, ...] = ()  # what the keeper's pixels lack of the member
     equal: bool = False  # all pixels are the same at full size
+    contained: str = ""  # `member` or `keeper`: the one that shows the other inside itself
 
 
 class Checks(Protocol):
@@ -100,12 +104,61 @@ class Checked:
     def assign(self, threshold: float) -> Assignment:
         """Return each image's keeper at a threshold (inclusive)."""
         keepers, distances = self.accepted(threshold)
-        self.stars.join_refused(threshold, keepers, distances)
+        reasons = self._join_refused(threshold, keepers, distances)
         members = np.flatnonzero((keepers >= 0) & (keepers != np.arange(len(keepers))))
         held = members[self.images.series.against(members, keepers[members])]
+        reasons |= dict.fromkeys(held.tolist(), BETTER)
         sure = np.ones(len(keepers), np.bool_)
-        sure[held] = False
-        return Assignment(keepers, distances, sure, reasons=dict.fromkeys(held.tolist(), BETTER))
+        sure[list(reasons)] = False
+        return Assignment(keepers, distances, sure, reasons=reasons)
+
+    def _join_refused(
+        self, threshold: float, keepers: Indices, distances: NDArray[np.float64]
+    ) -> dict[int, str]:
+        """Add refused members for review, in place; none to a keeper that contains it.
+
+        A screenshot or a collage joins the group of the best picture that it shows instead.
+
+        Returns
+        -------
+        dict of int -> str
+            Why containers that joined wait for review.
+        """
+        while True:
+            joined, near = keepers.copy(), distances.copy()
+            self.stars.join_refused(threshold, joined, near)
+            added = np.flatnonzero((keepers < 0) & (joined >= 0) & (joined != np.arange(len(near))))
+            shows = np.array(self.containers(added, joined[added]), object)
+            inside = added[shows == "keeper"]
+            if not len(inside):
+                keepers[:], distances[:] = joined, near
+                around = added[(shows == "member") & ~self.images.protected[added]]
+                return {k: self._why(k, int(joined[k])) for k in around.tolist()}
+            self.stars.bar(inside, joined[inside])
+
+    def containers(self, members: Indices, keepers: Indices) -> list[str]:
+        """Return which of each pair shows the other inside itself, as far as it is known.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+
+        Returns
+        -------
+        list of str
+            `Judgement.contained` of each pair.
+        """
+        if self.checks is None or not len(members):
+            return [""] * len(members)
+        self.checks.refused(members, keepers)  # compares them
+        ends = zip(members.tolist(), keepers.tolist(), strict=True)
+        judged = (self.checks.judgement(*pair) for pair in ends)
+        return [one.contained if one is not None else "" for one in judged]
+
+    def _why(self, member: int, keeper: int) -> str:
+        judged = self.checks.judgement(member, keeper) if self.checks else None
+        return judged.reason if judged else ""
 
     def accepted(self, threshold: float) -> tuple[Indices, NDArray[np.float64]]:
         """Cut the stars repeatedly until no member is refused; see `Stars.cut`.

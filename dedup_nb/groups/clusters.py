@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from dedup_nb.groups.stars import Assignment
 Labels = Callable[[float], Indices]  # distance -> the cluster of each image, -1 for none
 Between = Callable[[Indices, Indices], NDArray[np.float64]]  # distances, pair by pair
 Confirmed = Callable[[float, Indices], Indices]  # distance and labels -> keepers, -1 for none
+Containers = Callable[[Indices, Indices], Sequence[str]]  # members, keepers -> who contains whom
 
 
 def nothing_confirmed(threshold: float, labels: Indices) -> Indices:
@@ -38,11 +39,23 @@ def nothing_confirmed(threshold: float, labels: Indices) -> Indices:
     return np.full(len(labels), -1, np.int64)
 
 
+def nothing_contained(members: Indices, keepers: Indices) -> list[str]:
+    """Compare nothing: no image is known to show another one inside itself.
+
+    Parameters
+    ----------
+    members, keepers : ndarray of int64, shape (n,)
+        Positions of the images, pair by pair.
+    """
+    return [""] * len(members)
+
+
 class Clusters:
     """Groups that are whole clusters, in which some pairs are confirmed.
 
     Confirmed pairs make stars. Any other image joins the best star of its cluster, or its best
-    image if there is no star, and waits for review.
+    image if there is no star, and waits for review. A screenshot or a collage is never the best for
+    what it shows.
 
     Parameters
     ----------
@@ -54,6 +67,9 @@ class Clusters:
         Two arrays of images -> their distances, pair by pair; smaller is nearer.
     confirmed : callable
         Threshold and labels -> the keeper of each image among confirmed pairs, -1 for none.
+    containers : callable
+        Members and keepers -> `member` or `keeper` for the one that shows the other inside itself,
+        or nothing, pair by pair.
     """
 
     def __init__(
@@ -62,9 +78,10 @@ class Clusters:
         labels: Labels,
         between: Between,
         confirmed: Confirmed = nothing_confirmed,
+        containers: Containers = nothing_contained,
     ) -> None:
         self.ranks, self.labels, self._between = ranks, labels, between
-        self._confirmed = confirmed
+        self._confirmed, self._containers = confirmed, containers
         self._last: tuple[float, Indices] | None = None
 
     def assign(self, threshold: float) -> Assignment:
@@ -72,17 +89,31 @@ class Clusters:
         self._last = None  # the checks may have compared more pairs since
         labels = self.labels(threshold)
         confirmed = self.confirmed(threshold)
-        keepers = confirmed.copy()
-        inside = np.flatnonzero(labels >= 0)
-        best = np.full(len(labels), -1, np.int64)
-        is_centre = keepers[inside] == inside
-        worst_first = inside[np.lexsort((-self.ranks[inside], is_centre))]
-        best[labels[worst_first]] = worst_first  # the last one written is the best
-        left = inside[keepers[inside] < 0]
-        keepers[left] = best[labels[left]]
+        keepers = self._joined(labels, confirmed)
+        inside = np.flatnonzero(keepers >= 0)
         distances = np.full(len(labels), np.nan)
         distances[inside] = self._between(inside, keepers[inside])
         return Assignment(keepers, distances, sure=confirmed == keepers)
+
+    def _joined(self, labels: Indices, confirmed: Indices) -> Indices:
+        """Return each image's keeper, where those not confirmed join the best of their cluster."""
+        inside = np.flatnonzero(labels >= 0)
+        left = inside[confirmed[inside] < 0]
+        able = inside[(confirmed[inside] < 0) | (confirmed[inside] == inside)]
+        contains = np.zeros(len(labels), np.bool_)
+        while True:
+            best, keepers = np.full(len(labels), -1, np.int64), confirmed.copy()
+            worst_first = np.lexsort((-self.ranks[able], confirmed[able] == able, ~contains[able]))
+            best[labels[able[worst_first]]] = able[worst_first]  # the last one written is the best
+            keepers[left] = best[labels[left]]
+            members = left[(keepers[left] != left) & ~contains[keepers[left]]]
+            shows = np.array(self._containers(members, keepers[members]), object)
+            inner = keepers[members[shows == "keeper"]]
+            if not len(inner):
+                alone = left[np.bincount(keepers[inside], minlength=len(labels))[left] == 1]
+                keepers[alone[keepers[alone] == alone]] = -1
+                return keepers
+            contains[inner] = True
 
     def confirmed(self, threshold: float) -> Indices:
         """Return each image's keeper among confirmed pairs of its cluster, -1 where none is."""
@@ -129,7 +160,7 @@ class ClusterCandidates(Candidates):
     ----------
     images, pairs
         As in `Candidates`; the pairs are shown and counted.
-    labels, between, confirmed
+    labels, between, confirmed, containers
         As in `Clusters`.
     """
 
@@ -140,10 +171,11 @@ class ClusterCandidates(Candidates):
         labels: Labels,
         between: Between,
         confirmed: Confirmed = nothing_confirmed,
+        containers: Containers = nothing_contained,
         **rules: Any,
     ) -> None:
         super().__init__(images, pairs, **rules)
-        self.clusters = Clusters(self.images.ranks, labels, between, confirmed)
+        self.clusters = Clusters(self.images.ranks, labels, between, confirmed, containers)
         self.grouping = self.clusters
         why = "not confirmed with the image that you keep"
         self.rules.append(proposed_pairs_only(self.clusters, why))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,19 @@ class Layered:
         Pairs that may be proposed.
     near : Stars
         All pairs.
+    barred : collection of (member, keeper)
+        Pairs that are not even shown this way round: the keeper is a screenshot or a collage of the
+        member.
     """
 
-    def __init__(self, ranks: Indices, sure: Stars, near: Stars) -> None:
-        self.ranks, self.sure, self.near = ranks, sure, near
+    def __init__(
+        self,
+        ranks: Indices,
+        sure: Stars,
+        near: Stars,
+        barred: Collection[tuple[int, int]] = frozenset(),
+    ) -> None:
+        self.ranks, self.sure, self.near, self.barred = ranks, sure, near, frozenset(barred)
         self.components, self.between = near.components, near.between
         self._last: tuple[float, Indices, NDArray[np.float64]] | None = None
 
@@ -63,16 +72,17 @@ class Layered:
             if keepers[k] >= 0:
                 continue
             beside = self._beside(k, threshold)
-            centres = [c for c in beside if keepers[c] == c]
-            free = [c for c in beside if keepers[c] < 0]
+            joined = [c for c in beside if keepers[c] >= 0 and (k, keepers[c]) not in self.barred]
+            centres = [c for c in joined if keepers[c] == c]
+            free = [c for c in beside if keepers[c] < 0 and (c, k) not in self.barred]
             if centres:
                 self._join(keepers, distances, k, min(centres, key=lambda c: self.ranks[c]), beside)
             elif free:
                 keepers[k], distances[k] = k, 0.0
                 for c in free:
                     self._join(keepers, distances, c, k, self._beside(c, threshold))
-            elif beside:  # all its neighbours are staged: show it with them, for review
-                nearest = min(beside, key=lambda c: self.ranks[c])
+            elif joined:  # all its neighbours are staged: show it with them, for review
+                nearest = min(joined, key=lambda c: self.ranks[c])
                 self._join(keepers, distances, k, int(keepers[nearest]), beside)
         return keepers, distances
 

@@ -119,6 +119,7 @@ class Stars:
         self.limits = np.concatenate([limits, limits])[by_row]
         self.refused = np.zeros(len(ends), np.bool_)  # this member may never join this keeper
         self.yields = np.zeros(len(ends), np.bool_)  # the keeper may be staged for this member
+        self.barred = np.zeros(len(ends), np.bool_)  # this member is not even shown with it
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
@@ -159,6 +160,8 @@ class Stars:
     ) -> None:
         """Add, in place, the images that are outside groups only because pairs were refused.
 
+        Barred pairs are left out.
+
         Parameters
         ----------
         threshold : float
@@ -168,7 +171,7 @@ class Stars:
             What `cut` returned; both are changed.
         """
         nothing = np.zeros_like(self.refused)
-        _stars(*self._rows, nothing, nothing, threshold, keepers, distances)
+        _stars(*self._rows, self.barred, nothing, threshold, keepers, distances)
 
     def refuse(
         self, members: Indices, keepers: Indices, yielding: NDArray[np.bool_] | None = None
@@ -189,6 +192,17 @@ class Stars:
             at = self.neighbours[row] == member
             self.refused[row] |= at
             self.yields[row] |= at & goes
+
+    def bar(self, members: Indices, keepers: Indices) -> None:
+        """Never show these members with these keepers; the opposite direction stays possible.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int, shape (n,)
+        """
+        for member, keeper in zip(members.tolist(), keepers.tolist(), strict=True):
+            row = slice(self.starts[keeper], self.starts[keeper + 1])
+            self.barred[row] |= self.neighbours[row] == member
 
     def components(self, threshold: float) -> Indices:
         """Return the connected component of each image, named by its smallest member."""

@@ -132,7 +132,7 @@ class Views(Sequence[dict[str, Any]]):
         judgement = self.candidates.judgement(self.cut, row)
         if keeper != row and images.digests[keeper] == images.digests[row]:
             badges.append("exact copy")
-        elif judgement and judgement.kind:
+        elif judgement and judgement.kind and judgement.kind not in badges:
             badges.append(judgement.kind)
         if frees and not self._freed[row]:
             badges.append("hard link: frees nothing")

@@ -120,7 +120,15 @@ def holding(
     Holding
         Empty if both hold the same.
     """
+    return compared(a, b, matrix, saved)[0]
+
+
+def compared(
+    a: Pixels, b: Pixels, matrix: Floats, saved: tuple[Saved, Saved] = (PLAIN, PLAIN)
+) -> tuple[Holding, Aligned | None]:
+    """Return what `holding` does, and how both are aligned; None if equal or too small for it."""
     a_lacks, b_lacks, both = set[str](), set[str](), set[str]()
+    aligned = None
     if saved[0].depth != saved[1].depth:
         (a_lacks if saved[0].depth < saved[1].depth else b_lacks).add("depth")
     if min(*a.shape[:2], *b.shape[:2]) < LEAST_PX:
@@ -131,7 +139,8 @@ def holding(
         a_lacks |= coarse if aligned.swapped else fine
         b_lacks |= fine if aligned.swapped else coarse
     order = list(LACKS)
-    return Holding(*(tuple(sorted(words, key=order.index)) for words in (a_lacks, b_lacks, both)))
+    words = (tuple(sorted(part, key=order.index)) for part in (a_lacks, b_lacks, both))
+    return Holding(*words), aligned
 
 
 def _equal(a: Pixels, b: Pixels) -> bool:

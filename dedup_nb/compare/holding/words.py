@@ -76,6 +76,12 @@ _BOTH = (
         "one was stretched or squeezed, and nobody can tell which",
         "stretched",
     ),
+    Lack(
+        "contained",
+        "one shows the other inside itself: a screenshot, a collage, a page",
+        "one shows the other inside a larger picture",
+        "contained",
+    ),
     Lack("unknown", "could not be compared", "their detail could not be compared", "not compared"),
 )
 

@@ -110,7 +110,7 @@ TASKS: Mapping[str, Task] = {
         Task(
             "hold",
             "tell what of two pictures each holds that the other lacks",
-            "dedup_nb.compare.holding.task:compare",
+            "dedup_nb.compare.whole_files:compare",
             who="the comparison",
             most_bytes=2**16,
         ),

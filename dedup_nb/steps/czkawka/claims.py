@@ -256,7 +256,15 @@ class Claimed(ClusterCandidates):
         pairs = claims.pairs
         equal = digests[pairs["i"]] == digests[pairs["j"]]
         self.refuted = claims.equal_only & ~np.asarray(equal, bool)
-        super().__init__(images, pairs, self._labels, claims.between, self._confirmed, **run.rules)
+        super().__init__(
+            images,
+            pairs,
+            self._labels,
+            claims.between,
+            self._confirmed,
+            self._containers,
+            **run.rules,
+        )
         judged = pairs.assign(refuted=self.refuted).merge(self.pairs, how="inner")
         ends = zip(judged["i"], judged["j"], strict=True)
         self._refuted_of = dict(zip(ends, judged["refuted"], strict=True))
@@ -272,6 +280,10 @@ class Claimed(ClusterCandidates):
     def _confirmed(self, threshold: float, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the keeper of each image among the pairs that our measure confirms."""
         return self.confirmable.accepted(threshold)[0]
+
+    def _containers(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> list[str]:
+        """Return which of two claimed images shows the other inside itself, pair by pair."""
+        return self.confirmable.containers(members, keepers)
 
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Return our own distance, and why it does not agree."""

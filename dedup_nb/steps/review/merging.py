@@ -24,6 +24,7 @@ from dedup_nb import groups, report
 from dedup_nb.compare import verify
 from dedup_nb.compare.full_size import FullSize
 from dedup_nb.compare.verdicts import Verdicts
+from dedup_nb.groups import checks
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import formats, layout, tables
 from dedup_nb.session import kept_catalogue, notebooks, runs
@@ -68,6 +69,8 @@ class Finding:
     one_way : set of (member, keeper)
         Pairs in which the member shows only a part of the keeper, or the keeper in a frame, so
         that the keeper must not be staged for the member.
+    barred : set of (member, keeper)
+        Pairs in which the keeper would be a screenshot or a collage of the member.
     compared : set of (member, keeper)
         Other pairs that were compared by their pixels, in the direction that was proposed.
     unusable : list of (path, reason)
@@ -81,6 +84,7 @@ class Finding:
     protected: set[int] = field(default_factory=set)
     keepers: set[int] = field(default_factory=set)
     one_way: set[tuple[int, int]] = field(default_factory=set)
+    barred: set[tuple[int, int]] = field(default_factory=set)
     compared: set[tuple[int, int]] = field(default_factory=set)
     units: list[Unit] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)
@@ -344,6 +348,9 @@ class _Reader:
                 self.finding.one_way.add((k, keeper))
             elif state == "stage" and getattr(row, "score", ""):
                 self.finding.compared.add((k, keeper))
+            if getattr(row, "kind", "") == checks.CONTAINED:
+                inside = row.reason == checks.INSIDE
+                self.finding.barred.add((k, keeper) if inside else (keeper, k))
             rows.append((min(k, keeper), max(k, keeper), row.value, state, reason))
         return _frame(rows)
 
@@ -462,8 +469,12 @@ class Merged(groups.Candidates):
         if one_way := self._one_way():
             parts, wholes = np.array(sorted(one_way)).T
             of_sure.refuse(wholes, parts, ~self.images.protected[parts])
+        barred = set().union(*(f.barred for f in self.findings))
+        if barred:  # neither goes for the other, whatever another input proposed
+            first, second = np.array(sorted(barred)).T
+            of_sure.refuse(np.append(first, second), np.append(second, first))
         of_all = groups.Stars(self.n, i, j, distances, ranks, limits)
-        return groups.Layered(ranks, of_sure, of_all)
+        return groups.Layered(ranks, of_sure, of_all, barred)
 
     def _one_way(self) -> set[tuple[int, int]]:
         """Return the (member, keeper) pairs in which the keeper must not go for the member.

@@ -208,6 +208,7 @@ class Bursts(ClusterCandidates):
             self.windows.clusters,
             self.windows.between,
             self._confirmed,
+            self._containers,
             **run.rules,
         )
 
@@ -220,6 +221,15 @@ class Bursts(ClusterCandidates):
         first, second = labels[self.near["i"]], labels[self.near["j"]]
         inside = self.near[(first == second) & (first >= 0)]
         return self.checked(inside).accepted(self.confirm_distance)[0]
+
+    def _containers(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> list[str]:
+        """Return which of two images near by hash shows the other inside itself, pair by pair."""
+        ends = zip(members.tolist(), keepers.tolist(), strict=True)
+        near = np.array([(min(pair), max(pair)) in self.bits for pair in ends], np.bool_)
+        shows = np.full(len(members), "", object)
+        shows[near] = self.checked(self.near).containers(members[near], keepers[near])
+        found: list[str] = shows.tolist()
+        return found
 
     def measured(self, cut: groups.Cut, k: int) -> str:
         """Return the seconds between an image and its keeper, and what the hash says."""

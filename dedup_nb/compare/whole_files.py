@@ -10,8 +10,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from dedup_nb.compare import containers
 from dedup_nb.compare.holding import opening
-from dedup_nb.compare.holding.judging import Holding, holding
+from dedup_nb.compare.holding.judging import Holding, compared
 from dedup_nb.compare.holding.opening import Opened
 from dedup_nb.compare.look_words import Look
 from dedup_nb.pictures import images
@@ -51,10 +52,11 @@ def compare(item: Item) -> Item:
     except opening.Changed:
         return Item({"stale": True})
     matrix = np.reshape(np.array(item.facts["matrix"], np.float64), (2, 3))
-    held = holding(a.pixels, b.pixels, matrix, (a.saved, b.saved))
+    held, aligned = compared(a.pixels, b.pixels, matrix, (a.saved, b.saved))
+    look = Look() if aligned is None else containers.shown(aligned)
     equal = _equal(a, b)
     held = _with_original(held, a, b) if equal else held
-    return Item({**held.as_dict(), "look": Look().as_dict(), "equal": equal})
+    return Item({**held.as_dict(), "look": look.as_dict(), "equal": equal})
 
 
 def _equal(a: Opened, b: Opened) -> bool:
