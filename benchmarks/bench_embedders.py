@@ -1,6 +1,9 @@
 """Measure the recall of `dct`, `mix` and pHash on altered copies of your own photographs.
 
-    python benchmarks/bench_embedders.py FOLDER [LIMIT]
+    python benchmarks/bench_embedders.py FOLDER [LIMIT] [MODEL.onnx]
+
+With MODEL, which has its JSON beside it, that encoder is measured too: the cosine above which there
+is no unrelated pair is where its `min_cosine` begins.
 
 Each photograph is altered in many ways; a pair of two different photographs, altered or not, is
 unrelated. Recall is reported at zero false pairs and at one in a hundred thousand. Photographs in
@@ -15,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from dedup_nb.finders import embeddings, phash
-from dedup_nb.pictures import images
+from dedup_nb.finders import embeddings, encoders, phash
+from dedup_nb.pictures import images, orientations
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -166,16 +169,35 @@ def nearness(pictures):
         yield name, vectors @ vectors.T
 
 
-def main(folder=None, limit=60):
+def by_model(path, altered):
+    """Return the similarities of all pairs by an ONNX model."""
+    model = embeddings.embedder("onnx", pretrained=path).weights.load()
+    print(model.says)
+    prepared = []
+    for picture in altered:
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", compress_level=1)
+        measured = images.measure(buffer.getvalue(), "a.png", [model.input])
+        prepared.append(measured.rasters[model.input])
+    stored = model.encode(prepared, orientations.ORIENTATIONS[0])
+    if encoders.NOT_A_VECTOR in stored:
+        sys.exit("the model gives no vector for some pictures")
+    vectors = encoders.unpack(stored)
+    return vectors @ vectors.T
+
+
+def main(folder=None, limit=60, model=None):
     originals = photographs(folder, int(limit)) if folder else drawn(30)
     kinds = [lambda p: p, *ALTERED.values()]
-    pictures = [rasters(make(picture)) for picture in originals for make in kinds]
+    altered = [make(picture) for picture in originals for make in kinds]
+    pictures = [rasters(picture) for picture in altered]
     of = np.repeat(np.arange(len(originals)), len(kinds))
     print(f"{len(originals)} photographs, {len(ALTERED)} altered copies of each")
     unrelated = np.triu(of[:, None] != of[None], 1)
     firsts = np.flatnonzero(np.arange(len(of)) % len(kinds) == 0)
     misses = {}
-    for name, near in nearness(pictures):
+    of_model = [("onnx", by_model(model, altered))] if model else []
+    for name, near in [*nearness(pictures), *of_model]:
         true = np.stack([near[first, first + 1 : first + len(kinds)] for first in firsts])
         false = np.sort(near[unrelated])[::-1]
         recalls = []
@@ -186,7 +208,8 @@ def main(folder=None, limit=60):
         ):
             recalls.append(f"{(true > bound).mean():.3f} at {what} (above {bound:.3f})")
         print(f"{name:6} recall of copies {'; '.join(recalls)}; {len(false):,} unrelated pairs")
-        if (own := embeddings.EMBEDDERS.get(name)) is not None:
+        own = embeddings.EMBEDDERS.get(name)
+        if own is not None and own.min_cosine is not None:
             wrong = np.count_nonzero(false >= own.min_cosine)
             print(f"       at its own {own.min_cosine:g}: {(true >= own.min_cosine).mean():.3f}, "
                   f"{wrong} unrelated pairs; at its floor {own.floor:g}: "
@@ -197,4 +220,4 @@ def main(folder=None, limit=60):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
