@@ -293,6 +293,38 @@ def test_a_cluster_waits_for_a_person_but_for_what_is_confirmed():
     assert [role for role, _ in roles(made, 2).values()] == ["keeper", "review", "review", "review"]
 
 
+def showing(*ends):
+    """Tells that the first of each two images shows the second one inside itself."""
+
+    def containers(members, keepers):
+        pairs = zip(members.tolist(), keepers.tolist(), strict=True)
+        inside = {**dict.fromkeys(ends, "member"), **{e[::-1]: "keeper" for e in ends}}
+        return [inside.get(pair, "") for pair in pairs]
+
+    return containers
+
+
+def test_a_screenshot_is_never_the_best_of_a_cluster_that_has_what_it_shows():
+    made = clustered(3, [0, 0, 0], pairs((0, 2, 99)), containers=showing((0, 1)))
+    assert roles(made, 8) == {
+        "01.jpg": ("keeper", "01.jpg"),
+        "00.jpg": ("review", "01.jpg"),
+        "02.jpg": ("review", "01.jpg"),
+    }
+
+
+def test_what_a_screenshot_shows_stands_apart_from_the_copies_of_the_screenshot():
+    made = clustered(5, [0, 0, 0, 0, -1], pairs((0, 1, 3)), containers=showing((0, 2)))
+    assert roles(made, 8) == {
+        "00.jpg": ("keeper", "00.jpg"),
+        "01.jpg": ("stage", "00.jpg"),
+        "02.jpg": ("keeper", "02.jpg"),
+        "03.jpg": ("review", "02.jpg"),
+    }
+    alone = clustered(3, [0, 0, 0], pairs((0, 1, 3)), containers=showing((0, 2)))
+    assert sorted(roles(alone, 8)) == ["00.jpg", "01.jpg"]
+
+
 def test_clusters_that_leave_most_to_a_person_come_first():
     made = clustered(6, [0, 0, 2, 2, 2, -1], pairs((0, 1, 0)))
     assert [rows.tolist() for rows in made.cut(8).groups] == [[2, 3, 4], [0, 1]]

@@ -11,6 +11,7 @@ from drawn import photo, save, tree, write
 from test_workbench import start
 
 from dedup_nb import groups, staging
+from dedup_nb.groups.checks import CONTAINER, INSIDE
 from dedup_nb.library import tables
 from dedup_nb.session import runs, workbench
 from dedup_nb.steps.review import merging, reviewing
@@ -132,6 +133,14 @@ def test_a_crop_or_a_framed_copy_is_never_kept_for_what_it_was_proposed_beside(r
     assert roles(made) == {"b": "keeper b", "a": "stage b", "c": "review b"}  # c was near a alone
     mark(made, run, a="keep")
     assert roles(made)["b"] != "stage a"
+
+
+@pytest.mark.parametrize("told", [f"a b review 3 {CONTAINER}", f"b a review 3 {INSIDE}"])
+def test_a_screenshot_is_never_kept_for_what_it_shows(run, told):
+    results(run, "10_phash", [told], kind="contained")  # a has more pixels
+    results(run, "30_clip_faiss", ["b a stage 0.9"], measure="cosine", own=1)  # of an older version
+    made = merged(run)
+    assert roles(made) == {"b": "keeper b", "a": "review b"}
 
 
 def test_a_framed_copy_goes_for_the_picture_whichever_has_more_pixels(run):
