@@ -249,6 +249,36 @@ def test_names_that_differ_in_a_word_for_a_step_are_a_series():
     assert set(of.values()) == {"ComfyUI_00007"} and len(of) == 3
 
 
+@pytest.mark.parametrize(
+    ("inside", "series_of", "stages"),
+    [
+        # the number before the word is that of the step
+        (["a_01_base_7.png", "a_02_upscaled_7.png"], ["a_7", "a_7"], ["01_base", "02_upscaled"]),
+        # here it is that of the picture
+        (
+            ["a_01_base.png", "a_01_upscaled.png", "a_02_base.png", "a_02_upscaled.png"],
+            ["a_01", "a_01", "a_02", "a_02"],
+            ["base", "upscaled", "base", "upscaled"],
+        ),
+        # numbers of pictures that look like those of copies
+        (
+            ["a_base 1.png", "a_base 2.png", "a_upscaled 1.png", "a_upscaled 2.png"],
+            ["a 1", "a 2", "a 1", "a 2"],
+            ["base", "base", "upscaled", "upscaled"],
+        ),
+        # a copy has the stage, and no place in the series
+        (
+            ["a_base.png", "a_upscaled.png", "a_upscaled - Copy.png"],
+            ["a", "a", None],
+            ["base", "upscaled", "upscaled"],
+        ),
+    ],
+)
+def test_numbers_beside_words_are_told_apart(inside, series_of, stages):
+    told, of = in_one_folder(*inside)
+    assert ([of.get(name) for name in inside], told) == (series_of, stages)
+
+
 def test_a_render_follows_what_was_saved_before_its_last_step():
     before = [f"0001{k}-70{k}-before-highres-fix.png" for k in (0, 1)]  # a batch of two
     after = [f"0001{k + 2}-70{k}.png" for k in (0, 1)]

@@ -104,7 +104,17 @@ def in_folder(
                 found[k] = found[k]._replace(pattern=found[k].pattern or STAGES)
             members = [(s.level, found[k].copy, inside[k], k) for k, s in stages.items()]
             series |= dict.fromkeys((inside[k] for k in _run(members, inside, sizes)), key)
+        _add_copies(inside, found, set(series.values()))
     return found, series
+
+
+def _add_copies(inside: Sequence[str], found: list[Reading], keys: set[str]) -> None:
+    """Give copies of the stages that words tell their stage; they join no series."""
+    for k, name in enumerate(inside):
+        if not found[k].stage and names.is_copy(name) and keys:
+            staged = by_word(names.plain_stem(stem(name)))
+            if staged and staged.series in keys:
+                found[k] = found[k]._replace(stage=staged.stage, level=staged.level)
 
 
 def _by_stamps(inside: Sequence[str], readings: Sequence[Reading]) -> dict[str, str]:
@@ -137,18 +147,45 @@ def _run(
 def _by_words(
     inside: Sequence[str], readings: Sequence[Reading], sizes: Mapping[str, int]
 ) -> Iterator[tuple[str, dict[int, Staged]]]:
-    """Yield the images whose names differ in a word for a step alone, with what they share."""
-    sharing: dict[str, dict[int, Staged]] = defaultdict(dict)
-    for k, name in enumerate(inside):
-        if not readings[k].stage and (staged := by_word(name)):
-            sharing[staged.series][k] = staged
-    if not sharing:
+    """Yield the images whose names differ in a word for a step alone, with what they share.
+
+    Names whose steps are numbered too (`a_01_base`, `a_02_upscaled`) come last: the number belongs
+    to the step only if each number stands before one word, and each word behind one number.
+    """
+    free = [k for k in range(len(inside)) if not readings[k].stage]
+    plainly = {k: staged for k in free if (staged := by_word(stem(inside[k])))}
+    if not plainly:
         return
+    sharing = _sharing(plainly)
     _add_last_steps(inside, readings, sharing)
+    taken: set[int] = set()
     for key, stages in sorted(sharing.items()):
-        levels = {staged.level for staged in stages.values()}
-        if key and len(levels) > 1 and len({sizes.get(inside[k], -k) for k in stages}) > 1:
+        if _are_stages(key, stages, inside, sizes):
+            taken |= stages.keys()
             yield key, stages
+    left = [k for k in plainly if k not in taken]
+    numbered = {k: staged for k in left if (staged := by_word(stem(inside[k]), numbered=True))}
+    pairs = {(staged.level, stage_words.plain(plainly[k].stage)) for k, staged in numbered.items()}
+    if len({level for level, _ in pairs}) == len({word for _, word in pairs}) == len(pairs):
+        for key, stages in sorted(_sharing(numbered).items()):
+            if _are_stages(key, stages, inside, sizes):
+                yield key, stages
+
+
+def _sharing(told: Mapping[int, Staged]) -> dict[str, dict[int, Staged]]:
+    """Return the images by what their names share."""
+    sharing: dict[str, dict[int, Staged]] = defaultdict(dict)
+    for k, staged in told.items():
+        sharing[staged.series][k] = staged
+    return sharing
+
+
+def _are_stages(
+    key: str, stages: Mapping[int, Staged], inside: Sequence[str], sizes: Mapping[str, int]
+) -> bool:
+    """Return whether some images are several stages, and not copies of one file."""
+    levels = {staged.level for staged in stages.values()}
+    return bool(key) and len(levels) > 1 and len({sizes.get(inside[k], -k) for k in stages}) > 1
 
 
 def _add_last_steps(
@@ -168,7 +205,7 @@ def _add_last_steps(
     if not waiting:
         return
     for k, name in enumerate(inside):
-        number, _, rest = names.plain_stem(stem(name)).partition("-")
+        number, _, rest = stem(name).partition("-")
         before = waiting.get(rest)
         if before and not readings[k].stage and number.isdecimal():
             near = [each for each in before if 0 < int(number) - each[0] <= MOST_IN_BATCH]
@@ -178,12 +215,18 @@ def _add_last_steps(
                 sharing[max(near)[1]][k] = last
 
 
-def by_word(name: str) -> Staged | None:
-    """Return the stage that a word in a file name tells, or None."""
-    key, word = stage_words.without_step(names.plain_stem(stem(name)))
-    if not word:
-        return None
-    level = stage_words.level(word)
+def by_word(text: str, *, numbered: bool = False) -> Staged | None:
+    """Return the stage that a word in a stem tells, or None.
+
+    Parameters
+    ----------
+    text : str
+        The stem of a file name.
+    numbered : bool
+        Whether a number before the word is the number of the stage.
+    """
+    key, word = stage_words.without_step(text, numbered=numbered)
+    level = stage_words.level(word) if word else None
     return None if level is None else Staged(word, level, 0, key.strip(" _.-"))
 
 
@@ -193,8 +236,8 @@ def by_folders(path: str) -> Iterator[Staged]:
     for k in range(len(folders) - 1, -1, -1):
         level = stage_words.of_folder(folders[k])
         if level is not None:
-            plain = names.plain_stem(stem(name))
-            key = stage_words.without_step(plain)[0].strip(" _.-") or plain
+            whole = stem(name)
+            key = stage_words.without_step(whole)[0].strip(" _.-") or whole
             inside = "/".join([*folders[k + 1 :], key])
             yield Staged(folders[k], level, len(folders) - k, inside)
 
@@ -282,7 +325,8 @@ def rejoin(naming: Naming, path: str, known: Callable[[Place], bool]) -> Staged 
     if reading.level is not None and reading.series is not None:
         told.append(Staged(reading.stage, reading.level, reading.folders, reading.series))
     elif naming.reads_stages and not reading.stage:
-        told += [staged for staged in (by_word(name),) if staged]
+        words = (by_word(stem(name), numbered=numbered) for numbered in (False, True))
+        told += [staged for staged in words if staged]
         told += by_folders(path)
     for staged in told:
         if known(place(folder, staged.id)):

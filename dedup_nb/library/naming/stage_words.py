@@ -42,6 +42,7 @@ NUMBERED = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 SEPARATORS = re.compile(r"[ _.-]+")
+DIGIT = re.compile("0?[0-9]")  # the number of a step
 STARTS = re.compile("|".join(sorted({word[:4] for word in STEPS})), re.IGNORECASE)  # a quick check
 
 
@@ -80,23 +81,37 @@ def plain(text: str) -> str:
     return SEPARATORS.sub(" ", text).strip().lower()
 
 
-def without_step(stem: str) -> tuple[str, str]:
+def without_step(stem: str, *, numbered: bool = False) -> tuple[str, str]:
     """Return a stem without the words that name a step, and these words; both "" if it has none.
 
     The last words that name a step are taken, and as many of them as possible.
+
+    Parameters
+    ----------
+    stem : str
+        A file name without its suffix.
+    numbered : bool
+        Take the number from 0 to 9 before the words, too; without one, there is no step.
 
     Examples
     --------
     >>> without_step("portrait_0007_face-swapped"), without_step("ComfyUI_upscaled_00042_")
     (('portrait_0007', 'face-swapped'), ('ComfyUI_00042_', 'upscaled'))
+    >>> without_step("a_01_base_7", numbered=True)
+    ('a_7', '01_base')
     """
     if not STARTS.search(stem):
         return "", ""
     words = [match.span() for match in re.finditer(r"[^ _.-]+", stem)]
     for start, stop in _windows(len(words)):
         begin, end = words[start][0], words[stop - 1][1]
-        if plain(stem[begin:end]) in STEPS:
+        if plain(stem[begin:end]) not in STEPS:
+            continue
+        if not numbered:
             return _cut_out(stem, words, start, stop), stem[begin:end]
+        if start and DIGIT.fullmatch(stem[slice(*words[start - 1])]):
+            return _cut_out(stem, words, start - 1, stop), stem[words[start - 1][0] : end]
+        break
     return "", ""
 
 
