@@ -131,7 +131,7 @@ def test_what_a_second_look_found_is_outlined_in_the_picture_that_is_asked_about
     a, b = ("a.png", "mirrored.png")[:: 1 if beside.digests[beside.rows["a.png"]] == first else -1]
     assert beside.placed(a, b).boxes == (pytest.approx((0.1, 0.2, 0.3, 0.4)),)
     assert beside.placed(b, a).boxes == (pytest.approx((0.7, 0.2, 0.9, 0.4), abs=0.003),)
-    assert "4.0% of the area differs" in beside.placed(a, b).outlined
+    assert "4.0 % of the area differs" in beside.placed(a, b).outlined
 
 
 # -- squares -------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ class Beside:
         own_box = _inside(box, shared)
         back = inverse(matrix)
         other_box = _moved(_inside(box, _shared(its, size, back)), its, matrix, size)
-        return [[own_box], [other_box]], f"{verdict.edited_area:.1%} of the area differs"
+        return [[own_box], [other_box]], f"{100 * verdict.edited_area:.1f} % of the area differs"
 
     # -- files and processes ---------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ def _outlined(look: Look) -> str:
         return "what moved"
     if look.kind == CONTAINED:
         return "where it shows the other"
-    return f"{look.area:.1%} of the area differs"
+    return f"{100 * look.area:.1f} % of the area differs"
 
 
 def _numbers(matrix: Floats) -> tuple[float, ...]:

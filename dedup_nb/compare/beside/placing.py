@@ -27,6 +27,7 @@ from dedup_nb.pictures.engines.tasks import Item
 CANVAS_PX = 2048  # longest side of the canvas on which differences are counted
 TRIED_PX = 768  # on which two maps are compared
 GRAIN = 12  # levels; smaller differences are those of JPEG and of resampling
+BLUR = 0.8  # of differences in pixels, before they are counted: the noise of JPEG cancels
 LEAST_PX = 32  # a shorter side has too little to align
 NEAR_PX, NEAR_DEGREES, NEAR_SCALE = 0.5, 0.05, 0.001  # smaller changes are not told
 
@@ -56,6 +57,7 @@ def placed(item: Item) -> Item:
     if item.facts["aligned"]:
         matrix = finer(a, b, matrix)
     apart, shown = _apart(a, b, matrix, CANVAS_PX)
+    apart = cv2.GaussianBlur(apart, (0, 0), BLUR)
     facts = {
         "matrix": [round(float(value), 6) for value in matrix.ravel()],
         "sizes": [a.size, b.size],

@@ -98,6 +98,7 @@ test("every key acts while two pictures are compared", () => {
     m: "compare.toggleLock",
     o: "compare.toggleOutlines",
     t: "compare.toggleFacts",
+    f: "compare.leaveForFilter",
     ArrowRight: "compare.step 1",
     ArrowLeft: "compare.step -1",
     ArrowDown: "compare.stepGroup 1",

@@ -51,6 +51,7 @@ export class Compare {
   toggle(open = !this.open) {
     const group = this.view.groups.get(this.view.focus);
     if (open && (!group || group.size < 2)) return;
+    if (open && this.mode === "all") this.mode = "both";
     this.open = open;
     this.el.hidden = !open;
     for (const behind of this.view.behind()) behind.inert = open;
@@ -63,6 +64,11 @@ export class Compare {
   leave() {
     if (this.view.help.el.hidden) this.toggle(false);
     else this.view.help.toggle(false);
+  }
+
+  leaveForFilter() {
+    this.toggle(false);
+    this.view.filter.toggle(true);
   }
 
   show(mode) {

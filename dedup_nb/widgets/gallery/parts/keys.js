@@ -170,6 +170,8 @@ export const COMPARE_KEYS = [
     help: "show or hide the table of what differs",
     does: { t: ({ compare }) => compare.toggleFacts() },
   },
+  // The filter lies behind.
+  { does: { f: ({ compare }) => compare.leaveForFilter() } },
   // The browser handles Tab and, in the table, the arrow keys.
   { shown: "Tab", help: "go to the table of differences; arrow keys scroll it", does: {} },
   {
