@@ -68,7 +68,7 @@ test("every key of the gallery acts", () => {
     k: "mark keep",
     s: "mark stage",
     x: "mark null",
-    d: "answer 3 not_duplicate",
+    d: "answer 3 not_duplicate undefined true",
     Enter: "accept true",
     "Shift+Enter": "accept false",
     u: "undo",

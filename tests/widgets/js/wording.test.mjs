@@ -162,3 +162,38 @@ test("a large picture is named by its role, and how it is aligned", () => {
   const label = wording.paneLabel(three, three.members[1], "not aligned");
   assert.equal(label, "2 bits, 202601_000001_stage1.png, stage, not aligned");
 });
+
+test("names are shortened where those of a group are equal, not where they differ", () => {
+  const names = ["20250615_102752_stage2.png", "20250620_103553_stage2.png"];
+  const parts = names.map((name) => wording.nameParts(name, wording.commonEnds(names)));
+  assert.deepEqual(parts, [
+    ["202506", "15_102752", "_stage2.png"],
+    ["202506", "20_103553", "_stage2.png"],
+  ]);
+  for (const [k, part] of parts.entries()) assert.equal(part.join(""), names[k]);
+});
+
+test("names that overlap at both ends keep every character", () => {
+  const names = ["aa.png", "aaa.png", "a.png"];
+  const ends = wording.commonEnds(names);
+  for (const name of names) assert.equal(wording.nameParts(name, ends).join(""), name);
+  assert.deepEqual(wording.nameParts("aaa.png", ends), ["a", "aa", ".png"]);
+});
+
+test("of equal names only the end is kept whole", () => {
+  const ends = wording.commonEnds(["20250615_stage2.png", "20250615_stage2.png"]);
+  assert.deepEqual(wording.nameParts("20250615_stage2.png", ends), ["20250615", "", "_stage2.png"]);
+});
+
+test("sizes that differ from those of the keeper stand out", () => {
+  const keeper = { width: 30, height: 20, bytes: 1500 };
+  const smaller = { width: 30, height: 20, bytes: 900 };
+  assert.deepEqual(wording.metaParts(smaller, keeper), [
+    ["30×20", false],
+    ["900 bytes", true],
+  ]);
+  assert.deepEqual(wording.metaParts(keeper, null), [
+    ["30×20", false],
+    ["1.5 kB", false],
+  ]);
+});

@@ -1,6 +1,7 @@
 // What the browser caches: groups, pictures, and small answers it may need again.
 
 import { memberWithKey } from "./members.js";
+import { commonEnds } from "./wording.js";
 
 const KEPT_GROUPS = 400;
 const KEPT_PICTURES = 600;
@@ -116,6 +117,15 @@ export class Groups {
     members.forEach((member, k) => {
       known[start + k] = member;
     });
+  }
+
+  // How many characters all names of a group begin and end with, as far as they have come.
+  endsOf(group) {
+    const names = group.members.filter(Boolean).map(({ name }) => name);
+    if (group.named !== names.length) {
+      Object.assign(group, { named: names.length, ends: commonEnds(names) });
+    }
+    return group.ends;
   }
 
   setMark(key, mark) {

@@ -64,8 +64,8 @@ export const GALLERY_KEYS = [
   },
   {
     shown: "d",
-    help: "not duplicates: nothing in this group moves (press again to undo)",
-    does: { d: (view) => view.answer(view.focus, "not_duplicate") },
+    help: "not duplicates: nothing in this group moves; on to the next (again there: undo)",
+    does: { d: (view) => view.answer(view.focus, "not_duplicate", undefined, true) },
   },
   {
     shown: "Enter",

@@ -1,12 +1,12 @@
 // One picture of a group, with its buttons, its name and its badges.
 
 import { button, icon, node, setSource } from "./dom.js";
-import { isPressed, standing } from "./members.js";
+import { isPressed, keeperOf, standing } from "./members.js";
 import {
   WORDS,
   badgesOf,
-  metaText,
-  splitName,
+  metaParts,
+  nameParts,
   tileLabel,
   tooltip,
   valueText,
@@ -63,9 +63,8 @@ export class Tile {
 
   buildName() {
     const name = node("div", "dnb-name");
-    this.nameStart = node("span");
-    this.nameEnd = node("span");
-    name.append(this.nameStart, this.nameEnd);
+    this.nameParts = ["dnb-start", "dnb-own", "dnb-end"].map((part) => node("span", part));
+    name.append(...this.nameParts);
     return name;
   }
 
@@ -112,8 +111,11 @@ export class Tile {
   }
 
   paintTexts(group, now) {
-    [this.nameStart.textContent, this.nameEnd.textContent] = splitName(this.member.name);
-    this.meta.textContent = metaText(this.member);
+    const parts = nameParts(this.member.name, this.view.groups.endsOf(group));
+    this.nameParts.forEach((part, k) => {
+      part.textContent = parts[k];
+    });
+    this.meta.replaceChildren(...metaNodes(metaParts(this.member, keeperOf(group, this.at))));
     this.value.textContent = valueText(group, this.at);
     this.value.hidden = !this.value.textContent;
     this.badges.replaceChildren(...badgesOf(this.member, now).map(badge));
@@ -130,6 +132,13 @@ export class Tile {
     this.blank.textContent = missing ? "no picture" : "";
     this.blank.hidden = !this.image.hidden;
   }
+}
+
+function metaNodes(parts) {
+  return parts.flatMap(([text, differs], k) => [
+    k ? " · " : "",
+    node(differs ? "b" : "span", "", text),
+  ]);
 }
 
 const badge = (text) => node("span", text === WORDS.review ? "dnb-call" : "", text);

@@ -472,15 +472,16 @@ export class View {
     this.decide({ what: "mark", key: member.key, mark }, subject, mark);
   }
 
-  // Accept a group or mark it as not duplicates; without `answer`, toggle.
+  // Accept a group or mark it as not duplicates, and go on if asked to; without `answer`, toggle.
   answer(index, what, answer, goOn = false) {
     const group = this.groups.get(index);
     if (!group) return;
-    if (goOn || index !== this.focus) this.focusOn(goOn ? index + 1 : index);
-    this.takeKeys();
     const subject = `${what} ${this.version} ${index}`;
     const now = this.choices.soonToBe(subject, what === "review" ? group.accepted : group.answered);
     const wanted = answer ?? !now;
+    const goes = goOn && wanted;
+    if (goes || index !== this.focus) this.focusOn(goes ? index + 1 : index);
+    this.takeKeys();
     if (wanted !== now) this.decide({ what, answer: wanted, group: index }, subject, wanted);
   }
 

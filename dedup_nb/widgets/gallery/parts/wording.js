@@ -32,11 +32,42 @@ export function splitName(name) {
   return [name.slice(0, split), name.slice(split)];
 }
 
+// How many characters all of some names begin and end with.
+export function commonEnds(names) {
+  const [first = "", ...others] = new Set(names);
+  if (!others.length) return [first.length, 0];
+  const least = Math.min(first.length, ...others.map(({ length }) => length));
+  const alike = (from) => {
+    let count = 0;
+    while (count < least && others.every((name) => name.at(from(count)) === first.at(from(count))))
+      count++;
+    return count;
+  };
+  const start = alike((count) => count);
+  return [start, Math.min(alike((count) => -1 - count), least - start)];
+}
+
+// A name in three parts: what it begins with as all of its group do, what differs, and its end.
+// Where nothing differs, only the end counts.
+export function nameParts(name, [start, end]) {
+  if (start >= name.length) return splitName(name).toSpliced(1, 0, "");
+  return [name.slice(0, start), name.slice(start, name.length - end), name.slice(name.length - end)];
+}
+
 // -- a member -------------------------------------------------------------------------------------
 
 export const valueText = (group, at) =>
   at < keptOf(group) ? "keeper" : (group.members[at].value ?? "");
-export const metaText = (member) => joinTexts([pixelsText(member), bytesText(member.bytes)], " · ");
+const sizeTexts = (member) => [pixelsText(member), bytesText(member.bytes)];
+
+// Pairs of a text about a member and whether it is another than that of its keeper.
+export function metaParts(member, keeper) {
+  const own = sizeTexts(member);
+  const kept = sizeTexts(keeper ?? member);
+  return own.map((text, k) => [text, text !== kept[k]]).filter(([text]) => text);
+}
+
+export const metaText = (member) => joinTexts(sizeTexts(member), " · ");
 export const tooltip = (member) => joinTexts([pathText(member), member.reason], "\n");
 export const badgesOf = ({ badges }, now) =>
   now === "review" ? [...badges, WORDS.review] : badges;
