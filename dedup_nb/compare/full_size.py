@@ -17,14 +17,14 @@ from typing import Any
 import pandas as pd
 
 from dedup_nb.compare.holding import Holding
-from dedup_nb.compare.look_words import Look
+from dedup_nb.compare.look_words import EDITED, MOVED, Look
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
-HOLDINGS = "holding 7"  # store kind; increase the number when the comparison changes
+HOLDINGS = "holding 8"  # store kind; increase the number when the comparison changes
 BATCH = 256  # pairs compared and stored together
 DECODERS = ", ".join(f"{name} {version(name)}" for name in ("pillow", "opencv-python-headless"))
 
@@ -149,6 +149,11 @@ class FullSize:
             f"{len(self.known):,} pairs compared at full size: in {lacking:,} neither picture "
             "holds everything that the other has"
         )
+        moved, edited = (
+            sum(c.look.kind == kind for c in self.known.values()) for kind in (MOVED, EDITED)
+        )
+        if moved or edited:
+            text += f"; in {moved:,} something moved and in {edited:,} a small part was edited"
         if failed:
             text += f"; {failed:,} of them could not be compared and wait for your review"
         return text

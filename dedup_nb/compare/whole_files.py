@@ -15,6 +15,7 @@ from dedup_nb.compare.holding import opening
 from dedup_nb.compare.holding.judging import Holding, compared
 from dedup_nb.compare.holding.opening import Opened
 from dedup_nb.compare.look_words import Look
+from dedup_nb.compare.second_look import look
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines.tasks import Item
 
@@ -34,8 +35,7 @@ def compare(item: Item) -> Item:
     -------
     Item
         Facts: those of `Holding.as_dict`, `look` as in `Look.as_dict`, and `equal`, whether all
-        pixels are the same; or `stale`, true, if a
-        file has changed meanwhile.
+        pixels are the same; or `stale`, true, if a file has changed meanwhile.
 
     Raises
     ------
@@ -53,10 +53,13 @@ def compare(item: Item) -> Item:
         return Item({"stale": True})
     matrix = np.reshape(np.array(item.facts["matrix"], np.float64), (2, 3))
     held, aligned = compared(a.pixels, b.pixels, matrix, (a.saved, b.saved))
-    look = Look() if aligned is None else containers.shown(aligned)
-    equal = _equal(a, b)
+    equal, seen = _equal(a, b), Look()
     held = _with_original(held, a, b) if equal else held
-    return Item({**held.as_dict(), "look": look.as_dict(), "equal": equal})
+    if aligned is not None and not equal:
+        seen = containers.shown(aligned)
+        if not seen.kind:
+            seen = look(aligned, covered="covered" in held.a_lacks + held.b_lacks)
+    return Item({**held.as_dict(), "look": seen.as_dict(), "equal": equal})
 
 
 def _equal(a: Opened, b: Opened) -> bool:

@@ -148,3 +148,10 @@ def test_a_look_is_kept_as_it_is_and_holds_back_in_both_directions(two, tmp_path
         reason="edited: 0.6 % of the area differs (outlined in compare)",
     )
     assert [beside(copy, again.known[two[2]], keeper) for keeper in "ab"] == [held, held]
+
+
+def test_pairs_that_a_second_look_holds_back_are_counted(two, tmp_path):
+    engine = Engine(Item(HELD | {"look": EDITED.as_dict()}))
+    compared = made(two, tmp_path, engine)
+    compared.know({two[2]: SAME}, 1)
+    assert "in 0 something moved and in 1 a small part was edited" in compared.describe()
