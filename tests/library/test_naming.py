@@ -225,8 +225,8 @@ def test_no_name_takes_long(name):
     [
         ("01_base", 1), ("02_upscaled", 2), ("2 - Upscaled", 2), ("upscaled", 2), ("stage3", 3),
         ("step 2", 2), ("face-swapped", 1.5), ("Face Swapped", 1.5), ("1.5_faceswap", 1.5),
-        ("03_final", 3),
-        ("final", None),  # a folder of picks
+        ("03_final", 3), ("02. upscaled 4x", 2), ("1base", 1),
+        ("final", None), ("hires", None),  # folders of picks and of exports
         ("01_January", None), ("2020", None), ("01", None), ("raw", None), ("holiday", None),
     ],
 )  # fmt: skip
@@ -279,6 +279,17 @@ def test_numbers_beside_words_are_told_apart(inside, series_of, stages):
     assert ([of.get(name) for name in inside], told) == (series_of, stages)
 
 
+def test_a_word_alone_behind_a_stamp_is_a_stage_by_the_nearest_up_rule():
+    inside = [
+        "20250705_120000_base.png",
+        "20250705_120040_02_upscaled.png",
+        "20250705_120100_x.png",
+    ]
+    stages, of = in_one_folder(*inside)
+    assert stages == ["base", "02_upscaled", ""]
+    assert of == dict.fromkeys(inside[:2], "20250705_120000")
+
+
 def test_a_render_follows_what_was_saved_before_its_last_step():
     before = [f"0001{k}-70{k}-before-highres-fix.png" for k in (0, 1)]  # a batch of two
     after = [f"0001{k + 2}-70{k}.png" for k in (0, 1)]
@@ -297,6 +308,7 @@ def test_a_render_follows_what_was_saved_before_its_last_step():
         ("cat_base.png", "dog_upscaled.png"),
         ("cat_upscaled.png", "cat_upscaled (1).png"),
         ("database_1.png", "baseball_1.png"),
+        ("cat_lowres.png", "cat_hires.png"),  # two exports
     ],
 )
 def test_other_names_are_no_series(inside):

@@ -91,7 +91,7 @@ class Sources:
         for k in range(1, 5):
             render = f"ComfyUI_{k:05}_.png"
             self.run(*(f"comfyui/{step}/{render}" for step in ("01_base", "02_upscaled")))
-            self.run(*(f"words/night_{word}_{k:05}_.png" for word in ("base", "hires")))
+            self.run(*(f"words/night_{word}_{k:05}_.png" for word in ("base", "upscaled")))
             before, after = (
                 f"{2 * k:05}-31415926{k}-before-highres-fix",
                 f"{2 * k + 1:05}-31415926{k}",

@@ -96,6 +96,18 @@ def test_images_of_one_series_are_never_proposed_for_each_other(tmp_path, form):
     assert made.cut(8).totals["images"] == 0
 
 
+def test_a_series_in_folders_that_a_finder_stages_moves_as_one_bundle(tmp_path, library):
+    run = start(tmp_path, library, "10_phash", roots=["mojo1"])
+    hashes, rows = run.hashes("phash", 64)
+    made = run.candidates(phash.near_pairs(hashes, 8, rows=rows)[0])
+    run.verify(made, [8])
+    cut = made.cut(8)
+    plan = made.plan(cut, made.table(cut))
+    staged = plan[plan.role == "stage"]
+    assert set(staged.bundle) == {"mojo1/night1/ComfyUI_00001_"}  # the other has more bytes
+    assert len(staged) == len(STEPS)
+
+
 def test_folders_that_are_no_stages_keep_nothing_apart(tmp_path):
     lib = tmp_path / "lib"
     for folder in ("01_January", "02_February"):

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dedup_nb.library import names
 from dedup_nb.library.formats import stem
@@ -121,6 +121,8 @@ class Naming:
         made = self._by_templates(path, name)
         if first is None or self._before_stages(made.pattern):
             return made
+        if not first.stage and first.stamp and (step := _step(name)):
+            return _of_stages(first._replace(**step), name)
         return _of_stages(first, name) if first.stage else _with_stamp(made, first)
 
     def _before_stages(self, pattern: str) -> bool:
@@ -178,6 +180,15 @@ def refusal(patterns: Sequence[str]) -> str:
 def _of_stages(first: names.Name, name: str) -> Reading:
     made = NOTHING._replace(pattern=STAGES, copy=names.is_copy(name))
     return made._replace(**first._asdict())
+
+
+def _step(name: str) -> dict[str, Any]:
+    """Return the stage that stands alone behind a stamp: `20250705_215218_upscaled`."""
+    whole = names.plain_stem(stem(name))
+    match = names.STAMP.match(whole)
+    word = whole[match.end() :].lstrip(" _.-") if match else ""
+    level = stage_words.step(word) if word else None
+    return {} if level is None else {"stage": word, "level": level}
 
 
 def _with_stamp(made: Reading, first: names.Name) -> Reading:

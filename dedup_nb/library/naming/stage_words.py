@@ -12,7 +12,7 @@ from functools import lru_cache
 
 # Words that say what was done to a render; a folder or a name may be called so without a number.
 STEPS: Mapping[str, float] = {
-    **dict.fromkeys(("base", "generated", "lowres", "low res", "first pass", "firstpass"), 1),
+    **dict.fromkeys(("base", "generated", "first pass", "firstpass"), 1),
     **dict.fromkeys(("before highres fix", "before hires fix", "before hires"), 1),
     **dict.fromkeys(("before refiner", "before color correction", "before face restoration"), 1),
     **dict.fromkeys(("refined", "refiner", "second pass"), 1.3),
@@ -20,15 +20,17 @@ STEPS: Mapping[str, float] = {
     **dict.fromkeys(("faceswap", "faceswapped", "face swap", "face swapped", "swapped"), 1.5),
     **dict.fromkeys(("facefix", "face fix", "face restored", "face detailer", "facedetailer"), 1.7),
     **dict.fromkeys(("detailer", "adetailer", "detailed"), 1.7),
-    **dict.fromkeys(("hires", "highres", "hiresfix", "hires fix", "highres fix"), 2),
+    **dict.fromkeys(("hiresfix", "hires fix", "highres fix"), 2),
     **dict.fromkeys(("upscale", "upscaled", "upscaling"), 2),
-    **dict.fromkeys(("enhance", "enhanced", "sharpened"), 3),
+    **dict.fromkeys(("enhance", "enhanced"), 3),
 }
-# Words that also name folders of picks and copies: they count only beside a number or a template.
+# Words that also name picks, copies and exports: they count only behind a number or in a template.
 AMBIGUOUS: Mapping[str, float] = {
     **dict.fromkeys(("raw", "draft", "sketch", "original", "originals", "txt2img"), 1),
+    **dict.fromkeys(("lowres", "low res"), 1),
     **dict.fromkeys(("img2img", "variation"), 1.2),
-    **dict.fromkeys(("edit", "edited", "retouched", "graded", "color graded"), 3),
+    **dict.fromkeys(("hires", "highres"), 2),
+    **dict.fromkeys(("edit", "edited", "retouched", "sharpened", "graded", "color graded"), 3),
     **dict.fromkeys(("final", "finals", "finished", "done"), 4),
 }
 WORDS = {**AMBIGUOUS, **STEPS}
@@ -37,7 +39,7 @@ LAST = "last step"  # stage of a render beside one that was saved before its las
 LAST_LEVEL = 9.0
 
 NUMBERED = re.compile(
-    r"(?:stage|step|pass)?[ _-]?(\d{1,2}(?:\.\d{1,2})?)(?:(?: - |[ _-]|(?<=\d)(?=[A-Za-z]))"
+    r"(?:stage|step|pass)?[ _-]?(\d{1,2}(?:\.\d{1,2})?)(?:(?: - |[ ._-]{1,2}|(?<=\d)(?=[A-Za-z]))"
     r"([A-Za-z][A-Za-z0-9]{1,29}(?:[ _-][A-Za-z0-9]{1,30}){0,3}))?",
     re.ASCII | re.IGNORECASE,
 )
@@ -73,7 +75,22 @@ def of_folder(name: str) -> float | None:
         return STEPS.get(plain(name))
     is_named = name.lower().startswith(("stage", "step", "pass"))
     word = plain(match.group(2) or "")
-    return float(match.group(1)) if word in WORDS or (is_named and not word) else None
+    known = word in WORDS or (is_named and not word) or _starts_with_step(word)
+    return float(match.group(1)) if known else None
+
+
+def _starts_with_step(text: str) -> bool:
+    """Return whether the first words name a step: `upscaled 4x`."""
+    words = text.split(" ")
+    return any(" ".join(words[:n]) in STEPS for n in range(1, MOST_WORDS + 1))
+
+
+def step(text: str) -> float | None:
+    """Return the number of a stage by a word that says what was done, with a number or without."""
+    match = NUMBERED.fullmatch(text)
+    if match is None:
+        return STEPS.get(plain(text))
+    return float(match.group(1)) if plain(match.group(2) or "") in STEPS else None
 
 
 def plain(text: str) -> str:

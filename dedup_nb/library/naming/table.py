@@ -13,7 +13,7 @@ from dedup_nb.library.naming.reading import Naming
 
 NONE = "(none)"
 MOST_EXAMPLES = 3
-COLUMNS = ["pattern", "images", "with a time", "with a stage", "examples", "reads"]
+COLUMNS = ["pattern", "images", "with_time", "with_stage", "examples", "reads"]
 UNREAD = ["path", "why"]
 WHY = {
     "absent": "no pattern fits",
@@ -66,8 +66,8 @@ class Patterns:
         return {
             "pattern": pattern or NONE,
             "images": len(rows),
-            "with a time": sum(stamp for _, stamp, _ in rows),
-            "with a stage": sum(stage for _, _, stage in rows),
+            "with_time": sum(stamp for _, stamp, _ in rows),
+            "with_stage": sum(stage for _, _, stage in rows),
             "examples": " | ".join(shown),
             "reads": help if pattern else "",
         }

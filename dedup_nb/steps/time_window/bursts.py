@@ -332,6 +332,11 @@ def by_window(made: Bursts, seconds: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def step(seconds: float) -> float:
+    """Return the step of a slider that can stand on a window: whole seconds, or tenths."""
+    return 1 if float(seconds).is_integer() else 0.1
+
+
 def chart(made: groups.Candidates, seconds: float) -> report.Chart:
     """Draw a histogram of the gaps between consecutive images of one stage."""
     gaps = made.pairs["gap_s"]
