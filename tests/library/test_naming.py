@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dedup_nb.library import names
 from dedup_nb.library.naming import series, stage_words
@@ -217,6 +219,31 @@ def test_no_name_takes_long(name):
     assert time.perf_counter() - begun < 1
 
 
+WORDS = (
+    "20250705 215218 _ - . / {date} {time} {stage} {series} {sequence} {copy} { } IMG PXL base 01 "
+    "upscaled stage2 (1) ~2 BURST WA0001 Screenshot at"
+)
+PIECES = st.sampled_from([*WORDS.split(), " ", "\u202f", "é", "\udcff", "\n"])
+TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=9).map("".join)
+
+
+@given(TEXTS)
+def test_any_name_is_read_and_what_was_always_read_stays(name):
+    was, read = names.parse(name.rpartition("/")[2]), AUTO.read(name)
+    if was.stamp is not None:
+        assert read.stamp.replace(microsecond=0) == was.stamp
+    if was.stage:
+        assert (read.stage, read.level, read.pattern) == (was.stage, was.level, "stages")
+
+
+@given(TEXTS, TEXTS)
+def test_any_template_is_refused_in_one_sentence_or_reads_any_name(template, name):
+    if why := refusal([template]):
+        assert why.startswith('to "') and len(why) < 500
+    else:
+        Naming([template]).read(name)
+
+
 # ---------------------------------------------------------------- stages by word and folder
 
 
@@ -266,6 +293,9 @@ def test_names_that_differ_in_a_word_for_a_step_are_a_series():
             ["a 1", "a 2", "a 1", "a 2"],
             ["base", "base", "upscaled", "upscaled"],
         ),
+        # names that tell stages alone: the folder is the series
+        (["base.png", "upscaled.png"], ["stages"] * 2, ["base", "upscaled"]),
+        (["01_base.png", "2 - upscaled.png"], ["stages"] * 2, ["01_base", "2 - upscaled"]),
         # a copy has the stage, and no place in the series
         (
             ["a_base.png", "a_upscaled.png", "a_upscaled - Copy.png"],

@@ -1,11 +1,13 @@
 """Parameters: a profile is checked before anything starts, in one sentence."""
 
 import os
+import re
 
 import pytest
 
 from dedup_nb import groups
 from dedup_nb.session import allowed, notebooks, parameters
+from dedup_nb.session.run import checked_values
 
 
 def profile(tmp_path, text):
@@ -158,6 +160,23 @@ def test_every_parameter_has_type_help_and_a_default_that_passes(name):
     parameters.check(name, {key: p.default for key, p in known.items()}, "defaults")
     assert all(p.help for p in known.values())
     assert {"library", *parameters.SET_BY_RUNNER} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "complaint"),
+    [
+        (["{date}_{tiem}"], 'sets names to "{date}_{tiem}": {tiem} is not a part; did you mean {time}?'),
+        (["auto", "phon"], 'sets names to "phon", which is not a preset; did you mean phone?'),
+        ("auto", "it must be a list of strings"),
+    ],
+)  # fmt: skip
+def test_every_notebook_refuses_a_mistaken_name_pattern_in_one_sentence(patterns, complaint):
+    reading = [n for n in notebooks.notebook_names() if "names" in parameters.of_notebook(n)]
+    assert len(reading) >= 8
+    for name in reading:
+        with pytest.raises(ValueError, match=re.escape(complaint)) as refused:
+            checked_values(name, {"names": patterns, "library": "x"})
+        assert "\n" not in str(refused.value)
 
 
 def test_papermill_reads_the_same_help(capsys):

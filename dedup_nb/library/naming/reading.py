@@ -13,6 +13,7 @@ from dedup_nb.library.formats import stem
 from dedup_nb.library.naming import stage_words
 from dedup_nb.library.naming.presets import LOCAL, PRESETS, STAGES, UTC, Shape
 from dedup_nb.library.naming.templates import Template, of_user
+from dedup_nb.library.tables import short
 
 AUTO = "auto"
 WITHOUT_TIME = "without a time"
@@ -169,11 +170,11 @@ def refusal(patterns: Sequence[str]) -> str:
             words = [AUTO, *PRESETS]
             close = difflib.get_close_matches(pattern.lower(), words, n=1, cutoff=0.6)
             choice = f"did you mean {close[0]}?" if close else f"choose from {', '.join(words)}"
-            return f'to "{pattern}", which is not a preset; {choice}, or write a template'
+            return f'to "{short(pattern)}", which is not a preset; {choice}, or write a template'
         try:
             of_user(pattern)
         except ValueError as error:
-            return f'to "{pattern}": {error}'
+            return f'to "{short(pattern)}": {error}'
     return ""
 
 

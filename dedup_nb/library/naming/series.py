@@ -18,6 +18,7 @@ from dedup_nb.library.naming.presets import STAGES
 from dedup_nb.library.naming.reading import Naming, Reading
 
 UP = "../"
+WHOLE = "stages"  # the series of the pictures of one folder, whose names tell stages alone
 MOST_IN_BATCH = 64  # pictures between one step of a render and the next
 Place = tuple[str, str]  # folder of a series, and its name there
 
@@ -96,7 +97,7 @@ def in_folder(
                 (reading.level, reading.copy, inside[k], k)
             )
     for (_, key), members in sorted(told.items()):
-        series |= dict.fromkeys((inside[k] for k in _run(members, inside, sizes)), key or "stages")
+        series |= dict.fromkeys((inside[k] for k in _run(members, inside, sizes)), key or WHOLE)
     if words:
         for key, stages in _by_words(inside, found, sizes):
             for k, staged in stages.items():
@@ -160,7 +161,7 @@ def _by_words(
     _add_last_steps(inside, readings, sharing)
     taken: set[int] = set()
     for key, stages in sorted(sharing.items()):
-        if _are_stages(key, stages, inside, sizes):
+        if _are_stages(stages, inside, sizes):
             taken |= stages.keys()
             yield key, stages
     left = [k for k in plainly if k not in taken]
@@ -168,7 +169,7 @@ def _by_words(
     pairs = {(staged.level, stage_words.plain(plainly[k].stage)) for k, staged in numbered.items()}
     if len({level for level, _ in pairs}) == len({word for _, word in pairs}) == len(pairs):
         for key, stages in sorted(_sharing(numbered).items()):
-            if _are_stages(key, stages, inside, sizes):
+            if _are_stages(stages, inside, sizes):
                 yield key, stages
 
 
@@ -181,11 +182,11 @@ def _sharing(told: Mapping[int, Staged]) -> dict[str, dict[int, Staged]]:
 
 
 def _are_stages(
-    key: str, stages: Mapping[int, Staged], inside: Sequence[str], sizes: Mapping[str, int]
+    stages: Mapping[int, Staged], inside: Sequence[str], sizes: Mapping[str, int]
 ) -> bool:
     """Return whether some images are several stages, and not copies of one file."""
     levels = {staged.level for staged in stages.values()}
-    return bool(key) and len(levels) > 1 and len({sizes.get(inside[k], -k) for k in stages}) > 1
+    return len(levels) > 1 and len({sizes.get(inside[k], -k) for k in stages}) > 1
 
 
 def _add_last_steps(
@@ -227,7 +228,7 @@ def by_word(text: str, *, numbered: bool = False) -> Staged | None:
     """
     key, word = stage_words.without_step(text, numbered=numbered)
     level = stage_words.level(word) if word else None
-    return None if level is None else Staged(word, level, 0, key.strip(" _.-"))
+    return None if level is None else Staged(word, level, 0, key.strip(" _.-") or WHOLE)
 
 
 def by_folders(path: str) -> Iterator[Staged]:
@@ -271,7 +272,7 @@ def _by_templates(files: Sequence[File], naming: Naming) -> None:
     for file in files:
         reading = naming.read(file.path)
         if reading.folders and reading.level is not None and reading.series is not None:
-            staged = Staged(reading.stage, reading.level, reading.folders, reading.series)
+            staged = Staged(reading.stage, reading.level, reading.folders, reading.series or WHOLE)
             where = place(os.path.dirname(file.path), staged.id)
             sharing[where].append((staged, file))
     for members in sharing.values():
@@ -323,7 +324,7 @@ def rejoin(naming: Naming, path: str, known: Callable[[Place], bool]) -> Staged 
     reading = naming.read(path)
     told: list[Staged] = []
     if reading.level is not None and reading.series is not None:
-        told.append(Staged(reading.stage, reading.level, reading.folders, reading.series))
+        told.append(Staged(reading.stage, reading.level, reading.folders, reading.series or WHOLE))
     elif naming.reads_stages and not reading.stage:
         words = (by_word(stem(name), numbered=numbered) for numbered in (False, True))
         told += [staged for staged in words if staged]
