@@ -15,9 +15,11 @@ from dedup_nb.groups.images import Images
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.stars import Assignment, Stars
 
+CROPPED = "cropped"  # in `kind`: the member shows only a part of the keeper
 CONTAINED = "contained"  # `kind` of a pair of which one shows the other inside itself
 WHAT = "inside a larger picture (a screenshot, collage or page)"
 CONTAINER, INSIDE = f"shows the keeper {WHAT}", f"the keeper shows it {WHAT}"
+MOST_NEAR = 64  # images with which one is compared to see whether it is a container
 BETTER = "its set is the better one, but the other cannot go for it"
 
 
@@ -175,15 +177,42 @@ class Checked:
         distances : ndarray of float64, shape (n,)
         """
         images = self.images
+        self.stars.release()
         while True:
             keepers, distances = self.stars.cut(threshold)
             joined = (keepers >= 0) & (keepers != np.arange(len(keepers))) & images.needs_check
             members = np.flatnonzero(joined)
             members = members[~images.doubted[keepers[members]]]
             refused = members[self._are_refused(members, keepers[members])]
-            if not len(refused):
+            if len(refused):
+                self._refuse(refused, keepers[refused])
+                continue
+            inside = self._parts_of_containers(threshold, members, keepers[members])
+            if not len(inside):
                 return keepers, distances
-            self._refuse(refused, keepers[refused])
+            self.stars.hold(inside, keepers[inside])
+
+    def _parts_of_containers(self, threshold: float, members: Indices, keepers: Indices) -> Indices:
+        """Return the crops among members whose keeper is a container of another image near it.
+
+        A crop has no sides in a screenshot of the whole picture, so that only the whole, or a copy
+        of it, tells that the keeper is a screenshot.
+        """
+        if self.checks is None:
+            return members[:0]
+        ends = list(zip(members.tolist(), keepers.tolist(), strict=True))
+        judged = (self.checks.judgement(*pair) for pair in ends)
+        parts = [
+            pair
+            for pair, one in zip(ends, judged, strict=True)
+            if one is not None and CROPPED in one.kind
+        ]
+        shows = {k: self._is_container(k, threshold) for k in sorted({k for _, k in parts})}
+        return np.array([member for member, keeper in parts if shows[keeper]], np.int64)
+
+    def _is_container(self, image: int, threshold: float) -> bool:
+        near = self.stars.near(image, threshold)[:MOST_NEAR]
+        return "keeper" in self.containers(near, np.full(len(near), image))
 
     def _are_refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
         places = self.images.places

@@ -120,6 +120,7 @@ class Stars:
         self.refused = np.zeros(len(ends), np.bool_)  # this member may never join this keeper
         self.yields = np.zeros(len(ends), np.bool_)  # the keeper may be staged for this member
         self.barred = np.zeros(len(ends), np.bool_)  # this member is not even shown with it
+        self.held = np.zeros(len(ends), np.bool_)  # likewise, and never joins it at this threshold
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
@@ -148,7 +149,8 @@ class Stars:
         """
         keepers: Indices = np.full(self.n, -1, np.int64)
         distances = np.full(self.n, np.nan)
-        _stars(*self._rows, self.refused, self.yields, threshold, keepers, distances)
+        refused = self.refused | self.held
+        _stars(*self._rows, refused, self.yields, threshold, keepers, distances)
         return keepers, distances
 
     @property
@@ -171,7 +173,7 @@ class Stars:
             What `cut` returned; both are changed.
         """
         nothing = np.zeros_like(self.refused)
-        _stars(*self._rows, self.barred, nothing, threshold, keepers, distances)
+        _stars(*self._rows, self.barred | self.held, nothing, threshold, keepers, distances)
 
     def refuse(
         self, members: Indices, keepers: Indices, yielding: NDArray[np.bool_] | None = None
@@ -200,9 +202,32 @@ class Stars:
         ----------
         members, keepers : ndarray of int, shape (n,)
         """
+        self._mark(self.barred, members, keepers)
+
+    def hold(self, members: Indices, keepers: Indices) -> None:
+        """Prevent members from joining keepers, and from being shown with them, until `release`.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int, shape (n,)
+        """
+        self._mark(self.held, members, keepers)
+
+    def release(self) -> None:
+        """Forget what `hold` held, before another threshold."""
+        self.held[:] = False
+
+    def _mark(self, marks: Mask, members: Indices, keepers: Indices) -> None:
         for member, keeper in zip(members.tolist(), keepers.tolist(), strict=True):
             row = slice(self.starts[keeper], self.starts[keeper + 1])
-            self.barred[row] |= self.neighbours[row] == member
+            marks[row] |= self.neighbours[row] == member
+
+    def near(self, image: int, threshold: float) -> Indices:
+        """Return the images that are pairs with one within the threshold, nearest first."""
+        row = slice(self.starts[image], self.starts[image + 1])
+        within = (self.distances[row] <= threshold) & (threshold < self.limits[row])
+        neighbours: Indices = self.neighbours[row][within]
+        return neighbours
 
     def components(self, threshold: float) -> Indices:
         """Return the connected component of each image, named by its smallest member."""
@@ -224,7 +249,8 @@ class Stars:
         """Return which members are direct neighbours of their keepers within the threshold."""
         near = np.zeros(len(members), np.bool_)
         _, *rows = self._rows
-        _are_near(*rows, self.ranks, self.refused, threshold, members, keepers, near)
+        refused = self.refused | self.held
+        _are_near(*rows, self.ranks, refused, threshold, members, keepers, near)
         return near
 
 

@@ -82,6 +82,20 @@ def test_copies_go_for_their_picture_and_the_screenshot_of_it_waits(tmp_path, va
     assert rows["a shots/shot.png"][2:] == (checks.CONTAINED, checks.CONTAINER)
 
 
+def test_a_crop_goes_for_the_whole_picture_and_not_for_a_screenshot_of_it(tmp_path):
+    files = {
+        "a shot.png": screenshot(PHOTO),
+        "crop.png": PHOTO.crop((60, 40, 400, 290)),
+        "original.png": PHOTO,
+    }
+    rows = rows_of(start(tmp_path, files, keeper_order=["largest"]))
+    assert {path: row[:2] for path, row in rows.items()} == {
+        "original.png": ("keeper", "original.png"),
+        "crop.png": ("stage", "original.png"),
+        "a shot.png": ("review", "original.png"),
+    }
+
+
 def test_a_protected_screenshot_stays_protected_beside_what_it_shows(tmp_path):
     files = {"shots/shot.png": screenshot(PHOTO), "photos/original.png": PHOTO}
     roots = {"roots": ["photos", "shots"], "curated": ["shots"]}
