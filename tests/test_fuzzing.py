@@ -15,10 +15,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import test_frames
+import tiny_onnx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup_nb.finders import czkawka
+from dedup_nb.finders.onnx import container as onnx_container
+from dedup_nb.finders.onnx import settings as onnx_settings
+from dedup_nb.groups.bursts import Bursts
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import (
     bundles,
@@ -588,6 +593,73 @@ def test_messages_of_decoders(data, step):
                     assert sum(map(len, message.blocks)) <= 1_000
         except wire.Malformed:
             pass
+
+
+# ---------------------------------------------------------------- models and photographs
+
+ONNX_SETTINGS = {
+    "input_size": [32, 32],
+    "mean": [0.5, 0.5, 0.5],
+    "std": 1,
+    "layout": "NCHW",
+    "min_cosine": 0.5,
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    made = tmp_path_factory.mktemp("models")
+    tiny_onnx.make(made / "whole.onnx", None, plain=True)
+    tiny_onnx.make(made / "outside.onnx", None, external="weights.data")
+    return [(made / name).read_bytes()[-2_000:] for name in ("whole.onnx", "outside.onnx")]
+
+
+@many
+@given(st.data())
+def test_onnx_models(folder, models, data):
+    path = put(folder, "fuzzed.onnx", data.draw(files(*models)))
+    attempt(onnx_container.files_beside, path)
+
+
+@many
+@given(st.one_of(spoilt(ONNX_SETTINGS), st.dictionaries(TEXTS, VALUES, max_size=4)))
+def test_settings_of_onnx_models(folder, values):
+    if isinstance(values, dict):
+        attempt(onnx_settings.of, values, Path(folder) / "fuzzed.json", "fuzzed")
+
+
+@many
+@given(st.sampled_from(sorted(test_frames.NOTES)), st.data())
+def test_notes_of_cameras(make, data):
+    whole = test_frames.with_note(make, test_frames.NOTES[make])
+    with soon():
+        picture = b"\xff\xd8" + jpeg_segment(0xE1, data.draw(changed(whole)))
+        found = contents.contents_of(picture + b"\xff\xda\0\2x\xff\xd9", "JPEG")
+        assert all("=" in fact and fact.isprintable() for fact in found.frame)
+
+
+def jpeg_segment(marker, body):
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+FACTS = st.sampled_from(["camera", "time", "offset", "serial", "number", "burst", "unique", "x"])
+
+
+@many
+@given(
+    st.lists(
+        st.tuples(st.lists(st.tuples(FACTS, TEXTS), max_size=5), TEXTS), min_size=2, max_size=4
+    )
+)
+def test_facts_of_bursts(photographs):
+    facts = [[f"{name}={text}" for name, text in one] for one, _ in photographs]
+    names = [name for _, name in photographs]
+    n = len(facts)
+    made = Bursts(facts, names, [(4, 4)] * n, list(map(str, range(n))))
+    with soon():
+        for a in range(n):
+            for b in range(n):
+                assert bool(made.why(a, b)) == bool(made.why(b, a))
 
 
 # ---------------------------------------------------------------- folders of runs

@@ -166,7 +166,7 @@ def of(given: Mapping[str, Any], path: Path, name: str) -> Settings:
 
 
 def _near(word: str) -> str:
-    close = difflib.get_close_matches(word, CHECKS, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:MOST_TEXT], CHECKS, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else f"; choose from {', '.join(CHECKS)}"
 
 
