@@ -496,16 +496,17 @@ class Merged(groups.Candidates):
             return fixed
         known = self._known
         members, keepers = np.array(asked, np.int64).T
-        with known.at_most(0):
-            known.refused(keepers, members)  # only looks them up
+        known.refused(keepers, members)  # only looks them up
         judged = ((pair, known.judgement(pair[1], pair[0])) for pair in asked)
         return fixed | {pair for pair, one in judged if one is None or not one.accepted}
 
     @cached_property
     def _known(self) -> Verdicts:
-        """The comparisons in the cache."""
+        """The comparisons in the cache; nothing is compared now."""
         full_size = FullSize(self.run.catalogue, self.run.library, self.run.store)
-        return Verdicts(self.run.catalogue, self.run.store, full_size=full_size)
+        known = Verdicts(self.run.catalogue, self.run.store, full_size=full_size)
+        known.left = 0
+        return known
 
     def _together(self) -> pd.DataFrame:
         parts = [f.pairs.assign(input=k) for k, f in enumerate(self.findings)]
