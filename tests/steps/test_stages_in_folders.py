@@ -76,6 +76,17 @@ def test_a_set_that_is_cut_by_only_folders_is_not_compared(tmp_path, library):
     assert set(found.apart.why) == {"cut short by limit or only_folders"}
 
 
+def test_a_set_whose_last_step_is_beyond_limit_is_not_compared(tmp_path):
+    lib = tmp_path / "lib"
+    for k in (1, 2):
+        save(drawn(k), lib / f"mojo1/{k}/00010-7-before-highres-fix.png")
+        save(drawn(k).resize((99, 88)), lib / f"mojo1/{k}/00011-7.png")
+    run = start(tmp_path, lib, "40_set_pruning", roots=["mojo1"], limit=3)
+    found = pruning.Found(run)
+    assert [each.name for each in found.sets] == ["mojo1/1/00010-7"]
+    assert [each.name for each in found.cut_short] == ["mojo1/2/00010-7"]
+
+
 @pytest.mark.parametrize(
     "form",
     [

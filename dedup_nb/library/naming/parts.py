@@ -57,10 +57,15 @@ PARTS: Mapping[str, Part] = {
 # What a source writes in its names, from which nothing is read; only presets use these parts.
 SHOTS = (
     "Screenshot|Screen Shot|Bildschirmfoto|Capture d[’']écran|Captura de pantalla|Schermata"
-    "|Schermafbeelding|Skärmavbild|Skjermbilde|Zrzut ekranu|Снимок экрана|Ekran Resmi"
+    "|Captura de tela|Schermafbeelding|Skärmavbild|Skjermbilde|Zrzut ekranu|Снимок экрана"
+    "|Ekran Resmi|スクリーンショット|截屏|屏幕截图|屏幕快照|스크린샷"
 )
 SCANS = "scan|scanned|scanned document|numérisation|escaneo|img|epson"
-MODES = r"HDR|PANO|Pro|Smart|Rich|\d{1,3}"
+MODES = (
+    r"HDR|PANO|Pro|Smart|Rich(?:tone)?(?:\(HDR\))?|Bokeh|Portrait|Night|MP|LL|Effects|Animation"
+    r"|Collage|Edited|\d{1,3}"
+)
+MAKERS = r"IMG_E?|_?DSC[_0FN]?|_MG_|PICT|CIMG|SAM_|GOPR|DJI_|IMGP|DCP_"
 AT = "at|um|à|a las|alle|om|kl\\.|o|в|from"
 MARKS: Mapping[str, Part] = {
     part.name: part
@@ -69,18 +74,18 @@ MARKS: Mapping[str, Part] = {
         Part(
             "shooting",
             "modes of phones",
-            r"(?:[_-](?:HDR|PANO|Pro|Smart|Rich|\d{1,3})){0,2}",
+            f"(?:[_-](?:{MODES})){{0,2}}",
             "mark",
         ),
         Part("modes", "modes of a Pixel", r"(?:\.[A-Z]{2,20}(?:-\d{1,2})?){0,5}", "mark"),
         Part("kind", "kinds of pictures", "(?:IMG|MVIMG|PANO|PORTRAIT|BURST|IMGP)", "mark"),
         Part("number", "a number that is told again", r"\d{1,5}", "mark"),
-        Part("nexus", "kinds of frames", "l?(?:IMG|PORTRAIT)", "mark"),
+        Part("nexus", "kinds of frames", "[a-z]?(?:IMG|PORTRAIT)", "mark"),
         Part("epoch", "milliseconds since 1970", r"1\d{12}", "digits"),
         Part("shot", "screenshot, in several languages", f"(?:{SHOTS})", "mark"),
         Part("at", "at, in several languages", f"(?: (?:{AT}))?", "mark"),
         Part("app", "the program that was shown", r"(?:[ _-][^/]{1,100})?", "mark"),
-        Part("seed", "a seed", r"\d{4,20}", "mark"),
+        Part("seed", "a seed", r"\d{1,20}", "mark"),
         Part("prompt", "words of a prompt", r"(?:-[^/]{1,230})?", "mark"),
         Part("words", "a user and the words of a prompt", r"[^/]{1,200}", "mark"),
         Part("prefix", "a prefix of the user", r"[^/]{1,200}?", "mark"),
@@ -88,14 +93,10 @@ MARKS: Mapping[str, Part] = {
         Part("four", "a counter of four digits", r"(?P<sequence>\d{4})", "mark"),
         Part("five", "a counter of five digits or more", r"(?P<sequence>\d{5,8})", "mark"),
         Part("dcf", "four characters of DCF", r"(?-i:(?![0-9]{4})[A-Z0-9_]{4})", "mark"),
-        Part("maker", "makers' other prefixes", r"(?:IMG_E|DSC0|GOPR|DJI_|PICT)", "mark"),
+        Part("maker", "makers' other prefixes", f"(?:{MAKERS})", "mark"),
+        Part("edits", "what editors add", r"(?:[-_](?:edit|edited|hdr|pano|\d{1,2}))?", "mark"),
         Part("short", "a day with a short year", r"\d{6}", "mark"),
-        Part(
-            "scan",
-            "scan",
-            "(?:scan|scanned|scanned document|numérisation|escaneo|img|epson)",
-            "mark",
-        ),
+        Part("scan", "scan, in several languages", f"(?:{SCANS})", "mark"),
         Part("gap", "a space, or nothing", "[ _-]?", "mark"),
         Part("hundredths", "hundredths of a second", r"\d{2}", "mark"),
     )

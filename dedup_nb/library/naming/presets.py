@@ -78,7 +78,7 @@ PRESETS: Mapping[str, Preset] = {
             (
                 *_shapes("DJI_{date}{time}_{four}{shooting}", "DJI_{date}{time}_{four}_D"),
                 *_shapes("DSC_{sequence}_BURST{date}{time}{cover}", burst=True),
-                *_shapes("{dcf}{four}", "{maker}{four}"),
+                *_shapes("{dcf}{four}{edits}", "{maker}{four}{edits}"),
             ),
             "DCF (JEITA CP-3461): four characters and four digits; Nikon "
             "onlinemanual.nikonimglib.com/z7_z6/en/09_menu_guide_03_03.html (DSC_0001, _DSC0001), "
@@ -111,7 +111,7 @@ PRESETS: Mapping[str, Preset] = {
                     "signal-{date}-{time}",
                     "photo_{date}_{time}",
                 ),
-                *_shapes("FB_IMG_{epoch}", clock=UTC),
+                *_shapes("FB_IMG_{epoch}", "mmexport{epoch}", "wx_camera_{epoch}", clock=UTC),
             ),
             "Pixel: linuxreviews.org/Google_Pixel_Motion_Photo (.MP, MVIMG), "
             "github.com/simulot/immich-go/issues/94 (.RAW-01.MP.COVER), "
@@ -131,6 +131,7 @@ PRESETS: Mapping[str, Preset] = {
                     "{shot}_{date}_{time}{app}",
                     "{shot}-{date}-{time}{app}",
                     "{shot} {date}{at} {time}{app}",
+                    "{shot}{date} {time}{app}",
                     "{shot} from {date} {time}",
                     "{shot} ({sequence})",
                     "{shot}",
@@ -144,7 +145,7 @@ PRESETS: Mapping[str, Preset] = {
         Preset(
             "comfyui",
             "ComfyUI_00042_ and any prefix with the counter of SaveImage; no time",
-            _shapes("{prefix}_{five}_"),
+            _shapes("{prefix}_{five}_", "ComfyUI_{sequence}"),
             "get_save_image_path in folder_paths.py of comfyanonymous/ComfyUI and SaveImage: "
             "prefix, counter of five digits, underscore; docs.comfy.org/built-in-nodes/SaveImage",
         ),
@@ -152,7 +153,12 @@ PRESETS: Mapping[str, Preset] = {
             "a1111",
             "00012-3141592653 and grid-0001 of stable-diffusion-webui and Forge; no time",
             (
-                *_shapes("{five}-{seed}{prompt}", "grid-{sequence}", "grid-{sequence}-{seed}"),
+                *_shapes(
+                    "{date}{time}-{seed}{prompt}",
+                    "{five}-{seed}{prompt}",
+                    "grid-{sequence}",
+                    "grid-{sequence}-{seed}",
+                ),
                 *_shapes("xyz_grid-{sequence}-{seed}{prompt}", "tmp{sequence}"),
             ),
             "wiki of stable-diffusion-webui, Custom Images Filename Name and Subdirectory: "
@@ -168,7 +174,12 @@ PRESETS: Mapping[str, Preset] = {
         Preset(
             "midjourney",
             "user_words_of_a_prompt_ and a UUID, with the number of a picture; no time",
-            _shapes("{words}_{uuid}_{sequence}", "{words}_{uuid}", "{uuid}_{sequence}"),
+            _shapes(
+                "{words}_{uuid}_{sequence}",
+                "{words}_{uuid}",
+                "{uuid}_{sequence}",
+                "{uuid}_grid_{sequence}",
+            ),
             "names of downloads from midjourney.com and its bot",
         ),
         Preset(
@@ -178,6 +189,8 @@ PRESETS: Mapping[str, Preset] = {
                 *_shapes(
                     "{date}{time}",
                     "img{date}_{time}{hundredths}",
+                    "{scan}{gap}{date}{at} {time}",
+                    "{scan}{gap}{date}_{time}",
                     "{scan}{gap}{date}_{sequence}",
                     "{scan}{gap}{date}",
                     "CCI{date}_{sequence}",

@@ -216,6 +216,14 @@ def _add_last_steps(
                 sharing[max(near)[1]][k] = last
 
 
+def _last_steps(text: str) -> Iterator[Staged]:
+    """Yield the series whose last step a counted render may be, the nearest first."""
+    number, _, rest = text.partition("-")
+    for n in range(1, MOST_IN_BATCH + 1) if rest and number.isdecimal() else ():
+        key = f"{int(number) - n:0{len(number)}}-{rest}"
+        yield Staged(stage_words.LAST, stage_words.LAST_LEVEL, 0, key)
+
+
 def by_word(text: str, *, numbered: bool = False) -> Staged | None:
     """Return the stage that a word in a stem tells, or None.
 
@@ -328,6 +336,7 @@ def rejoin(naming: Naming, path: str, known: Callable[[Place], bool]) -> Staged 
     elif naming.reads_stages and not reading.stage:
         words = (by_word(stem(name), numbered=numbered) for numbered in (False, True))
         told += [staged for staged in words if staged]
+        told += _last_steps(stem(name))
         told += by_folders(path)
     for staged in told:
         if known(place(folder, staged.id)):

@@ -49,8 +49,9 @@ class Found:
         self.table = _with_skipped(run)
         every = sets.find(self.table)
         n = len(run.images)
-        self.sets = [each for each in every if max(each.rows) < n]
-        self.cut_short = [e for e in every if max(e.rows) >= n > min(e.rows)]
+        self.sets = [each for each in every if max(each.rows) < n and len(each.rows) > 1]
+        shown = [each for each in every if min(each.rows) < n]
+        self.cut_short = [e for e in shown if max(e.rows) >= n or len(e.rows) == 1]
         self._vectors, rows = run.embeddings("dct")
         self._place = np.full(len(self.table), -1, np.int64)
         self._place[rows] = np.arange(len(rows))
