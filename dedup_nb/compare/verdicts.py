@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 from dedup_nb.compare import verify
 from dedup_nb.compare.full_size import Compared, FullSize
 from dedup_nb.compare.verify import Verdict
-from dedup_nb.groups.checks import CONTAINED, CONTAINER, INSIDE, Judgement
+from dedup_nb.groups.checks import (
+    CONTAINED,
+    CONTAINER,
+    DIFFERENT,
+    DOUBTFUL,
+    INSIDE,
+    SAME,
+    Judgement,
+)
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import features, images, kept_features
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
@@ -36,6 +44,7 @@ AT_ONCE = 16  # largest number of pairs compared while a slider moves; the other
 AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
 AHEAD_AT_FULL_SIZE = 1_000  # likewise, by their whole files
 BATCH = 256  # pairs compared and stored together
+LEAST_LIKELY = 0.05  # lowest score of pictures that may be the same after all
 LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
 SIDES = ("", "a", "b")
@@ -113,7 +122,8 @@ class Verdicts:
         if pair[0] == pair[1]:
             return Judgement(True, "exact copy", 1.0, equal=True)
         if reason := self.uncompared.get(pair):
-            return Judgement(False, "", 0.0, f"{UNCOMPARED_REASON}{reason}")
+            why = f"{UNCOMPARED_REASON}{reason}"
+            return Judgement(False, "", 0.0, why, picture=DOUBTFUL)
         verdict = self.verdicts.get(pair)
         if verdict is None:
             return None
@@ -126,15 +136,38 @@ class Verdicts:
             return judged
         return None if compared is None else beside(judged, compared, stays)
 
+    def pictures(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> list[str | None]:
+        """Return whether pairs show the same picture, by their thumbnails; see `Checks.pictures`.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Catalogue rows, pair by pair.
+        """
+        pairs = [self._pair(*ends) for ends in zip(members.tolist(), keepers.tolist(), strict=True)]
+        self._know(set(pairs))
+        return [self._picture(pair) for pair in pairs]
+
+    def _picture(self, pair: Pair) -> str | None:
+        if pair[0] == pair[1]:
+            return SAME
+        if pair in self.uncompared:
+            return DOUBTFUL
+        verdict = self.verdicts.get(pair)
+        return None if verdict is None else picture(verdict)
+
     def describe(self) -> str:
         """Return a sentence on the pairs compared and the results."""
         same = [verdict for verdict in self.verdicts.values() if verdict.same]
+        different = sum(picture(verdict) == DIFFERENT for verdict in self.verdicts.values())
         edited = sum(not verdict.unedited for verdict in same)
         text = (
             f"{len(self.verdicts):,} pairs verified by their pixels: {len(same) - edited:,} show "
             f"the same picture, {edited:,} the same picture with a local edit, "
-            f"{len(self.verdicts) - len(same):,} different pictures"
+            f"{different:,} different pictures"
         )
+        if doubtful := len(self.verdicts) - len(same) - different:
+            text += f", {doubtful:,} perhaps the same picture"
         if self.uncompared:
             text += f"; {len(self.uncompared):,} could not be compared and wait for your review"
         if self.full_size is not None and (whole := self.full_size.describe()):
@@ -281,6 +314,13 @@ class Verdicts:
         return self.sizes[pair[0]], self.sizes[pair[1]]
 
 
+def picture(verdict: Verdict) -> str:
+    """Return whether two images show the same picture: `SAME`, `DOUBTFUL` or `DIFFERENT`."""
+    if verdict.same:
+        return SAME
+    return DOUBTFUL if verdict.score >= LEAST_LIKELY else DIFFERENT
+
+
 def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     """Return whether a member may be staged for its keeper.
 
@@ -297,9 +337,10 @@ def judge(verdict: Verdict, *, member_first: bool) -> Judgement:
     finer = round(verdict.scale if member_first else 1 / max(verdict.scale, 1e-6), 4)
     kinds, score = ", ".join(verdict.kinds), verdict.score
     if not verdict.same:
-        return Judgement(
-            False, "", score, f"the pixels show a different picture, score {score:.2f}"
-        )
+        shows = picture(verdict)
+        show = "may show" if shows == DOUBTFUL else "show"
+        why = f"the pixels {show} a different picture, score {score:.2f}"
+        return Judgement(False, "", score, why, picture=shows)
     if not verdict.unedited:
         area = f"{verdict.edited_area:.1%} of the area differs"
         return Judgement(False, kinds, score, f"{kinds}: {area}")

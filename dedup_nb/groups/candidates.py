@@ -327,6 +327,11 @@ class Candidates:
             for k in members.tolist()
         ]
 
+    def left_out(self, cut: Cut) -> int:
+        """Return how many pairs within the threshold show different pictures, so far compared."""
+        grouping = self.grouping
+        return grouping.left_out(cut.distance) if isinstance(grouping, Checked) else 0
+
     def components(self, cut: Cut) -> Indices:
         """Return the connected component of each image at the threshold of a cut."""
         return self.grouping.components(cut.distance)

@@ -21,6 +21,9 @@ WHAT = "inside a larger picture (a screenshot, collage or page)"
 CONTAINER, INSIDE = f"shows the keeper {WHAT}", f"the keeper shows it {WHAT}"
 MOST_NEAR = 64  # images with which one is compared to see whether it is a container
 BETTER = "its set is the better one, but the other cannot go for it"
+# Whether two images show the same picture: the closer, the sooner they share a group for review.
+SAME, DOUBTFUL, DIFFERENT = "same", "doubtful", "different"
+APART = {DOUBTFUL: 1, DIFFERENT: 2}
 
 
 class Judgement(NamedTuple):
@@ -33,6 +36,7 @@ class Judgement(NamedTuple):
     lacks: tuple[str, ...] = ()  # what the keeper's pixels lack of the member
     equal: bool = False  # all pixels are the same at full size
     contained: str = ""  # `member` or `keeper`: the one that shows the other inside itself
+    picture: str = SAME  # SAME, DOUBTFUL or DIFFERENT; DOUBTFUL if it could not be compared
 
 
 class Checks(Protocol):
@@ -53,6 +57,19 @@ class Checks(Protocol):
 
     def judgement(self, member: int, keeper: int) -> Judgement | None:
         """Return the result for a pair, or None if it is not known."""
+
+    def pictures(self, members: Indices, keepers: Indices) -> list[str | None]:
+        """Return whether pairs show the same picture, None if not known; may compare them first.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+
+        Returns
+        -------
+        list of `SAME`, `DOUBTFUL`, `DIFFERENT` or None
+        """
 
 
 def frames_apart(
@@ -85,7 +102,9 @@ def frames_apart(
 class Checked:
     """Stars without the members that must stay; a `Grouping`.
 
-    Such a member still joins a star, so that it is shown there for review.
+    Such a member still joins a star, so that it is shown there for review: first one whose keeper
+    shows the same picture, such as one without an edit. It joins none whose keeper shows a
+    different picture.
 
     Parameters
     ----------
@@ -102,10 +121,13 @@ class Checked:
         self.stars, self.images, self.checks = stars, images, checks
         self.components, self.between = stars.components, stars.between
         self.may_propose = stars.may_propose
+        self._accepted: Indices = np.zeros(0, np.int64)  # keys of accepted pairs
+        self._open: dict[tuple[int, int], float] = {}  # refused pairs -> distance, until compared
 
     def assign(self, threshold: float) -> Assignment:
         """Return each image's keeper at a threshold (inclusive)."""
         keepers, distances = self.accepted(threshold)
+        self._part(threshold)
         reasons = self._join_refused(threshold, keepers, distances)
         members = np.flatnonzero((keepers >= 0) & (keepers != np.arange(len(keepers))))
         held = members[self.images.series.against(members, keepers[members])]
@@ -128,7 +150,8 @@ class Checked:
         """
         while True:
             joined, near = keepers.copy(), distances.copy()
-            self.stars.join_refused(threshold, joined, near)
+            for apart in sorted(APART.values()) if self.checks is not None else [1]:
+                self.stars.join_refused(threshold, joined, near, apart)
             added = np.flatnonzero((keepers < 0) & (joined >= 0) & (joined != np.arange(len(near))))
             shows = np.array(self.containers(added, joined[added]), object)
             inside = added[shows == "keeper"]
@@ -183,14 +206,27 @@ class Checked:
             joined = (keepers >= 0) & (keepers != np.arange(len(keepers))) & images.needs_check
             members = np.flatnonzero(joined)
             members = members[~images.doubted[keepers[members]]]
-            refused = members[self._are_refused(members, keepers[members])]
-            if len(refused):
-                self._refuse(refused, keepers[refused])
+            keys = members * len(self.images) + keepers[members]
+            fresh = members[~np.isin(keys, self._accepted)]
+            fresh = fresh[np.argsort(distances[fresh], kind="stable")]  # the best first
+            are_refused = self._are_refused(fresh, keepers[fresh])
+            self._accept(fresh[~are_refused], keepers[fresh[~are_refused]])
+            if are_refused.any():
+                refused = fresh[are_refused]
+                self._refuse(refused, keepers[refused], distances[refused])
                 continue
             inside = self._parts_of_containers(threshold, members, keepers[members])
             if not len(inside):
                 return keepers, distances
             self.stars.hold(inside, keepers[inside])
+
+    def _accept(self, members: Indices, keepers: Indices) -> None:
+        """Record the pairs that are known to be accepted, so that none is asked for again."""
+        if self.checks is not None:
+            ends = zip(members.tolist(), keepers.tolist(), strict=True)
+            known = np.array([self.checks.judgement(*pair) is not None for pair in ends], bool)
+            members, keepers = members[known], keepers[known]
+        self._accepted = np.concatenate([self._accepted, members * len(self.images) + keepers])
 
     def _parts_of_containers(self, threshold: float, members: Indices, keepers: Indices) -> Indices:
         """Return the crops among members whose keeper is a container of another image near it.
@@ -239,11 +275,36 @@ class Checked:
         loses: NDArray[np.bool_] = turned & (images.pixels[members] > images.pixels[keepers])
         return loses
 
-    def _refuse(self, members: Indices, keepers: Indices) -> None:
+    def _refuse(self, members: Indices, keepers: Indices, distances: NDArray[np.float64]) -> None:
         """Record refused pairs; a keeper that may be staged for its member lets it go first."""
         ends = zip(keepers.tolist(), members.tolist(), strict=True)
         yielding = np.array([self._may_go_for(k, m) for k, m in ends], bool)
         self.stars.refuse(members, keepers, yielding)
+        if self.checks is not None:
+            refused = zip(members.tolist(), keepers.tolist(), strict=True)
+            self._open |= dict(zip(refused, distances.tolist(), strict=True))
+
+    def _part(self, threshold: float) -> None:
+        """Tell which of the refused pairs within a threshold may show different pictures.
+
+        A pair may have been refused for what its keeper lacks besides pixels, so it is compared
+        here. A pair that cannot be compared now is asked for again.
+        """
+        within = [pair for pair, distance in self._open.items() if distance <= threshold]
+        if self.checks is None or not within:
+            return
+        ends = np.array(within, np.int64)
+        pictures = self.checks.pictures(ends[:, 0], ends[:, 1])
+        apart = np.array([APART.get(picture or "", 0) for picture in pictures], np.int8)
+        members, keepers = ends[apart > 0].T
+        self.stars.part(members, keepers, apart[apart > 0])
+        for pair, picture in zip(within, pictures, strict=True):
+            if picture is not None:
+                del self._open[pair]
+
+    def left_out(self, threshold: float) -> int:
+        """Return how many pairs within a threshold are known to show different pictures."""
+        return self.stars.parted(threshold, APART[DIFFERENT])
 
     def _may_go_for(self, image: int, other: int) -> bool:
         """Return whether an image that would be kept may be staged for the other instead."""

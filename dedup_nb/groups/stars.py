@@ -121,6 +121,7 @@ class Stars:
         self.yields = np.zeros(len(ends), np.bool_)  # the keeper may be staged for this member
         self.barred = np.zeros(len(ends), np.bool_)  # this member is not even shown with it
         self.held = np.zeros(len(ends), np.bool_)  # likewise, and never joins it at this threshold
+        self.apart = np.zeros(len(ends), np.int8)  # 0 unless they may show different pictures
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
         self.order = connected[np.argsort(ranks[connected])]
@@ -158,7 +159,11 @@ class Stars:
         return self.order, self.starts, self.neighbours, self.distances, self.limits
 
     def join_refused(
-        self, threshold: float, keepers: Indices, distances: NDArray[np.float64]
+        self,
+        threshold: float,
+        keepers: Indices,
+        distances: NDArray[np.float64],
+        below: int = 1,
     ) -> None:
         """Add, in place, the images that are outside groups only because pairs were refused.
 
@@ -171,9 +176,33 @@ class Stars:
         keepers : ndarray of int64, shape (n,)
         distances : ndarray of float64, shape (n,)
             What `cut` returned; both are changed.
+        below : int
+            Only pairs that are less apart than this count; see `part`.
         """
         nothing = np.zeros_like(self.refused)
-        _stars(*self._rows, self.barred | self.held, nothing, threshold, keepers, distances)
+        barred = self.barred | self.held | (self.apart >= below)
+        _stars(*self._rows, barred, nothing, threshold, keepers, distances)
+
+    def part(self, members: Indices, keepers: Indices, apart: NDArray[np.int8]) -> None:
+        """Record how far apart the pictures of pairs are, in both directions.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int, shape (n,)
+        apart : ndarray of int8, shape (n,)
+            1 or more; the larger, the surer are they different pictures.
+        """
+        for member, keeper, how in zip(
+            members.tolist(), keepers.tolist(), apart.tolist(), strict=True
+        ):
+            for end, other in ((member, keeper), (keeper, member)):
+                row = slice(self.starts[end], self.starts[end + 1])
+                self.apart[row][self.neighbours[row] == other] = how
+
+    def parted(self, threshold: float, apart: int) -> int:
+        """Return how many pairs within a threshold are at least so far apart; see `part`."""
+        within = (self.distances <= threshold) & (threshold < self.limits)
+        return int(np.count_nonzero(within & (self.apart >= apart))) // 2
 
     def refuse(
         self, members: Indices, keepers: Indices, yielding: NDArray[np.bool_] | None = None

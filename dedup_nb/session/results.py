@@ -27,6 +27,7 @@ from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session.run import Run
 
 IS = ("is", "are")
+SHOW = ("shows", "show")
 ROWS_IN_REPORT = 200  # of a table that is also a CSV file
 
 Rows = Iterable[Mapping[str, Any]]
@@ -209,6 +210,11 @@ def _usual(totals: Mapping[str, int]) -> tuple[str, list[tuple[str, Any]]]:
 def _notes(run: Run, candidates: groups.Candidates, cut: groups.Cut) -> list[str]:
     notes = [f"Not complete: {candidates.bound['reason']}."] if candidates.bound else []
     notes += [excluded] if (excluded := candidates.set_apart.sentence) else []
+    if left_out := candidates.left_out(cut):
+        notes.append(
+            f"{count(left_out, 'proposed pair')} {SHOW[left_out > 1]} different pictures and "
+            f"{IS[left_out > 1]} left out."
+        )
     free_nothing = int(np.count_nonzero(cut.freed[cut.staged()] < cut.sizes[cut.staged()]))
     if free_nothing:
         notes.append(

@@ -122,6 +122,9 @@ def test_pixels_and_words_are_both_listed_as_lacks():
         def judgement(self, member, keeper):
             return groups.Judgement(False, "re-encoded", 1.0, "less detail", ("detail",))
 
+        def pictures(self, members, keepers):
+            return ["same"] * len(members)
+
     made = two(("time",), ("prompt",), checks=Checks())
     listed = made.table(made.cut(8)).set_index("path")
     assert listed.loc["b.jpg", "lacks"] == "detail;prompt"
