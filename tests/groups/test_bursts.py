@@ -198,6 +198,9 @@ class Eyes:
     def judgement(self, member, keeper):
         return self.judged
 
+    def pictures(self, members, keepers):
+        return [self.judged.picture] * len(members)
+
 
 @pytest.mark.parametrize(
     ("equal", "role", "kind"), [(True, "stage", "re-encoded"), (False, "review", "burst")]

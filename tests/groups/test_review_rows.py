@@ -51,9 +51,7 @@ def every(names):
 
 def grouped(names, checks, made=None):
     made = groups.Candidates(plain(names), every(names), keeper_order=["path"], checks=checks)
-    return {
-        path[0]: (role, keeper[0]) for path, (role, keeper) in roles(made, 8).items()
-    }, made
+    return {path[0]: (role, keeper[0]) for path, (role, keeper) in roles(made, 8).items()}, made
 
 
 def test_an_edited_copy_keeps_its_partner_though_both_were_near_a_better_other_picture():
