@@ -213,7 +213,7 @@ def test_excluded_stamps_are_counted_by_reason_and_listed(tmp_path, library):
         "stamp without seconds": 1,
     }
     assert stamps.describe() == (
-        "4 images with a timestamp, in their file name, in 2 stages; 5 images are excluded"
+        "4 images with a timestamp, in their file name, in 2 stages; 5 images excluded"
     )
     folder = run.save(bursts.Bursts(run, stamps), 5, name="seconds")
     listed = {row["path"]: row["reason"] for row in tables.read_csv(folder / "excluded.csv")}
@@ -311,8 +311,8 @@ def test_a_time_in_a_name_is_never_compared_with_one_of_exposure(tmp_path):
     assert found["mojo1/IMG_20250705_120000.jpg"] == found["mojo1/IMG_20250705_120001.jpg"] >= 0
     assert found["mojo1/DSC00001.jpg"] != found["mojo1/IMG_20250705_120000.jpg"]
     assert stamps.describe() == (
-        "4 images with a timestamp, 2 in their EXIF data and 2 in their file name, in 1 stages; "
-        "1 images are excluded"
+        "4 images with a timestamp, 2 in their EXIF data and 2 in their file name, in no stage; "
+        "1 image excluded"
     )
 
 

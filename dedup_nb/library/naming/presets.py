@@ -132,15 +132,15 @@ PRESETS: Mapping[str, Preset] = {
                     "{shot}-{date}-{time}{app}",
                     "{shot} {date}{at} {time}{app}",
                     "{shot}{date} {time}{app}",
-                    "{shot} from {date} {time}",
+                    "{shot} from {date} {time}{app}",
                     "{shot} ({sequence})",
                     "{shot}",
                 ),
                 *_shapes("{date}{time}_{sequence}"),  # Steam
             ),
             "Android, MIUI: Screenshot_2020-05-01-12-00-00-123_com.android.chrome; macOS: "
-            "Screenshot 2024-07-02 at 10.42.12 AM (theglobeandmail.co.uk), Screen Shot before "
-            "10.14; GNOME: Screenshot from 2020-03-01 12-00-00; Windows: Screenshot (12)",
+            "Screenshot 2024-07-02 at 10.42.12 AM, Screen Shot before 10.14; GNOME: "
+            "Screenshot from 2020-03-01 12-00-00; Windows: Screenshot (12)",
         ),
         Preset(
             "comfyui",
@@ -180,7 +180,8 @@ PRESETS: Mapping[str, Preset] = {
                 "{uuid}_{sequence}",
                 "{uuid}_grid_{sequence}",
             ),
-            "names of downloads from midjourney.com and its bot",
+            "names of downloads from midjourney.com and its bot; "
+            "github.com/George-iam/Midjourney_api/issues/5 (the prompt with _ for spaces)",
         ),
         Preset(
             "scanner",

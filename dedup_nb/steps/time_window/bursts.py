@@ -18,6 +18,7 @@ from dedup_nb.groups.clusters import ClusterCandidates
 from dedup_nb.groups.pairs import bound_of
 from dedup_nb.library import names, tables
 from dedup_nb.library.naming.reading import AUTO, Reading
+from dedup_nb.library.quantities import count
 from dedup_nb.session.workbench import Workbench
 
 NO_STAGE = "no stage"
@@ -106,7 +107,8 @@ class Stamps:
     @property
     def kinds(self) -> list[str]:
         """What is compared: stage and clock of each image."""
-        return [f"{stage}|{clock}" for stage, clock in zip(self.classes, self.clocks, strict=True)]
+        clocks = (clock or "local" for clock in self.clocks)
+        return [f"{stage}|{clock}" for stage, clock in zip(self.classes, clocks, strict=True)]
 
     @property
     def together(self) -> NDArray[np.int64]:
@@ -118,17 +120,19 @@ class Stamps:
     def describe(self) -> str:
         """Return one line: how many images have a timestamp, and how many are excluded."""
         out = sum(bool(why) for why in self.why_not)
-        taking_part = len(self.paths) - out
-        stages = len({c for c, why in zip(self.classes, self.why_not, strict=True) if not why})
         counts = Counter(SOURCES[clock] for clock in self.clocks if clock)
+        by_source = [f"{n:,} in {source}" for source, n in counts.items()]
         sources = (
-            " and ".join(f"{n:,} in {source}" for source, n in counts.items())
-            if len(counts) > 1
-            else "in " + next(iter(counts), SOURCES["local"])
+            " and ".join(by_source)
+            if len(by_source) > 1
+            else "".join(f"in {source}" for source in counts or (SOURCES["local"],))
         )
+        classes = {c for c, why in zip(self.classes, self.why_not, strict=True) if not why}
+        stages = [count(len(classes - {NO_STAGE}), "stage")] if classes != {NO_STAGE} else []
         return (
-            f"{taking_part:,} images with a timestamp, {sources}, "
-            f"in {stages:,} stages; {out:,} images are excluded"
+            f"{count(len(self.paths) - out, 'image')} with a timestamp, {sources}, in "
+            f"{' and '.join([*stages, *(('no stage',) if NO_STAGE in classes else ())])}; "
+            f"{count(out, 'image')} excluded"
         )
 
     @property
