@@ -1,7 +1,7 @@
 """Frames, small edits, containers and copies: which of them are staged?
 
     python benchmarks/bench_second_look.py [FOLDER] [--cache DIR] [--save FILE] [--before FILE]
-                                           [--only PART]... [--names]
+                                           [--each N] [--only PART]... [--names]
 
 FOLDER contains any of
 
@@ -26,6 +26,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ from notebook_runs import cpu_seconds, machine, started
 from PIL import Image
 
 GAPS = (1, 2, 4, 8, 16)
-EACH = 16  # pairs of each sequence and gap
 STILL = 2.0  # grey levels, smoothed: frames that differ by no more show the same
 FRAMES_A_SECOND = 25
 BURSTS, EDITS, SLIGHT, COPIES = "bursts", "edits", "slight edits", "copies"
@@ -129,14 +129,14 @@ def frames(bursts: Path) -> dict[str, dict[int, str]]:
     }
 
 
-def neighbours(numbers: Iterable[int], gap: int) -> list[tuple[int, int]]:
-    """Return at most `EACH` pairs of numbers a gap apart, no number in two of them."""
+def neighbours(numbers: Iterable[int], gap: int, most: int) -> list[tuple[int, int]]:
+    """Return at most `most` pairs of numbers a gap apart, no number in two of them."""
     known, used, pairs = set(numbers), set[int](), []
     for k in sorted(known):
         if k not in used and k + gap in known and k + gap not in used:
             pairs.append((k, k + gap))
             used |= {k, k + gap}
-    return pairs[:EACH]
+    return pairs[:most]
 
 
 def still(bursts: Path, pair: Names) -> bool:
@@ -145,7 +145,7 @@ def still(bursts: Path, pair: Names) -> bool:
     return a.shape == b.shape and float(cv2.blur(np.abs(a - b).max(-1), (5, 5)).max()) <= STILL
 
 
-def measure_bursts(bursts: Path, cache: Path) -> pd.DataFrame:
+def measure_bursts(bursts: Path, cache: Path, most: int = 16) -> pd.DataFrame:
     """Return a row for each pair of frames: sequence, gap, whether it is still and staged."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +154,7 @@ def measure_bursts(bursts: Path, cache: Path) -> pd.DataFrame:
             pairs = [
                 (name, (of[a], of[b]))
                 for name, of in frames(bursts).items()
-                for a, b in neighbours(of, gap)
+                for a, b in neighbours(of, gap, most)
             ]
             outcomes = judge.outcomes([pair for _, pair in pairs])
             for (name, pair), outcome in zip(pairs, outcomes, strict=True):
@@ -361,6 +361,7 @@ def main() -> None:
     asked.add_argument("--cache", type=Path, help="kept between calls; by default a new one")
     asked.add_argument("--save", type=Path, help="write every outcome to this CSV file")
     asked.add_argument("--before", type=Path, help="compare with outcomes saved earlier")
+    asked.add_argument("--each", type=int, default=16, help="pairs of each sequence and gap")
     asked.add_argument("--only", action="append", choices=[BURSTS, EDITS, SLIGHT, COPIES])
     asked.add_argument("--names", action="store_true", help="name frames and edits staged")
     given = asked.parse_args()
@@ -370,7 +371,7 @@ def main() -> None:
         cache = given.cache or Path(place) / "cache"
         tables = []
         for part, name, measure, tell in (
-            (BURSTS, "bursts", measure_bursts, tell_bursts),
+            (BURSTS, "bursts", partial(measure_bursts, most=given.each), tell_bursts),
             (EDITS, "edits", measure_edits, tell_edits),
             (SLIGHT, "slight", measure_edits, tell_edits),
             (COPIES, "library", measure_copies, tell_copies),
