@@ -31,7 +31,7 @@ STEP = 7.0  # grey levels of a step
 # drawn containers and of crops (`benchmarks/bench_containers.py`).
 ODDS_STEP, ODDS_CLEAR, ODDS_APART, ODDS_ON, ODDS = 8.2, 3.7, 2.4, -4.0, -5.1
 LEAST, MOST = -1.5, 4.0  # what one side may say
-SEEN, LONE = 1.9, 1.6  # of the two clearest sides; factor for the only side
+SEEN, LONE = 2.6, 1.6  # of the two clearest sides; factor for the only side
 COARSE_PX, FAINT = 31, 0.5  # of lines that are compared: coarser is tone; variance of noise
 THERE = 0.9  # share of a line that lies inside
 

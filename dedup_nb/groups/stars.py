@@ -121,6 +121,7 @@ class Stars:
         self.yields = np.zeros(len(ends), np.bool_)  # the keeper may be staged for this member
         self.barred = np.zeros(len(ends), np.bool_)  # this member is not even shown with it
         self.held = np.zeros(len(ends), np.bool_)  # likewise, and never joins it at this threshold
+        self.holds = False  # whether any is
         self.apart = np.zeros(len(ends), np.int8)  # 0 unless they may show different pictures
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
         connected = np.flatnonzero(np.diff(self.starts))
@@ -150,9 +151,13 @@ class Stars:
         """
         keepers: Indices = np.full(self.n, -1, np.int64)
         distances = np.full(self.n, np.nan)
-        refused = self.refused | self.held
-        _stars(*self._rows, refused, self.yields, threshold, keepers, distances)
+        _stars(*self._rows, self._kept_apart, self.yields, threshold, keepers, distances)
         return keepers, distances
+
+    @property
+    def _kept_apart(self) -> Mask:
+        """Return which members may not join which keepers."""
+        return self.refused | self.held if self.holds else self.refused
 
     @property
     def _rows(self) -> tuple[NDArray[Any], ...]:
@@ -241,10 +246,13 @@ class Stars:
         members, keepers : ndarray of int, shape (n,)
         """
         self._mark(self.held, members, keepers)
+        self.holds = True
 
     def release(self) -> None:
         """Forget what `hold` held, before another threshold."""
-        self.held[:] = False
+        if self.holds:
+            self.held[:] = False
+        self.holds = False
 
     def _mark(self, marks: Mask, members: Indices, keepers: Indices) -> None:
         for member, keeper in zip(members.tolist(), keepers.tolist(), strict=True):
@@ -278,8 +286,7 @@ class Stars:
         """Return which members are direct neighbours of their keepers within the threshold."""
         near = np.zeros(len(members), np.bool_)
         _, *rows = self._rows
-        refused = self.refused | self.held
-        _are_near(*rows, self.ranks, refused, threshold, members, keepers, near)
+        _are_near(*rows, self.ranks, self._kept_apart, threshold, members, keepers, near)
         return near
 
 
