@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.compare import framing, verify
-from dedup_nb.pictures import features, images
+from dedup_nb.pictures import features, images, sift
 from dedup_nb.pictures.engines import Item
 
 REMEMBERED = 64  # decoded thumbnails; the pairs of a group share their keeper
+
+sift.prepare()  # while the process starts: the time limit of an item is for the item
 
 _pixels = lru_cache(REMEMBERED)(images.pixels)
 

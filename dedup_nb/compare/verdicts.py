@@ -36,7 +36,7 @@ from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
 
 FEATURES = features.KIND
-VERDICTS = "verdict 16"  # store kind of verdicts; likewise
+VERDICTS = "verdict 17"  # store kind of verdicts; likewise
 # Store kind of why pairs could not be compared; another version of the code or of what crashed may.
 UNCOMPARED = f"uncompared, {VERDICTS}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
 UNCOMPARED_REASON = "could not be compared: "

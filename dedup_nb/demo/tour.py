@@ -29,7 +29,7 @@ from dedup_nb.steps.time_window import bursts
 # The folders of a run whose groups are compared with the truth.
 FINDERS = {
     notebooks.PHASH: "pHash with verify",
-    notebooks.CLIP_FAISS: "Embeddings (dct) with verify",
+    notebooks.CLIP_FAISS: "Local features with verify",
     notebooks.CZKAWKA: "Czkawka's groups, confirmed by ours and verified,",
 }
 # finds nearly every copy, however turned, and far more that is none: `verify` sorts them out

@@ -16,18 +16,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup_nb.pictures import sift
+
 Floats = NDArray[Any]
 
-KIND = "sift 4"  # store kind of features; increase the number when they change
+KIND = "sift 5"  # store kind of features; increase the number when they change
 FOUND_PX = 224  # long side at which features are detected
-POINTS = 400
+POINTS = 250
 FIRST = 100  # features that tell most come first: half are the largest, half the strongest others
 CONTRAST, EDGE = 0.02, 12.0  # SIFT thresholds: keep faint points, reject edges
 FEW_POINTS = 100  # a picture with fewer is faint and is also searched with stretched contrast
 FAINT_PX = 128  # long side of the stretched picture
 FAINT_BAND = 1.0, 12.0  # pixels at that size: finer is noise, coarser is light and tone
 FAINT_STEP, FAINT_STRETCH = 0.7, 45.0  # grey levels: noise; typical shade after stretching
-OFFSET_PX = 0.25  # OpenCV 5 places key points this far to the right of and below the true position
 POINT_BYTES = 4 + 128  # stored size of a feature: its position and its descriptor
 FINE = 64  # stored positions have this many steps per pixel
 RATIO = 0.87  # largest ratio of the distances to the best and the second-best match
@@ -98,8 +99,8 @@ class Alignment:
 def extract(pixels: NDArray[np.uint8]) -> bytes:
     """Detect the features of a small RGB picture and return them as stored bytes.
 
-    SIFT (Lowe, 2004), stored as positions in 1/`FINE` pixels and 128 bytes for each point. The
-    `FIRST` points are those that a search among many pictures uses.
+    See `sift`. Stored as positions in 1/`FINE` pixels and 128 bytes for each point. The `FIRST`
+    points are those that a search among many pictures uses.
 
     Parameters
     ----------
@@ -185,29 +186,9 @@ def _reduced(grey: NDArray[Any], side: int) -> NDArray[Any]:
 
 def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:
     """Detect features in a reduced picture; return positions in the whole one and descriptors."""
-    sift = cv2.SIFT.create(nfeatures=POINTS, contrastThreshold=CONTRAST, edgeThreshold=EDGE)
-    points, descriptors = sift.detectAndCompute(small, None)
-    if descriptors is None:
-        return np.zeros((0, 2)), np.zeros((0, 128), np.uint8)
-    order = _by_worth([p.size for p in points], [p.response for p in points])[:POINTS]
-    descriptors = descriptors[order]
-    places = np.array([points[k].pt for k in order.tolist()]) - OFFSET_PX
+    found = sift.find(small, POINTS, FIRST, CONTRAST, EDGE)
     steps = np.array(whole.shape[::-1]) / small.shape[::-1]
-    shares = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6)
-    roots = np.clip(np.round(np.sqrt(shares) * 512), 0, 255).astype(np.uint8)
-    return (places + 0.5) * steps - 0.5, roots
-
-
-def _by_worth(sizes: Sequence[float], strengths: Sequence[float]) -> NDArray[np.int64]:
-    """Return the order of features: the largest, the strongest others, all others by strength.
-
-    OpenCV lists them from left to right. Large ones survive being shown small, in a screenshot;
-    strong ones survive everything else.
-    """
-    by_size = np.argsort(-np.asarray(sizes), kind="stable")
-    large, others = by_size[: FIRST // 2], by_size[FIRST // 2 :]
-    strong = others[np.argsort(-np.asarray(strengths)[others], kind="stable")]
-    return np.concatenate([large, strong])
+    return (found.places + 0.5) * steps - 0.5, found.descriptors
 
 
 def align(a: Features, b: Features) -> Alignment | None:

@@ -33,7 +33,7 @@ def world(tmp_path_factory):
     (folder / "params").mkdir()
     profile = folder / "params/mine.yaml"
     profile.write_text(
-        f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
+        f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\nembedder: dct\n"
     )
     before = tree(folder / "lib")
     done = dedup_nb("run", profile, "--only", NOTEBOOK)
@@ -94,7 +94,16 @@ def test_papermill_alone_gives_the_same_bytes(world):
     [
         ("{embedder: clop}", "sets embedder to clop; choose one of local"),
         ("{embedder: clip, device: gpu}", "choose one of auto, cpu, cuda, cuda:1, mps"),
-        ("{floor: 0.9}", "floor 0.9 is above min_cosine 0.85"),
+        ("{embedder: dct, floor: 0.9}", "floor 0.9 is above min_cosine 0.85"),
+        ("{floor: 0.4}", "floor 0.4 is a cosine, but embedder local counts matches"),
+        (
+            "{min_cosine: 0.9}",
+            "set min_matches, or an embedder with cosines (dct, mix, clip, onnx)",
+        ),
+        ("{embedder: dct, min_matches: 9}", "min_matches is for embedder: local"),
+        ("{min_matches: 3}", "it must be from 4 to 24"),
+        ("{}\n40_set_pruning: {embedder: local}", "40_set_pruning compares embeddings, which"),
+        ("{}\n60_clusters: {embedder: local}", "set its embedder to one of dct, mix, clip, onnx"),
         ("{embedder: mix, min_cosine: 1.5}", "it must be from -1 to 1"),
         ("{k: 0}", "it must be from 1"),
         ("{min_cosin: 0.9}", "did you mean min_cosine?"),
@@ -148,6 +157,7 @@ def by_model(world):
     profile = folder / "params/clip.yaml"
     profile.write_text(
         f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
+        "embedder: dct\n"
         "embedder: clip\nmodel: ../weights/tiny.json\npretrained: ../weights/tiny.safetensors\n"
         f"{NOTEBOOK}: {{min_cosine: 0.999, floor: 0.99}}\n"
     )
@@ -249,6 +259,7 @@ def by_onnx(world):
     profile = folder / "params/onnx.yaml"
     profile.write_text(
         f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
+        "embedder: dct\n"
         "embedder: onnx\npretrained: ../weights/tiny.onnx\n"
     )
     return profile

@@ -35,7 +35,8 @@ def answered(capfd, *arguments):
 def test_similar_names_what_is_like_a_picture_from_anywhere(tmp_path, library, capfd):
     outside = save(photo(2, 300, 200), tmp_path / "outside.jpg", quality=70)
     before = tree(library)
-    shared = ["--library", library, "--cache-dir", tmp_path / "cache", "--min-cosine", "0.85"]
+    shared = ["--library", library, "--cache-dir", tmp_path / "cache"]
+    shared += ["--embedder", "dct", "--min-cosine", "0.85"]
     status, rows, err = answered(capfd, outside, *shared)
     assert status == 0 and f"searching {library}" in err
     assert {row["path"] for row in rows} == {"mojo1/plain.png", "mojo1/plain small.png"}
@@ -50,6 +51,14 @@ def test_similar_names_what_is_like_a_picture_from_anywhere(tmp_path, library, c
     assert tree(library) == before and sorted(p.name for p in tmp_path.iterdir()) == [
         "cache", "lib", "mirrored.png", "outside.jpg",
     ]  # fmt: skip
+
+
+def test_similar_counts_matches_by_default(tmp_path, library, capfd):
+    mirrored = save(photo(3, 300, 200).transpose(0), tmp_path / "mirrored.png")
+    shared = ["--library", library, "--cache-dir", tmp_path / "cache", "--min-matches", "12"]
+    status, rows, _ = answered(capfd, mirrored, *shared)
+    assert status == 0 and [row["path"] for row in rows] == ["mojo1/alone.png"]
+    assert 12 <= int(rows[0]["matches"]) <= 24
 
 
 def test_without_a_name_the_library_of_the_newest_run_is_asked(
@@ -69,6 +78,8 @@ def test_without_a_name_the_library_of_the_newest_run_is_asked(
         ("lib/mojo1/broken.png", [], "broken.png cannot be compared: "),
         ("lib/mojo1/plain.png", ["--embedder", "clop"], "choose one of local"),
         ("lib/mojo1/plain.png", ["--root", "nowhere"], "nowhere"),
+        ("lib/mojo1/plain.png", ["--min-cosine", "0.9"], "is a cosine, but embedder local counts"),
+        ("lib/mojo1/grey1.png", [], "too few to find it by; use embedder dct"),
     ],
 )
 def test_similar_refuses_in_one_sentence(tmp_path, library, capfd, image, more, complaint):

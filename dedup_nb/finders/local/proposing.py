@@ -26,8 +26,9 @@ FEWEST = search.AGREE  # matches of a pair
 MOST = search.TRIED  # matches that are counted
 BLOCK = 4_096  # pictures that ask at once
 CROWD = search.PARTNERS + 1  # a larger component is a crowd
+SURE = 8  # matches that join pictures to a crowd; fewer may be chance, and would chain everything
 LEADERS = 2  # pictures of a crowd that each of it is compared with, if they match
-MOST_LEADERS = 256  # of one crowd
+MOST_LEADERS = 512  # of one crowd
 
 
 @dataclass(frozen=True)
@@ -47,42 +48,65 @@ class Proposed:
     matches: Indices
 
 
-def propose(
-    coded: Coded,
-    ranks: Callable[[], Indices],
-    further: Callable[[], NDArray[np.int64]] = lambda: np.zeros((0, 3), np.int64),
-    progress: Progress = lambda done, total: None,
-    whole: search.Index | None = None,
-) -> Proposed:
-    """Return the pairs that the pictures propose.
+class Pictures:
+    """Many pictures, ready to be searched; those with equal codes are held once.
 
     Parameters
     ----------
     coded : Coded
         Their codes, sorted by content, so that ties do not depend on the order of files.
+    labels : ndarray of int32, shape (n,), optional
+        Pictures with different labels are no pair, unless one of them is negative, the default.
+
+    Attributes
+    ----------
+    firsts : ndarray of int64, shape (m,)
+        The first picture of each different code.
+    same : ndarray of int64, shape (n,)
+        Position in `firsts` of the picture that each picture equals.
+    index : Index
+        Of the pictures `firsts`.
+    """
+
+    def __init__(self, coded: Coded, labels: NDArray[np.int32] | None = None) -> None:
+        if labels is None:
+            labels = np.full(len(coded.starts) - 1, -1, np.int32)
+        self.firsts, self.same = _alike(coded, labels)
+        self.index = search.Index(_some(coded, self.firsts), labels[self.firsts])
+
+
+def propose(
+    pictures: Pictures,
+    ranks: Callable[[], Indices],
+    further: Callable[[], NDArray[np.int64]] = lambda: np.zeros((0, 3), np.int64),
+    progress: Progress = lambda done, total: None,
+) -> Proposed:
+    """Return the pairs that the pictures propose.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        The pictures.
     ranks : callable
         Returns the keeper order of the pictures, 0 first; called only if there is a crowd.
     further : callable
         Returns rows of further pairs: i < j and matches.
     progress : callable
         Called with (done, total) pictures.
-    whole : Index, optional
-        The index of all pictures, if it is there.
     """
-    firsts, same = _alike(coded)
+    firsts, same = pictures.firsts, pictures.same
     n = len(firsts)
-    index = whole if whole and n == len(same) else search.Index(_some(coded, firsts))
     parts = [_pairs(firsts[same], np.arange(len(same)), np.full(len(same), MOST))]
     for start in range(0, n, BLOCK):
-        found = index.ask(start, min(n, start + BLOCK))
+        found = pictures.index.ask(start, min(n, start + BLOCK))
         parts.append(_pairs(firsts[found.asked], firsts[found.others], found.agreeing))
         progress(min(n, start + BLOCK), n)
     pairs = _merged([*parts, further()])
-    crowds = _crowds(coded, pairs, ranks, equal=n < len(same))
+    crowds = _crowds(pictures, pairs[pairs[:, 2] >= SURE], ranks)
     return Proposed(*_merged([pairs, *crowds]).T)
 
 
-def _alike(coded: Coded) -> tuple[Indices, Indices]:
+def _alike(coded: Coded, labels: NDArray[np.int32]) -> tuple[Indices, Indices]:
     """Return the first picture of each different code, and for all which of those they equal."""
     seen: dict[bytes, int] = {}
     firsts: list[int] = []
@@ -92,6 +116,7 @@ def _alike(coded: Coded) -> tuple[Indices, Indices]:
         key = b"%d" % k  # a picture without features is like none
         if part.start < part.stop:
             whole = coded.values[part].tobytes() + coded.places[part].tobytes()
+            whole += labels[k].tobytes()
             key = hashlib.blake2b(whole, digest_size=20).digest()
         if key not in seen:
             seen[key] = len(firsts)
@@ -133,23 +158,23 @@ def _merged(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _crowds(
-    coded: Coded, pairs: NDArray[np.int64], ranks: Callable[[], Indices], equal: bool
+    pictures: Pictures, pairs: NDArray[np.int64], ranks: Callable[[], Indices]
 ) -> Iterator[NDArray[np.int64]]:
     """Yield the pairs of each crowd's members with its best pictures.
 
     Like the stars that follow: the best picture leads all that match it, then the best of the rest,
     until each picture has `LEADERS` leaders or there is none for it.
     """
-    n = len(coded.starts) - 1
+    n = len(pictures.same)
     names = unite(n, pairs[:, 0], pairs[:, 1])[0]
     counts = np.bincount(names, minlength=n)
-    crowds = np.flatnonzero(counts > (2 if equal else CROWD))
+    crowds = np.flatnonzero(counts > (2 if len(pictures.firsts) < n else CROWD))
     if not len(crowds):
         return
     order = np.argsort(ranks(), kind="stable")
     order = order[np.isin(names[order], crowds)]
     for members in _by_name(order, names):
-        yield from _led(coded, members)
+        yield from _led(pictures, members)
 
 
 def _by_name(order: Indices, names: Indices) -> Iterator[Indices]:
@@ -158,32 +183,39 @@ def _by_name(order: Indices, names: Indices) -> Iterator[Indices]:
     yield from np.split(by_name, np.flatnonzero(np.diff(names[by_name])) + 1)
 
 
-def _led(coded: Coded, members: Indices) -> Iterator[NDArray[np.int64]]:
+def _led(pictures: Pictures, members: Indices) -> Iterator[NDArray[np.int64]]:
     """Yield the pairs of a crowd, best first, with its leaders."""
     leaders = np.zeros(len(members), np.int64)
-    for place in range(min(len(members), MOST_LEADERS)):
-        waiting = np.flatnonzero(leaders < LEADERS)
-        waiting = waiting[waiting > place]
-        if leaders[place] >= LEADERS or not len(waiting):
+    led = 0
+    for place in range(len(members)):
+        if leaders[place] >= LEADERS:
             continue
+        waiting = place + 1 + np.flatnonzero(leaders[place + 1 :] < LEADERS)
+        if led == MOST_LEADERS or not len(waiting):
+            return
+        led += 1
         leader = int(members[place])
-        counts = matches_with(coded, leader, members[waiting])
+        counts = matches_with(pictures, leader, members[waiting])
         near = counts >= FEWEST
         leaders[waiting[near]] += 1
         yield _pairs(np.full(near.sum(), leader), members[waiting[near]], counts[near])
 
 
-def matches_with(coded: Coded, one: int, others: Indices) -> Indices:
+def matches_with(pictures: Pictures, one: int, others: Indices) -> Indices:
     """Return how many matches of a picture with each of some others agree, at most `MOST`."""
     counts = np.zeros(len(others), np.int64)
+    same, index = pictures.same, pictures.index
     _match(
-        one, others, coded.starts, coded.values, coded.places, coded.turned, coded.reaches, counts
-    )
+        same[one], same[others], index.starts, index.at, index.values, index.places, index.turned,
+        index.reaches, counts,
+    )  # fmt: skip
+    mine, theirs = index.labels[same[one]], index.labels[same[others]]
+    counts[(mine >= 0) & (theirs >= 0) & (theirs != mine)] = 0
     return counts
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def _match(one, others, starts, values, places, turned, reaches, counts):  # type: ignore[no-untyped-def]
+def _match(one, others, starts, at, values, places, turned, reaches, counts):  # type: ignore[no-untyped-def]
     """Each pair on its own, so that threads change nothing."""
     for place in numba.prange(len(others)):
         a, b = starts[others[place]], starts[others[place] + 1]
@@ -192,7 +224,7 @@ def _match(one, others, starts, values, places, turned, reaches, counts):  # typ
         for feature in range(a, b):
             least, hit = codes.limit(reaches[feature]), -1
             for other in range(starts[one], starts[one + 1]):
-                d = search.apart(values[feature], values[other])
+                d = search.apart(values[at[feature]], values[at[other]])
                 if d < least:
                     least, hit = np.float64(d), other
             if hit >= 0:

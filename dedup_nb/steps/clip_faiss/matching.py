@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dedup_nb.finders.local import codes, kept, proposing, search, whole
+from dedup_nb.finders.local import codes, kept, proposing, whole
 from dedup_nb.finders.local.proposing import Proposed
 from dedup_nb.groups.pairs import MAX_PAIRS, WAY_OUT, tell_bound
 from dedup_nb.library import tables
@@ -52,11 +52,24 @@ class Matching:
         known = kept.of_contents(
             run.store, self.contents.tolist(), run.remake, Ticker("found the features of")
         )
-        self.coded = known.coded
         self.notes: list[str] = []
-        counts = np.diff(self.coded.starts)
+        counts = np.diff(known.coded.starts)
+        self._pictures = proposing.Pictures(known.coded, self._stages())
         self.few = np.flatnonzero(counts < whole.FEW)
         self._tell(known)
+
+    def _stages(self) -> NDArray[np.int32]:
+        """Return a number for the stage of each content, -1 where pairs of all stages count."""
+        stages = np.full(len(self.contents), -1, np.int32)
+        if not self.run.rules["same_stage_only"]:
+            return stages
+        codes_, _ = pd.factorize(self.run.images["level"].to_numpy()[self.rows])
+        order = np.argsort(self._content, kind="stable")
+        starts = np.searchsorted(self._content[order], np.arange(len(self.contents)))
+        low = np.minimum.reduceat(codes_[order], starts)
+        high = np.maximum.reduceat(codes_[order], starts)
+        stages[low == high] = low[low == high]
+        return stages
 
     def _tell(self, known: kept.Codes) -> None:
         if len(self.few):
@@ -133,9 +146,11 @@ class Matching:
                 f"{name} has only {coded.starts[-1]} local features, too few to find it by; "
                 f"use embedder {whole.EMBEDDER} for this picture"
             )
-        found = self._index.ask_for(coded, partners=k + 1)
-        values = np.zeros(len(self.contents), np.int64)
+        pictures = self._pictures
+        found = pictures.index.ask_for(coded, partners=k + 1)
+        values = np.zeros(len(pictures.firsts), np.int64)
         values[found.others] = found.agreeing
+        values = values[pictures.same]
         near = values[self._content] >= proposing.FEWEST
         rows, matches = self.rows[near], values[self._content[near]]
         return asked.listed(self.run, path, rows, matches, MEASURE, k)
@@ -143,13 +158,9 @@ class Matching:
     # -- pairs -----------------------------------------------------------------------------------
 
     @cached_property
-    def _index(self) -> search.Index:
-        return search.Index(self.coded)
-
-    @cached_property
     def _proposed(self) -> Proposed:
         return proposing.propose(
-            self.coded, self._ranks, self._whole, Ticker("asked for pairs of"), self._index
+            self._pictures, self._ranks, self._whole, Ticker("asked for pairs of")
         )
 
     def _ranks(self) -> Indices:
