@@ -20,7 +20,7 @@ from dedup_nb.finders.local.codes import Coded
 
 Indices = NDArray[np.int64]
 
-PROBES = 4  # cells that a feature looks into
+PROBES = 6  # cells that a feature looks into
 NEAREST = 10  # nearest other pictures in which a feature finds itself
 FIRST = 6  # beside them, the first pictures that have it: in a crowd, all find the same ones
 AGREE, AGREE_PX = 4, 6.0  # matches that must agree on one way, and how closely, in pixels
