@@ -89,5 +89,4 @@ def test_its_results_are_reviewed_with_those_of_other_finders(world):
     assert done.returncode == 0, done.stderr
     review = Path(done.stdout.splitlines()[-1]) / "80_review"
     rows = {row["path"]: row for row in tables.read_csv(review / "groups.csv")}
-    assert rows["selected/turned.png"]["keeper"] == "mojo1/whole.png"
-    assert float(rows["selected/turned.png"]["30_clip_faiss"]) >= 4
+    assert rows["selected/turned.png"]["keeper"] == "mojo1/whole.png"  # which pHash does not find
