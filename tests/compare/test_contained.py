@@ -10,6 +10,7 @@ from test_verdicts import jpeg
 
 from dedup_nb.groups import checks
 from dedup_nb.session import workbench
+from dedup_nb.steps.czkawka import claims
 
 PHOTO = photo(3, 480, 320)
 TEXT = "and so it was that they had come"
@@ -94,6 +95,21 @@ def test_a_crop_goes_for_the_whole_picture_and_not_for_a_screenshot_of_it(tmp_pa
         "crop.png": ("stage", "original.png"),
         "a shot.png": ("review", "original.png"),
     }
+
+
+@pytest.mark.parametrize("with_copy", [False, True])
+def test_a_screenshot_in_a_group_of_czkawka_is_never_kept_for_what_it_shows(tmp_path, with_copy):
+    files = {"a shot.png": screenshot(PHOTO), "original.png": PHOTO}
+    files |= {"small.png": PHOTO.resize((240, 160))} if with_copy else {}
+    rows = [f"{tmp_path / 'library' / name},1" for name in files]
+    (tmp_path / "czkawka.csv").write_text("\n".join(["path,group", *rows]) + "\n")
+    run = start(tmp_path, files, "50_czkawka", keeper_order=["largest"])
+    made = claims.Claimed(run, claims.Claims(run, [str(tmp_path / "czkawka.csv")]))
+    with run.verdicts.without_limit():
+        rows = table_of(made)
+    assert rows["original.png"][:2] == ("keeper", "original.png")
+    assert rows["a shot.png"] == ("review", "original.png", checks.CONTAINED, checks.CONTAINER)
+    assert not with_copy or rows["small.png"][:2] == ("stage", "original.png")
 
 
 def test_a_protected_screenshot_stays_protected_beside_what_it_shows(tmp_path):
