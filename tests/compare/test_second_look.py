@@ -257,7 +257,14 @@ def test_a_date_near_an_edge_is_no_edit_if_it_covers_the_other_and_elsewhere_it_
         ImageDraw.Draw(dated).text(place, "2024 05 01 18:30", fill=(255, 160, 30))
         dated = saved(dated, quality=90)
         assert seen(PHOTO, dated, covered=True).kind == kind
+        assert seen(dated, PHOTO, covered=True).kind == kind
         assert seen(PHOTO, dated).kind == "edited"
+
+
+def test_what_is_smoothed_away_near_an_edge_is_an_edit_though_it_covers_the_other():
+    soft = PHOTO.filter(ImageFilter.GaussianBlur(20))
+    removed = saved(mixed(PHOTO, soft, hill(PHOTO, (0.6, 0.9, 0.72, 0.97))), quality=90)
+    assert seen(PHOTO, removed, covered=True).kind == "edited"
 
 
 def test_the_largest_areas_come_first_and_at_most_eight():

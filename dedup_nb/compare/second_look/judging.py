@@ -30,12 +30,13 @@ MOVED_TILES, MOVED_SHARE, MANY_TILES = 6, 0.05, 14
 MOTION, WIDE = 0.3, 40  # share and tiles from which on motion makes the difference, not an edit
 # What stands out: standard deviation of the average in pixels, least usual grey levels, and how
 # many times the usual a copy may leave.
-FINE, COARSE, COLOUR = (1.2, 0.35, 7.5), (3.0, 0.25, 7.0), (2.0, 0.6, 8.0)
+FINE, COARSE, COLOUR = (1.2, 0.35, 7.0), (3.0, 0.25, 6.5), (2.0, 0.6, 5.5)
 CLIPPED = 1.5  # more than that, where channels are clipped: what was clipped cannot be fitted
 OUTLINED = 0.5  # share of the limit up to which the outline of an edit reaches
 # Largest area of a mark, and distances from an edge of a mark and of a line of text, as shares;
 # how many times longer than high such a line is.
 MARK = 0.025, (0.02, 0.07), 2.2
+ONE_TONE = 0.6  # share by which a channel of a mark is either lighter or darker than what it covers
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def look(aligned: Aligned, covered: bool = False) -> Look:
     moved = _moved(measured.tiles)
     if covered:
         marks = outlines.marks(edited, *MARK)
+        marks = outlines.of_one_tone(marks, shared.fine, shared.coarse, ONE_TONE)
         edited &= ~marks
         moved = moved & ~outlines.touched(marks, moved.shape)
     most, moving = outlines.largest(moved)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup_nb.compare.holding.geometry import Floats
+from dedup_nb.compare.holding.geometry import Floats, Pixels
 from dedup_nb.compare.look_words import MOST_BOXES, Box
 
 Mask = NDArray[np.bool_]
@@ -67,6 +67,25 @@ def marks(edited: Mask, most: float, margins: tuple[float, float], longer: float
         margin = margins[int(sides[1] >= longer * sides[0])]
         found[label] = inner <= margin and areas[label] <= most * edited.size
     return edited & found[labels]
+
+
+def of_one_tone(where: Mask, a: Pixels, b: Pixels, least: float) -> Mask:
+    """Return the parts that are lighter or darker in some channel, as writing is of one tone.
+
+    Parameters
+    ----------
+    where : ndarray of bool, shape (height, width)
+    a, b : ndarray of uint8, shape (height, width, 3)
+    least : float
+        From 0, as much lighter as darker, to 1, all lighter or all darker.
+    """
+    labels, count = _labels(where, WORDS_PX)
+    inside, kept = labels[where], np.zeros(count, np.bool_)
+    for levels in (np.subtract(a[where], b[where], dtype=np.float64)).T:
+        balance = np.abs(np.bincount(inside, levels, count))
+        kept |= balance > least * np.bincount(inside, np.abs(levels), count)
+    found: Mask = where & kept[labels]
+    return found
 
 
 def touched(where: Mask, shape: tuple[int, ...]) -> Mask:
