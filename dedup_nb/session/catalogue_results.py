@@ -37,6 +37,7 @@ def of_catalogue(run: Run, repeated: Sequence[Mapping[str, Any]]) -> Results:
             "says": run.describe(),
             "unreadable": len(run.unreadable),
             "names": len(repeated),
+            "names_read": run.name_patterns.counts,
         },
         tables=_tables(run, repeated),
         frames={

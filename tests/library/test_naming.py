@@ -413,6 +413,7 @@ def test_the_table_counts_what_each_pattern_reads_and_what_none_reads():
     patterns = Patterns(AUTO, table)
     assert patterns.describe() == "2 of 4 names are read by a pattern; 2 are not"
     assert patterns.table[["pattern", "images"]].values.tolist() == [["camera", 2], ["(none)", 2]]
+    assert patterns.counts == {"camera": 2, "(none)": 2}
     assert patterns.table.examples[0] == "a/DSC01234.jpg | a/DSC01235.jpg"
     assert patterns.unread.why.tolist() == [
         "no pattern fits", "its digits are no date or time that exists",

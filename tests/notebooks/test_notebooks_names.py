@@ -1,6 +1,7 @@
 """Folders with the naming of many sources, run with nothing but a library: names, windows, series."""
 
 import itertools
+import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -137,6 +138,7 @@ def test_every_name_of_a_source_is_read_and_no_other(world):
         for row in tables.read_csv(run / "00_catalogue/name_patterns.csv")
     }
     assert sum(read.values()) == len(sources.read) + len(UNREAD) and read["(none)"] == len(UNREAD)
+    assert json.loads((run / "00_catalogue/summary.json").read_text())["names_read"] == read
     assert set(read) == {
         "stages", "camera", "phone", "screenshots", "comfyui", "a1111", "invokeai", "midjourney",
         "scanner", "(none)",

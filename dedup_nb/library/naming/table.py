@@ -52,10 +52,16 @@ class Patterns:
         return f"{total - unread:,} of {total:,} names are read by a pattern; {unread:,} are not"
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Number of images by the pattern that reads their names, in order; `(none)` comes last."""
+        order = [each for each in self.naming.patterns if each in self._rows]
+        last = [""] if "" in self._rows else []
+        return {pattern or NONE: len(self._rows[pattern]) for pattern in order + last}
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row for each pattern that reads a name, in their order; the unread ones come last."""
-        order = [each for each in self.naming.patterns if each in self._rows]
-        rows = [self._row(pattern) for pattern in [*order, *(("",) if "" in self._rows else ())]]
+        rows = [self._row("" if pattern == NONE else pattern) for pattern in self.counts]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _row(self, pattern: str) -> dict[str, Any]:
