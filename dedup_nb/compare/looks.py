@@ -17,11 +17,17 @@ from dedup_nb.compare import framing, verify
 from dedup_nb.pictures import features, images, sift
 from dedup_nb.pictures.engines import Item
 
-REMEMBERED = 64  # decoded thumbnails; the pairs of a group share their keeper
+REMEMBERED = 256  # pictures, 0.2 MB each; the pairs of a group share their keeper
 
 sift.prepare()  # while the process starts: the time limit of an item is for the item
 
 _pixels = lru_cache(REMEMBERED)(images.pixels)
+
+
+@lru_cache(REMEMBERED)
+def _features(kept: bytes, jpeg: bytes) -> features.Features:
+    """Return a picture with its features; those of its stretched contrast stay with it too."""
+    return features.unpack(kept, _pixels(jpeg))
 
 
 class _Damaged(ValueError):
@@ -53,10 +59,10 @@ def features_of(item: Item) -> Item:
 def aligned(item: Item) -> Item:
     """Return the verdict on two pictures by their features: thumbnails, then features."""
     try:
-        a, b = _decoded(item, 2)
+        _decoded(item, 2)
     except _Damaged as error:
         return Item({"damaged": error.position})
-    of_a, of_b = map(features.unpack, item.blocks[2:], (a, b))
+    of_a, of_b = map(_features, item.blocks[2:], item.blocks[:2])
     return _told(verify.same_picture(of_a, of_b, _sizes(item)))
 
 

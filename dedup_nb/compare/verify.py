@@ -548,6 +548,13 @@ def _unexplained(to: Floats, by: Floats, shift: Floats, where: Mask) -> float:
     return float(((to - moved)[where] ** 2).sum())
 
 
+def _median(values: NDArray[np.uint8]) -> tuple[float, float, float, float]:
+    """Return the median of grey levels, as OpenCV takes a number to subtract."""
+    upto = np.cumsum(np.bincount(values, minlength=256))
+    low, high = np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], side="right")
+    return (float(low + high) / 2, 0.0, 0.0, 0.0)
+
+
 def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) -> str:
     """Return what surrounds the shared area: more of the picture, a border, or a caption bar.
 
@@ -575,8 +582,9 @@ def _around(outer: NDArray[np.uint8], inner: NDArray[np.uint8], matrix: Floats) 
     if not outside.any() or not inside.any():
         return NOTHING
     bare = float(slope[outside].mean()) < BARE * float(slope[inside].mean())
-    tone = np.median(outer[outside], axis=0)
-    off = np.abs(outer - tone).max(axis=2)
+    channels = cv2.split(outer)
+    each = [cv2.absdiff(c.astype(np.float32), _median(c[outside])) for c in channels]
+    off = cv2.max(cv2.max(each[0], each[1]), each[2])
     reach = np.ones((BORDER_EDGE_PX, BORDER_EDGE_PX), np.uint8)
     edge = inside & (cv2.dilate(outside.astype(np.uint8), reach) > 0)
     if not (edge.any() and float(np.mean(off[edge] > BORDER_STEP)) >= BORDER_EDGE):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -64,6 +65,17 @@ class Features:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    @cached_property
+    def stretched(self) -> Features:
+        """A faint picture with the additional features of its stretched contrast."""
+        grey = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)
+        places, descriptors = _found(stretch(grey.astype(np.float32)), grey)
+        return Features(
+            self.pixels,
+            np.concatenate([self.places, places]),
+            np.concatenate([self.descriptors, descriptors]),
+        )
 
 
 @dataclass(frozen=True)
@@ -143,17 +155,6 @@ def packed(kept: bytes) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     return places, np.frombuffer(kept, np.uint8, offset=4 * count).reshape(-1, 128)
 
 
-def stretched(picture: Features) -> Features:
-    """Return a faint picture with the additional features of its stretched contrast."""
-    grey = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY)
-    places, descriptors = _found(stretch(grey.astype(np.float32)), grey)
-    return Features(
-        picture.pixels,
-        np.concatenate([picture.places, places]),
-        np.concatenate([picture.descriptors, descriptors]),
-    )
-
-
 def stretch(grey: Floats) -> NDArray[np.uint8]:
     """Return a grey picture of at most `FAINT_PX` with stretched light and shade.
 
@@ -194,7 +195,7 @@ def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, 
 def align(a: Features, b: Features) -> Alignment | None:
     """Return the alignment of `a` to `b` by RANSAC, or None if too few features agree."""
     if min(len(a.places), len(b.places)) < FEW_POINTS:
-        a, b = stretched(a), stretched(b)
+        a, b = a.stretched, b.stretched
     plain = _aligned(a, b, b.descriptors, mirrored=False)
     if plain and len(plain.points) >= SURE_POINTS:
         return plain
