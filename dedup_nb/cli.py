@@ -313,6 +313,9 @@ def _similar(args: argparse.Namespace) -> int:
     values = _collection(args)
     named = ("embedder", "model", "pretrained", "device", "invariance")
     values |= {name: getattr(args, name) for name in named if getattr(args, name)}
+    if args.min_cosine is not None and not values.get("embedder"):
+        values["embedder"] = "dct"
+        _warn("using embedder dct, because --min-cosine is a cosine; --min-matches is for local")
     thresholds = {"min_cosine": args.min_cosine, "min_matches": args.min_matches}
     given = {name: value for name, value in thresholds.items() if value is not None}
     _warn(f"searching {values['library']}")

@@ -36,7 +36,7 @@ def test_similar_names_what_is_like_a_picture_from_anywhere(tmp_path, library, c
     outside = save(photo(2, 300, 200), tmp_path / "outside.jpg", quality=70)
     before = tree(library)
     shared = ["--library", library, "--cache-dir", tmp_path / "cache"]
-    shared += ["--embedder", "dct", "--min-cosine", "0.85"]
+    shared += ["--min-cosine", "0.85"]  # so the embedder is one with cosines
     status, rows, err = answered(capfd, outside, *shared)
     assert status == 0 and f"searching {library}" in err
     assert {row["path"] for row in rows} == {"mojo1/plain.png", "mojo1/plain small.png"}
@@ -71,6 +71,9 @@ def test_without_a_name_the_library_of_the_newest_run_is_asked(
     }  # fmt: skip
 
 
+LOCAL = ["--embedder", "local", "--min-cosine", "0.9"]
+
+
 @pytest.mark.parametrize(
     ("image", "more", "complaint"),
     [
@@ -78,7 +81,7 @@ def test_without_a_name_the_library_of_the_newest_run_is_asked(
         ("lib/mojo1/broken.png", [], "broken.png cannot be compared: "),
         ("lib/mojo1/plain.png", ["--embedder", "clop"], "choose one of local"),
         ("lib/mojo1/plain.png", ["--root", "nowhere"], "nowhere"),
-        ("lib/mojo1/plain.png", ["--min-cosine", "0.9"], "is a cosine, but embedder local counts"),
+        ("lib/mojo1/plain.png", LOCAL, "is a cosine, but embedder local counts"),
         ("lib/mojo1/grey1.png", [], "too few to find it by; use embedder dct"),
     ],
 )
