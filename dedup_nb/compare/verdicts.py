@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from dedup_nb.compare import verify
 from dedup_nb.compare.full_size import Compared, FullSize
+from dedup_nb.compare.look_words import EDITED, MOVED
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.groups.checks import (
     CONTAINED,
@@ -47,6 +48,7 @@ BATCH = 256  # pairs compared and stored together
 LEAST_LIKELY = 0.05  # lowest score of pictures that may be the same after all
 LEAST_DETAIL = 0.9  # share of the resolution of a crop or framed copy that its keeper must have
 
+WHOLE = frozenset(("tone", "sharpness", "stretched"))  # changes of the whole, which say more
 SIDES = ("", "a", "b")
 CROPS = (*SIDES, verify.BOTH_CROPPED)
 MOST = 1e300  # neither infinite nor, as comparisons tell, not a number
@@ -427,8 +429,8 @@ def beside(judged: Judgement, compared: Compared, keeper: str) -> Judgement:
     keeper : str
         `a` or `b`: the picture that would stay.
     """
-    if compared.look.kind:
-        look = compared.look
+    look, whole = compared.look, WHOLE.intersection(compared.holding.both)
+    if look.kind and not (whole and look.kind in (MOVED, EDITED)):  # a lens, a curve: no motion
         return judged._replace(accepted=False, kind=look.kind, reason=look.reason)
     judged = judged._replace(equal=compared.equal)
     lacks = compared.lacks(keeper)

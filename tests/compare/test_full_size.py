@@ -10,6 +10,7 @@ from PIL import Image
 
 from dedup_nb.compare import full_size
 from dedup_nb.compare.full_size import Compared, FullSize
+from dedup_nb.compare.holding import Holding
 from dedup_nb.compare.look_words import Look
 from dedup_nb.compare.verdicts import Verdicts, beside
 from dedup_nb.compare.verify import Verdict
@@ -155,3 +156,12 @@ def test_pairs_that_a_second_look_holds_back_are_counted(two, tmp_path):
     compared = made(two, tmp_path, engine)
     compared.know({two[2]: SAME}, 1)
     assert "in 0 something moved and in 1 a small part was edited" in compared.describe()
+
+
+def test_what_was_done_to_the_whole_is_named_before_what_a_second_look_tells():
+    copy = Judgement(True, "re-encoded", 1.0)
+    toned = Compared(Holding(both=("tone",)), look=EDITED)
+    judged = [beside(copy, toned, keeper) for keeper in "ab"]
+    assert [(one.accepted, one.kind, one.lacks) for one in judged] == [
+        (False, "re-encoded", ("tone",))
+    ] * 2
