@@ -11,7 +11,7 @@ import pytest
 from dedup_nb.compare.beside import Pair
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.widgets.gallery import Gallery
-from dedup_nb.widgets.gallery.gallery import PAGE_GROUPS
+from dedup_nb.widgets.gallery.gallery import IN_SIGHT, PAGE_GROUPS
 from dedup_nb.widgets.gallery.messages import PAGE_MEMBERS, number, value_text
 from dedup_nb.widgets.gallery.pictures import KEPT_BYTES, Pictures
 from dedup_nb.widgets.gallery.places import locate
@@ -110,7 +110,7 @@ def test_another_cut_computes_little_of_100_000_groups():
     other = Located(90_000)
     gallery.show(other)
     assert (gallery.count, gallery.focus, gallery.top) == (90_000, 70_000, 69_999)
-    assert len(other.asked) <= 8
+    assert len(other.asked) <= IN_SIGHT
 
 
 def test_the_state_of_the_widget_is_small_whatever_the_number_of_groups():

@@ -30,7 +30,7 @@ from dedup_nb.widgets.gallery.showing import Beside, Showing
 PARTS = Path(__file__).parent / "parts"  # the browser side
 
 PAGE_GROUPS = 32  # most groups in one answer
-IN_SIGHT = 8  # usual number of groups in sight
+IN_SIGHT = 12  # usual number of groups in sight
 KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
 KEPT_CUTS = 64

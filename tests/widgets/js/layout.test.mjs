@@ -12,7 +12,8 @@ import {
 } from "#gallery/layout.js";
 import { group, sets } from "./kit.mjs";
 
-function layout(total, { lines = 1, width = 1000, height = 690 } = {}) {
+// One group in a row, unless it is wider.
+function layout(total, { lines = 1, width = 700, height = 690 } = {}) {
   const made = new Layout();
   made.measure(total, lines, width, height);
   return made;
@@ -30,7 +31,7 @@ test("rows have one height, which grows with the pictures and the lines", () => 
   assert.equal(layout(10, { lines: 2 }).rowHeight, 34 + 2 * (128 + 68));
   const larger = layout(10);
   larger.resize(1);
-  larger.measure(10, 1, 1000, 690);
+  larger.measure(10, 1, 700, 690);
   assert.equal(larger.rowHeight, 34 + 160 + 68);
 });
 
@@ -87,7 +88,7 @@ test("a row is brought into sight by as little as needed", () => {
 });
 
 test("the pictures of a set shrink until all its stages fit", () => {
-  const made = layout(10);
+  const made = layout(10, { lines: 2, width: 1000 });
   assert.equal(made.tileSize(group(3)), 128);
   assert.equal(made.tileSize(sets(3, 6)), 128);
   const small = made.tileSize(sets(10, 20));
@@ -129,4 +130,28 @@ test("members are hidden where not all of them are in sight", () => {
   assert.ok(hidesMembers(group(4), [0, 1, 2]));
   assert.ok(!hidesMembers(sets(3, 6), [0, 1, 2, 3, 4, 5]));
   assert.ok(hidesMembers(sets(3, 7), [0, 1, 2, 3, 4, 5]));
+});
+
+test("groups lie side by side where three images of each fit, a little smaller if need be", () => {
+  const wide = layout(100, { width: 1220 });
+  assert.deepEqual([wide.perRow, wide.cell, wide.fit], [3, 406, 3]);
+  assert.equal(wide.tileSize(group(3)), 119);
+  assert.equal(wide.rowHeight, 34 + 119 + 68);
+  assert.deepEqual([560, 700, 1000, 1900].map((width) => layout(9, { width }).perRow), [1, 1, 2, 4]);
+  assert.equal(layout(9, { width: 1900, lines: 2 }).perRow, 1); // sets
+});
+
+test("rows of several groups are drawn, paged and brought into sight as a whole", () => {
+  const wide = layout(100, { width: 1220 }); // 34 rows of 221 in 690 pixels
+  assert.equal(wide.tall, 34 * 221);
+  assert.deepEqual(wide.rowsInSight(0), [0, 15]);
+  assert.deepEqual(wide.rowsInSight(wide.tall - wide.sight), [87, 100]);
+  assert.equal(wide.page(), 9);
+  assert.deepEqual([0, 4, 8].map((index) => [wide.rowOf(index), wide.leftOf(index)]), [
+    [0, 0],
+    [1, 406],
+    [2, 812],
+  ]);
+  assert.equal(wide.topShowing(8, 0), 0);
+  assert.equal(wide.topShowing(9, 0), 221);
 });

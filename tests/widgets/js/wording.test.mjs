@@ -173,6 +173,10 @@ test("names are shortened where those of a group are equal, not where they diffe
   for (const [k, part] of parts.entries()) assert.equal(part.join(""), names[k]);
 });
 
+test("what all names begin with is cut to a sign, unless it is short anyway", () => {
+  assert.deepEqual(["202506", "IMG", ""].map(wording.shortText), ["…", "IMG", ""]);
+});
+
 test("names that overlap at both ends keep every character", () => {
   const names = ["aa.png", "aaa.png", "a.png"];
   const ends = wording.commonEnds(names);

@@ -19,7 +19,7 @@ export class FullWindow {
 
   change(on) {
     const { root } = this.view;
-    const row = this.view.placeOf();
+    const row = this.view.grid.placeOf(this.view.focus);
     this.on = on;
     root.classList.toggle("dnb-full", on);
     if (on) {

@@ -39,6 +39,20 @@ export class Grid {
     this.el.scrollTop = this.layout.scrollAt(top);
   }
 
+  // The first group of the row on top.
+  get first() {
+    return Math.floor(this.top / this.layout.rowHeight) * this.layout.perRow;
+  }
+
+  // Where a group is on the screen, in rows from the top; and back to there.
+  placeOf(index) {
+    return this.layout.rowOf(index) - this.top / this.layout.rowHeight;
+  }
+
+  putAt(index, place) {
+    this.top = (this.layout.rowOf(index) - place) * this.layout.rowHeight;
+  }
+
   reveal(index) {
     const now = this.top;
     const top = this.layout.topShowing(index, now);
@@ -56,10 +70,18 @@ export class Grid {
     // Bottom up, so that each row is inserted before the one below it.
     for (let index = stop - 1; index >= first; index--) {
       const row = this.rows.get(index) ?? this.addRow(index);
-      row.el.style.transform = `translateY(${index * this.layout.rowHeight + shift}px)`;
-      row.el.style.height = `${this.layout.rowHeight}px`;
+      this.place(row, shift);
       row.refresh(groups.get(index));
     }
+  }
+
+  place({ el, index }, shift) {
+    const { layout } = this;
+    const y = layout.rowOf(index) * layout.rowHeight + shift;
+    el.style.transform = `translate(${layout.leftOf(index)}px, ${y}px)`;
+    el.style.width = `${layout.cell}px`;
+    el.style.height = `${layout.rowHeight}px`;
+    el.classList.toggle("dnb-inner", layout.leftOf(index) > 0);
   }
 
   dropRowsOutside(first, stop) {

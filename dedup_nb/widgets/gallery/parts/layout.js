@@ -5,6 +5,9 @@ const OVERSCAN = 1; // rows kept above and below those in sight
 const GAP = 8;
 const HEAD_PX = 34; // height of the head of a row
 const TILE_PX = 68; // height of a tile below its picture
+const CELL_TILES = 3; // images of a group that lie side by side in a cell
+const SHRUNK = 0.9; // of their size, to which pictures shrink at most so that one more cell fits
+const PADDING_PX = 18; // of a cell, left and right together
 const LEAST_TILE_PX = 56;
 const CANVAS_PX = 15e6; // browsers limit the height of elements
 
@@ -12,22 +15,40 @@ export const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
 
 // -- rows -----------------------------------------------------------------------------------------
 
-// All rows have the same height. If their total exceeds the limit of an element, the scroll position
-// is scaled: `top` always counts pixels from the first row.
+// Groups lie in cells of one size, side by side where the window is wide: `perRow` in a row. All rows
+// have the same height. If their total exceeds the limit of an element, the scroll position is scaled:
+// `top` always counts pixels from the first row.
 export class Layout {
   constructor() {
-    this.size = SIZES[1]; // longest side of a picture
+    this.size = SIZES[1]; // longest side of a picture that a person chose
     this.measure(0, 1, 0, 0);
   }
 
+  // Groups of sets take a row each.
   measure(total, lines, clientWidth, clientHeight) {
+    const width = clientWidth || 800;
+    const least = CELL_TILES * (SHRUNK * this.size + 2 + GAP) + PADDING_PX;
     this.total = total;
-    this.rowHeight = HEAD_PX + lines * (this.size + TILE_PX);
     this.sight = clientHeight || 400;
-    this.width = (clientWidth || 800) - 2 * GAP - 10;
-    this.fit = Math.max(2, Math.floor((this.width + GAP) / (this.size + 2 + GAP)));
-    this.tall = total * this.rowHeight;
+    this.perRow = lines > 1 ? 1 : Math.max(1, Math.floor(width / least));
+    this.cell = Math.floor(width / this.perRow);
+    this.width = this.cell - PADDING_PX - GAP;
+    const third = Math.floor((this.width + GAP) / CELL_TILES) - GAP - 2;
+    this.tile = this.perRow > 1 ? Math.min(this.size, third) : this.size;
+    this.fit = Math.max(2, Math.floor((this.width + GAP) / (this.tile + 2 + GAP)));
+    this.rowHeight = HEAD_PX + lines * (this.tile + TILE_PX);
+    this.tall = Math.ceil(total / this.perRow) * this.rowHeight;
     this.canvasHeight = Math.min(this.tall, CANVAS_PX);
+  }
+
+  // The row of a group, counted from the first.
+  rowOf(index) {
+    return Math.floor(index / this.perRow);
+  }
+
+  // Pixels of a group from the left.
+  leftOf(index) {
+    return (index % this.perRow) * this.cell;
   }
 
   // The next larger or smaller size of picture.
@@ -50,28 +71,34 @@ export class Layout {
   }
 
   // Whole rows in sight, at least one.
-  page() {
+  rows() {
     return Math.max(1, Math.floor(this.sight / this.rowHeight));
   }
 
-  // The first row that is drawn and the one after the last.
+  // Groups on a page.
+  page() {
+    return this.rows() * this.perRow;
+  }
+
+  // The first group that is drawn and the one after the last.
   rowsInSight(top) {
     const first = Math.floor(top / this.rowHeight) - OVERSCAN;
     const stop = Math.ceil((top + this.sight) / this.rowHeight) + OVERSCAN;
-    return [clamp(first, 0, Math.max(0, this.total - 1)), Math.min(this.total, stop)];
+    const last = this.rowOf(Math.max(0, this.total - 1));
+    return [clamp(first, 0, last) * this.perRow, Math.min(this.total, stop * this.perRow)];
   }
 
-  // The top at which row `index` is fully in sight; unchanged if it already is.
+  // The top at which a group is fully in sight; unchanged if it already is.
   topShowing(index, top) {
-    const at = index * this.rowHeight;
+    const at = this.rowOf(index) * this.rowHeight;
     if (at < top) return at;
     if (at + this.rowHeight <= top + this.sight) return top;
-    return at - (this.page() - 1) * this.rowHeight; // whole rows, and part of the next
+    return at - (this.rows() - 1) * this.rowHeight; // whole rows, and part of the next
   }
 
   // Side of the pictures of a group. Pictures of sets shrink until every stage fits.
   tileSize({ columns }) {
-    if (!columns) return this.size;
+    if (!columns) return this.tile;
     return clamp(Math.floor((this.width + GAP) / columns) - GAP - 2, LEAST_TILE_PX, this.size);
   }
 }

@@ -7,6 +7,7 @@ import {
   badgesOf,
   metaParts,
   nameParts,
+  shortText,
   tileLabel,
   tooltip,
   valueText,
@@ -113,7 +114,7 @@ export class Tile {
   paintTexts(group, now) {
     const parts = nameParts(this.member.name, this.view.groups.endsOf(group));
     this.nameParts.forEach((part, k) => {
-      part.textContent = parts[k];
+      part.textContent = k ? parts[k] : shortText(parts[k]);
     });
     this.meta.replaceChildren(...metaNodes(metaParts(this.member, keeperOf(group, this.at))));
     this.value.textContent = valueText(group, this.at);

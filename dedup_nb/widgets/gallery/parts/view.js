@@ -98,7 +98,7 @@ export class View {
 
   start() {
     this.measure();
-    this.grid.top = this.looks.base.top * this.layout.rowHeight;
+    this.grid.putAt(this.looks.base.top, 0);
     this.paintSums();
     this.paintChanged();
     this.filter.paint();
@@ -127,16 +127,20 @@ export class View {
   // A new cut is shown. The kernel set the position from the last look it had received; any movement
   // since then is added, so that no key press is lost or hits another group.
   onVersion() {
-    const { rowHeight } = this.layout;
+    const { grid, layout } = this;
     const seen = this.looks.seen(this.model.get("seen"));
-    const offset = this.grid.top - seen.top * rowHeight;
+    const scrolled = grid.placeOf(seen.top);
+    const away = layout.rowOf(seen.focus) - layout.rowOf(seen.top);
     const moved = this.focus - seen.focus;
     this.key = this.current()?.key ?? this.key;
     this.forgetGroups();
     this.looks.restart(this.base());
     this.focus = Math.max(0, this.looks.base.focus + moved);
     this.measure();
-    this.grid.top = this.looks.base.top * this.layout.rowHeight + offset;
+    const { focus, top } = this.looks.base;
+    const stays = focus - top === seen.focus - seen.top; // else it was not in sight
+    if (stays) grid.putAt(focus, away + scrolled);
+    else grid.putAt(top, scrolled);
     this.paintSums();
     this.count();
     this.soon();
@@ -291,20 +295,17 @@ export class View {
   // The top row stays in place.
   onResize() {
     if (!this.grid.isVisible) return;
-    const row = this.grid.top / this.layout.rowHeight;
+    const { first } = this.grid;
+    const place = this.grid.placeOf(first);
     this.measure();
-    this.grid.top = row * this.layout.rowHeight;
+    this.grid.putAt(first, place);
     this.soon();
   }
 
-  // Where the row in focus is on the screen, in rows; and back to there, after the space has changed.
-  placeOf() {
-    return this.focus - this.grid.top / this.layout.rowHeight;
-  }
-
+  // After the space has changed, the group in focus is where it was.
   backTo(place) {
     this.measure();
-    this.grid.top = (this.focus - place) * this.layout.rowHeight;
+    this.grid.putAt(this.focus, place);
     this.grid.reveal(this.focus);
     this.draw();
   }
@@ -312,12 +313,9 @@ export class View {
   // Larger or smaller pictures; the row in focus stays in place.
   resize(step) {
     const { grid, layout } = this;
-    const place = this.focus * layout.rowHeight - grid.top;
+    const place = grid.placeOf(this.focus);
     layout.resize(step);
-    this.measure();
-    grid.top = this.focus * layout.rowHeight - place;
-    grid.reveal(this.focus);
-    this.soon();
+    this.backTo(place);
   }
 
   // -- drawing ------------------------------------------------------------------------------------
@@ -338,7 +336,7 @@ export class View {
     this.paintFocus();
     this.compare.paint();
     this.pump();
-    this.looks.look(Math.floor(grid.top / this.layout.rowHeight));
+    this.looks.look(grid.first);
   }
 
   tileId(index, at) {

@@ -54,6 +54,9 @@ export function nameParts(name, [start, end]) {
   return [name.slice(0, start), name.slice(start, name.length - end), name.slice(name.length - end)];
 }
 
+// What all names of a group begin with says little.
+export const shortText = (text) => (text.length > 3 ? "…" : text);
+
 // -- a member -------------------------------------------------------------------------------------
 
 export const valueText = (group, at) =>
