@@ -28,8 +28,10 @@ import io, types
 import numpy as np
 import pandas as pd
 from PIL import Image
-from dedup_nb import groups, tuning, workbench
-from dedup_nb.decisions import Decisions
+from dedup_nb import groups
+from dedup_nb.groups.decisions import Decisions
+from dedup_nb.session import workbench
+from dedup_nb.widgets import tuning
 
 n, m, rng = {n}, {pairs}, np.random.default_rng(1)
 paths = [f"mojo1/{{k // 500:04d}}/{{k:06d}}.png" for k in range(n)]

@@ -373,6 +373,24 @@ def test_dark_light_narrow_and_zoomed_show_every_control(lab, tmp_path):
     lab.page.set_viewport_size(lab.size)
 
 
+def test_groups_lie_side_by_side_and_six_are_in_sight(lab):
+    open_gallery(lab, "packed")
+    lab.page.set_viewport_size({"width": 1400, "height": 1000})
+    lab.settle()
+    whole = """() => {
+      const grid = document.querySelector(".dnb-grid").getBoundingClientRect();
+      return [...document.querySelectorAll(".dnb-row")].map((row) => row.getBoundingClientRect())
+        .filter(({ top, bottom }) => top >= grid.top - 1 && bottom <= grid.bottom + 1).length;
+    }"""
+    assert lab.page.evaluate(whole) >= 6
+    lab.page.locator(".dnb-grid").focus()
+    for key, place in (("ArrowDown", "2"), ("ArrowDown", "3"), ("ArrowDown", "4"), ("n", "5")):
+        press(lab, key)
+        assert lab.page.locator(".dnb-current .dnb-place").inner_text() == place
+    assert lab.page.evaluate(CLIPPED) == []
+    lab.page.set_viewport_size(lab.size)
+
+
 # Controls that stick out of the gallery on a side.
 CLIPPED = """() => {
   const root = document.querySelector(".dnb-gallery").getBoundingClientRect();

@@ -104,8 +104,8 @@ export class Row {
   refresh(group) {
     const { view, index } = this;
     const focused = view.focus === index ? `${view.member} ${view.follow}` : "";
-    const { fit, size } = view.layout;
-    const now = [view.changes, focused, fit, size, group?.size].join();
+    const { fit, tile } = view.layout;
+    const now = [view.changes, focused, fit, tile, group?.size].join();
     if (this.painted === now && this.group === group) return;
     this.painted = now;
     this.group = group;
