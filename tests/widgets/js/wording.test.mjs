@@ -184,6 +184,10 @@ test("names that overlap at both ends keep every character", () => {
   assert.deepEqual(wording.nameParts("aaa.png", ends), ["a", "aa", ".png"]);
 });
 
+test("a letter that two suffixes share is no common end", () => {
+  assert.deepEqual(wording.commonEnds(["a_1.png", "a_2.jpg"]), [2, 0]);
+});
+
 test("of equal names only the end is kept whole", () => {
   const ends = wording.commonEnds(["20250615_stage2.png", "20250615_stage2.png"]);
   assert.deepEqual(wording.nameParts("20250615_stage2.png", ends), ["20250615", "", "_stage2.png"]);

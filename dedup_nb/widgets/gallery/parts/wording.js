@@ -44,7 +44,8 @@ export function commonEnds(names) {
     return count;
   };
   const start = alike((count) => count);
-  return [start, Math.min(alike((count) => -1 - count), least - start)];
+  const end = Math.min(alike((count) => -1 - count), least - start);
+  return [start, first.slice(first.length - end).includes(".") ? end : 0]; // not the g of png, jpg
 }
 
 // A name in three parts: what it begins with as all of its group do, what differs, and its end.
