@@ -91,14 +91,13 @@ def open_gallery(lab, name):
 
 
 def go_to(lab, name):
-    """Bring an image into focus, and compare it."""
-    tile = lab.page.locator(".dnb-tile", has_text=name).first
-    for _ in range(12):
-        lab.settle()
-        if tile.count():
-            break
-        lab.page.keyboard.press("PageDown")
-    tile.locator(".dnb-picture").click()
+    """Bring an image into focus by walking through the groups, and compare it."""
+    focused = lab.page.locator(".dnb-tile[aria-selected=true]")
+    press(lab, "Home")
+    label = before = None
+    while not (label or "").startswith(f"{name}, "):
+        press(lab, "ArrowDown" if label is not None and label == before else "ArrowRight")
+        before, label = label, focused.get_attribute("aria-label")
     press(lab, "c")
     captions(lab, name)
 
