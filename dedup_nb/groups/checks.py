@@ -260,9 +260,17 @@ class Checked:
             refused[left] = self.checks.refused(members[left], keepers[left])
         else:
             refused |= self._loses_pixels(members, keepers)
-        refused |= frames_apart(self.images, self.checks, members, keepers)
+        refused |= self._known_frames(members, keepers)
         refused |= self.images.series.against(members, keepers)
         return refused
+
+    def _known_frames(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which pairs are two frames of one burst; not those that may yet prove equal."""
+        apart = frames_apart(self.images, self.checks, members, keepers)
+        if self.checks is not None:
+            for k in np.flatnonzero(apart).tolist():
+                apart[k] = self.checks.judgement(int(members[k]), int(keepers[k])) is not None
+        return apart
 
     def _loses_pixels(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
         """Return which images would go for a smaller one although the keeper order prefers them.

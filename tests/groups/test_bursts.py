@@ -211,6 +211,17 @@ def test_only_equal_pixels_make_two_frames_one(equal, role, kind):
     assert (listed.role, listed.kind) == (role, kind)
 
 
+def test_frames_wait_until_their_pixels_are_compared():
+    eyes = Eyes(equal=True)
+    known, eyes.judged = eyes.judged, None
+    eyes.refused = lambda members, keepers: np.zeros(len(members), bool)
+    eyes.pictures = lambda members, keepers: [None] * len(members)
+    made = groups.Candidates(table(*BURST_AND_BACKUP[:2]), pairs((0, 1, 2)), checks=eyes)
+    before = roles(made, 8)["1/IMG_1234.jpg"][0]
+    eyes.judged = known
+    assert (before, roles(made, 8)["1/IMG_1234.jpg"][0]) == ("review", "stage")
+
+
 def test_what_the_pixels_refuse_stays_refused():
     eyes = Eyes(equal=True, accepted=False)
     made = groups.Candidates(table(*BURST_AND_BACKUP[:2]), pairs((0, 1, 2)), checks=eyes)
