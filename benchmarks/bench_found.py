@@ -441,6 +441,8 @@ def main() -> None:
         cache = given.cache or Path(folder) / "cache"
         parts = sorted(path.parent for path in library.rglob("truth.csv"))
         parts = [part for part in parts if not given.part or part.name in given.part]
+        if not parts:
+            asked.error(f"{library} has no truth.csv; make a library with made_library.py")
         print(f"{len(parts)} libraries: " + ", ".join(part.name for part in parts))
         tallies = {}
         for name in given.method or [*known, ASKED]:

@@ -386,6 +386,8 @@ def main() -> None:
             if given.names:
                 tell_names(table)
             tables.append(table)
+        if not tables:
+            asked.error(f"{folder} has none of the folders bursts, edits, slight and library")
         everything = pd.concat(tables, ignore_index=True)
         if given.save:
             everything.to_csv(given.save, index=False)

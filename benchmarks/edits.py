@@ -478,7 +478,10 @@ def main() -> None:
     asked.add_argument("--amount", type=float, default=1, help="of the change, 0 to 1")
     asked.add_argument("--seed", type=int, default=18)
     given = asked.parse_args()
-    write(given.folder, photographs(given.photographs), given.each, given.seed, given.amount)
+    bases = photographs(given.photographs)
+    if not bases:
+        asked.error(f"{given.photographs} contains no photographs; name a folder that does")
+    write(given.folder, bases, given.each, given.seed, given.amount)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,8 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=17)
     given = asked.parse_args()
     bases = photographs(given.photographs)
+    if not bases:
+        asked.error(f"{given.photographs} contains no photographs; name a folder that does")
     for number, pairs in enumerate(dealt(bases, given.rounds, given.seed), 1):
         write(given.library / f"round{number}", pairs, bases, given.seed)
     if given.all:
