@@ -24,7 +24,7 @@ from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
-HOLDINGS = "holding 9"  # store kind; increase the number when the comparison changes
+HOLDINGS = "holding 10"  # store kind; increase the number when the comparison changes
 BATCH = 256  # pairs compared and stored together
 DECODERS = ", ".join(f"{name} {version(name)}" for name in ("pillow", "opencv-python-headless"))
 

@@ -58,7 +58,8 @@ def compare(item: Item) -> Item:
     if aligned is not None and not equal:
         seen = containers.shown(aligned)
         if not seen.kind:
-            seen = look(aligned, covered="covered" in held.a_lacks + held.b_lacks)
+            covered = "covered" in held.a_lacks + held.b_lacks
+            seen = look(aligned, covered, (a.saved.coarseness, b.saved.coarseness))
     return Item({**held.as_dict(), "look": seen.as_dict(), "equal": equal})
 
 

@@ -106,6 +106,18 @@ def test_a_copy_passes_in_both_directions(picture, name):
     assert [(one.kind, one.where) for one in found] == [("", ())] * 2
 
 
+@pytest.mark.parametrize(
+    ("levels", "coarseness", "kind"),
+    [(5, 0.5, "edited"), (5, 1.67, ""), (14, 1.67, "edited"), (30, 3.3, "edited")],
+)
+def test_a_faint_tint_is_an_edit_unless_a_coarse_file_may_have_dropped_it(levels, coarseness, kind):
+    soft = PHOTO.filter(ImageFilter.GaussianBlur(3))
+    tint = hill(soft)[..., None] * levels * np.array([0.6, -0.5, 1.2])
+    tinted = Image.fromarray(np.clip(np.round(np.asarray(soft) + tint), 0, 255).astype(np.uint8))
+    aligned = aligning.align(np.asarray(soft), np.asarray(tinted), np.eye(2, 3))
+    assert look(aligned, coarseness=(0.1, coarseness)).kind == kind
+
+
 def _rotated():
     turned = PHOTO.rotate(1.2, Image.Resampling.BICUBIC).crop((30, 30, WIDTH - 30, HEIGHT - 30))
     cos, sin = np.cos(np.radians(1.2)), np.sin(np.radians(1.2))

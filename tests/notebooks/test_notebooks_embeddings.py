@@ -157,7 +157,6 @@ def by_model(world):
     profile = folder / "params/clip.yaml"
     profile.write_text(
         f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
-        "embedder: dct\n"
         "embedder: clip\nmodel: ../weights/tiny.json\npretrained: ../weights/tiny.safetensors\n"
         f"{NOTEBOOK}: {{min_cosine: 0.999, floor: 0.99}}\n"
     )
@@ -259,7 +258,6 @@ def by_onnx(world):
     profile = folder / "params/onnx.yaml"
     profile.write_text(
         f"library: ../lib\nroots: [mojo1, selected]\ncache_dir: {folder / 'cache'}\n"
-        "embedder: dct\n"
         "embedder: onnx\npretrained: ../weights/tiny.onnx\n"
     )
     return profile

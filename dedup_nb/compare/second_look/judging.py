@@ -32,6 +32,9 @@ MOTION, WIDE = 0.3, 40  # share and tiles from which on motion makes the differe
 # many times the usual a copy may leave.
 FINE, COARSE, COLOUR = (1.2, 0.35, 7.0), (3.0, 0.25, 6.5), (2.0, 0.6, 5.5)
 CLIPPED = 1.5  # more than that, where channels are clipped: what was clipped cannot be fitted
+# A coarse JPEG drops faint tints in some blocks and keeps them in others: grey levels for each unit
+# of coarseness beyond that of quality 75.
+CODED, FINE_CODING = 0.6, 0.5
 OUTLINED = 0.5  # share of the limit up to which the outline of an edit reaches
 # Largest area of a mark, and distances from an edge of a mark and of a line of text, as shares;
 # how many times longer than high such a line is.
@@ -55,7 +58,9 @@ class Measures:
     standing_out: Floats
 
 
-def look(aligned: Aligned, covered: bool = False) -> Look:
+def look(
+    aligned: Aligned, covered: bool = False, coarseness: tuple[float, float] = (0.0, 0.0)
+) -> Look:
     """Return whether two pictures are copies, or what makes them differ.
 
     Parameters
@@ -63,9 +68,11 @@ def look(aligned: Aligned, covered: bool = False) -> Look:
     aligned : Aligned
     covered : bool
         Whether one bears a mark that the other has not; then one near an edge is no edit.
+    coarseness : pair of float
+        Quantisation of the files of a and b; see `holding.judging.Saved`.
     """
     shared = canvas.shared(aligned)
-    measured = None if shared is None else measures(shared)
+    measured = None if shared is None else measures(shared, max(coarseness))
     if shared is None or measured is None:
         return Look()
     to_a = shared.to_coarse if aligned.swapped else shared.to_fine
@@ -96,7 +103,7 @@ def look(aligned: Aligned, covered: bool = False) -> Look:
     )
 
 
-def measures(shared: Canvas) -> Measures | None:
+def measures(shared: Canvas, coarseness: float = 0.0) -> Measures | None:
     """Return how far a pair is from a copy, or None if too little is shown."""
     x, y, shown = _settled(shared.fine, shared.coarse, shared.shown)
     if np.count_nonzero(shown) < LEAST_SHOWN:
@@ -114,10 +121,12 @@ def measures(shared: Canvas) -> Measures | None:
     if off < SLIGHT_PX:
         tiles = tiles.without(drift)
     slope = fitting.steepness([(to + fitted) / 2])
+    px, least, most = COLOUR
+    coded = CODED * max(coarseness - FINE_CODING, 0)
     limits = (
         (to - fitted, slope, FINE),
         (to - fitted, slope, COARSE),
-        (found.chroma, slope + found.coloured, COLOUR),
+        (found.chroma, slope + found.coloured, (px, least + coded, most)),
     )
     room = 1 + CLIPPED * found.clipped
     out = np.zeros_like(to)
