@@ -101,7 +101,7 @@ def test_keys_typed_ahead_of_a_new_cut_mean_what_was_seen(opened):
     # each choice makes another cut; none of the keys waits for it
     for key in ("ArrowRight", "k", "ArrowDown", "ArrowRight", "s", "ArrowDown", "d"):
         lab.page.keyboard.press(key)
-    lab.page.locator(".dnb-position", has_text="3 /").wait_for()
+    lab.page.locator(".dnb-position", has_text="4 /").wait_for()
     lab.settle()
     keep, stage, answer = decided(run)[before:]
     assert (keep["mark"], stage["mark"], answer["what"]) == ("keep", "stage", "not_duplicate")
