@@ -2,7 +2,7 @@
 
 Where a picture was cut from another one, nothing changes at the cut: what lies beside it goes on.
 Where a picture is shown inside a container, there is a step along its sides, and what lies around
-it is something else. A plain border, a letterbox or a bar with a caption is no container.
+it is something else. A plain border, a letterbox or a bar with a caption is not a container.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ import numpy as np
 
 from dedup_nb.compare.holding import geometry, opening
 from dedup_nb.compare.holding.geometry import Picture, Pixels
-from dedup_nb.library import files
 from dedup_nb.pictures import images
 
 MOST_KEPT_BYTES = 512 * 2**20  # the pictures in use may take more
@@ -115,12 +114,7 @@ def _state(path: bytes) -> tuple[int, ...]:
 
 def _decoded_small(path: bytes, sha256: str, size: Size) -> Pixels:
     """Decode a picture in small, which is faster for a JPEG."""
-    try:
-        data = files.read_file(path)
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from error
-    if sha256 and files.sha256(data) != sha256:
-        raise ValueError("changed since it was catalogued")
+    data = opening.contents(path, sha256)
     name = os.fsdecode(os.path.basename(path))
     picture = images.whole(data, name, images.MAX_PIXELS, max(size))
     if picture.mode not in ("RGB", "RGBA"):

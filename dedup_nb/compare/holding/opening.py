@@ -72,12 +72,7 @@ def opened(path: bytes, sha256: str = "", max_pixels: float = images.MAX_PIXELS)
     ValueError
         If it cannot be decoded, or is too large.
     """
-    try:
-        data = files.read_file(path)
-    except OSError as error:
-        raise Changed(f"cannot be read: {error.strerror or error}") from error
-    if sha256 and files.sha256(data) != sha256:
-        raise Changed("changed since it was catalogued")
+    data = contents(path, sha256)
     name = os.fsdecode(os.path.basename(path))
     kind = formats.image_format(name, data[: formats.HEAD_BYTES])
     head = data[:MOST_HEAD_BYTES]
@@ -89,6 +84,30 @@ def opened(path: bytes, sha256: str = "", max_pixels: float = images.MAX_PIXELS)
     )
     pixels = np.asarray(in_srgb(whole.full_size_of(data, name, max_pixels)))
     return Opened(pixels, saved, smooth or kind == "JPEG")
+
+
+def contents(path: bytes, sha256: str = "") -> bytes:
+    """Return the bytes of a file, which must be those that the catalogue knows.
+
+    Parameters
+    ----------
+    path : bytes
+        Absolute path.
+    sha256 : str
+        Its digest in the catalogue; "" does not compare it.
+
+    Raises
+    ------
+    Changed
+        If the file has another content now, or is gone.
+    """
+    try:
+        data = files.read_file(path)
+    except OSError as error:
+        raise Changed(f"cannot be read: {error.strerror or error}") from error
+    if sha256 and files.sha256(data) != sha256:
+        raise Changed("changed since it was catalogued")
+    return data
 
 
 def in_srgb(picture: Image.Image) -> Image.Image:

@@ -67,7 +67,7 @@ def look(
     ----------
     aligned : Aligned
     covered : bool
-        Whether one bears a mark that the other has not; then one near an edge is no edit.
+        Whether one bears a mark that the other has not; then one near an edge is not an edit.
     coarseness : pair of float
         Quantisation of the files of a and b; see `holding.judging.Saved`.
     """

@@ -120,7 +120,7 @@ def _tiled(planes: Floats) -> Floats:
 def drift(of: Tiles) -> Floats:
     """Return the smooth shift of the whole, as weights of `_shapes`, shape (n, 2).
 
-    Parts that moved by themselves do not bend it. It is no motion, but an alignment that was not
+    Parts that moved by themselves do not bend it. It is not motion but an alignment that was not
     quite met: a lens, a perspective, a rounded size.
     """
     shapes = _shapes(*of.left.shape)

@@ -113,7 +113,7 @@ class Naming:
         """Return what the first pattern that fits reads in the name of an image.
 
         A stamp and a stage of `stages` are the same whatever else reads the name. A date that does
-        not exist is no date: a pattern with such a date does not fit.
+        not exist is not read: a pattern with such a date does not fit.
         """
         name = path.rpartition("/")[2]
         first = names.parse(name) if self.reads_stages else None

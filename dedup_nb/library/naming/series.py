@@ -76,7 +76,7 @@ def in_folder(
     readings : sequence of Reading
         What each name says.
     sizes : mapping of str -> int
-        Their sizes in bytes, by name: copies of one file are no stages of each other.
+        Their sizes in bytes, by name: copies of one file are not stages of each other.
     words : bool
         Whether stages by word are read.
 
