@@ -539,3 +539,22 @@ def test_the_gallery_answers_while_a_cell_computes(lab):
     press(lab, "s")
     said(lab, "saved: stage")
     assert lab.page.evaluate("() => window.computed") is False
+
+
+def test_a_page_that_is_loaded_again_begins_where_the_person_was(lab):
+    open_gallery(lab, "again")
+    press(lab, *["ArrowDown"] * 40, "ArrowRight", "+", "c", "h")
+    until(lambda: "'mode': 'heat'" in lab.kernel("print(gallery.view)"))
+    place = lab.kernel("print(gallery.view)")
+    lab.kernel("again = Gallery(cut, thumbnail=lru_cache(2000)(jpeg), view=gallery.view)")
+    lab.page.evaluate(
+        """() => { const code = "display(again)";
+          panel.content.widgets[1].model.sharedModel.setSource(code); }"""
+    )
+    lab.command("notebook:run-cell")
+    lab.page.wait_for_function("() => document.querySelectorAll('.dnb-compare').length === 1")
+    lab.page.locator(".dnb-compare .dnb-title", has_text="2 of").wait_for()
+    assert lab.page.evaluate("() => !document.activeElement.closest('.dnb-gallery')")
+    until(lambda: lab.kernel("print(again.view)") == place)
+    press(lab, "Escape")
+    assert lab.page.locator(".dnb-position").inner_text() == "41 / 500"

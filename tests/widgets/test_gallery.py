@@ -610,10 +610,9 @@ def test_sets_lie_stage_under_stage_and_may_lack_a_stage():
     assert len(gallery.decisions.answers()[0]) == 5  # the missing one is nobody
 
 
-def sift(browser, **asked):
-    browser.ask("choices")
+def sift(browser, order="found", **limits):
     browser.got.clear()
-    browser.gallery.receive({"kind": "sift", **asked})
+    browser.gallery.receive({"kind": "sift", "order": order, "filter": limits})
     return [row["title"] for row in browser.groups()]
 
 
@@ -623,7 +622,7 @@ def test_a_filter_shows_what_it_leaves_and_clearing_it_shows_all():
     gallery, browser = open_gallery(groups)
     [(choices, _)] = browser.ask("choices")
     assert choices["root"] == ["crop", "mojo <1>"]
-    assert sift(browser, root=1) == ["group b"]
+    assert sift(browser, root="mojo <1>") == ["group b"]
     assert (gallery.count, gallery.total) == (1, 3)
     assert sift(browser, order="size") == ["group b", "group c", "group a"]
     gallery.show([*groups, group("d", 9)])  # another cut is sifted as well
@@ -631,7 +630,7 @@ def test_a_filter_shows_what_it_leaves_and_clearing_it_shows_all():
     assert sift(browser) == ["group a", "group b", "group c", "group d"]
 
 
-@pytest.mark.parametrize("asked", [{"root": 99}, {"root": "crop"}, {"order": 3}, {"least_mb": "x"}])
+@pytest.mark.parametrize("asked", [{"order": 3}, {"least_mb": "x"}, {"colour": "red"}])
 def test_a_filter_that_is_not_understood_leaves_all(asked):
     _, browser = open_gallery([group("a"), group("b")])
     assert sift(browser, **asked) == ["group a", "group b"]
@@ -669,9 +668,8 @@ def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made()
     groups = Faceted(100_000)
     gallery, browser = open_gallery(groups, decisions=decisions)
     browser.ask("look", focus=70_001, top=70_000)
-    browser.ask("choices")
     groups.asked.clear()
-    gallery.receive({"kind": "sift", "root": 0, "unreviewed": True})
+    gallery.receive({"kind": "sift", "filter": {"root": "x", "unreviewed": True}})
     assert gallery.count == 49_999
     assert len(groups.asked) < 20
     browser.ask("count")
@@ -730,3 +728,46 @@ def test_the_browser_learns_which_of_its_moves_a_cut_has_taken_into_account():
     browser.ask("look", focus=1, top=0, number=4)
     gallery.show([group(name) for name in "abc"])
     assert (gallery.seen, gallery.focus) == (4, 1)
+
+
+def test_a_root_whose_name_cannot_be_shown_is_chosen_as_it_is_shown():
+    groups = [group("a"), group("b")]
+    groups[1]["members"][1]["root"] = "caf\udce9"
+    _, browser = open_gallery(groups)
+    [(choices, _)] = browser.ask("choices")
+    assert choices["root"] == ["caf\ufffd", "crop"]
+    assert sift(browser, root="caf\ufffd") == ["group b"]
+
+
+KEPT = {"order": "size", "filter": {"root": "far"}, "group": "b", "image": "b/2.png"}
+
+
+def far(*names):
+    groups = [group(name) for name in names]
+    for made in groups:
+        made["members"][1]["root"] = "far"
+    return [group("near"), *groups]
+
+
+def test_a_gallery_begins_where_a_person_was():
+    gallery, browser = open_gallery(far("a", "b"), view=KEPT)
+    assert gallery.sieve == {"order": "size", "filter": {"root": "far"}}
+    assert (gallery.count, gallery.total, gallery.focus, gallery.view) == (2, 3, 1, KEPT)
+    [(answer, _)] = browser.ask("go", **KEPT)
+    assert (answer["kind"], answer["index"], answer["at"]) == ("went", 1, 2)
+
+
+def test_a_gallery_goes_where_a_person_was_in_another_cut():
+    gallery, browser = open_gallery(far("a"))
+    gallery.show(far("b", "c"))
+    *_, (answer, _) = browser.ask("go", **KEPT)
+    assert (answer["version"], answer["index"], answer["at"]) == (gallery.version, 0, 2)
+    assert gallery.sieve["filter"] == {"root": "far"}
+
+
+@pytest.mark.parametrize("view", [{"group": "gone"}, {"filter": [1], "order": {}}, {"image": 3}])
+def test_a_place_that_is_not_understood_is_the_first_group(view):
+    gallery, browser = open_gallery(far("a"), view=view)
+    assert (gallery.count, gallery.focus) == (2, 0)
+    *_, (answer, _) = browser.ask("go", **{"group": "gone", "image": "gone", **view})
+    assert (answer["index"], answer["at"]) == (0, None)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
-
-from numpy.typing import NDArray
 
 from dedup_nb.library.tables import shown
 from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
 from dedup_nb.widgets.gallery.messages import Group, Message, Messages
 from dedup_nb.widgets.gallery.places import locate
+
+# What can be chosen -> the values to choose from.
+CHOICES: dict[str, Callable[[Any], Iterable[str]]] = {
+    "root": lambda facets: set(facets.roots.tolist()),
+    "stage": lambda facets: set(facets.stages.tolist()),
+    "lacks": lambda facets: facets.kinds_of_lack,
+}
 
 
 class Filter:
@@ -33,26 +39,34 @@ class Filter:
         self.messages = messages
         self.sieve = Sieve()
         self.touched: set[str] = set()
-        self._choices: dict[str, list[str]] = {"root": [], "stage": [], "lacks": []}
 
     def choices(self, groups: Sequence[Group]) -> dict[str, list[str]]:
-        """Return the roots, stages and lacks to choose from, as they are shown."""
-        facets = facets_of(groups)
-        self._choices = {
-            "root": _distinct(facets.roots),
-            "stage": _distinct(facets.stages),
-            "lacks": facets.kinds_of_lack,
-        }
-        return {name: [shown(value) for value in each] for name, each in self._choices.items()}
+        """Return what to choose from, by the name of the choice, as it is shown."""
+        return {name: sorted(each) for name, each in self._known(groups, CHOICES).items()}
 
-    def ask(self, content: Message) -> None:
-        """Take a filter and an order; its choices are positions in the lists."""
-        asked = dict(content)
-        for name, values in self._choices.items():
-            k = asked.get(name)
-            asked[name] = values[k] if isinstance(k, int) and 0 <= k < len(values) else ""
+    def ask(self, order: Any, limits: Mapping[str, Any], groups: Sequence[Group]) -> None:
+        """Take a filter and an order; texts are as they are shown."""
+        asked = dict(limits) | {"order": order}
+        chosen = [name for name in CHOICES if asked.get(name)]
+        for name, known in self._known(groups, chosen).items():
+            asked[name] = known.get(str(asked[name]), asked[name])
         self.sieve = Sieve.of(asked)
         self.touched.clear()
+
+    def _known(self, groups: Sequence[Group], names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the values of each choice by how they are shown."""
+        facets = facets_of(groups) if names else None
+        return {name: {shown(v): v for v in CHOICES[name](facets) if v} for name in names}
+
+    def asked(self) -> Message:
+        """Return the order, and what the filter limits, as it is shown."""
+        limits = {
+            field.name: getattr(self.sieve, field.name)
+            for field in fields(Sieve)
+            if field.name != "order" and getattr(self.sieve, field.name) != field.default
+        }
+        texts = {name: shown(v) if isinstance(v, str) else v for name, v in limits.items()}
+        return {"order": self.sieve.order, "filter": texts}
 
     def apply(self, groups: Sequence[Group]) -> Sequence[Group]:
         """Return the groups that the filter leaves, in its order."""
@@ -70,7 +84,3 @@ class Filter:
         """Return the groups that a person has reviewed; only groups with a decision are made."""
         mentioned = facets.holding(self.messages.decisions.mentioned())
         return {k for k in mentioned if self.messages.is_reviewed(groups[k])}
-
-
-def _distinct(values: NDArray[Any]) -> list[str]:
-    return sorted({str(value) for value in values.tolist()} - {""})

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import anywidget
 import traitlets
@@ -69,9 +70,15 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         Path -> facts and texts of an image by name, such as captions; used to compare.
     tells_changes : bool
         Whether to show a strip of the pairs that joined or left, as passed to `show`.
+    view : dict, optional
+        Where to begin: the attribute `view` of an earlier gallery.
 
     Attributes
     ----------
+    view : dict
+        Where the person is: `order` and `filter`, `group` and `image` in focus, `size` of the
+        pictures, `full` window, `compare`; see `parts/place.js`. The browser sets it shortly after
+        any of these changes; it is small and plain, so it can be kept as JSON.
     focus : int
         Position of the group in focus.
     lock : RLock
@@ -101,6 +108,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     total = traitlets.Int(0).tag(sync=True)
     seen = traitlets.Int(0).tag(sync=True)
     sieve = traitlets.Dict().tag(sync=True)
+    view = traitlets.Dict().tag(sync=True)
     lines = traitlets.Int(1).tag(sync=True)
     tells_changes = traitlets.Bool(False).tag(sync=True)
     changed = traitlets.Dict().tag(sync=True)
@@ -116,6 +124,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         beside: Beside | None = None,
         facts: Callable[[str], Mapping[str, str]] | None = None,
         tells_changes: bool = False,
+        view: Mapping[str, Any] | None = None,
         height_px: int = 640,
     ) -> None:
         self.groups = self._all = groups
@@ -147,7 +156,13 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             can_compare=beside is not None,
             has_facts=facts is not None,
             tells_changes=tells_changes,
+            view=dict(view or {}),
         )
+        if view:
+            self._sift(view)
+            self.groups = self._filter.apply(groups)
+            self.count = len(self.groups)
+            self.focus = self.top = self._find(self.groups, str(view.get("group")), 0)
         self._sum_up()
         self.on_msg(lambda _, content, __: self.receive(content))
 
@@ -209,6 +224,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             **self._showing.answers,
             "choices": self._on_choices,
             "sift": self._on_sift,
+            "go": self._on_go,
             "look": self._on_look,
             "count": self._on_count,
             "decide": self._on_decide,
@@ -241,12 +257,29 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.send({"kind": "choices", **self._filter.choices(self._all)})
 
     def _on_sift(self, content: Message) -> None:
-        """Apply a filter and order; roots and stages are positions in the choices."""
-        self._filter.ask(content)
+        """Apply a filter and order; see `view`."""
         self._sought = None
         with self.hold_sync():
-            self.sieve = {name: content.get(name) for name in vars(self._filter.sieve)}
+            self._sift(content)
             self._show(self._filter.apply(self._all))
+
+    def _sift(self, asked: Mapping[str, Any]) -> None:
+        limits = asked.get("filter")
+        limits = limits if isinstance(limits, Mapping) else {}
+        self._filter.ask(asked.get("order"), limits, self._all)
+        self.sieve = self._filter.asked()
+
+    def _on_go(self, content: Message) -> None:
+        """Apply a filter, and answer where an image of a group is."""
+        wanted = {"order": content.get("order"), "filter": content.get("filter")}
+        if None not in wanted.values() and wanted != self.sieve:
+            self._on_sift(wanted)
+        k = self._find(self.groups, str(content.get("group")), self.focus)
+        members = self._group(k)["members"] if self.count else []
+        paths = [member and shown(member["path"]) for member in members]
+        image = content.get("image")
+        at = paths.index(image) if image in paths else None
+        self.send({"kind": "went", "version": self.version, "index": k, "at": at})
 
     def _on_look(self, content: Message) -> None:
         number = int(content.get("number", self._seen_look))

@@ -51,6 +51,7 @@ class Messages:
         digests = digests_of(group)
         return {
             "index": k,
+            "id": shown(str(group["id"])),
             "title": shown(str(group["title"])),
             "size": len(group["members"]),
             "columns": int(group.get("columns") or 0),

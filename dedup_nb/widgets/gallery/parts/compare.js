@@ -9,6 +9,7 @@ import { besideOf, comparedAfter, firstProposed, neighbourOf, placesOf, standing
 import { Pairs } from "./pairs.js";
 import { comparedText, markText, paneLabel, roleText, toldText } from "./wording.js";
 
+const WAYS = new Set(["both", "flicker", "heat", "all"]);
 const SURVEYED = 12; // most images of a survey at once
 const REST_MS = 150; // after which a pair is aligned exactly, which takes the kernel some time
 
@@ -69,6 +70,18 @@ export class Compare {
   leaveForFilter() {
     this.toggle(false);
     this.view.filter.toggle(true);
+  }
+
+  // How images are compared, for `Place`; and back to there.
+  place() {
+    return { mode: this.mode, ...this.table.lens.place() };
+  }
+
+  putAt({ mode, ...place }) {
+    this.toggle(true);
+    if (!this.open) return;
+    this.table.lens.putAt(place);
+    this.show(WAYS.has(mode) ? mode : "both");
   }
 
   show(mode) {
@@ -281,6 +294,7 @@ export class Compare {
 
   paintZoom() {
     const { table } = this;
+    this.view.place.soon();
     this.bar.zoomed.textContent = `${table.zoomed} %${table.sharp ? "" : " …"}`;
     this.el.dataset.sharp = Boolean(table.sharp);
     if (table.sharp && this.mode !== "all") this.prepareNext();

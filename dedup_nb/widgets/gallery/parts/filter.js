@@ -17,7 +17,7 @@ const NUMBERS = [
   ["from_value", "weakest link from", ""],
   ["to_value", "to", ""],
 ];
-// positions in the lists that the kernel sends, and from how many on there is a choice
+// texts of the lists that the kernel sends, and from how many on there is a choice
 const CHOICES = { root: 2, stage: 2, lacks: 1 };
 const CHOICE_LABELS = { lacks: "keeper lacks" };
 
@@ -28,21 +28,19 @@ export function numberIn(text) {
   return text === "" || Number.isNaN(Number(text)) ? null : Number(text);
 }
 
-// The filter in the kernel's format, from the texts of the fields.
-export function sieveFrom({ order, unreviewed, ...texts }) {
-  const sieve = { order, unreviewed };
-  for (const name of [...Object.keys(CHOICES), ...NUMBERS.map(([number]) => number)]) {
-    sieve[name] = numberIn(texts[name]);
-  }
-  return sieve;
+// An order and a filter in the kernel's format, from the values of the fields. The filter holds only
+// what it limits.
+export function askedFrom({ order, ...values }) {
+  const numbers = NUMBERS.map(([name]) => [name, numberIn(values[name])]);
+  const limits = Object.entries({ ...values, ...Object.fromEntries(numbers) });
+  return { order, filter: Object.fromEntries(limits.filter(isLimit)) };
 }
 
-// Whether a filter hides or reorders groups.
-export function isInUse({ order, ...limits }) {
-  if (order && order !== "found") return true;
-  return Object.values(limits).some(
-    (limit) => limit !== null && limit !== false && limit !== undefined,
-  );
+const isLimit = ([, limit]) => limit !== null && limit !== false && limit !== "";
+
+// Whether it hides or reorders groups.
+export function isInUse({ order, filter }) {
+  return Boolean(order && order !== "found") || Object.keys(filter ?? {}).length > 0;
 }
 
 // -- the bar --------------------------------------------------------------------------------------
@@ -108,7 +106,7 @@ export class Filter {
   send(wait) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.view.model.send({ kind: "sift", ...sieveFrom(this.values()) });
+      this.view.model.send({ kind: "sift", ...askedFrom(this.values()) });
     }, wait);
   }
 
@@ -136,20 +134,21 @@ export class Filter {
   }
 
   paintFields() {
-    const sieve = this.sieve();
-    for (const name of Object.keys(CHOICES)) this.paintChoices(name, sieve[name]);
+    const { order, filter = {} } = this.sieve();
+    for (const name of Object.keys(CHOICES)) this.paintChoices(name, filter[name] ?? "");
     if (document.activeElement?.closest(".dnb-filter")) return; // do not overwrite what is being typed
-    this.fields.order.value = sieve.order || "found";
-    for (const [name] of NUMBERS) this.fields[name].value = sieve[name] ?? "";
-    this.fields.unreviewed.checked = Boolean(sieve.unreviewed);
+    this.fields.order.value = order || "found";
+    for (const [name] of NUMBERS) this.fields[name].value = filter[name] ?? "";
+    this.fields.unreviewed.checked = Boolean(filter.unreviewed);
   }
 
   paintChoices(name, chosen) {
     const field = this.fields[name];
-    const texts = this.choices[name];
-    field.replaceChildren(option("", "any"), ...texts.map((text, k) => option(String(k), text)));
-    field.value = texts.length ? String(chosen ?? "") : "";
-    field.parentElement.hidden = texts.length < CHOICES[name];
+    const here = this.choices[name];
+    const texts = chosen && !here.includes(chosen) ? [...here, chosen] : here;
+    field.replaceChildren(option("", "any"), ...texts.map((text) => option(text, text)));
+    field.value = chosen;
+    field.parentElement.hidden = texts.length < CHOICES[name] && !chosen;
   }
 
   sieve() {

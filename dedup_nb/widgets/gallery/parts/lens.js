@@ -21,6 +21,20 @@ export class Lens {
     [this.x, this.y] = [0.5, 0.5]; // what is in the middle, as shares of the first picture
   }
 
+  // What can be kept and put back; `zoom` is null where the whole picture is shown.
+  place() {
+    const { pixels, isFit, scale, x, y } = this;
+    return { pixels, zoom: isFit ? null : scale, x, y };
+  }
+
+  putAt({ pixels, zoom, x, y }) {
+    this.pixels = Boolean(pixels);
+    this.fit();
+    if (!(zoom > 0 && x >= 0 && y >= 0)) return;
+    this.isFit = false;
+    [this.scale, this.x, this.y] = [Math.min(zoom, MOST_ZOOM), Math.min(x, 1), Math.min(y, 1)];
+  }
+
   scaleIn(frame, size) {
     return this.isFit ? fittedScale(frame, size) : this.scale;
   }

@@ -10,13 +10,15 @@ import { Filter } from "./filter.js";
 import { FullWindow } from "./fullwindow.js";
 import { Grid } from "./grid.js";
 import { Help } from "./help.js";
+import { Inbox } from "./inbox.js";
 import { Keyboard } from "./keyboard.js";
 import { Layout, SIZES, clamp } from "./layout.js";
 import { Looks } from "./looks.js";
 import { acrossOf, firstProposed, neighbourOf } from "./members.js";
 import { Foot, Problem } from "./notices.js";
-import { Questions, groupsName, membersName } from "./questions.js";
-import { silenceText, whole } from "./wording.js";
+import { Place } from "./place.js";
+import { Questions } from "./questions.js";
+import { whole } from "./wording.js";
 
 const COUNT_MS = 400; // delay before the sums are requested
 
@@ -29,8 +31,6 @@ export class View {
     this.member = 0;
     this.follow = true; // the strip follows the focus until it is scrolled
     this.changes = 0; // to members that are already loaded
-    this.silent = new Set(); // kinds of requests that were not answered
-    this.failed = false; // a choice could not be saved
     this.join();
     this.build(el);
     this.listen();
@@ -45,10 +45,12 @@ export class View {
     this.groups = new Groups();
     this.pictures = new Pictures();
     this.layout = new Layout();
+    this.inbox = new Inbox(this);
     this.keyboard = new Keyboard(this);
-    this.questions = new Questions(send, (message) => this.onSilence(message));
+    this.questions = new Questions(send, (message) => this.inbox.onSilence(message));
     this.choices = new Choices(this.questions, this.uid);
     this.looks = new Looks(send, this.base(), () => this);
+    this.place = new Place(this);
   }
 
   build(el) {
@@ -76,7 +78,7 @@ export class View {
 
   listen() {
     this.off = [];
-    this.onModel("msg:custom", (message, buffers) => this.onMessage(message, buffers));
+    this.onModel("msg:custom", (message, buffers) => this.inbox.onMessage(message, buffers));
     this.onModel("change:version", () => this.onVersion());
     for (const name of ["sums", "reviewed", "undoable", "problems", "count", "total"]) {
       this.onModel(`change:${name}`, () => this.paintSums());
@@ -104,6 +106,8 @@ export class View {
     this.filter.paint();
     this.count();
     this.draw();
+    const begin = this.model.get("view");
+    if (begin?.group) this.place.set({ ...begin, full: undefined });
   }
 
   // Remove all listeners and timers.
@@ -112,8 +116,8 @@ export class View {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.countTimer);
-    const { questions, pictures, compare, looks, filter, full } = this;
-    for (const part of [questions, pictures, compare, looks, filter, full]) part.dispose();
+    const { questions, pictures, compare, looks, filter, full, place } = this;
+    for (const part of [questions, pictures, compare, looks, filter, full, place]) part.dispose();
     this.root.remove();
   }
 
@@ -160,116 +164,13 @@ export class View {
     this.onResize();
   }
 
-  onMessage(message, buffers) {
-    if (this.silent.size) this.onLife();
-    const answers = {
-      groups: () => this.onGroups(message),
-      members: () => this.onMembers(message),
-      thumbnails: () => this.onThumbnails(message, buffers),
-      decided: () => this.onDecided(message),
-      tiles: () => this.compare.table.tiles.onTiles(message, buffers),
-      pair: () => this.compare.onPair(message),
-      facts: () => this.compare.onFacts(message),
-      choices: () => this.filter.onChoices(message),
-      failed: () => this.onFailed(message),
-    };
-    answers[message.kind]?.();
-    this.pump();
-    this.keyboard.catchUp();
-  }
-
-  onGroups({ version, start, groups }) {
-    if (version !== this.version) return;
-    this.questions.answered(groupsName(start));
-    for (const group of groups) this.keepGroup(group);
-    this.soon();
-  }
-
-  keepGroup(group) {
-    this.groups.put(group, (index) => this.grid.hasRow(index) || index === this.focus);
-    if (group.index !== this.focus) return;
-    if (this.landing) this.member = firstProposed(group);
-    else if (this.key !== undefined) this.member = this.groups.memberWithKey(this.focus, this.key);
-    this.landing = false;
-    this.key = undefined;
-  }
-
-  onMembers({ version, group, start, members }) {
-    this.questions.answered(membersName(group, start));
-    if (version !== this.version || !this.groups.has(group)) return;
-    this.groups.putMembers(group, start, members);
-    this.changes++;
-    this.soon();
-  }
-
-  onThumbnails({ keys, missing }, buffers) {
-    const inSight = this.keysInSight();
-    keys.forEach((key, k) => this.pictures.put(key, buffers[k], (old) => inSight.has(old)));
-    for (const key of missing) this.pictures.missing.add(key);
-    const here = new Set([...keys, ...missing]);
-    this.questions.gotPictures(here);
-    this.grid.paintPictures(here);
-    if (this.compare.open) this.compare.table.draw();
-    this.changed.paintPictures(this.pictures);
-  }
-
-  // A repeated request is answered twice, and the second answer may be out of date.
-  onDecided(message) {
-    if (this.choices.isSettled(message.request)) return;
-    const mine = this.choices.settle(message.request);
-    if (this.failed) this.relieve();
-    this.setMarks(message.marks);
-    if (message.version === this.version) {
-      for (const group of message.groups) this.keepGroup(group);
-      if (mine && message.go !== null) this.goTo(message);
-    }
-    this.say(message.said);
-    this.soon();
-  }
-
-  setMarks(marks) {
-    for (const [key, mark] of Object.entries(marks)) {
-      this.changes++;
-      this.groups.setMark(Number(key), mark);
-    }
-  }
-
-  goTo({ go, marks }) {
-    const [key] = Object.keys(marks);
-    this.focusOn(go, this.groups.memberWithKey(go, Number(key)));
-  }
-
-  onFailed({ request, said }) {
-    if (this.choices.isSettled(request)) return;
-    this.choices.settle(request);
-    this.complain(said);
-    this.failed = true; // shown until a choice is saved again
-  }
-
-  // No answer for a long time: the kernel is busy or gone. Confirmed choices are on disk.
-  onSilence(message) {
-    const { kind } = message;
-    this.silent.add(kind);
-    this.compare.onSilence(message);
-    const lost = kind === "decide" ? Math.max(1, this.choices.giveUp()) : 0;
-    this.keyboard.forget(); // these keys must not act later
-    this.tellBusy();
-    this.complain(silenceText(lost));
-  }
-
-  onLife() {
-    this.silent.clear();
-    this.soon();
-    if (!this.failed) this.relieve();
-  }
-
   // -- requests to the kernel ---------------------------------------------------------------------
 
   // Request what is in sight and not loaded. This is also called after each answer, so that rows
   // already scrolled past are never requested.
   pump() {
     const { grid, groups, questions, version } = this;
-    if (!grid.inSight || this.silent.size) return;
+    if (!grid.inSight || this.inbox.silent.size) return;
     questions.askGroups(grid.inSight, groups, version);
     questions.askMembers(grid.lacking(groups), version);
     questions.askPictures(this.keysInSight(), this.pictures);
@@ -337,6 +238,7 @@ export class View {
     this.compare.paint();
     this.pump();
     this.looks.look(grid.first);
+    this.place.soon();
   }
 
   tileId(index, at) {
@@ -384,12 +286,6 @@ export class View {
     if (problems.length) this.complain(problems.join("\n"));
   }
 
-  relieve() {
-    this.failed = false;
-    this.problem.hide();
-    this.complainAgain();
-  }
-
   // Whether a choice or key is still waiting for the kernel.
   tellBusy() {
     this.root.dataset.busy = this.keyboard.ahead.length > 0 || this.choices.length > 0;
@@ -408,6 +304,7 @@ export class View {
   }
 
   takeKeys() {
+    if (this.place.moving) return;
     const place = this.compare.open ? this.compare.el : this.grid.el;
     if (!place.matches(":focus")) place.focus({ preventScroll: true });
   }
