@@ -35,7 +35,8 @@ test("a place is told once, and not while its group has not come", () => {
   const view = made();
   const place = new Place(view);
   place.tell();
-  view.model.get = (name) => ({ sieve: VIEW, view: place.get() })[name];
+  const told = place.get();
+  view.model.get = (name) => ({ sieve: VIEW, view: told })[name];
   place.tell();
   view.groups.get = () => undefined;
   place.tell();
