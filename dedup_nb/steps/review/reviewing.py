@@ -14,8 +14,9 @@ from dedup_nb.library import tables
 from dedup_nb.library.quantities import count
 from dedup_nb.session import runs
 from dedup_nb.session.workbench import Workbench
-from dedup_nb.steps.review import merging
-from dedup_nb.steps.review.merging import Finding, Merged
+from dedup_nb.steps.review import sources
+from dedup_nb.steps.review.findings import Finding
+from dedup_nb.steps.review.merging import Merged
 from dedup_nb.widgets import tuning
 from dedup_nb.widgets.gallery import Changed
 
@@ -26,7 +27,7 @@ ROWS_A_PAGE = 20
 
 def describe(findings: Sequence[Finding]) -> str:
     """Return one line per merged run, and one per input with what it proposes."""
-    lines = [f"Merging {runs.told(home)}." for home in merging.runs_of(findings)]
+    lines = [f"Merging {runs.told(home)}." for home in sources.runs_of(findings)]
     for finding in findings:
         states = finding.pairs["state"].value_counts()
         lines.append(
