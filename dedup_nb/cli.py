@@ -537,7 +537,27 @@ def _add_approve(commands: Commands) -> None:
     command.add_argument(
         "--permanent-token", metavar="TOKEN", help="second token, required by --permanent"
     )
+    command.add_argument(
+        "--max-wrong",
+        metavar="SHARE",
+        type=_share,
+        help="refuse a batch without a warranty that at most this share is wrong: 1%% or 0.01",
+    )
     command.set_defaults(run=_approve)
+
+
+def _share(text: str) -> float:
+    """Return a share such as `1%` or `0.01`, from 0 to below 1."""
+    number, sign, rest = text.partition("%")
+    try:
+        share = float(number) / (100 if sign else 1)
+    except ValueError:
+        share = -1.0
+    if rest.strip() or not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(
+            f"{short(text)} is not a share below 1; write 1% or 0.01 for one in a hundred"
+        )
+    return share
 
 
 def _approve(args: argparse.Namespace) -> int:
@@ -547,6 +567,8 @@ def _approve(args: argparse.Namespace) -> int:
     if args.show_token:
         print(staging.approval_token(args.library, args.batch, permanent=args.permanent))
         return DONE
+    if args.max_wrong is not None:
+        _tell([staging.warranted(args.library, args.batch, args.max_wrong)])
     phrase = None if args.token else _ask(staging.approval_phrase(args.library, args.batch))
     result = staging.approve(
         args.library,
@@ -555,6 +577,7 @@ def _approve(args: argparse.Namespace) -> int:
         phrase=phrase,
         permanent=args.permanent,
         permanent_token=args.permanent_token,
+        max_wrong=args.max_wrong,
         progress=_progress("approved"),
     )
     _tell(telling.approved_lines(result), telling.refusal_lines(result.refused))

@@ -46,6 +46,7 @@ from dedup_nb.staging.refusals import (
 )
 from dedup_nb.staging.restoring import Restored, Restoring, Scope, batches_in, chosen
 from dedup_nb.staging.safefs import Folders, Parts
+from dedup_nb.staging.warranties import FIELD, images_of_plan, need, of_plan
 
 __all__ = [
     "MANIFEST_COLUMNS",
@@ -66,6 +67,7 @@ __all__ = [
     "bundle_members",
     "check",
     "flag",
+    "images_of_plan",
     "plan_of",
     "read_manifest",
     "recover",
@@ -73,6 +75,7 @@ __all__ = [
     "stage",
     "status",
     "unlock",
+    "warranted",
 ]
 
 Progress = Callable[[int, int], None]  # bundles finished, total number of bundles
@@ -96,6 +99,7 @@ class Result:
     recovered: Recovered = field(default_factory=Recovered)
     stopped: str = ""  # why the batch stopped early
     interrupted: bool = False
+    warranty: str = ""  # what the warranty beside the manifest says, or why it is not used
 
     @property
     def left(self) -> int:
@@ -217,8 +221,17 @@ def stage(
             stop=stop,
         )
         moved = _counter(progress, len(plan.bundles))
+        warranty, result.warranty = of_plan(plan)
         run = BatchRun(
-            opened, plan, ledger, examiner, reserve, allow_copy=allow_copy, stop=stop, moved=moved
+            opened,
+            plan,
+            ledger,
+            examiner,
+            reserve,
+            warranty=warranty,
+            allow_copy=allow_copy,
+            stop=stop,
+            moved=moved,
         )
         try:
             result.already_staged = _run(plan, examiner, run, stop)
@@ -343,6 +356,21 @@ def approval_phrase(library: str | Path, batch: str) -> str:
         return phrase_of(opened, batch_to_approve(read_ledger(opened), batch))
 
 
+def warranted(library: str | Path, batch: str, max_wrong: float | None = None) -> str:
+    """Return what the warranty of a batch says; "" if it has none.
+
+    Raises
+    ------
+    StagingError
+        With status 3, if `max_wrong` is given and the warranty does not show it; see `approve`.
+    """
+    with Library(library) as opened:
+        chosen_batch = batch_to_approve(read_ledger(opened), batch)
+        if max_wrong is None and FIELD not in chosen_batch.header:
+            return ""
+        return need(opened, chosen_batch, 1.0 if max_wrong is None else max_wrong).says()
+
+
 def approve(
     library: str | Path,
     batch: str,
@@ -351,6 +379,7 @@ def approve(
     phrase: str | None = None,
     permanent: bool = False,
     permanent_token: str | None = None,
+    max_wrong: float | None = None,
     progress: Progress | None = None,
 ) -> Approved:
     """Move the staged files of a batch to the system trash, verifying each file.
@@ -361,6 +390,8 @@ def approve(
         One of the two: `approval_token` (headless), or `approval_phrase` typed by hand.
     permanent : bool
         Delete permanently instead; needs `permanent_token` too, and 24 hours since staging.
+    max_wrong : float, optional
+        Largest share of the images that may be wrong, 0 to 1; the batch needs a warranty under it.
 
     Returns
     -------
@@ -378,6 +409,8 @@ def approve(
     with _at_work(library, recovered) as (opened, ledger, reserve, stop):
         need_finished(recovered)
         chosen_batch = batch_to_approve(ledger, batch)
+        if max_wrong is not None:
+            need(opened, chosen_batch, max_wrong)
         _need_consent(opened, chosen_batch, token, phrase)
         if permanent:
             _need_second_consent(opened, chosen_batch, permanent_token)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dedup_nb import __version__
+from dedup_nb.library.acceptance.warranty import Warranty
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
 from dedup_nb.staging.examine import Examiner, Ready
@@ -20,6 +21,7 @@ from dedup_nb.staging.plans import Plan, Row
 from dedup_nb.staging.recovery import end_record, remove_empty
 from dedup_nb.staging.refusals import Refusal, Refused, StagingError, by_errno
 from dedup_nb.staging.safefs import CopyTerms, Folders, Moved, Parts, Seen, Spot, Stop
+from dedup_nb.staging.warranties import FIELD
 
 GROUP_BUNDLES = 64  # maximum number of intents in one sync
 GROUP_S = 0.5  # longest time a bundle waits between its check and its move
@@ -66,12 +68,13 @@ class BatchRun:
         examiner: Examiner,
         reserve: Reserve,
         *,
+        warranty: Warranty | None = None,
         allow_copy: bool,
         stop: Stop,
         moved: Callable[[int], None],
     ) -> None:
         self.library, self.plan, self.ledger = library, plan, ledger
-        self.examiner, self.reserve = examiner, reserve
+        self.examiner, self.reserve, self.warranty = examiner, reserve, warranty
         self.allow_copy, self.stop, self.moved = allow_copy, stop, moved
         self.id = new_batch_id(after=max(ledger.batches, default=""))
         self.counts = Counts()
@@ -173,6 +176,7 @@ class BatchRun:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "time": utc_now(),
+            **({FIELD: self.warranty.as_json()} if self.warranty else {}),
         }
 
     def _record(self, journal: Journal, records: list[Record]) -> None:

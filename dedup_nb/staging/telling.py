@@ -56,6 +56,8 @@ def result_lines(result: Result) -> Iterator[str]:
         yield plain(f"the batch was stopped: {result.stopped}")
     if result.left:
         yield f"{count(result.left, 'bundle')} not tried; stage the same manifest again"
+    if result.warranty and result.batch:
+        yield plain(result.warranty)
     if result.batch:
         yield f"batch {result.batch}"
 
