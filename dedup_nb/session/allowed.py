@@ -105,5 +105,6 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "max_edited_area": Range(0, 1),
     "min_cluster_size": Range(2, 1_000_000),
     "min_samples": Range(1, 1_000_000),
+    "max_wrong": Range(0, 0.99),
     "max_pairs": Range(1, 2_000_000_000),
 }

@@ -406,11 +406,16 @@ class BatchView:
         self.files, self.n_bytes = len(files), sum(file.size for file in files)
 
     def describe(self) -> str:
-        """Return one line about the batch: bundles, files, size."""
+        """Return one line about the batch: bundles, files, size; and what its warranty says."""
         if self.batch is None:
             return "nothing is staged"
         size = report.size_text(self.n_bytes)
-        return f"{self.batch}: {len(self.intents):,} bundles, {self.files:,} files, {size}"
+        line = f"{self.batch}: {len(self.intents):,} bundles, {self.files:,} files, {size}"
+        try:
+            says = staging.warranted(self.run.library, self.batch)
+        except staging.StagingError as error:
+            says = str(error)
+        return f"{line}\nWarranty: {says}" if says else f"{line}\nWarranty: none"
 
     @cached_property
     def views(self) -> list[dict[str, Any]]:
@@ -440,6 +445,7 @@ def approve(
     batch: BatchView,
     approve_batch: str | None,
     token: str | None,
+    max_wrong: float | None = None,
     *,
     interactive: bool,
 ) -> Consent | None:
@@ -456,14 +462,20 @@ def approve(
         raise WrongInput("to approve, set both approve_batch and token; nothing was changed")
     if approve_batch is not None and token is not None:
         try:
-            result = staging.approve(run.library, approve_batch, token, progress=Ticker("approved"))
+            result = staging.approve(
+                run.library,
+                approve_batch,
+                token,
+                max_wrong=max_wrong,
+                progress=Ticker("approved"),
+            )
         except staging.StagingError as error:
             raise WrongInput(str(error)) from error
         lines = [*telling.approved_lines(result), *telling.refusal_lines(result.refused)]
         print(tables.shown("\n".join(lines)))
         return None
     if interactive and batch.batch is not None:
-        consent = Consent(run, batch)
+        consent = Consent(run, batch, max_wrong)
         approve = f"dedup-nb approve {batch.batch} --library {quote(str(run.library))}"
         present(
             consent.box,
@@ -482,8 +494,8 @@ def approve(
 class Consent:
     """A box that asks for the phrase, and buttons to approve or restore the batch."""
 
-    def __init__(self, run: Workbench, batch: BatchView) -> None:
-        self.run, self.batch = run, str(batch.batch)
+    def __init__(self, run: Workbench, batch: BatchView, max_wrong: float | None = None) -> None:
+        self.run, self.batch, self.max_wrong = run, str(batch.batch), max_wrong
         phrase = staging.approval_phrase(run.library, self.batch)
         self.typed = ipywidgets.Text(
             placeholder=phrase,
@@ -522,7 +534,11 @@ class Consent:
 
     def _approved(self) -> list[str]:
         result = staging.approve(
-            self.run.library, self.batch, phrase=self.typed.value, progress=self._show
+            self.run.library,
+            self.batch,
+            phrase=self.typed.value,
+            max_wrong=self.max_wrong,
+            progress=self._show,
         )
         return [*telling.approved_lines(result), *telling.refusal_lines(result.refused)]
 
