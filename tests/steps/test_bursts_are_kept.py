@@ -10,6 +10,7 @@ from dedup_nb.finders import phash
 from dedup_nb.library import tables
 from dedup_nb.steps.clip_faiss import likeness
 from dedup_nb.steps.review import merging
+from dedup_nb.steps.set_pruning import pruning, setgroups
 from dedup_nb.steps.time_window import bursts
 
 ROOTS = ["."]
@@ -146,3 +147,50 @@ def test_a_run_without_photographs_has_no_bursts(library, tmp_path):
     made, threshold = by_hash(run)
     assert not made.images.bursts.frames
     assert roles(made, threshold)["renders/20250705_215211_stage1.jpg"][0] == "stage"
+
+
+def set_of_two(folder, stamp, save_one, **known):
+    """A set of two stages by one camera."""
+    for stage, seed in (("stage1", 5), ("stage2", 6)):
+        tags = exif(model="Z", **known)
+        save_one(photo(seed), folder / f"{stamp}_{stage}.{save_one.suffix}", tags)
+
+
+def as_jpeg(quality):
+    def save_one(picture, path, tags):
+        save(picture, path, quality=quality, exif=tags)
+
+    save_one.suffix = "jpg"
+    return save_one
+
+
+def as_png(picture, path, tags):
+    save(picture, path, exif=tags)
+
+
+as_png.suffix = "png"
+
+
+@pytest.mark.parametrize(
+    ("make", "second", "burst_seconds", "roles_of_second"),
+    [
+        (as_jpeg(90), "01", 2.0, {"review"}),
+        (as_jpeg(90), "01", 0.5, {"stage"}),  # farther apart than frames of a burst
+        (as_jpeg(90), "01", 0.0, {"stage"}),
+        (as_jpeg(90), "00", 2.0, {"stage"}),  # a copy that kept its time
+        (as_png, "01", 2.0, {"stage"}),  # equal pixels: one frame, its clock set later
+    ],
+)
+def test_sets_of_frames_wait_as_pairs_of_them_do(
+    tmp_path, make, second, burst_seconds, roles_of_second
+):
+    lib = tmp_path / "lib"
+    set_of_two(lib, "20250705_100100", as_png)
+    set_of_two(lib, "20250705_110100", make, second=second)
+    run = start(tmp_path, lib, "40_set_pruning", roots=ROOTS, burst_seconds=burst_seconds)
+    made = setgroups.Sets(pruning.compare(pruning.Found(run), cross_check_yaml=False), 0.05)
+    rows = made.table(made.cut(0.5))
+    other = rows[rows.role != "keeper"]
+    assert len(other) == 2 and set(other.role) == roles_of_second, list(rows.reason)
+    if roles_of_second == {"review"}:
+        assert other.reason.str.startswith("frames of one burst: taken 1 s apart").all()

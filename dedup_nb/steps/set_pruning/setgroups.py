@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import groups, report
+from dedup_nb.compare.full_size import FullSize
+from dedup_nb.compare.verdicts import Verdicts
 from dedup_nb.finders import sets
 from dedup_nb.finders.sets import DIFFERENT, REVIEW, SAME, ImageSet, Match
 from dedup_nb.groups.candidates import Excluded
@@ -187,9 +189,10 @@ class Sets(groups.Candidates):
         self.grouping, self.obey = SetStars(self), self._obey
         of_sets = [self._set_rule(*rule) for rule in self._held_back]
         whole = "a set moves whole or not at all"
+        frames = groups.bursts_stay(self._compared_frames())
         self.rules = [
             *of_sets,  # first, since they know why a whole set waits
-            *self.rules,
+            *(frames if rule.name == frames.name else rule for rule in self.rules),
             groups.Rule("whole_sets", whole, self._whole_sets, chains=True),
         ]
 
@@ -197,6 +200,27 @@ class Sets(groups.Candidates):
     def tuned(self) -> Mapping[str, Any]:
         """Other tuned parameters, by name."""
         return {"max_edited_area": self.max_edited_area}
+
+    def _compared_frames(self) -> Verdicts:
+        """Compare counterparts that are two frames of one burst; only equal pixels may go."""
+        run = self.run
+        known = Verdicts(
+            run.catalogue,
+            run.store,
+            remake=run.remake,
+            full_size=FullSize(run.catalogue, run.library, run.store),
+        )
+        ends = [
+            pair
+            for match in self.matches
+            if match.cosine >= self.compared.bound
+            for pair in zip(self.sets[match.a].rows, self.sets[match.b].rows, strict=True)
+        ]
+        members, keepers = np.array(ends, np.int64).reshape(-1, 2).T
+        apart = self.images.bursts.apart(members, keepers)
+        with known.without_limit():
+            known.refused(members[apart], keepers[apart])
+        return known
 
     # -- which is kept ---------------------------------------------------------------------------
 
