@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -86,30 +86,32 @@ class FullSize:
         self.known: dict[Pair, Compared] = {}
         self.stale: set[Pair] = set()  # files that changed since the catalogue was made
 
-    def know(self, verdicts: Mapping[Pair, Verdict], most: float) -> int:
-        """Look up pairs, and compare those that are not known if there are at most `most`.
+    def know(self, verdicts: Mapping[Pair, Verdict], most: float) -> tuple[int, list[Pair]]:
+        """Look up pairs, and compare the first of those that are not known.
 
         Parameters
         ----------
         verdicts : dict of Pair -> Verdict
-            Pairs that show the same picture.
+            Pairs that show the same picture, the most urgent first.
         most : float
             Largest number of pairs to compare.
 
         Returns
         -------
-        int
-            The number of pairs that are not known.
+        compared : int
+            How many were compared now.
+        waiting : list of Pair
+            Those that are not known.
         """
-        unknown = self._look_up(verdicts.keys() - self.known.keys() - self.stale)
-        if unknown and len(unknown) <= most:
-            self._compare(unknown, verdicts)
-            return 0
-        return len(unknown)
+        asked = [p for p in verdicts if p not in self.known and p not in self.stale]
+        unknown = self._look_up(asked)
+        now = unknown[: int(min(most, len(unknown)))]
+        if now:
+            self._compare(sorted(now), verdicts)
+        return len(now), unknown[len(now) :]
 
-    def _look_up(self, pairs: Iterable[Pair]) -> list[Pair]:
-        """Take what the store knows; return the other pairs, sorted."""
-        wanted = sorted(pairs)
+    def _look_up(self, wanted: Sequence[Pair]) -> list[Pair]:
+        """Take what the store knows; return the other pairs in their order."""
         stored = self.store.measures(HOLDINGS, map(" ".join, wanted), sound)
         for pair in wanted:
             if value := stored.get(" ".join(pair)):

@@ -37,11 +37,11 @@ from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
 
 FEATURES = features.KIND
-VERDICTS = "verdict 17"  # store kind of verdicts; likewise
+VERDICTS = "verdict 18"  # store kind of verdicts; likewise
 # Store kind of why pairs could not be compared; another version of the code or of what crashed may.
 UNCOMPARED = f"uncompared, {VERDICTS}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
 UNCOMPARED_REASON = "could not be compared: "
-AT_ONCE = 16  # largest number of pairs compared while a slider moves; the others wait
+AT_ONCE = 16  # pairs compared while a slider moves; if there are more, none is
 AHEAD = 10_000  # largest number of pairs compared in advance for looser thresholds
 AHEAD_AT_FULL_SIZE = 1_000  # likewise, by their whole files
 BATCH = 256  # pairs compared and stored together
@@ -52,8 +52,8 @@ WHOLE = frozenset(("tone", "sharpness", "stretched"))  # changes of the whole, w
 SIDES = ("", "a", "b")
 CROPS = (*SIDES, verify.BOTH_CROPPED)
 MOST = 1e300  # neither infinite nor, as comparisons tell, not a number
-LENGTHS = {"where": (0, 4), "matrix": (0, 6)}  # of fields that hold numbers
-TUPLES = ("kinds", "where", "matrix")  # fields of a verdict that JSON keeps as lists
+LENGTHS = {"where": (0, 4), "where_in_b": (0, 4), "matrix": (0, 6)}  # of fields that hold numbers
+TUPLES = ("kinds", "where", "where_in_b", "matrix")  # fields of a verdict that JSON keeps as lists
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, bytes]
@@ -93,9 +93,9 @@ class Verdicts:
         self.featureless: dict[str, str] = {}  # contents whose features cannot be found, and why
         self.failed: set[Pair] = set()
         self.full_size = full_size
-        self.left: float = AT_ONCE
+        self.left: float | None = None  # None while a slider moves: `AT_ONCE` at a time
         self.left_at_full_size = 0.0
-        self.waiting = 0
+        self.waiting: set[Pair] = set()  # asked for in a block with a limit, and not compared
 
     # -- interface for groups --------------------------------------------------------------------
 
@@ -105,14 +105,14 @@ class Verdicts:
         Parameters
         ----------
         members, keepers : ndarray of int64, shape (n,)
-            Catalogue rows, pair by pair.
+            Catalogue rows, pair by pair; the first are compared first.
 
         Returns
         -------
         ndarray of bool, shape (n,)
         """
         rows = list(zip(members.tolist(), keepers.tolist(), strict=True))
-        pairs = {self._pair(*pair) for pair in rows}
+        pairs = list(dict.fromkeys(self._pair(*pair) for pair in rows))
         self._know(pairs)
         self._know_at_full_size(pairs)
         judgements = [self.judgement(*pair) for pair in rows]
@@ -147,7 +147,7 @@ class Verdicts:
             Catalogue rows, pair by pair.
         """
         pairs = [self._pair(*ends) for ends in zip(members.tolist(), keepers.tolist(), strict=True)]
-        self._know(set(pairs))
+        self._know(pairs)
         return [self._picture(pair) for pair in pairs]
 
     def _picture(self, pair: Pair) -> str | None:
@@ -174,13 +174,16 @@ class Verdicts:
             text += f"; {len(self.uncompared):,} could not be compared and wait for your review"
         if self.full_size is not None and (whole := self.full_size.describe()):
             text += f"; {whole}"
-        if self.waiting:
-            text += "; looser thresholds add more pairs, which wait for review until you save them"
+        if waiting := len(self.waiting):
+            text += (
+                f"; {waiting:,} more pairs at looser thresholds were not compared and wait for "
+                "review until you save them"
+            )
         return text
 
     @contextmanager
     def at_most(self, pairs: float, at_full_size: float = 0) -> Iterator[None]:
-        """Compare at most this many pairs inside the block; the others stay unknown.
+        """Compare at most this many pairs inside the block, the first ones; others stay unknown.
 
         Parameters
         ----------
@@ -189,7 +192,8 @@ class Verdicts:
         at_full_size : float
             Pairs compared by their whole files, which takes much longer.
         """
-        before, self.left, self.waiting = (self.left, self.left_at_full_size), pairs, 0
+        before, self.left = (self.left, self.left_at_full_size), pairs
+        self.waiting.clear()
         self.left_at_full_size = at_full_size
         try:
             yield
@@ -206,9 +210,15 @@ class Verdicts:
         first, second = sorted((self.digests[a], self.digests[b]))
         return first, second
 
-    def _know(self, pairs: set[Pair]) -> None:
+    def _know(self, pairs: Iterable[Pair]) -> None:
+        """Look pairs up and compare the first of the others, as many as the limit allows.
+
+        While a slider moves, all are compared or none, so that it stays fast.
+        """
         known = self.verdicts.keys() | self.failed | self.uncompared.keys()
-        unknown = sorted(pair for pair in pairs - known if pair[0] != pair[1])
+        unknown = [
+            pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and pair not in known
+        ]
         if not unknown:
             return
         stored = self.store.measures(VERDICTS, map(" ".join, unknown), sound)
@@ -221,23 +231,24 @@ class Verdicts:
             pair: reasons[" ".join(pair)].decode() for pair in unknown if " ".join(pair) in reasons
         }
         unknown = [pair for pair in unknown if pair not in self.uncompared]
-        if len(unknown) > self.left:
-            self.waiting += len(unknown)
-            return
-        if self.left != AT_ONCE:  # a budget, not the limit for each move of the slider
-            self.left -= len(unknown)
-        if unknown:
-            self._compare(unknown)
+        if self.left is None:
+            now = unknown if len(unknown) <= AT_ONCE else []
+        else:
+            now = unknown[: int(min(self.left, len(unknown)))]
+            self.left -= len(now)
+        self.waiting |= set(unknown[len(now) :])
+        self.waiting -= set(now)
+        if now:
+            self._compare(sorted(now))
 
-    def _know_at_full_size(self, pairs: set[Pair]) -> None:
-        """Compare the pairs that their thumbnails would stage at full size too."""
+    def _know_at_full_size(self, pairs: Iterable[Pair]) -> None:
+        """Compare the pairs that their thumbnails would stage at full size too, the first first."""
         if self.full_size is None:
             return
         alike = {p: v for p in pairs if (v := self.verdicts.get(p)) and (_may_go(v) or _frames(v))}
-        before = len(self.full_size.known)
-        waiting = self.full_size.know(alike, self.left_at_full_size)
-        self.waiting += waiting
-        self.left_at_full_size -= len(self.full_size.known) - before if not waiting else 0
+        compared, waiting = self.full_size.know(alike, self.left_at_full_size)
+        self.left_at_full_size -= compared
+        self.waiting = (self.waiting - alike.keys()) | set(waiting)
 
     def _compare(self, pairs: Sequence[Pair]) -> None:
         tell = Ticker("verified pairs:")

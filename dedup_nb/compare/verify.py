@@ -74,8 +74,11 @@ class Verdict:
         does not have; empty for neither.
     overlap : float
         Share of the larger picture that both show.
-    edited_area, largest_edit, worst_tile, where
-        See `Framing`; for the area that both show.
+    edited_area, largest_edit, worst_tile
+        See `Framing`; shares of the area that both show.
+    where, where_in_b : (left, top, right, bottom)
+        Box around the largest edit, as shares of picture `a` and of picture `b`, as their files
+        are upright; empty if there is none.
     scale, rotation : float
         Pixels of the second picture per pixel of the first, and its rotation in degrees; 1 and 0
         for different pictures.
@@ -93,6 +96,7 @@ class Verdict:
     largest_edit: float = 0.0
     worst_tile: float = 0.0
     where: Box = ()
+    where_in_b: Box = ()
     scale: float = 1.0
     rotation: float = 0.0
     matrix: tuple[float, ...] = ()
@@ -110,9 +114,8 @@ class Verdict:
         """
         if not self.edited_area:
             return True
-        left, top, right, bottom = self.where
-        from_edge = min(left, top, 1 - right, 1 - bottom)
-        return from_edge <= MARK_MARGIN and self.edited_area <= MARK
+        ends = [(*box[:2], 1 - box[2], 1 - box[3]) for box in (self.where, self.where_in_b) if box]
+        return min(map(min, ends)) <= MARK_MARGIN and self.edited_area <= MARK
 
     def turned(self) -> Verdict:
         """Return the same verdict as seen from the other picture."""
@@ -121,6 +124,8 @@ class Verdict:
             self,
             crop=OTHER_SIDE[self.crop],
             border=OTHER_SIDE[self.border],
+            where=self.where_in_b,
+            where_in_b=self.where,
             scale=1 / self.scale,
             rotation=self.rotation if mirrored or abs(self.rotation) == 180 else -self.rotation,
             matrix=_inverted(self.matrix),
@@ -301,6 +306,17 @@ class _View:
         shares = (area / _area(a), area * scale**2 / _area(b))
         return cls(pixels, mask, (min(shares[0], 1.0), min(shares[1], 1.0)), (to_a, to_b))
 
+    def box(self, box: Box, which: int, own: tuple[Size, Size]) -> Box:
+        """Return a box in shares of the canvas as one in shares of the first or second picture."""
+        if not box:
+            return ()
+        height, width = self.mask.shape
+        ends = np.array([(x * width - 0.5, y * height - 0.5) for x in box[::2] for y in box[1::2]])
+        way = self.ways[which]
+        there = (ends @ way[:, :2].T + way[:, 2] + 0.5) / own[which]
+        low, high = np.clip([there.min(axis=0), there.max(axis=0)], 0, 1).round(4)
+        return tuple(float(value) for value in (*low, *high))
+
     def firm(self, points: Floats) -> float:
         """Return the share of its 4x4 parts in which features of the first picture agree.
 
@@ -395,7 +411,8 @@ def _verdict(
         edited_area=differs.edited_area,
         largest_edit=differs.largest_edit,
         worst_tile=differs.worst_tile,
-        where=differs.where,
+        where=view.box(differs.where, 0, own),
+        where_in_b=view.box(differs.where, 1, own),
         scale=round(scale, 4) if score >= SAME else 1.0,
         rotation=round(way.turn, 1) if score >= SAME else 0.0,
         matrix=_full_size(way.matrix, own, sizes) if score >= SAME else (),

@@ -58,21 +58,24 @@ def made(two, tmp_path, engine=None):
 def test_two_files_are_compared_in_full_size_and_the_result_is_kept(two, tmp_path):
     catalogue, _, pair = two
     first = made(two, tmp_path)
-    assert first.know({pair: SAME}, 1) == 0
+    assert first.know({pair: SAME}, 1) == (1, [])
     a = "a" if pair[0] == catalogue["sha256"][0] else "b"
     poorer = "b" if a == "a" else "a"
     assert not first.known[pair].lacks(a) and first.known[pair].lacks(poorer)
     engine = Engine()
     again = made(two, tmp_path, engine)
-    assert again.know({pair: SAME}, 0) == 0
+    assert again.know({pair: SAME}, 0) == (0, [])
     assert again.known == first.known and engine.asked == 0
 
 
-def test_more_pairs_than_allowed_are_left_unknown_and_counted(two, tmp_path):
-    engine = Engine()
-    compared = made(two, tmp_path, engine)
-    assert compared.know({two[2]: SAME}, 0) == 1
-    assert compared.known == {} and engine.asked == 0
+def test_the_first_pairs_are_compared_and_those_beyond_the_limit_are_left_unknown(two, tmp_path):
+    compared = made(two, tmp_path, Engine(Item(HELD | {"look": EDITED.as_dict()})))
+    pair = two[2]
+    asked = {pair: SAME, pair[::-1]: SAME}  # the last by their names, and the first asked for
+    asked = dict(sorted(asked.items(), reverse=True))
+    assert compared.know(asked, 1) == (1, [min(asked)])
+    assert list(compared.known) == [max(asked)]
+    assert compared.know(asked, 0) == (0, [min(asked)])
 
 
 def test_what_could_not_be_compared_waits_and_is_tried_again_with_other_decoders(
@@ -84,9 +87,9 @@ def test_what_could_not_be_compared_waits_and_is_tried_again_with_other_decoders
     assert compared.known[pair].lacks("a") == ("unknown",)
     assert "crashed (signal 11)" in compared.known[pair].reason("a")
     assert "1 of them could not be compared" in compared.describe()
-    assert made(two, tmp_path, engine).know({pair: SAME}, 0) == 0  # not tried for ever
+    assert made(two, tmp_path, engine).know({pair: SAME}, 0) == (0, [])  # not tried for ever
     monkeypatch.setattr(full_size, "DECODERS", "pillow 99")
-    assert made(two, tmp_path, engine).know({pair: SAME}, 0) == 1
+    assert made(two, tmp_path, engine).know({pair: SAME}, 0) == (0, [pair])
 
 
 def test_a_file_that_changed_since_is_not_judged_and_nothing_is_kept(two, tmp_path):

@@ -110,6 +110,23 @@ def test_what_is_not_compared_yet_waits_and_is_remembered_once_it_was(tmp_path, 
     assert rows_of(again, candidates) == first
 
 
+def test_a_limit_is_spent_on_the_nearest_pairs_and_the_others_are_counted(tmp_path):
+    whole = drawn(3)
+    soft = whole.filter(ImageFilter.GaussianBlur(3))
+    run, _ = run_of(tmp_path, {"a.png": whole, "b.png": jpeg(whole, 70), "c.png": soft})
+    place = {path: k for k, path in enumerate(run.catalogue["path"])}
+    near, far = ([place[name], place["a.png"]] for name in ("b.png", "c.png"))
+    with run.verdicts.at_most(1, 1):
+        run.verdicts.refused(*np.array([near, far]).T)
+        assert "1 more pairs at looser thresholds were not compared" in run.verdicts.describe()
+    assert list(run.verdicts.verdicts) == [run.verdicts._pair(*near)]
+    assert list(run.verdicts.full_size.known) == [run.verdicts._pair(*near)]
+    assert run.verdicts.judgement(*far) is None
+    with run.verdicts.without_limit():
+        run.verdicts.refused(*np.array([near, far]).T)
+    assert "not compared" not in run.verdicts.describe()
+
+
 def test_verdicts_are_the_same_in_one_process_and_in_many(tmp_path, monkeypatch):
     whole = drawn(4, (480, 320))
     files = {
@@ -219,7 +236,7 @@ def test_a_crash_costs_one_pair_which_waits_with_the_reason(tmp_path, monkeypatc
     [
         {"score": "1"}, {"score": None}, {"score": True}, {"score": 10**400}, {"crop": "c"},
         {"kinds": "edited"}, {"kinds": [1]}, {"where": [1]}, {"where": ["a"] * 4}, {"matrix": {}},
-        {"more": 1}, {"scale": [1]},
+        {"where_in_b": [1]}, {"more": 1}, {"scale": [1]},
     ],
 )  # fmt: skip
 def test_a_verdict_of_wrong_types_is_none(change):

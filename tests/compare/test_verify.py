@@ -145,6 +145,29 @@ def test_what_was_done_to_a_picture_is_told(alter, kinds):
     assert found.same and set(found.kinds) == kinds, found
 
 
+@pytest.mark.parametrize(
+    ("alter", "there"),
+    [
+        (lambda p: p, lambda x, y: (x, y)),
+        (lambda p: p.crop((60, 40, 500, 340)), lambda x, y: ((x * 500 - 60) / 440, (y * 340 - 40) / 300)),
+        (ImageOps.mirror, lambda x, y: (1 - x, y)),
+        (lambda p: p.transpose(Image.Transpose.ROTATE_90), lambda x, y: (y, 1 - x)),
+        (lambda p: p.resize((250, 170)), lambda x, y: (x, y)),
+    ],
+)  # fmt: skip
+def test_the_box_around_an_edit_lies_in_each_picture_where_the_edit_is(alter, there):
+    whole = drawn(1, (500, 340))
+    found = verdict(whole, alter(edited(whole, 0.06, "swapped")))
+    opposite = found.turned()
+    assert (opposite.where, opposite.where_in_b) == (found.where_in_b, found.where)
+    side = (500 * 340 * 0.06) ** 0.5
+    middle = (500 // 6 + side / 2) / 500, (340 // 5 + side / 2) / 340
+    for box, (x, y) in ((found.where, middle), (found.where_in_b, there(*middle))):
+        left, top, right, bottom = box
+        assert (left + right) / 2 == pytest.approx(x, abs=0.06)
+        assert (top + bottom) / 2 == pytest.approx(y, abs=0.06)
+
+
 ALTERED = {
     "re-encoded": lambda p: jpeg(p, 30),
     "blurred": lambda p: p.filter(ImageFilter.GaussianBlur(4)),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -152,20 +151,18 @@ class Beside:
         rough = self.near(a, b)
         if self.digests[row] == self.digests[other]:
             return Pair(rough.matrix, True, SAME_FILE, 0.0)
-        alternatives, outlined = self._areas(row, other, rough)
+        boxes, outlined = self._areas(row, other, rough)
         facts = {
             "sha256": [self.digests[row], self.digests[other]],
             "matrix": rough.matrix,
             "aligned": rough.aligned,
-            "boxes": alternatives,
         }
         result = self._judged("beside", Item(facts, [self._file(a), self._file(b)]))
         try:
-            matrix, differing, best = _checked(result, len(alternatives))
+            matrix, differing = _checked(result)
         except (KeyError, TypeError, ValueError):
             raise ValueError("cannot be compared: the process sent what it should not") from None
         text = self._text(row, other, matrix) if rough.aligned else NOT_ALIGNED
-        boxes = tuple(alternatives[best]) if alternatives else ()
         return Pair(_numbers(matrix), rough.aligned, text, differing, boxes, outlined)
 
     def _verdict(self, row: int, other: int) -> Verdict | None:
@@ -198,28 +195,24 @@ class Beside:
 
     # -- the areas that held it back -------------------------------------------------------------
 
-    def _areas(self, row: int, other: int, rough: Pair) -> tuple[list[list[Box]], str]:
-        """Return where the areas that differ may lie in the first image, and what they are."""
+    def _areas(self, row: int, other: int, rough: Pair) -> tuple[tuple[Box, ...], str]:
+        """Return the areas that differ, as shares of the first image, and what they are."""
         verdict, look = self._verdict(row, other), self._look(row, other)
         if verdict is None or not rough.aligned:
-            return [], ""
-        matrix = np.reshape(np.array(rough.matrix), (2, 3))
-        size, its = self._size(row), self._size(other)
+            return (), ""
         first = self.digests[row] < self.digests[other]
         if look.kind != COPY and look.where:
-            boxes = list(look.where)
-            own = boxes if first else [_moved(box, its, matrix, size) for box in boxes]
-            return [own], _outlined(look)
-        if not verdict.edited_area or len(verdict.where) != 4:
-            return [], ""
-        left, top, right, bottom = verdict.where
-        box = (left, top, right, bottom)
-        # The box lies on the part that both show, drawn as one of them lies: as which, pixels tell.
-        shared = _shared(size, its, matrix)
-        own_box = _inside(box, shared)
-        back = inverse(matrix)
-        other_box = _moved(_inside(box, _shared(its, size, back)), its, matrix, size)
-        return [[own_box], [other_box]], f"{100 * verdict.edited_area:.1f} % of the area differs"
+            if first:
+                return look.where, _outlined(look)
+            matrix = np.reshape(np.array(rough.matrix), (2, 3))
+            size, its = self._size(row), self._size(other)
+            return tuple(_moved(box, its, matrix, size) for box in look.where), _outlined(look)
+        where = verdict.where if first else verdict.where_in_b
+        if not verdict.edited_area or len(where) != 4:
+            return (), ""
+        left, top, right, bottom = where
+        text = f"{100 * verdict.edited_area:.1f} % of the area differs"
+        return ((left, top, right, bottom),), text
 
     # -- files and processes ---------------------------------------------------------------------
 
@@ -272,18 +265,16 @@ def _numbers(matrix: Floats) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in np.asarray(matrix).ravel())
 
 
-def _checked(result: Item, alternatives: int) -> tuple[Floats, float, int]:
-    """Return the map, the share that differs and the best alternative, if they can be right."""
-    matrix, differing, best = (result.facts[name] for name in ("matrix", "differing", "boxes"))
+def _checked(result: Item) -> tuple[Floats, float]:
+    """Return the map and the share that differs, if they can be right."""
+    matrix, differing = result.facts["matrix"], result.facts["differing"]
     numbers = [*matrix, differing]
     if len(matrix) != 6 or not all(type(n) in (int, float) and abs(n) < MOST for n in numbers):
         raise ValueError("not a map")
     made = np.reshape(np.array(matrix, np.float64), (2, 3))
     if not 0 <= differing <= 1 or math.isclose(float(np.linalg.det(made[:, :2])), 0):
         raise ValueError("not a map")
-    if type(best) is not int or not 0 <= best < max(alternatives, 1):
-        raise ValueError("not one of the alternatives")
-    return made, float(differing), best
+    return made, float(differing)
 
 
 def _corners(box: Box, size: Size) -> Floats:
@@ -304,23 +295,3 @@ def _around(places: Floats, size: Size) -> Box:
         np.clip((edge + 0.5) / size, 0, 1) for edge in (places.min(axis=0), places.max(axis=0))
     )
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
-
-
-def _shared(size: Size, other: Size, matrix: Floats) -> Box:
-    """Return the box, in the first picture, around what both show."""
-    back = inverse(matrix)
-    whole = _corners((0, 0, 1, 1), other) @ back[:, :2].T + back[:, 2]
-    own = _corners((0, 0, 1, 1), size)
-    hull = cv2.convexHull(whole.astype(np.float32))[:, 0]
-    _, polygon = cv2.intersectConvexConvex(own.astype(np.float32), hull)
-    if polygon is None or not len(polygon):
-        return 0.0, 0.0, 1.0, 1.0
-    return _around(polygon.reshape(-1, 2).astype(np.float64), size)
-
-
-def _inside(box: Box, outer: Box) -> Box:
-    """Return a box, given as shares of another box."""
-    width, height = outer[2] - outer[0], outer[3] - outer[1]
-    left, right = (outer[0] + x * width for x in box[::2])
-    top, bottom = (outer[1] + y * height for y in box[1::2])
-    return left, top, right, bottom

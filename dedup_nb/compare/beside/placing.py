@@ -6,8 +6,6 @@ picture; here both are aligned at full size, as `holding` does it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
@@ -41,14 +39,12 @@ def placed(item: Item) -> Item:
     ----------
     item : Item
         Blocks: two absolute paths. Facts: `sha256`, two digests; `matrix`, six numbers; `aligned`,
-        whether the map is known from features, and not only a guess by the sizes; `boxes`, a list
-        of alternatives, each a list of boxes as shares of the first picture.
+        whether the map is known from features, and not only a guess by the sizes.
 
     Returns
     -------
     Item
-        Facts: `matrix`; `sizes`; `differing`, the share of the pixels that both show, 0 to 1;
-        `boxes`, the number of the alternative in which most differs.
+        Facts: `matrix`; `sizes`; `differing`, the share of the pixels that both show, 0 to 1.
     """
     a, b = (
         KEPT.whole(path, sha) for path, sha in zip(item.blocks, item.facts["sha256"], strict=True)
@@ -62,7 +58,6 @@ def placed(item: Item) -> Item:
         "matrix": [round(float(value), 6) for value in matrix.ravel()],
         "sizes": [a.size, b.size],
         "differing": float(np.mean(apart[shown] > GRAIN)) if shown.any() else 1.0,
-        "boxes": _where(apart, item.facts["boxes"]),
     }
     KEPT.tidy()
     return Item(facts)
@@ -95,19 +90,6 @@ def _apart(a: Picture, b: Picture, matrix: Floats, long_px: int) -> tuple[Floats
     size = max(round(a.size[0] / step), 1), max(round(a.size[1] / step), 1)
     place = spread(a.size[0] / size[0], a.size[1] / size[1])
     return apart_on(a, b, place, chained(place, matrix), size)
-
-
-def _where(apart: Floats, alternatives: Sequence[Sequence[Box]]) -> int:
-    """Return the alternative whose boxes hold most difference."""
-    height, width = apart.shape
-    means = []
-    for boxes in alternatives:
-        inside = np.zeros(apart.shape, np.uint8)
-        for left, top, right, bottom in boxes:
-            corner = round(left * width), round(top * height)
-            cv2.rectangle(inside, corner, (round(right * width), round(bottom * height)), 1, -1)
-        means.append(float(apart[inside > 0].mean()) if inside.any() else 0.0)
-    return int(np.argmax(means)) if means else 0
 
 
 # -- in the kernel: no pixels --------------------------------------------------------------------
