@@ -119,7 +119,7 @@ def _add_lab(commands: Commands) -> None:
     command = _command(
         commands,
         "lab",
-        "open the notebooks in JupyterLab, filled in from a profile",
+        "open the notebooks in JupyterLab, filled in from a profile or of an earlier run",
         epilog="Other options, such as --no-browser, are passed on to jupyter lab.",
     )
     command.add_argument(
@@ -128,14 +128,29 @@ def _add_lab(commands: Commands) -> None:
     command.add_argument(
         "--out", metavar="DIR", type=Path, help="write results to DIR instead of outputs/"
     )
+    command.add_argument(
+        "--run",
+        dest="earlier",
+        metavar="RUN",
+        type=Path,
+        help="open an earlier run with its results; nothing is computed again",
+    )
     command.set_defaults(run=_lab)
 
 
 def _lab(args: argparse.Namespace) -> int:
-    from dedup_nb.session import execute, notebooks, parameters
+    from dedup_nb.session import execute, notebooks, parameters, reopening, runs
 
     execute.check_port(args.passed_on)
-    if args.profile is None:
+    if args.earlier is not None and args.out is not None:
+        raise ValueError("--run opens an earlier run where it is; leave --out away")
+    if args.earlier is not None:
+        try:
+            folder = reopening.reopen(args.earlier, _warn, args.profile)
+        except runs.Running as error:
+            _warn(f"dedup-nb lab: {error}")
+            return LOCKED
+    elif args.profile is None:
         folder = notebooks.notebooks_folder()
     else:
         folder = execute.for_lab(parameters.load(args.profile), args.out)

@@ -90,6 +90,8 @@ class Candidates:
         Rules that hold images back, in order; finders append to it.
     obey : callable
         Applies your marks; see `marks.obey`.
+    excluded : DataFrame
+        The pairs that are never proposed, for whatever reason.
     bound : mapping or None
         `asked`, `used` and `reason` if the pairs are not complete; see `pairs.bound_of`.
     staging, what : str
@@ -183,6 +185,7 @@ class Candidates:
             self.set_apart[why] = int(np.count_nonzero(members & left))
             left &= ~members
         self.series_pairs = pairs[in_series].reset_index(drop=True)
+        self.excluded = pairs[~left].reset_index(drop=True)
         self.pairs = pairs[left].reset_index(drop=True)
 
     def limits(self, pairs: pd.DataFrame) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dedup_nb.library import safe_path
 from dedup_nb.library.tables import plain, short
+from dedup_nb.session import filling
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
 from dedup_nb.session.parameters import Profile
@@ -106,21 +107,10 @@ class _Indented:
 
 def for_lab(profile: Profile, out: Path | None = None) -> Path:
     """Create a run folder with all notebooks parameterised from a profile, ready for JupyterLab."""
-    import nbformat
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
     names = known.notebook_names()
     folder = prepare(profile, names, out)
     for name in names:
-        notebook = load_notebook_node(str(known.notebooks_folder() / f"{name}.ipynb"))
-        values = read_params(folder / name)
-        values |= {"run_dir": str(folder), "interactive": True}
-        filled = parameterize_notebook(
-            notebook, values, comment="From the profile", kernel_name="python3", language="python"
-        )
-        filled.metadata.pop("papermill", None)
-        nbformat.write(filled, folder / f"{name}.ipynb")
+        filling.write(folder / f"{name}.ipynb", name, read_params(folder / name), folder)
     return folder
 
 

@@ -62,7 +62,7 @@ def write_index(folder: Path) -> None:
         lead=f"This is a report; nothing was moved. {lead}",
         notebooks=notebooks,
         wins=wins,
-        next_steps=_next_steps(content, manifest),
+        next_steps=_next_steps(folder, content, manifest),
     )
 
 
@@ -86,13 +86,9 @@ def _win(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _next_steps(content: Mapping[str, Any], manifest: Path | None) -> list[str]:
-    steps = []
-    if content["profile"]:
-        lab = f"dedup-nb lab {quote(content['profile'])}"
-        steps.append(
-            f"Tune and review in JupyterLab; 80_review merges the proposals of all finders: {lab}"
-        )
+def _next_steps(folder: Path, content: Mapping[str, Any], manifest: Path | None) -> list[str]:
+    lab = f"dedup-nb lab --run {quote(str(folder))}"
+    steps = [f"Tune and review in JupyterLab; 80_review merges the proposals of all finders: {lab}"]
     if manifest:
         staged = f"dedup-nb stage {quote(str(manifest))}"
         steps.append(f"Move the proposed images to the review folder: {staged}")

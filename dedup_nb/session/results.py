@@ -47,8 +47,8 @@ class Results:
         Content of `summary.json`.
     groups : DataFrame, optional
         Rows of `groups.csv`.
-    pairs : DataFrame, optional
-        Content of `pairs.parquet`.
+    pairs, excluded : DataFrame, optional
+        Content of `pairs.parquet`, and of `excluded.parquet`: pairs that are never proposed.
     tables : dict of str -> (columns, rows)
         Other CSV files by name, among them the manifest.
     json_files : dict of str -> value
@@ -65,6 +65,7 @@ class Results:
     summary: Mapping[str, Any]
     groups: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
+    excluded: pd.DataFrame | None = None
     tables: dict[str, tuple[Sequence[str], Rows]] = field(default_factory=dict)
     json_files: dict[str, Any] = field(default_factory=dict)
     charts: Sequence[report.Chart] = ()
@@ -82,9 +83,10 @@ def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | Non
     FileExistsError
         If a file already exists.
     """
-    if results.pairs is not None:
-        with files.creating(folder / "pairs.parquet") as fresh:
-            results.pairs.to_parquet(fresh)
+    for name, pairs in (("pairs", results.pairs), ("excluded", results.excluded)):
+        if pairs is not None:
+            with files.creating(folder / f"{name}.parquet") as fresh:
+                pairs.to_parquet(fresh)
     if results.groups is not None:
         pages.write_groups(folder / "groups.csv", results.groups, groups.NAMES)
     for name, (columns, rows) in results.tables.items():
@@ -171,6 +173,7 @@ def of_candidates(
         },
         groups=table,
         pairs=candidates.pairs,
+        excluded=candidates.excluded if type(candidates) is groups.Candidates else None,
         tables={"manifest": (manifest.COLUMNS, candidates.plan_rows(cut, rows))}
         | {
             file: (list(frame.columns), frame.to_dict("records")) for file, frame in further.items()

@@ -24,7 +24,7 @@ from dedup_nb.groups.floods import Twins
 from dedup_nb.library import files
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
-from dedup_nb.session import catalogue_results, held, results
+from dedup_nb.session import catalogue_results, earlier, held, results
 from dedup_nb.session.fingerprints import Fingerprints
 from dedup_nb.session.index_page import note_saved
 from dedup_nb.session.results import Results
@@ -77,6 +77,23 @@ class Workbench(Run):
     def embedder(self, name: str) -> Embedder:
         """Return an embedder by its name; see `Fingerprints.embedder`."""
         return self.fingerprints.embedder(name)
+
+    @cached_property
+    def earlier(self) -> Path | None:
+        """The results that this notebook has in its run folder; see `earlier.results_of`."""
+        return earlier.results_of(self.folder, self.notebook, self.values)
+
+    def earlier_pairs(self, asked: float) -> tuple[pd.DataFrame, float] | None:
+        """Return the pairs that this notebook found before, and their bound, or None.
+
+        Parameters
+        ----------
+        asked : float
+            The loose bound of the search.
+        """
+        if self.earlier is None:
+            return None
+        return earlier.pairs_in(self.earlier, len(self.catalogue), asked)
 
     # -- group -----------------------------------------------------------------------------------
 
@@ -215,8 +232,11 @@ class Workbench(Run):
         name: str,
         charts: Sequence[report.Chart] = (),
         notes: Sequence[str] = (),
+        anew: bool = False,
     ) -> Path:
         """Write the results at a threshold: CSV, manifest and reports; nothing is overwritten.
+
+        A notebook that is opened again has its results already; they are kept unless `anew`.
 
         Parameters
         ----------
@@ -228,12 +248,16 @@ class Workbench(Run):
             Name of the threshold parameter, for the manifest's `rule`.
         charts, notes
             Content of the report.
+        anew : bool
+            Whether to write them although they may be there, as a button does.
 
         Returns
         -------
         Path
             The folder written: the notebook's folder in the run, or `saved-<UTC time>` in it.
         """
+        if self.earlier is not None and not anew:
+            return self.earlier
         self._tell_bound(candidates)
         made = results.of_candidates(
             self,
@@ -255,6 +279,8 @@ class Workbench(Run):
         repeated : sequence of dict
             Rows of `catalogue.repeated_names`.
         """
+        if self.earlier is not None:
+            return self.earlier
         return self._written(catalogue_results.of_catalogue(self, repeated), {})
 
     def _written(self, made: Results, changed: Mapping[str, Any]) -> Path:

@@ -207,7 +207,9 @@ class Tuner:
     def _save(self) -> None:
         self._say("saving …")
         charts = [self.chart(self.candidates, self.slider.value)]
-        folder = self.run.save(self.candidates, self.slider.value, name=self.name, charts=charts)
+        folder = self.run.save(
+            self.candidates, self.slider.value, name=self.name, charts=charts, anew=True
+        )
         self._say(f"saved in {folder}: groups.csv, manifest.csv, report.html")
 
     def _write(self) -> None:

@@ -89,6 +89,7 @@ def test_results_hold_what_they_promise(tmp_path, library):
         "report.html",
         "report.md",
         "pairs.parquet",
+        "excluded.parquet",
         "groups.csv",
         "manifest.csv",
         "czkawka.json",

@@ -166,18 +166,34 @@ def vectors_name(chosen: embeddings.Embedder) -> str:
     return chosen.weights.key if chosen.weights else chosen.kind.name
 
 
-def save_neighbours(folder: Path, nearest: pd.DataFrame) -> None:
-    """Write `neighbours.parquet` into a results folder.
+def neighbours(search: Search | Matching, k: int, folder: Path) -> pd.DataFrame:
+    """Return the k nearest neighbours of each image, kept in `neighbours.parquet`.
 
     Parameters
     ----------
+    search : Search or Matching
+        The images to search.
+    k : int
+        Number of neighbours.
     folder : Path
-        What `run.save` returned.
-    nearest : DataFrame
+        What `run.save` returned; neighbours that are there already are read.
+
+    Returns
+    -------
+    DataFrame
         Columns `i`, `rank`, `j` and the measure.
     """
-    with files.creating(folder / "neighbours.parquet") as fresh:
+    path = folder / "neighbours.parquet"
+    if path.exists():
+        try:
+            return pd.read_parquet(path)[["i", "rank", "j", search.measure]]
+        except (OSError, ValueError, KeyError) as error:
+            print(f"Computed again: {path} cannot be read ({error}).")
+            return search.nearest(k)
+    nearest = search.nearest(k)
+    with files.creating(path) as fresh:
         nearest.to_parquet(fresh)
+    return nearest
 
 
 def similar(

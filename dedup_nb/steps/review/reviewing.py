@@ -141,7 +141,7 @@ class Reviewer(tuning.Tuner):
         self._say("writing …")
         with self.gallery.lock:
             plan, threshold = self._plan(), self.slider.value
-            folder = self.run.save(plan, threshold, name=self.name)
+            folder = self.run.save(plan, threshold, name=self.name, anew=True)
         self.write.disabled = True
         self._say(f"wrote {folder / 'manifest.csv'}; stage it with 90_stage or dedup-nb stage")
 
