@@ -18,6 +18,7 @@ from dedup_nb.library import tables
 from dedup_nb.session import parameters
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery
+from dedup_nb.widgets.place import Place
 
 Chart = Callable[[groups.Candidates, float], report.Chart]
 Warn = Callable[[float], str]
@@ -150,6 +151,7 @@ class Tuner:
         self.cut = candidates.cut(self.slider.value)
         self.changes = Changes(candidates, self.slider.value)
         _ = candidates.images.row_of_id  # computed now, not while the slider is dragged
+        self.place = Place(run, candidates, self._say)
         self.gallery = Gallery(
             run.views(candidates, self.cut),
             thumbnail=run.thumbnail,
@@ -159,7 +161,10 @@ class Tuner:
             beside=run.beside,
             facts=run.facts_of,
             tells_changes=True,
+            view=self.place.begin(self.cut),
         )
+        self.place.follow(self.gallery)
+        self._say(self.place.told(self.gallery))
         self.gallery.on_mark(lambda record: self._decided())
         self.slider.observe(lambda change: self._moved(), "value")
         self.buttons = [

@@ -107,7 +107,7 @@ export class View {
     this.count();
     this.draw();
     const begin = this.model.get("view");
-    if (begin?.group) this.place.set({ ...begin, full: undefined });
+    if (begin?.group || begin?.size) this.place.set({ ...begin, full: undefined });
   }
 
   // Remove all listeners and timers.
