@@ -1,6 +1,8 @@
 # Every target sets up what it needs; later calls start immediately.
 PYTHON ?= python3
 BIN := .venv/bin
+# A file stays in one process, so that its costly fixtures are made once.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 STRIP := $(BIN)/nbstripout --extra-keys "metadata.papermill cell.metadata.papermill metadata.widgets"
 
@@ -9,8 +11,8 @@ STRIP := $(BIN)/nbstripout --extra-keys "metadata.papermill cell.metadata.paperm
 demo: venv ## run the main job on a demo library, headless
 	$(BIN)/dedup-nb demo
 
-test: venv ## run the quick tests
-	$(BIN)/python -m pytest
+test: venv ## run the quick tests, a file of them at a time on each core
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-browser: venv ## test in JupyterLab with Chromium; fails if Chromium is not installed
 	$(BIN)/python -m pytest -m browser
