@@ -189,6 +189,23 @@ def read_csv(path: Path) -> Iterator[dict[str, str]]:
             raise ValueError(f"{path} line {reader.line_num} is not CSV: {error}") from error
 
 
+def read_columns(path: Path) -> dict[str, list[str]]:
+    """Return the columns of a CSV file as lists of text, with guards removed.
+
+    Raises
+    ------
+    OSError, ValueError
+        See `read_csv`.
+    """
+    rows = read_csv(path)
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        header = next(csv.reader(file), [])
+    cells = [list(row.values()) for row in rows]
+    names = [unguard(name) for name in header]
+    columns = zip(*cells, strict=True) if cells else ([] for _ in names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+
+
 def read_edited(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yield the rows of a CSV file that a person may have saved from a spreadsheet.
 

@@ -139,21 +139,7 @@ def markdown_text(text: str) -> str:
     return " ".join(tables.shown(text).split()).translate(ESCAPED)
 
 
-def write_index(
-    path: Path,
-    *,
-    title: str,
-    lead: str,
-    notebooks: Sequence[Mapping[str, Any]],
-    wins: Sequence[Mapping[str, Any]],
-    next_steps: Sequence[str],
-) -> None:
-    """Write `index.html`: the notebooks that ran and the space each finder would free."""
-    text = (
-        templates()
-        .get_template("index.html")
-        .render(
-            title=title, lead=tables.shown(lead), notebooks=notebooks, wins=wins, next=next_steps
-        )
-    )
+def write_index(path: Path, **content: Any) -> None:
+    """Write `index.html`, the front page of a run; see its template for the content."""
+    text = templates().get_template("index.html").render(content)
     files.replace_text(path, text)

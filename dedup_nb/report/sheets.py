@@ -83,7 +83,7 @@ def more_members(count: int) -> str:
 
 def _figure(member: Mapping[str, Any], jpeg: bytes | None) -> dict[str, Any]:
     return {
-        "picture": _small(jpeg),
+        "picture": small(jpeg),
         "role": member["role"],
         "value": value_text(member),
         "name": tables.shown(member["path"]),
@@ -93,7 +93,8 @@ def _figure(member: Mapping[str, Any], jpeg: bytes | None) -> dict[str, Any]:
     }
 
 
-def _small(jpeg: bytes | None) -> str:
+def small(jpeg: bytes | None) -> str:
+    """Return a thumbnail as a smaller picture that a page can hold; empty if there is none."""
     return data_uri(images.smaller(jpeg, PICTURE_PX), "image/jpeg") if jpeg else ""
 
 
@@ -106,7 +107,7 @@ def _with_differences(
         shown += figures[start : start + columns]
         for kept, other in zip(pictures, pictures[start : start + columns], strict=False):
             apart = images.difference(kept, other) if kept and other else None
-            shown.append({"difference": True, "picture": _small(apart)})
+            shown.append({"difference": True, "picture": small(apart)})
     return shown
 
 

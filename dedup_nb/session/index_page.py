@@ -2,68 +2,354 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from dedup_nb.library import layout
-from dedup_nb.report import pages
-from dedup_nb.session import runs
+import pandas as pd
 
-TOTALS = {"groups", "images", "bytes", "review"}
+from dedup_nb.library import layout, tables
+from dedup_nb.library.hints import command
+from dedup_nb.library.quantities import count, size_text
+from dedup_nb.pictures import images, store
+from dedup_nb.report import bars, pages
+from dedup_nb.report.links import Links
+from dedup_nb.report.sheets import small
+from dedup_nb.session import notebooks, runners, runs, totals
+from dedup_nb.session.totals import Totals
+
+BIGGEST = 10  # groups shown with pictures
+MEMBERS = 6  # pictures of each
+REASONS = 12  # why images wait
+UNREADABLE = 12  # listed by name
+FIRST_PAGES = 20  # pages of a report in which a group is looked for
+FILES = (
+    ("report.html", "report"),
+    ("groups.csv", "groups"),
+    ("manifest.csv", "manifest"),
+    ("notebook.ipynb", "notebook"),
+)
 
 
 def note_saved(folder: Path, notebook: str) -> None:
     """List a notebook with results in `index.html` if it was not run headlessly."""
-    if notebook not in runs.read(folder)["notebooks"]:
+    content = runs.read(folder)
+    if notebook not in content["notebooks"]:
         runs.note(folder, notebook, status="saved")
-    write_index(folder)
+    if not _is_run_by_another(content, notebook):
+        write_index(folder)
+
+
+def _is_run_by_another(content: Mapping[str, Any], notebook: str) -> bool:
+    """Return whether another process runs this notebook, which writes the index after it."""
+    state = content["notebooks"].get(notebook, {})
+    runner = content.get("runner")
+    return bool(runner) and state.get("status") == runs.RUNNING and not runners.is_gone(runner)
 
 
 def write_index(folder: Path) -> None:
     """Write `index.html`, the front page of a run."""
+    folder = folder.absolute()
     content = runs.read(folder)
-    notebooks, wins = [], []
-    for name, state in sorted(content["notebooks"].items()):
-        summed, damage = _summary(folder / name)
-        links = [
-            {"href": f"{name}/{file}", "text": text}
-            for file, text in (
-                ("report.html", "report"),
-                ("groups.csv", "groups"),
-                ("manifest.csv", "manifest"),
-                ("notebook.ipynb", "notebook"),
-            )
-            if (folder / name / file).exists()
-        ]
-        says = state.get("error") or damage or summed.get("says", "")
-        notebooks.append(
-            {
-                "name": name,
-                "status": state.get("status", ""),
-                "seconds": state.get("seconds", ""),
-                "links": links,
-                "says": says,
-            }
-        )
-        if (
-            summed.keys() >= TOTALS and summed.get("staging") != layout.CLUSTERS
-        ):  # clusters free no space
-            wins.append(_win(name, summed))
-    wins.sort(key=lambda win: -win["megabytes"])
+    summed = totals.of_run(folder)
+    links = Links(Path(content["library"]))
+    states = sorted(content["notebooks"].items())
     started = content["started"].replace("T", " ").replace("+00:00", " UTC")
-    lead = f"Library {content['library']}, roots {', '.join(content['roots'])}, started {started}."
-    best = next((win["name"] for win in wins), None)
-    manifest = folder / best / "manifest.csv" if best else None
+    plan = _plan(folder)
     pages.write_index(
         folder / "index.html",
         title=f"Near-duplicates: {Path(content['profile'] or content['library']).stem}",
-        lead=f"This is a report; nothing was moved. {lead}",
-        notebooks=notebooks,
-        wins=wins,
-        next_steps=_next_steps(folder, content, manifest),
+        lead=(
+            f"Library {content['library']}, roots {', '.join(content['roots'])}; "
+            f"looked at {started}."
+        ),
+        headline=_headline(summed),
+        tiles=_tiles(summed),
+        warnings=_warnings(folder, content, summed),
+        steps=_next_steps(folder, content, summed, plan),
+        charts=_charts(summed),
+        waiting=_waiting(summed, links),
+        biggest=_biggest(folder, content, summed, links),
+        unreadable=_unreadable(summed, links),
+        finders=_finders(summed),
+        notebooks=[_notebook(folder, name, state) for name, state in states],
+        contents=_contents(summed),
     )
+
+
+def _contents(summed: Totals) -> list[tuple[str, str]]:
+    """Return the sections that the page has, each with its id and a short name."""
+    has = {
+        "where": ("where the bytes are", len(summed.going)),
+        "doubtful": ("what is doubtful", len(summed.waiting)),
+        "biggest": ("groups that free most", len(summed.going)),
+        "unreadable": ("what could not be read", len(summed.unreadable)),
+        "finders": ("what each finder proposes", len(summed.parts)),
+        "notebooks": ("notebooks", 1),
+    }
+    return [(place, name) for place, (name, n) in has.items() if n]
+
+
+# ---------------------------------------------------------------- figures
+
+
+def _share(part: int, whole: int) -> str:
+    if not whole:
+        return ""
+    share = 100 * part / whole
+    return f"{share:.0f}%" if share >= 10 or not part else f"{share:.1f}%"
+
+
+def _headline(summed: Totals) -> str:
+    n = len(summed.going)
+    if not summed.parts:
+        return "No finder has results yet."
+    if not n:
+        return f"Nothing could go: no finder proposes any of the {summed.images:,} images."
+    of = f" of {summed.images:,}" if summed.images else ""
+    return (
+        f"{n:,}{of} images could go, which frees {size_text(int(summed.going['freed'].sum()))}. "
+        "Nothing was moved."
+    )
+
+
+def _tiles(summed: Totals) -> list[dict[str, str]]:
+    """Return the key figures: what could go, from where, and what could not be judged."""
+    going, waiting = summed.going, summed.waiting
+    freed = int(going["freed"].sum())
+    share = _share(len(going), summed.images)
+    tiles = [
+        _tile(f"{len(going):,} images", "could go", share and f"{share} of all", "biggest"),
+        _tile(size_text(freed), "freed by them", _of(freed, summed.bytes), "where"),
+    ]
+    if len(going):
+        folders = bars.by_folder("", going["path"].tolist(), going["freed"].tolist()).bars
+        tiles.append(_tile(folders[0].label, "frees most", folders[0].text, "where"))
+    if summed.companions:
+        more = f"{size_text(summed.companion_bytes)} more"
+        tiles.append(_tile(f"+ {summed.companions:,} files", "beside them go too", more, "finders"))
+    reasons = waiting["why"].value_counts()
+    first = f"most often: {reasons.index[0]}" if len(reasons) else ""
+    tiles.append(_tile(f"{len(waiting):,} images", "wait for your review", first, "doubtful"))
+    if bad := len(summed.unreadable):
+        tiles.append(
+            _tile(count(bad, "image"), "could not be read", "never proposed", "unreadable")
+        )
+    return tiles
+
+
+def _tile(figure: str, what: str, more: str, section: str) -> dict[str, str]:
+    return {"figure": figure, "what": what, "more": tables.shown(more), "section": section}
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{_share(part, whole)} of {size_text(whole)}" if whole else ""
+
+
+def _charts(summed: Totals) -> list[bars.Bars]:
+    going = summed.going
+    if not len(going):
+        return []
+    freed = going["freed"].tolist()
+    stages = [stage.partition("_")[0] for stage in going["stage"]]
+    made = [
+        bars.by_folder("By folder", going["path"].tolist(), freed),
+        bars.by_value("By what the copy is", going["kind"].tolist(), freed, "not compared"),
+    ]
+    if any(stages):
+        made.append(bars.by_value("By stage", stages, freed, "no stage"))
+    made.append(bars.by_month("By month", going["month"].tolist(), freed, "no time"))
+    return made
+
+
+def _waiting(summed: Totals, links: Links) -> list[dict[str, Any]]:
+    """Return the reasons for which images wait, the most frequent first."""
+    rows = []
+    for why, part in summed.waiting.groupby("why", sort=True):
+        first = part.iloc[0]
+        rows.append(
+            {
+                "why": tables.shown(str(why)),
+                "images": len(part),
+                "size": size_text(int(part["bytes"].sum())),
+                "example": tables.shown(first["path"]),
+                "href": links.of(first["path"]),
+                "finder": first["finder"],
+            }
+        )
+    rows.sort(key=lambda row: -row["images"])
+    if len(rows) > REASONS:
+        rest = rows[REASONS - 1 :]
+        whys = {row["why"] for row in rest}
+        part = summed.waiting[[tables.shown(why) in whys for why in summed.waiting["why"]]]
+        more = {
+            "why": f"{len(rest)} other reasons",
+            "images": len(part),
+            "size": size_text(int(part["bytes"].sum())),
+        }
+        rows = [*rows[: REASONS - 1], more]
+    return rows
+
+
+def _unreadable(summed: Totals, links: Links) -> dict[str, Any]:
+    bad = summed.unreadable
+    shown = [
+        {
+            "path": tables.shown(row.path),
+            "href": links.of(row.path),
+            "error": tables.shown(row.error or row.status),
+        }
+        for row in bad.head(UNREADABLE).itertuples(index=False)
+    ]
+    more = len(bad) - len(shown)
+    return {
+        "rows": shown,
+        "more": f"{count(more, 'more image')}: see catalogue.csv" if more else "",
+    }
+
+
+def _finders(summed: Totals) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": part.name,
+            "report": f"{part.name}/report.html",
+            "groups": part.groups,
+            "images": part.images,
+            "size": size_text(part.bytes),
+            "adds": part.adds_images,
+            "adds_size": size_text(part.adds_bytes),
+            "contradicted": part.contradicted,
+            "review": part.review,
+            "folder": tables.shown(part.most_in),
+        }
+        for part in summed.parts
+    ]
+
+
+# ---------------------------------------------------------------- groups with pictures
+
+
+def _biggest(
+    folder: Path, content: Mapping[str, Any], summed: Totals, links: Links
+) -> list[dict[str, Any]]:
+    """Return the groups that free most, with pictures."""
+    going = summed.going
+    if not len(going):
+        return []
+    freed = going.groupby(["finder", "group"], sort=True)["freed"].sum()
+    chosen = freed.sort_values(ascending=False, kind="stable").head(BIGGEST)
+    gone = set(going["path"])
+    groups = []
+    for (finder, group_id), size in chosen.items():  # type: ignore[misc]
+        members = summed.members[finder]
+        members = members[members["group_id"] == group_id].drop_duplicates("path")
+        moves = members[members["path"].isin(gone)]
+        stays = members[~members["path"].isin(gone)]
+        order = stays["role"].map({"keeper": 0, "protected": 1}).fillna(2)
+        shown = pd.concat([stays[order == 0].head(1), moves, stays[order > 0]]).head(MEMBERS)
+        groups.append(
+            {
+                "title": f"frees {size_text(int(size))}: "
+                f"{count(len(moves), 'image')} of {len(members):,} could go",
+                "finder": finder,
+                "href": _anchor(folder / finder, str(group_id)),
+                "members": shown,
+                "more": len(members) - len(shown),
+            }
+        )
+    return _with_pictures(_cache_folder(folder, content), summed, groups, gone, links)
+
+
+def _with_pictures(
+    cache: Path | None,
+    summed: Totals,
+    groups: list[dict[str, Any]],
+    gone: set[str],
+    links: Links,
+) -> list[dict[str, Any]]:
+    paths = [path for group in groups for path in group["members"]["path"]]
+    thumbnails = _thumbnails(cache, summed, paths)
+    for group in groups:
+        more = group["more"]
+        group["more"] = f"and {count(more, 'more image')} of this group" if more else ""
+        group["members"] = [
+            {
+                "role": "stage" if row.path in gone else row.role,
+                "says": "could go" if row.path in gone else _stays(row.role),
+                "name": tables.shown(row.path),
+                "size": f"{row.width}×{row.height}, {size_text(row.bytes)}",
+                "kind": tables.shown(row.kind),
+                "picture": thumbnails.get(row.path, ""),
+                "href": links.of(row.path),
+            }
+            for row in group["members"].itertuples(index=False)
+        ]
+    return groups
+
+
+def _stays(role: str) -> str:
+    return {"keeper": "stays", "protected": "stays, protected"}.get(role, "waits for you")
+
+
+def _thumbnails(cache: Path | None, summed: Totals, paths: Iterable[str]) -> dict[str, str]:
+    """Return small pictures from the cache as data URIs, by path; what is missing is left out."""
+    found: dict[str, str] = {}
+    with suppress(OSError, store.Unusable):
+        if cache is None or not store.is_there(cache):
+            return found
+        opened = store.Store(cache)
+        with closing(opened.db):
+            for path in paths:
+                jpeg = opened.thumbnail(summed.digests.get(path, ""))
+                if jpeg and images.is_sound(jpeg):
+                    found[path] = small(jpeg)
+    return found
+
+
+def _cache_folder(folder: Path, content: Mapping[str, Any]) -> Path | None:
+    """Return the cache folder that the notebooks of a run use; None if it cannot be told."""
+    for name in content["notebooks"]:
+        with suppress(OSError, ValueError):
+            if chosen := runs.read_params(folder / name).get("cache_dir"):
+                return Path(chosen)
+    with suppress(OSError, ValueError):
+        return store.default_folder(Path(content["library"]))
+    return None
+
+
+def _anchor(results: Path, group_id: str) -> str:
+    """Return the address of a group in a report, from the run folder."""
+    mark = f'id="{group_id}"'.encode()
+    for number in range(1, FIRST_PAGES + 1):
+        name = "report.html" if number == 1 else f"report-{number}.html"
+        with suppress(OSError):
+            if mark in (results / name).read_bytes():
+                return f"{results.name}/{name}#{group_id}"
+            continue
+        break
+    return f"{results.name}/report.html"
+
+
+# ---------------------------------------------------------------- notebooks, warnings, next steps
+
+
+def _notebook(folder: Path, name: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    summed, damage = _summary(folder / name)
+    files = [
+        {"href": f"{name}/{file}", "text": text}
+        for file, text in FILES
+        if (folder / name / file).exists()
+    ]
+    saved = sorted(path.parent.name for path in (folder / name).glob("saved-*/report.html"))
+    files += [{"href": f"{name}/{each}/report.html", "text": each} for each in saved]
+    return {
+        "name": name,
+        "status": state.get("status", ""),
+        "seconds": state.get("seconds", ""),
+        "links": files,
+        "says": state.get("error") or damage or summed.get("says", ""),
+    }
 
 
 def _summary(folder: Path) -> tuple[dict[str, Any], str]:
@@ -74,24 +360,89 @@ def _summary(folder: Path) -> tuple[dict[str, Any], str]:
         return {}, str(error)
 
 
-def _win(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "report": f"{name}/report.html",
-        "groups": summary["groups"],
-        "images": summary["images"],
-        "megabytes": round(summary["bytes"] / 1e6, 1),
-        "review": summary["review"],
-        "folder": summary.get("most_in", ""),
-    }
+def _warnings(folder: Path, content: Mapping[str, Any], summed: Totals) -> list[str]:
+    """Return what makes the figures incomplete, one sentence each."""
+    told = []
+    for name, state in sorted(content["notebooks"].items()):
+        status = state.get("status")
+        if status in (runs.FAILED, runs.SKIPPED, runs.INTERRUPTED):
+            told.append(f"{name} is {status}: its results are missing here.")
+        elif status in (runs.WAITING, runs.RUNNING):
+            told.append(f"{name} is {status}: its results will be added.")
+        summary, _ = _summary(folder / name)
+        bound, more = summary.get("bound"), summary.get("warnings")
+        if isinstance(bound, dict) and bound.get("reason"):
+            told.append(f"{name} is not complete: {bound['reason']}.")
+        told += [f"{name}: {each}" for each in (more if isinstance(more, list) else [])]
+        told += _part_only(folder / name)
+    told += [f"{problem}." for problem in summed.problems]
+    return [tables.shown(text) for text in dict.fromkeys(told)]
 
 
-def _next_steps(folder: Path, content: Mapping[str, Any], manifest: Path | None) -> list[str]:
-    lab = f"dedup-nb lab --run {quote(str(folder))}"
-    steps = [f"Tune and review in JupyterLab; 80_review merges the proposals of all finders: {lab}"]
-    if manifest:
-        staged = f"dedup-nb stage {quote(str(manifest))}"
-        steps.append(f"Move the proposed images to the review folder: {staged}")
-    back = f"dedup-nb restore --library {quote(content['library'])}"
-    steps.append(f"Undo all moves at any time: {back}")
+def _part_only(folder: Path) -> list[str]:
+    """Return a sentence if a notebook looked at a part of the library only."""
+    try:
+        values = runs.read_params(folder)
+    except (OSError, ValueError):
+        return []
+    told = []
+    if only := values.get("only_folders"):
+        told.append(f"Only a part of the library was looked at: only_folders is {only}.")
+    if limit := values.get("limit"):
+        told.append(f"Only a part of the library was looked at: limit is {limit}.")
+    if values.get("verify") is False:
+        told.append(f"{folder.name}: verify is false, so pictures were not compared.")
+    return told
+
+
+def _plan(folder: Path) -> tuple[Path, int] | None:
+    """Return the newest manifest of `80_review` that stages something, and its images."""
+    results = folder / notebooks.REVIEW
+    for each in [*sorted(results.glob("saved-*"), reverse=True), results]:
+        images_ = _summary(each)[0].get("images", 0)
+        if images_ and (each / "manifest.csv").is_file():
+            return each / "manifest.csv", int(images_)
+    return None
+
+
+def _next_steps(
+    folder: Path, content: Mapping[str, Any], summed: Totals, plan: tuple[Path, int] | None
+) -> list[dict[str, Any]]:
+    library = Path(content["library"])
+    steps: list[dict[str, Any]] = []
+    waiting = len(summed.waiting)
+    if summed.parts:
+        doubt = f" and decide on the {count(waiting, 'image')} that wait" if waiting else ""
+        steps.append(
+            {
+                "says": f"Look at the pictures{doubt}, in JupyterLab; 80_review joins the "
+                "proposals of all finders.",
+                "commands": [command("lab", "--run", folder)],
+            }
+        )
+    if plan:
+        says = f"Move the {count(plan[1], 'image')} of the plan of 80_review"
+        steps.append(_staging(says, [plan[0]]))
+    elif len(summed.going):
+        says = f"Or move all {count(len(summed.going), 'image')} that could go now"
+        plans = [part.folder / "manifest.csv" for part in summed.parts if part.adds_images]
+        steps.append(_staging(says, plans))
+    if content["profile"] and runs.unfinished(content):
+        again = command("run", Path(content["profile"]), "--resume", folder)
+        steps.insert(0, {"says": "Run what has not run yet.", "commands": [again]})
+    if summed.parts:
+        steps.append(
+            {
+                "says": "Undo all moves, at any time.",
+                "commands": [command("restore", "--library", library)],
+            }
+        )
     return steps
+
+
+def _staging(says: str, manifests: Sequence[Path]) -> dict[str, Any]:
+    where = f"{layout.REVIEW_DUPES}/ and {layout.DELETE_REVIEW}/ in the library"
+    return {
+        "says": f"{says} into {where}, where you can still look at them. Nothing is deleted.",
+        "commands": [command("stage", path) for path in manifests],
+    }

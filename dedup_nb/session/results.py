@@ -120,6 +120,7 @@ def of_candidates(
     charts: Sequence[report.Chart] = (),
     notes: Sequence[str] = (),
     further_notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> Results:
     """Return the results of candidates at a threshold.
 
@@ -137,6 +138,8 @@ def of_candidates(
         If given, all pairs that this threshold proposes are compared first.
     charts, notes, further_notes
         Content of the report.
+    warnings : sequence of str
+        What makes the results incomplete, for `summary.json` and the front page of the run.
 
     Raises
     ------
@@ -168,6 +171,7 @@ def of_candidates(
             "says": says,
             "set_apart": candidates.set_apart,
             "bound": candidates.bound,
+            "warnings": [*warnings, *further_notes[1:], *_uncompared(table)],
             "unreadable": len(run.unreadable),
             "most_in": freed["folder"][0] if len(freed) else "",
         },

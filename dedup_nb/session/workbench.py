@@ -24,7 +24,7 @@ from dedup_nb.groups.floods import Twins
 from dedup_nb.library import files
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
-from dedup_nb.session import catalogue_results, earlier, held, results
+from dedup_nb.session import catalogue_results, earlier, held, notebooks, results
 from dedup_nb.session.fingerprints import Fingerprints
 from dedup_nb.session.index_page import note_saved
 from dedup_nb.session.results import Results
@@ -268,6 +268,7 @@ class Workbench(Run):
             charts=charts,
             notes=notes,
             further_notes=self.fingerprints.notes(),
+            warnings=notes if self.notebook == notebooks.CLIP_FAISS else (),
         )
         return self._written(made, {name: threshold, **candidates.tuned})
 
