@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from dedup_nb.finders import crowds
 from dedup_nb.finders.crowds import CROWD
 from dedup_nb.groups.pairs import MAX_PAIRS, WAY_OUT, crowd, tell_bound
+from dedup_nb.library.progress import Ticker, triangle
 from dedup_nb.pictures.engines import LOCAL, Engine
 
 Vectors = NDArray[np.float32]
@@ -165,15 +166,21 @@ class _Pairs:
     def _parts(self, bound: Callable[[], float], look: Callable[..., Any]) -> Iterator[Any]:
         """Yield what `look` makes of the pairs (i, j), i < j, that may lie above a bound."""
         if self.cells is not None:
-            for i, j in self.cells.pairs(self.turned, bound):
+            tell = Ticker("asked for neighbours:")
+            for done, (i, j) in enumerate(self.cells.pairs(self.turned, bound), 1):
                 yield look(i, j)
+                tell(min(done * QUERIES, len(self.turned)), len(self.turned))
             return
         search = _search(self.turned, bound() + MARGIN)
 
         def above(start: int, stop: int) -> Any:
             return look(*search.above(start, stop, bound()))
 
-        yield from self.engine.join(above, self.engine.blocks(len(self.turned), BLOCK_VALUES))
+        blocks = list(self.engine.blocks(len(self.turned), BLOCK_VALUES))
+        tell = Ticker("compared all pairs of vectors:", percent=True)
+        for (_, stop), part in zip(blocks, self.engine.join(above, blocks), strict=True):
+            yield part
+            tell(*triangle(stop, len(self.turned)))
 
 
 def nearest(
@@ -224,7 +231,12 @@ def _candidates(turned: Vectors, k: int) -> tuple[NDArray[np.int64], NDArray[np.
     flat = faiss.IndexFlatIP(d)
     flat.add(np.ascontiguousarray(turned.reshape(n * n_turns, d)))
     depth = min(n * n_turns, (k + 1) * n_turns)
-    _, places = flat.search(np.ascontiguousarray(turned[:, 0]), depth)
+    upright, tell = np.ascontiguousarray(turned[:, 0]), Ticker("neighbours found of")
+    parts = []
+    for start in range(0, n, QUERIES):
+        parts.append(flat.search(upright[start : start + QUERIES], depth)[1])
+        tell(start + len(parts[-1]), n)
+    places = np.concatenate(parts)
     return np.repeat(np.arange(n), depth), places.ravel() // n_turns
 
 

@@ -5,8 +5,9 @@ The hashes equal those of the `imagehash` library bit for bit, but are computed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import imagehash
 import numba
@@ -20,6 +21,7 @@ from dedup_nb.finders import crowds
 from dedup_nb.finders.crowds import CROWD
 from dedup_nb.groups.floods import Twins
 from dedup_nb.groups.pairs import MAX_PAIRS, crowd, tell_bound, too_many
+from dedup_nb.library.progress import Ticker, triangle
 from dedup_nb.pictures import orientations
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.measures import Kind, Rasters
@@ -38,6 +40,9 @@ IN_VECTORS = 30
 # `_scan_all_64` compares a block of 64 rows with 4096 columns that fit the cache, 256 at a time: a
 # run of 256 is skipped if its smallest distance is above the bound.
 BLOCK_ROWS, BLOCK_COLUMNS, RUN = 64, 4096, 256
+COMPARED_AT_ONCE = 10**10  # pairs between two reports of progress: a fifth of a second or two
+
+B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -379,7 +384,8 @@ class _Join:
         self.lookup = _Lookup(self.right, ceiling)
         self.rows = len(self.left)
         none = np.zeros((0, ceiling + 1), np.uint32)
-        parts = engine.join(self._count, engine.blocks(len(self.left)))
+        blocks = list(engine.blocks(len(self.left), COMPARED_AT_ONCE))
+        parts = self._told("compared all pairs of hashes:", self._count, blocks)
         self.counts = np.concatenate([none, *parts])  # (n, ceiling + 1), pairs at each distance
         self.histogram = self.counts.sum(axis=0, dtype=np.int64)
 
@@ -391,14 +397,22 @@ class _Join:
 
     def pairs(self, bound: int) -> pd.DataFrame:
         per_row = self.counts[:, : bound + 1].sum(axis=1, dtype=np.int64)
-        blocks = self.engine.blocks(self.rows if bound >= 0 else 0)
-        parts = list(
-            self.engine.join(lambda a, b: self._collect(a, b, per_row[a:b], bound), blocks)
-        )
+        blocks = list(self.engine.blocks(self.rows if bound >= 0 else 0, COMPARED_AT_ONCE))
+        collect = lambda a, b: self._collect(a, b, per_row[a:b], bound)  # noqa: E731
+        parts = list(self._told("collected near pairs:", collect, blocks))
         none = np.zeros(0, np.int32), np.zeros(0, np.int16)
         second, bits = (np.concatenate(column) for column in zip(none, *parts, strict=True))
         first = np.repeat(np.arange(len(per_row), dtype=np.int32), per_row if bound >= 0 else 0)
         return pd.DataFrame({"i": first, "j": second, "hamming_bits": bits})
+
+    def _told(
+        self, what: str, work: Callable[[int, int], B], blocks: Sequence[tuple[int, int]]
+    ) -> Iterator[B]:
+        """Yield what `work` returns for each block, and tell how far it is."""
+        tell = Ticker(what, percent=True)
+        for (_, stop), part in zip(blocks, self.engine.join(work, blocks), strict=True):
+            yield part
+            tell(*triangle(stop, len(self.left)))
 
     def _count(self, start: int, stop: int) -> NDArray[np.uint32]:
         counts = np.zeros((stop - start, self.ceiling + 1), np.uint32)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.groups.unions import unite
+from dedup_nb.library.progress import Ticker
 
 Vectors = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -24,6 +25,7 @@ NEIGHBOURS = 16  # smallest number of neighbours looked up for each vector
 MOST_LISTED = 100_000_000  # largest total number of listed neighbours
 MARGIN = 4e-6  # error of a squared distance computed from float32 products
 BLOCK_VALUES = 16_000_000  # largest number of values in one matrix product
+QUERIES = 16_384  # vectors in one search for neighbours
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def spanning_tree(vectors: Vectors, min_samples: int = 1) -> Tree:
         )
     search = _Search(vectors, min(min_samples, n), depth)
     edges: list[tuple[Indices, Indices, Distances]] = []
+    tell = Ticker("joined into clusters:")
     while (count := len(search.sizes)) > 1:
+        tell(len(vectors) - count, len(vectors))
         firsts, seconds, lengths, sure = search.ways_out()
         if not sure.any():
             search.look_further(lengths)
@@ -137,7 +141,12 @@ def _nearest(vectors: Vectors, depth: int) -> Indices:
     """Return the positions of the nearest vectors of each vector, including itself or a copy."""
     flat = faiss.IndexFlatL2(vectors.shape[1])
     flat.add(vectors)
-    places: Indices = flat.search(vectors, depth)[1]
+    tell = Ticker("neighbours found of")
+    parts = []
+    for start in range(0, len(vectors), QUERIES):
+        parts.append(flat.search(vectors[start : start + QUERIES], depth)[1])
+        tell(start + len(parts[-1]), len(vectors))
+    places: Indices = np.concatenate(parts)
     return places
 
 

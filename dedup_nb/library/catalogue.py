@@ -29,6 +29,7 @@ from dedup_nb.library.companions import NOTHING, Beside
 from dedup_nb.library.naming import series as runs_of_stages
 from dedup_nb.library.naming import stage_words
 from dedup_nb.library.naming.reading import Naming
+from dedup_nb.library.progress import Found
 
 # Arrow, the default text storage of pandas, rejects names that are not UTF-8.
 pd.set_option("mode.string_storage", "python")
@@ -156,6 +157,7 @@ def scan(
     digests: Digests = lambda keys: [None] * len(keys),
     skip_folders: Sequence[str] = (),
     naming: Naming | None = None,
+    seen: Found = lambda files: None,
 ) -> Scan:
     """List every file below the roots without decoding it.
 
@@ -175,6 +177,8 @@ def scan(
         Names of folders that are never scanned, beside those of `skipped.SKIPPED`.
     naming : Naming, optional
         The patterns that read the names; all presets by default.
+    seen : callable
+        Called with the number of files listed so far.
 
     Returns
     -------
@@ -188,10 +192,13 @@ def scan(
     ValueError
         If a root itself cannot be read, for example because its disk was removed.
     """
-    result, naming = Scan(), naming or Naming()
+    result, naming, count = Scan(), naming or Naming(), 0
     for root in roots:
         for listing in _walk(library, str(Path(root)), result, skip_folders):
-            _scan_folder(root, listing, digests, result, naming)
+            before = count
+            here = lambda n, before=before: seen(before + n)  # noqa: E731
+            _scan_folder(root, listing, digests, result, naming, here)
+            count += len(listing.files)
     result.images.sort(key=lambda image: image.path)
     runs_of_stages.across_folders(result.images, naming)
     if only_folders:
@@ -325,9 +332,9 @@ def _unseen(error: OSError) -> str:
 
 
 def _scan_folder(
-    root: str, listing: _Listing, digests: Digests, result: Scan, naming: Naming
+    root: str, listing: _Listing, digests: Digests, result: Scan, naming: Naming, seen: Found
 ) -> None:
-    images, unseen, opened = _images(root, listing, digests)
+    images, unseen, opened = _images(root, listing, digests, seen)
     here = [entry.name for entry in listing.files]
     bundles = FolderBundles([*here, *listing.odd], images.__contains__)
     series = _read_names(images, naming)
@@ -409,7 +416,7 @@ class _Opened:
 
 
 def _images(
-    root: str, listing: _Listing, digests: Digests
+    root: str, listing: _Listing, digests: Digests, seen: Found
 ) -> tuple[dict[str, ImageFile], dict[str, str], list[_Opened]]:
     """Return the images of a folder, why some cannot be looked at, and the files that were opened.
 
@@ -430,7 +437,8 @@ def _images(
     known = dict(zip(keys, digests(list(keys.values())), strict=True))
     images = {}
     opened = []
-    for entry in listing.files:
+    for n, entry in enumerate(listing.files, 1):
+        seen(n)
         name = entry.name
         if name.startswith(".") or name in unseen:
             continue

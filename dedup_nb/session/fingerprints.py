@@ -140,7 +140,7 @@ class Fingerprints:
                 run.store,
                 chosen,
                 invariance,
-                progress=lambda: Ticker("embedded", 15.0),
+                progress=lambda: Ticker("embedded"),
             )
         except ValueError as error:
             raise WrongInput(str(error)) from None

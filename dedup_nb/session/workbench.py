@@ -5,7 +5,8 @@ Every method here is a line or two that calls another module, which does the wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from dedup_nb.compare.verdicts import AHEAD, AHEAD_AT_FULL_SIZE, Verdicts
 from dedup_nb.finders.embeddings import Embedder
 from dedup_nb.groups.floods import Twins
 from dedup_nb.library import files
+from dedup_nb.library.progress import Ticker
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session import catalogue_results, earlier, held, notebooks, results
@@ -287,7 +289,18 @@ class Workbench(Run):
     def _written(self, made: Results, changed: Mapping[str, Any]) -> Path:
         with files.alone(self.folder / self.notebook):
             folder = self.results_folder(changed)
-            results.write(folder, made, self.thumbnail)
+            results.write(folder, made, self._told(made))
         self.tell_damage()
         note_saved(self.folder, self.notebook)
         return folder
+
+    def _told(self, made: Results) -> Callable[[str], bytes | None]:
+        """Return the thumbnails of a report, which tell how many of them are done."""
+        total = sum(len(view["members"]) for view in made.views)
+        tell, done = Ticker("pictures put into the report:"), itertools.count(1)
+
+        def thumbnail(path: str) -> bytes | None:
+            tell(min(next(done), total), total)
+            return self.thumbnail(path)
+
+        return thumbnail

@@ -9,12 +9,17 @@ from pathlib import Path
 from dedup_nb.finders import phash
 from dedup_nb.library import catalogue
 from dedup_nb.library.layout import refuse_inside
+from dedup_nb.library.progress import Progress
 from dedup_nb.pictures import measures, store
 from dedup_nb.session.run import DEFAULT_HASH
 
 
-def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str, str, str]]:
+def folder_hashes(
+    folder: Path, *, use_cache: bool = True, progress: Progress = lambda done, total: None
+) -> Iterator[tuple[str, str, str]]:
     """Yield (path, pHash as hexadecimal digits, error) for every image in a folder.
+
+    `progress` is called with (done, total) images.
 
     Raises
     ------
@@ -29,7 +34,7 @@ def folder_hashes(folder: Path, *, use_cache: bool = True) -> Iterator[tuple[str
     keys = [store.FileKey(*image.key) for image in images]
     with tempfile.TemporaryDirectory() as scratch:
         kept = store.Store(cache if use_cache else Path(scratch))
-        facts = measures.measure_files(folder, keys, kept, [DEFAULT_HASH])
+        facts = measures.measure_files(folder, keys, kept, [DEFAULT_HASH], progress=progress)
         digests = [fact.sha256 for fact in facts if fact.status == "ok"]
         hashes = kept.measures(DEFAULT_HASH.name, digests, DEFAULT_HASH.sound)
         if len(hashes) < len(set(digests)):  # damaged ones were dropped

@@ -21,6 +21,7 @@ from dedup_nb.groups.clusters import ClusterCandidates
 from dedup_nb.groups.pairs import MAX_PAIRS, tell_bound
 from dedup_nb.library import tables
 from dedup_nb.library.bundles import folded
+from dedup_nb.library.progress import Ticker
 from dedup_nb.session.workbench import Workbench
 
 MOST_PAIRED = 2_000  # images of a group of which all pairs are looked at
@@ -79,7 +80,8 @@ class Claims:
         self._others = {other.path: other for other in others}
         self._others_folded = _unique_folded(self._others)
         for result in self.results:
-            for group in result.groups:
+            tell = Ticker(f"groups of {tables.shown(result.file.name)} looked up:")
+            for group in tell.over(result.groups):
                 self._take(result, group, reference_keeps)
         self.unusable = pd.DataFrame(self._unusable, columns=UNUSABLE_COLUMNS, dtype=object)
         self.hashes, rows = run.hashes("phash", 64)

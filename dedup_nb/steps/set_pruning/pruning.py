@@ -230,7 +230,7 @@ def compare(
         cosines = index.cosines(vectors[:, :1], place[list(one.rows)], place[list(other.rows)])
         matches.append(Match(a, b, tuple(cosines.tolist()), (np.nan,) * len(cosines)))
     eyes = Eyes(found, cross_check_yaml)
-    ticker = Ticker("compared")
+    ticker = Ticker("compared sets:")
     for k, match in enumerate(matches):
         if match.cosine >= bound:
             matches[k] = eyes.look(match)
