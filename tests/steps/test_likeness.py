@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import faiss
 import numpy as np
+import pandas as pd
 import pytest
 from drawn import make_library, photo, save, tree
 from test_index import clustered
@@ -14,9 +15,10 @@ from test_workbench import start
 
 from dedup_nb import cli
 from dedup_nb.finders import cells, embeddings, index
+from dedup_nb.finders.embeddings import EMBEDDERS
 from dedup_nb.pictures import store
 from dedup_nb.session import cache as cache_of_library
-from dedup_nb.steps.clip_faiss import likeness
+from dedup_nb.steps.clip_faiss import asked, likeness
 
 NOTEBOOK = "30_clip_faiss"
 
@@ -61,6 +63,34 @@ def test_similar_counts_matches_by_default(tmp_path, library, capfd):
     assert 12 <= int(rows[0]["matches"]) <= 24
 
 
+@pytest.mark.parametrize(
+    ("embedder", "more", "says"),
+    [
+        ("local", [], "local asks for 4 matches or more, and no image has them"),
+        ("dct", [], "; dct asks for cosine 0.5000 or more"),
+        ("mix", [], "; mix asks for cosine 0.6000 or more"),
+        ("dct", ["--min-cosine", "0.99"], "; dct asks for cosine 0.9900 or more"),
+    ],
+)
+def test_similar_says_when_nothing_is_alike(tmp_path, library, capfd, embedder, more, says):
+    stranger = save(photo(77, 320, 200), tmp_path / "stranger.png")
+    named = ["--library", library, "--cache-dir", tmp_path / "cache", "--embedder", embedder]
+    status, rows, err = answered(capfd, stranger, *named, *more)
+    last = err.splitlines()[-1]
+    assert (status, rows) == (0, [])
+    assert last.startswith("no image is like stranger.png: ") and last.endswith(says)
+
+
+def test_what_is_only_somewhat_alike_is_not_called_a_near_duplicate():
+    table = pd.DataFrame({"row": [3, 5], "path": ["a.png", "b.png"], "cosine": [0.7, 0.4]})
+    answer = asked.answer("x.png", table, EMBEDDERS["dct"])
+    assert list(answer.table["path"]) == ["a.png"]
+    assert answer.says == (
+        "no image is a near-duplicate of x.png: the most similar, a.png, has cosine 0.7000; "
+        "dct asks for cosine 0.8500 or more"
+    )
+
+
 def test_without_a_name_the_library_of_the_newest_run_is_asked(
     tmp_path, library, capfd, monkeypatch
 ):
@@ -103,6 +133,9 @@ def test_the_notebook_answers_for_a_path_and_for_a_dropped_picture(tmp_path, lib
         "most similar to mojo1/plain.png",
     ):
         assert part in asker.shown.value
+    stranger = save(photo(77, 320, 200), tmp_path / "stranger.png")
+    asker.path.value = str(stranger)
+    assert "no image is like" in asker.shown.value and "<img" not in asker.shown.value
     asker.path.value = "mojo1/<script>.png"
     assert "&lt;script&gt;.png is not a file" in asker.shown.value
     content = save(photo(3), tmp_path / "dropped.png").read_bytes()

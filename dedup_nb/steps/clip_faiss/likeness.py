@@ -22,6 +22,7 @@ from dedup_nb import report
 from dedup_nb.finders import cells, embeddings, encoders, index
 from dedup_nb.groups.pairs import MAX_PAIRS
 from dedup_nb.library import files, tables
+from dedup_nb.library.hints import command
 from dedup_nb.pictures import orientations
 from dedup_nb.session import notebooks, workbench
 from dedup_nb.session.workbench import Workbench
@@ -201,8 +202,8 @@ def similar(
     values: Mapping[str, Any],
     k: int = 12,
     least: Mapping[str, float] = MappingProxyType({}),
-) -> pd.DataFrame:
-    """Return the images of a library most similar to a picture; only the cache is written.
+) -> asked.Answer:
+    """Return the images of a library that are like a picture; only the cache is written.
 
     Parameters
     ----------
@@ -214,11 +215,13 @@ def similar(
         Largest number of images.
     least : mapping
         Smallest value to list, inclusive: `min_cosine`, or `min_matches` for the embedder `local`.
+        By default, the embedder's own loosest bound.
 
     Returns
     -------
-    DataFrame
-        Columns `path` and the measure: `cosine`, or `matches` for the embedder `local`.
+    Answer
+        Its table has the columns `path` and the measure: `cosine`, or `matches` for the embedder
+        `local`.
 
     Raises
     ------
@@ -241,8 +244,8 @@ def similar(
         searched = search(run, name, run.values["invariance"])
         table = searched.like(image, k)
         run.store.close()
-    lowest = least.get(chosen.bound, -np.inf)
-    return table[table[searched.measure] >= lowest][["path", searched.measure]]
+    found = asked.answer(tables.shown(image.name), table, chosen, least.get(chosen.bound))
+    return found._replace(table=found.table[["path", searched.measure]])
 
 
 class Asker:
@@ -280,7 +283,8 @@ class Asker:
         """Display both fields and the result."""
         present(
             ipywidgets.VBox([ipywidgets.HBox([self.path, self.upload]), self.shown]),
-            "this search needs a live Jupyter kernel; use `dedup-nb similar IMAGE` instead",
+            "this search needs a live Jupyter kernel; in a terminal, add the path of your picture "
+            f"to: {command('similar', '--library', self.search.run.library)}",
         )
 
     def ask(self, path: str) -> None:
@@ -306,11 +310,16 @@ class Asker:
         try:
             if not file.is_file():
                 raise ValueError(f"{tables.shown(name)} is not a file")
-            table = self.search.like(file, self.k)
+            nearest = self.search.like(file, self.k)
         except ValueError as error:
             self.shown.value = f"<b>{escape(tables.shown(str(error)))}</b>"
             return
         run, measure = self.search.run, self.search.measure
+        table, says = asked.answer(tables.shown(name), nearest, self.search.chosen)
+        told = f"<p>{escape(says)}</p>" if says else ""
+        if not len(table):
+            self.shown.value = told
+            return
         members = [
             member | {"value": value, "measure": measure}
             for member, value in zip(
@@ -318,7 +327,7 @@ class Asker:
             )
         ]
         group = {"title": f"most similar to {name}", "members": members}
-        self.shown.value = report.Sheet([group], run.thumbnail)._repr_html_()
+        self.shown.value = told + report.Sheet([group], run.thumbnail)._repr_html_()
 
 
 def ask(search: Search | Matching, k: int = 12, *, interactive: bool = True) -> Asker | None:

@@ -45,7 +45,7 @@ class Matching:
     measure = MEASURE
 
     def __init__(self, run: Workbench) -> None:
-        self.run = run
+        self.run, self.chosen = run, run.embedder("local")
         self.rows = np.flatnonzero(run.catalogue["status"] == "ok")
         digests = run.catalogue["sha256"].to_numpy(object)[self.rows]
         self.contents, self._content = np.unique(digests.astype(str), return_inverse=True)
