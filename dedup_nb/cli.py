@@ -12,17 +12,19 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dedup_nb import __version__
-from dedup_nb.library import safe_path
+from dedup_nb.library import hints, safe_path
 from dedup_nb.library.tables import NAMES, csv_line, plain, short
 from dedup_nb.staging.refusals import StagingError
 
 if TYPE_CHECKING:
+    from dedup_nb.library.progress import Ticker
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DONE, FAILED, WRONG_INPUT, REFUSED, LOCKED = range(5)  # exit statuses
@@ -171,18 +173,28 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _add_init(commands: Commands) -> None:
-    command = _command(commands, "init", "create a working folder with an example profile")
-    command.add_argument("folder", metavar="DIR", type=Path, help="folder to create")
+    command = _command(
+        commands,
+        "init",
+        "look at a folder of pictures and write a profile for it",
+        epilog="Nothing is written in the folder of pictures, and nothing is overwritten.",
+    )
+    command.add_argument("library", metavar="PICTURES", type=Path, help="folder of your pictures")
+    command.add_argument(
+        "--profile",
+        metavar="FILE",
+        type=Path,
+        help="profile to write (default: params/NAME.yaml in the current folder)",
+    )
     command.set_defaults(run=_init)
 
 
 def _init(args: argparse.Namespace) -> int:
-    from shlex import quote
+    from dedup_nb.session import new_profile
 
-    from dedup_nb.session import history
-
-    profile = history.new_workspace(args.folder)
-    _tell([f"set library in {profile}, then run:", f"  dedup-nb run {quote(str(profile))}"])
+    profile, lines = new_profile.make(args.library, args.profile)
+    _tell([*lines, f"wrote {profile}; look through it, then run one of these:"])
+    _tell(f"  {hints.command(name, profile)}" for name in ("lab", "run"))
     return DONE
 
 
@@ -258,9 +270,11 @@ def _hash(args: argparse.Namespace) -> int:
     from dedup_nb.steps.phash import folder_hashes
 
     bad = []
+    progress = _progress("images hashed:")
 
     def rows() -> Iterator[list[str]]:
-        for path, digits, error in folder_hashes(args.folder, use_cache=not args.no_cache):
+        hashes = folder_hashes(args.folder, use_cache=not args.no_cache, progress=progress)
+        for path, digits, error in hashes:
             if error:
                 bad.append(f"{path}: {error}")
             yield [path, digits]
@@ -335,10 +349,12 @@ def _similar(args: argparse.Namespace) -> int:
     given = {name: value for name, value in thresholds.items() if value is not None}
     _warn(f"searching {values['library']}")
     with redirect_stdout(sys.stderr):  # messages of the model and the decoders
-        table = similar(args.image, values, args.k, given)
+        table, says = similar(args.image, values, args.k, given)
     found = table.itertuples(index=False, name=None)
     rows = ([path, f"{v:.4f}" if isinstance(v, float) else str(v)] for path, v in found)
     _print_csv(list(table.columns), rows)
+    if says:
+        _warn(says)
     return DONE
 
 
@@ -445,7 +461,9 @@ def _stage(args: argparse.Namespace) -> int:
     plan = staging.read_manifest(args.manifest)
     choices = {"strict_companions": args.strict_companions, "allow_keepers": args.allow_keepers}
     if args.dry_run:
-        refused = staging.check(plan, library, roots, progress=_progress("checked"), **choices)
+        refused = staging.check(
+            plan, library, roots, progress=_progress("bundles checked:"), **choices
+        )
         _tell(telling.plan_lines(plan, refused), telling.refusal_lines(refused))
         return REFUSED if refused else DONE
     result = staging.stage(
@@ -453,7 +471,7 @@ def _stage(args: argparse.Namespace) -> int:
         library,
         roots,
         allow_copy=args.allow_copy,
-        progress=_progress("staged"),
+        progress=_progress("bundles staged:"),
         **choices,
     )
     _tell(
@@ -515,7 +533,7 @@ def _restore(args: argparse.Namespace) -> int:
         args.group,
         args.bundle,
         args.file,
-        progress=_progress("restored"),
+        progress=_progress("bundles restored:"),
     )
     _tell(telling.restored_lines(result), telling.refusal_lines(result.refused))
     return result.status
@@ -593,7 +611,7 @@ def _approve(args: argparse.Namespace) -> int:
         permanent=args.permanent,
         permanent_token=args.permanent_token,
         max_wrong=args.max_wrong,
-        progress=_progress("approved"),
+        progress=_progress("bundles approved:"),
     )
     _tell(telling.approved_lines(result), telling.refusal_lines(result.refused))
     return result.status
@@ -686,21 +704,11 @@ def _warn(problem: str) -> None:
     _tell((), [problem])
 
 
-def _progress(done: str) -> Callable[[int, int], None] | None:
-    """Return a progress bar on a terminal, None for a file or a pipe."""
-    if not sys.stderr.isatty():
-        return None
-    from tqdm import tqdm
+def _progress(done: str) -> Ticker:
+    """Return what tells progress on standard error, in a file or a pipe only if it takes long."""
+    from dedup_nb.library.progress import Ticker
 
-    bar = tqdm(desc=done, unit=" bundles", leave=False)
-
-    def show(n: int, total: int) -> None:
-        bar.total = total
-        bar.update(n - bar.n)
-        if n == total:
-            bar.close()
-
-    return show
+    return Ticker(done, 1.0 if sys.stderr.isatty() else 15.0, sys.stderr)
 
 
 # ---------------------------------------------------------------- main

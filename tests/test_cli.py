@@ -123,7 +123,9 @@ def test_the_command_says_its_version_at_once():
         (["stage", "file", "--library", "lib"], "file lacks the columns"),
         (["recover", "--library", "file"], "cannot be opened as a library"),
         (["status", "--library", "n" * 5000], "status: /.*nnn…$"),
-        (["init", "file"], "Not a directory|not a folder"),
+        (["init", "file"], "file is not a folder; pass the folder of your pictures"),
+        (["init", "n" * 300], "does not exist; pass the folder of your pictures"),
+        (["init", "lib"], "there is no image in .*lib: it is empty; pass"),
         (["flag", "n" * 300], "."),
     ],
 )  # fmt: skip

@@ -69,8 +69,10 @@ def test_an_empty_environment_gets_all_that_the_package_needs(tmp_path):
     run(python, "-m", "pip", "install", "--quiet", PROJECT)
     assert int(run(python, "-c", IMPORT_ALL)) > 100
     command = tmp_path / "venv/bin/dedup-nb"
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/a.png").write_bytes(b"")
     run(command, "init", tmp_path / "work")
-    assert (tmp_path / "work/params/mine.yaml").is_file()
+    assert (tmp_path / "params/work.yaml").is_file()
     assert "10_phash" in run(
         python, "-c", "from dedup_nb.session import notebooks; print(notebooks.notebook_names())"
     )

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -22,6 +21,7 @@ from dedup_nb.demo import peer
 from dedup_nb.demo.library import Truth
 from dedup_nb.finders import index, time_window
 from dedup_nb.library import tables
+from dedup_nb.library.hints import command
 from dedup_nb.session import execute, notebooks, parameters, preflight, runs, workbench
 from dedup_nb.staging import telling
 from dedup_nb.steps.time_window import bursts
@@ -81,9 +81,9 @@ def tour(say: Callable[[str], None] = print) -> int:
     say("")
     say(f"took {time.monotonic() - started:.0f} s")
     say(f"look:  {folder / 'index.html'}")
-    say(f"tune:  dedup-nb lab {_short(profile.path)}      (or make lab)")
-    say(f"stage: dedup-nb stage {_short(manifest)}")
-    say(f"back:  dedup-nb restore --library {_short(library)}")
+    say(f"tune:  {command('lab', profile.path)}")
+    say(f"stage: {command('stage', manifest)}")
+    say(f"back:  {command('restore', '--library', library)}")
     say(str(folder))
     return 0 if identical else 1
 
@@ -98,11 +98,6 @@ def demo_profile() -> Path:
         copied.parent.mkdir(exist_ok=True)
         copied.write_bytes(shipped.read_bytes())
     return copied
-
-
-def _short(path: Path) -> str:
-    """Return a path as it is typed from here."""
-    return quote(os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path))
 
 
 def _make_library(library: Path, say: Callable[[str], None]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb.library import safe_path
+from dedup_nb.library.hints import command
 from dedup_nb.library.tables import plain, short
 from dedup_nb.session import filling
 from dedup_nb.session import notebooks as known
@@ -82,9 +83,10 @@ def _execute_one(folder: Path, name: str) -> str:
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
     except DeadKernelError:
+        again = command("run", Path(values["profile"]), "--resume", folder)
         return (
-            "the kernel died: killed, out of memory or a crash in native code; continue with "
-            "dedup-nb run --resume"
+            "the kernel died: killed, out of memory or a crash in native code; to continue, run: "
+            f"{again}"
         )
     except (RuntimeError, OSError) as error:  # the kernel did not start or its port is taken
         return f"the notebook could not be run: {error or type(error).__name__}"
@@ -98,7 +100,7 @@ class _Indented:
         self.stream = stream
 
     def write(self, text: str) -> None:
-        lines = (plain(line) for line in text.splitlines() if line.strip())
+        lines = (plain(line.rstrip()) for line in text.splitlines() if line.strip())
         self.stream.write("".join(f"      {line}\n" for line in lines))
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""Earlier runs: list them and move old ones to the trash; create a new working folder."""
+"""Earlier runs: list them and move old ones to the trash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb import report
-from dedup_nb.session import notebooks, runs
+from dedup_nb.session import runs
 
 AT_WORK_S = 24 * 3600  # a notebook that started longer ago than this was killed
 
@@ -122,20 +122,3 @@ def let_go(earlier: Sequence[Past], keep: int) -> Iterator[Past]:
         except OSError as error:
             raise ValueError(f"cannot move {run.folder} to the trash: {error}") from error
         yield run
-
-
-def new_workspace(folder: Path) -> Path:
-    """Create a working folder with an example profile; return the profile.
-
-    Raises
-    ------
-    ValueError
-        If the folder already has a profile.
-    """
-    profile = folder / "params" / "mine.yaml"
-    if profile.exists():
-        raise ValueError(f"will not overwrite {profile}; edit it, or choose another folder")
-    profile.parent.mkdir(parents=True, exist_ok=True)
-    (folder / "outputs").mkdir(exist_ok=True)
-    profile.write_bytes((notebooks.params_folder() / "example.yaml").read_bytes())
-    return profile

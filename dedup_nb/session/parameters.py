@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 
 from dedup_nb.library import yaml_files
 from dedup_nb.library.files import read_named, replace_text
+from dedup_nb.library.hints import command
 from dedup_nb.library.tables import short
 from dedup_nb.session.allowed import ALLOWED
 from dedup_nb.session.notebooks import notebook_names, notebooks_folder
@@ -332,7 +333,10 @@ def _refuse_runner_key(key: str, path: Path) -> None:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
-        raise ValueError(f"profile {path} does not exist; copy params/example.yaml")
+        raise ValueError(
+            f"profile {path} does not exist; to make one, run: {command('init')} PICTURES, where "
+            "PICTURES is the folder of your pictures"
+        )
     data = read_named(path, yaml_files.MOST_BYTES, "profile")
     try:
         values = yaml_files.read_strict(data)

@@ -19,6 +19,7 @@ from dedup_nb.groups.decisions import Decisions
 from dedup_nb.groups.links import Links
 from dedup_nb.library import bundles, catalogue, companions, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
+from dedup_nb.library.hints import command
 from dedup_nb.library.layout import refuse_inside
 from dedup_nb.library.naming.reading import AUTO, Naming
 from dedup_nb.library.naming.series import places
@@ -105,7 +106,7 @@ class Run:
         except ValueError as error:
             if not self.library.is_dir() and self.library.name == "demo-library":
                 raise ValueError(
-                    f"{error}; create the demo library with `make demo` or `dedup-nb demo`"
+                    f"{error}; to create the demo library, run: {command('demo')}"
                 ) from None
             raise
 
@@ -182,9 +183,13 @@ class Run:
         limit = self.values.get("limit")
         with store.uncollected():
             skip = self.values.get("skip_folders") or ()
-            return catalogue.scan(
-                self.library, self.roots, only, limit, self.store.digests, skip, self.naming
+            ticker = Ticker("files listed:")
+            digests, naming = self.store.digests, self.naming
+            made = catalogue.scan(
+                self.library, self.roots, only, limit, digests, skip, naming, ticker.found
             )
+            ticker.close(len(made.images) + len(made.others))
+            return made
 
     @cached_property
     def naming(self) -> Naming:

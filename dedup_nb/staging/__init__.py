@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dedup_nb.library.bundles import FolderBundles, bundle_members
+from dedup_nb.library.hints import command
 from dedup_nb.library.layout import PRIVATE, STAGING
 from dedup_nb.staging import safefs
 from dedup_nb.staging.approval import (
@@ -324,7 +325,8 @@ def restore(
         batches = batches_in(ledger, scope)
         total = sum(len(chosen(each, scope)) for each in batches)
         if not total and not scope.whole_batches:
-            raise StagingError("nothing staged matches; see dedup-nb status", WRONG_INPUT)
+            listed = command("status", "--library", opened.path)
+            raise StagingError(f"nothing staged matches; to list it, run: {listed}", WRONG_INPUT)
         work = Restoring(opened, ledger, reserve, stop=stop, moved=_counter(progress, total))
         work.told.planned = total
         folder = opened.journal_folder()
@@ -347,13 +349,14 @@ def approval_token(library: str | Path, batch: str, *, permanent: bool = False) 
     change gives a different token. Permanent deletion needs a second token.
     """
     with Library(library) as opened:
-        return token_of(opened, batch_to_approve(read_ledger(opened), batch), permanent)
+        chosen = batch_to_approve(read_ledger(opened), batch, opened.path)
+        return token_of(opened, chosen, permanent)
 
 
 def approval_phrase(library: str | Path, batch: str) -> str:
     """Return the phrase to type to approve a batch: `APPROVE <batch> <number of files>`."""
     with Library(library) as opened:
-        return phrase_of(opened, batch_to_approve(read_ledger(opened), batch))
+        return phrase_of(opened, batch_to_approve(read_ledger(opened), batch, opened.path))
 
 
 def warranted(library: str | Path, batch: str, max_wrong: float | None = None) -> str:
@@ -365,7 +368,7 @@ def warranted(library: str | Path, batch: str, max_wrong: float | None = None) -
         With status 3, if `max_wrong` is given and the warranty does not show it; see `approve`.
     """
     with Library(library) as opened:
-        chosen_batch = batch_to_approve(read_ledger(opened), batch)
+        chosen_batch = batch_to_approve(read_ledger(opened), batch, opened.path)
         if max_wrong is None and FIELD not in chosen_batch.header:
             return ""
         return need(opened, chosen_batch, 1.0 if max_wrong is None else max_wrong).says()
@@ -408,7 +411,7 @@ def approve(
     recovered = Recovered()
     with _at_work(library, recovered) as (opened, ledger, reserve, stop):
         need_finished(recovered)
-        chosen_batch = batch_to_approve(ledger, batch)
+        chosen_batch = batch_to_approve(ledger, batch, opened.path)
         if max_wrong is not None:
             need(opened, chosen_batch, max_wrong)
         _need_consent(opened, chosen_batch, token, phrase)
@@ -527,8 +530,8 @@ def _at_work(
             yield opened, ledger, reserve, stop
     except OSError as error:
         raise StagingError(
-            f"{library}: {(error.strerror or str(error)).lower()}; "
-            "fix this, then run dedup-nb recover: the journal holds what was started"
+            f"{library}: {(error.strerror or str(error)).lower()}; fix this, then recover what was "
+            f"started: {command('recover', '--library', Path(library))}"
         ) from error
 
 
@@ -558,6 +561,7 @@ class BatchStatus:
 class Status:
     """What is staged in a library, and what needs your attention."""
 
+    library: Path
     batches: list[BatchStatus] = field(default_factory=list)
     holder: str = ""  # who a lock file names
 
@@ -584,7 +588,7 @@ def status(library: str | Path) -> Status:
     """
     with Library(library) as opened:
         holder = holder_of(opened)
-        report = Status(holder="" if holder is None else describe_holder(holder))
+        report = Status(opened.path, holder="" if holder is None else describe_holder(holder))
         for batch in read_ledger(opened).batches.values():
             report.batches.append(_batch_status(opened, batch))
         return report

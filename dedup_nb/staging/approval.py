@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from dedup_nb.library.hints import command
 from dedup_nb.library.layout import CLUSTERS
 from dedup_nb.library.tables import shown
 from dedup_nb.staging import safefs
@@ -44,7 +46,7 @@ class Approved:
         return REFUSED if self.refused or self.stopped or self.interrupted else 0
 
 
-def batch_to_approve(ledger: Ledger, name: str) -> Batch:
+def batch_to_approve(ledger: Ledger, name: str, library: Path) -> Batch:
     """Return a batch that may be approved.
 
     Raises
@@ -54,7 +56,8 @@ def batch_to_approve(ledger: Ledger, name: str) -> Batch:
     """
     batch = ledger.batches.get(name)
     if batch is None:
-        raise StagingError(f"batch {name} does not exist; see dedup-nb status", WRONG_INPUT)
+        listed = command("status", "--library", library)
+        raise StagingError(f"batch {name} does not exist; to list them, run: {listed}", WRONG_INPUT)
     if batch.damage:
         raise StagingError(f"journal {batch.name} is read-only: {batch.damage}; not approved")
     if any(intent.staging == CLUSTERS for intent in batch.intents.values()):

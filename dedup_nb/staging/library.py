@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb.library.bundles import folded
+from dedup_nb.library.hints import command
 from dedup_nb.library.layout import NOT_FOLLOWED, OURS, PRIVATE, link_on_the_way
 from dedup_nb.library.skipped import not_theirs
 from dedup_nb.staging import safefs
@@ -159,7 +160,7 @@ def locked(library: Library) -> Iterator[None]:
             fcntl.flock(library.fd, fcntl.LOCK_UN)
         return
     spot = _lock_spot(library)
-    _take_lock_file(spot)
+    _take_lock_file(library, spot)
     try:
         yield
     finally:
@@ -191,15 +192,15 @@ def _lock_spot(library: Library) -> Spot:
         raise StagingError(f"{library.path} cannot be locked: {error.strerror}") from error
 
 
-def _take_lock_file(spot: Spot) -> None:
+def _take_lock_file(library: Library, spot: Spot) -> None:
     try:
         fd = safefs.create(spot)
     except FileExistsError:
         holder = read_lock_file(spot)
         os.close(spot.fd)
         raise Locked(
-            f"locked by {describe_holder(holder)}; wait until it is done, or run dedup-nb unlock "
-            "if it was killed"
+            f"locked by {describe_holder(holder)}; wait until it is done; if it was killed, run: "
+            f"{command('unlock', '--library', library.path)}"
         ) from None
     try:
         safefs.write_all(fd, json.dumps(this_holder()).encode())

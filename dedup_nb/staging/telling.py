@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from dedup_nb.library.hints import command
 from dedup_nb.library.quantities import count, size_text
 from dedup_nb.library.tables import plain
 from dedup_nb.staging import BatchStatus, Result, Status
@@ -121,7 +123,7 @@ def status_lines(status: Status) -> Iterator[str]:
         yield plain(f"locked by {status.holder}")
     listed = [batch for batch in status.batches if _worth_a_line(batch)]
     for batch in listed:
-        yield from _batch_lines(batch)
+        yield from _batch_lines(batch, status.library)
     if not listed:
         yield "nothing is staged"
     elif status.files:
@@ -141,14 +143,16 @@ def _worth_a_line(batch: BatchStatus) -> bool:
     )
 
 
-def _batch_lines(batch: BatchStatus) -> Iterator[str]:
+def _batch_lines(batch: BatchStatus, library: Path) -> Iterator[str]:
     where = f" in {', '.join(batch.staging)}" if batch.staging else ""
     yield plain(
         f"{batch.batch}: {count(batch.bundles, 'bundle')}, {count(batch.files, 'file')}, "
         f"{size_text(batch.n_bytes)}{where}, since {batch.since or 'unknown'}"
     )
     if batch.unfinished:
-        yield f"  unfinished: {count(len(batch.unfinished), 'bundle')}; run dedup-nb recover"
+        recover = command("recover", "--library", library)
+        unfinished = count(len(batch.unfinished), "bundle")
+        yield plain(f"  unfinished: {unfinished}; to move them back, run: {recover}")
     for bundle in batch.conflicts:
         yield plain(f"  conflict: {bundle}")
     if batch.approved:

@@ -7,11 +7,11 @@ is computed again from its answers.
 from __future__ import annotations
 
 import os
-from shlex import quote
 
 from dedup_nb.library.acceptance import bounds, warranty
 from dedup_nb.library.acceptance.drawing import Going, differs, images_of, in_order, place
 from dedup_nb.library.acceptance.warranty import Warranty, percent
+from dedup_nb.library.hints import command
 from dedup_nb.library.layout import CLUSTERS
 from dedup_nb.library.tables import short
 from dedup_nb.staging.ledger import Batch, Intent, State
@@ -149,7 +149,7 @@ def _too_many(
 
 def _again(library: Library, batch: Batch) -> str:
     return (
-        f"run dedup-nb restore --library {quote(str(library.path))} --batch {batch.id}, answer the "
+        f"run {command('restore', '--library', library.path, '--batch', batch.id)}, answer the "
         "acceptance sample under Warranty in the notebook that wrote the manifest, and stage it "
         "again"
     )

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dedup_nb import cli
-from dedup_nb.session import history, index_page, parameters
+from dedup_nb.session import history, index_page
 
 STAMPS = ("20250701T000000Z", "20250702T000000Z", "20250703T000000Z")
 
@@ -74,17 +74,6 @@ def test_a_run_at_work_stays(outputs, trash):
 def test_where_there_are_no_runs_it_says_so(tmp_path, capsys):
     assert cli.main(["runs", "--out", str(tmp_path / "none")]) == 2
     assert "is not a folder; pass a PROFILE" in capsys.readouterr().err
-
-
-def test_a_new_folder_holds_a_profile_that_is_valid_and_never_overwritten(tmp_path, capsys):
-    assert cli.main(["init", str(tmp_path / "here")]) == 0
-    profile = tmp_path / "here/params/mine.yaml"
-    assert str(profile) in capsys.readouterr().out
-    assert parameters.load(profile).shared["roots"] == ["mojo1", "selected", "crop"]
-    profile.write_text("library: .\n")
-    assert cli.main(["init", str(tmp_path / "here")]) == 2
-    assert "will not overwrite" in capsys.readouterr().err
-    assert profile.read_text() == "library: .\n"
 
 
 def test_folders_of_pictures_are_never_taken_for_runs(tmp_path, trash):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from dedup_nb import staging
 from dedup_nb.library import tables
+from dedup_nb.library.hints import command
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.staging import telling
 from dedup_nb.staging.refusals import StagingError
@@ -81,7 +82,8 @@ class Flagger:
         """Display the folder, the button and the result."""
         present(
             ipywidgets.VBox([ipywidgets.HBox([self.folder, self.button]), self.said]),
-            "the button needs a live Jupyter kernel; use `dedup-nb flag FOLDER` instead",
+            "the button needs a live Jupyter kernel; to create the files, run: "
+            f"{command('flag', '--library', self.run.library, self.folder.value)}",
         )
 
 

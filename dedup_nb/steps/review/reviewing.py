@@ -11,6 +11,7 @@ import pandas as pd
 from dedup_nb import report
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import tables
+from dedup_nb.library.hints import command
 from dedup_nb.library.quantities import count
 from dedup_nb.session import runs
 from dedup_nb.session.workbench import Workbench
@@ -143,7 +144,8 @@ class Reviewer(tuning.Tuner):
             plan, threshold = self._plan(), self.slider.value
             folder = self.run.save(plan, threshold, name=self.name, anew=True)
         self.write.disabled = True
-        self._say(f"wrote {folder / 'manifest.csv'}; stage it with 90_stage or dedup-nb stage")
+        stage = command("stage", folder / "manifest.csv")
+        self._say(f"written; to stage it, open 90_stage or run: {stage}")
 
 
 def review(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dedup_nb.library.hints import command
 from dedup_nb.session import notebooks, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
@@ -79,11 +80,15 @@ def _newest(run: Workbench) -> list[Path]:
         if left := runs.unfinished(content):
             raise WrongInput(
                 f"the latest run {folder} is not finished: {', '.join(left)} {LEFT[len(left) > 1]} "
-                "not run yet; wait, continue it with dedup-nb run --resume, or set inputs"
+                f"not run yet; wait, set inputs, or continue it: {_to_continue(folder, content)}"
             )
         if results := _results_in(folder):
             return results
     raise WrongInput(f"no finder has results in {run.outputs}; run 10_phash, or set inputs")
+
+
+def _to_continue(folder: Path, content: Mapping[str, Any]) -> str:
+    return command("run", Path(content["profile"] or "PROFILE"), "--resume", folder)
 
 
 def _before(run: Workbench) -> list[tuple[Path, dict[str, Any]]]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import ipywidgets
@@ -16,6 +15,7 @@ import pandas as pd
 
 from dedup_nb import report, staging
 from dedup_nb.library import files, formats, quantities, tables
+from dedup_nb.library.hints import command
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import measures
 from dedup_nb.pictures.store import Facts, FileKey
@@ -50,7 +50,7 @@ def open_plan(run: Workbench, manifest: str | None) -> PlanView:
     path, *others = [Path(manifest)] if manifest else manifests(run)
     try:
         plan = staging.read_manifest(path)
-        refused = staging.check(plan, run.library, run.roots, progress=Ticker("checked"))
+        refused = staging.check(plan, run.library, run.roots, progress=Ticker("bundles checked:"))
     except staging.StagingError as error:
         raise WrongInput(str(error)) from error
     return PlanView(run, path, plan, refused, others)
@@ -240,14 +240,14 @@ def apply(
         return result
     if interactive:
         confirm = Confirm(run, plan)
-        stage = f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}"
+        stage = command("stage", plan.path, "--library", run.library)
         present(
             confirm.box,
             f"the button needs a live Jupyter kernel; to move the plan, run: {stage}",
         )
         return confirm
     print("Nothing was moved, because apply is false. To move the plan, run:")
-    print(f"dedup-nb stage {quote(str(plan.path))} --library {quote(str(run.library))}")
+    print(command("stage", plan.path, "--library", run.library))
     return None
 
 
@@ -270,7 +270,9 @@ def move(
             f"{plan.path} has changed since it was shown here; nothing was moved; "
             "run the cells again and check it once more"
         )
-    result = staging.stage(fresh, run.library, run.roots, progress=progress or Ticker("staged"))
+    result = staging.stage(
+        fresh, run.library, run.roots, progress=progress or Ticker("bundles staged:")
+    )
     lines = list(telling.result_lines(result))
     lines += telling.refusal_lines([*result.recovered.conflicts, *result.refused])
     folder = run.folder / run.notebook
@@ -314,7 +316,8 @@ class Confirm:
         self.bar.layout.visibility = "visible"
         try:
             self.result, lines = move(self.run, self.plan, self._show)
-            lines.append(f"To undo, run: dedup-nb restore --library {quote(str(self.run.library))}")
+            undo = command("restore", "--library", self.run.library)
+            lines.append(f"To undo, run: {undo}")
         except staging.StagingError as error:
             lines = [str(error)]
             self.button.disabled = False
@@ -339,7 +342,7 @@ def standing(run: Workbench) -> str:
 def offer_recovery(run: Workbench, *, interactive: bool) -> None:
     """Show a button that moves unfinished bundles back, if there are any."""
     if interactive and staging.status(run.library).unfinished:
-        recover = f"dedup-nb recover --library {quote(str(run.library))}"
+        recover = command("recover", "--library", run.library)
         present(
             Recovery(run).box,
             f"the button needs a live Jupyter kernel; to move them back, run: {recover}",
@@ -467,7 +470,7 @@ def approve(
                 approve_batch,
                 token,
                 max_wrong=max_wrong,
-                progress=Ticker("approved"),
+                progress=Ticker("bundles approved:"),
             )
         except staging.StagingError as error:
             raise WrongInput(str(error)) from error
@@ -476,7 +479,7 @@ def approve(
         return None
     if interactive and batch.batch is not None:
         consent = Consent(run, batch, max_wrong)
-        approve = f"dedup-nb approve {batch.batch} --library {quote(str(run.library))}"
+        approve = command("approve", batch.batch, "--library", run.library)
         present(
             consent.box,
             f"the box needs a live Jupyter kernel; to approve, run: {approve}",
