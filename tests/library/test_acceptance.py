@@ -32,7 +32,8 @@ def going(k, sha256="11" * 32):
         (48_212, 0, 0, 48_212),
         (48_212, 304, 0, 480),  # 1.00 %; 477 of 48,212 with 300 answers, if looked at only once
         (1_000_000, 621, 0, 4_998),
-        (10, 10, 3, 3),  # everything was looked at
+        (10, 10, 2, 2),  # everything was looked at
+        (100, 100, 3, 4),  # and one more may have been passed by a slip
         (1, 1, 1, 1),
         (0, 0, 0, 0),
     ],
@@ -95,7 +96,7 @@ def test_the_bound_holds_for_whoever_looks_after_each_answer(images, wrong):
 @pytest.mark.slow
 @pytest.mark.parametrize("slips", [0.0, 0.02])  # 2 % of the answers are not what is so
 @pytest.mark.parametrize("images", [30, 200, 1_000, 20_000])
-@pytest.mark.parametrize("share", [0.0, 0.005, 0.01, 0.05, 0.3])
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.01, 0.03, 0.1, 0.3])
 def test_the_bound_covers_the_truth_in_a_thousand_plans(images, share, slips):
     wrong = round(images * share)
     assert covered(images, wrong, 1_000, slips=slips, looks=700) >= 0.93

@@ -5,18 +5,20 @@ answering stops. An answer changes how likely the answers so far are for each nu
 in the plan (hypergeometric). A number is excluded once the answers are 20 times less likely under
 it than under a mixture of numbers that was fixed beforehand (beta-binomial). That ratio is a
 martingale if the number is the true one, so by Ville's inequality it ever reaches 20 with a
-probability of at most 5 %; see docs/warranty.md for the sources.
+probability of at most 5 %; see docs/warranty.md for the sources. Where images are called wrong,
+some others may have been passed by a slip: the bound allows for one slip in 50 answers.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import lgamma, log
+from math import exp, lgamma, log
 
 CONFIDENCE = 0.95
 # The mixture: shares of wrong images of about 1 in 5,000. With a larger number fewer answers are
 # needed where none is wrong (304 for 1 % of a large plan; 299 are the least), more where some are.
 PRIOR = 5_000.0
+SLIPS = 0.02  # share of the wrong images that are called right by mistake
 
 
 @lru_cache(maxsize=65_536)
@@ -35,7 +37,7 @@ def most_wrong(images: int, answers: int, wrong: int) -> int:
     Returns
     -------
     int
-        From `wrong` to `images - answers + wrong`. One-sided; valid after each answer.
+        From `wrong` to `images`. One-sided; valid after each answer.
 
     Raises
     ------
@@ -46,6 +48,26 @@ def most_wrong(images: int, answers: int, wrong: int) -> int:
         raise ValueError(f"{wrong} wrong of {answers} answers of {images} images is impossible")
     if not answers:
         return images
+    return min(_most_called(images, answers, wrong) + _missed(wrong), images)
+
+
+def _missed(wrong: int) -> int:
+    """Return how many wrong images were called right at most, if so many were called wrong.
+
+    The number is Poisson, and the bound has a confidence of 95 %.
+    """
+    mean = wrong * SLIPS / (1 - SLIPS)
+    chance = total = exp(-mean)
+    missed = 0
+    while total < CONFIDENCE:
+        missed += 1
+        chance *= mean / missed
+        total += chance
+    return missed
+
+
+def _most_called(images: int, answers: int, wrong: int) -> int:
+    """Return how many images a person would call wrong at most, if asked about all."""
     least = _log_mixture(answers, wrong) + log(1 - CONFIDENCE)
     low = min(wrong * (images + 1) // answers, images - answers + wrong)  # the most likely number
     high = images - answers + wrong + 1  # impossible
