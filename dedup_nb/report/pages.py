@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,25 @@ def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> lis
     return head + [
         f"| {' | '.join(markdown_text(str(cell_text(cell))) for cell in row)} |" for row in rows
     ]
+
+
+def replace_note(folder: Path, start: str, note: str) -> None:
+    """Replace the note that begins with some words in the report of a folder, if it has one."""
+    path = folder / "report.md"
+    if path.is_file():
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        lines = text.split("\n")
+        own = [k for k, line in enumerate(lines) if line.startswith(f"> {markdown_text(start)}")]
+        for k in own[:1]:
+            lines[k] = f"> {markdown_text(note)}"
+        files.replace_text(path, "\n".join(lines))
+    path = folder / "report.html"
+    if path.is_file():
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        before, tag, after = text.partition(f">{escape(start)}")
+        if tag:
+            rest = after[after.index("<") :]
+            files.replace_text(path, f"{before}>{escape(tables.shown(note))}{rest}")
 
 
 def markdown_text(text: str) -> str:

@@ -1,7 +1,8 @@
-"""A manifest and your answers about its acceptance sample -> `warranty.json`, summary and report."""
+"""A manifest and your answers about a sample of it -> `warranty.json`, summary and report."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from itertools import takewhile
@@ -16,13 +17,9 @@ from dedup_nb.library.acceptance.drawing import Going
 from dedup_nb.library.acceptance.warranty import Answered, Warranty, percent
 from dedup_nb.report import pages
 from dedup_nb.session import runs
+from dedup_nb.session.results import NO_WARRANTY, WARRANTY
 from dedup_nb.session.run import Run
 
-NOTE = "Warranty: "  # how the line of a report begins
-NONE_YET = (
-    f"{NOTE}none yet. How many of these are wrong is unknown until you have answered an acceptance "
-    "sample, under Warranty in the notebook."
-)
 WISHED = 0.01  # share of wrong images that a sample is sized for
 
 
@@ -100,11 +97,13 @@ class Acceptance:
             If one of them cannot be written.
         """
         made = self.write_file()
-        note = f"{NOTE}{made.says()}" if self._is_made(made) else NONE_YET
-        pages.replace_note(self.folder, NOTE, note)
+        note = f"{WARRANTY}{made.says()}" if self._is_made(made) else NO_WARRANTY
+        pages.replace_note(self.folder, WARRANTY, note)
         path = self.folder / "summary.json"
         if path.is_file():
-            summary = runs.summary(self.folder) | {"warranty": summed(made)}
+            summary = runs.summary(self.folder) | {
+                "warranty": summed(made) if self._is_made(made) else None
+            }
             files.replace_text(path, json.dumps(summary, indent=2, default=str) + "\n")
         return made
 
@@ -154,8 +153,6 @@ def renew(run: Run, folder: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    import hashlib
-
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

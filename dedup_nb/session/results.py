@@ -28,6 +28,11 @@ from dedup_nb.session.run import Run
 
 IS = ("is", "are")
 SHOW = ("shows", "show")
+WARRANTY = "Warranty: "  # how the note of a report about it begins
+NO_WARRANTY = (
+    f"{WARRANTY}none yet. How many of these are wrong is not known until you have answered an "
+    "acceptance sample, under Warranty in the notebook."
+)
 ROWS_IN_REPORT = 200  # of a table that is also a CSV file
 
 Rows = Iterable[Mapping[str, Any]]
@@ -172,6 +177,7 @@ def of_candidates(
             "set_apart": candidates.set_apart,
             "bound": candidates.bound,
             "warnings": [*warnings, *further_notes[1:], *_uncompared(table)],
+            "warranty": None,  # until its acceptance sample is answered
             "unreadable": len(run.unreadable),
             "most_in": freed["folder"][0] if len(freed) else "",
         },
@@ -190,6 +196,7 @@ def of_candidates(
             *_notes(run, candidates, cut),
             *_uncompared(table),
             *further_notes[1:],
+            *([NO_WARRANTY] if candidates.needs_keeper and totals["images"] else []),
         ],
         frames={"To stage by folder": freed, "Unreadable images, never staged": run.unreadable}
         | _lacks_frame(table)

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from dedup_nb.finders import embeddings, phash
+from dedup_nb.groups import labels
 from dedup_nb.groups.decisions import Decisions
+from dedup_nb.groups.labels import Labels
 from dedup_nb.groups.links import Links
 from dedup_nb.library import bundles, catalogue, companions, files, formats, tables, texts
 from dedup_nb.library.catalogue import ImageFile, Other
@@ -141,6 +143,11 @@ class Run:
     def answers(self) -> Path:
         """The folder of what you said about this library, in runs of any profile."""
         return runs.library_folder(self.outputs.parent, self.library.resolve())
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Your answers about pairs drawn by chance, kept beside the decisions."""
+        return Labels(self.answers / labels.NAME)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -380,6 +387,12 @@ class Run:
             self.remake([digest])
             jpeg = self.store.thumbnail(digest)
         return jpeg
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Path -> width and height of each image of the catalogue, in pixels."""
+        columns = (self.catalogue[name].tolist() for name in ("path", "width", "height"))
+        return {path: (int(w), int(h)) for path, w, h in zip(*columns, strict=True)}
 
     def exposure(self, digest: str) -> str:
         """Return the exposure from the EXIF of a content; see `images.exposure`."""

@@ -26,7 +26,7 @@ from dedup_nb.library import files
 from dedup_nb.library.progress import Ticker
 from dedup_nb.report import samples
 from dedup_nb.report.views import Foremost, Views
-from dedup_nb.session import catalogue_results, earlier, held, notebooks, results
+from dedup_nb.session import acceptance, catalogue_results, earlier, held, notebooks, results
 from dedup_nb.session.fingerprints import Fingerprints
 from dedup_nb.session.index_page import note_saved
 from dedup_nb.session.results import Results
@@ -290,6 +290,7 @@ class Workbench(Run):
         with files.alone(self.folder / self.notebook):
             folder = self.results_folder(changed)
             results.write(folder, made, self._told(made))
+            acceptance.renew(self, folder)
         self.tell_damage()
         note_saved(self.folder, self.notebook)
         return folder

@@ -4,7 +4,8 @@ A widget is loaded from a single text. Its parts are plain modules with imports
 (`import { Tile } from "./tile.js";`), so that editors, linters and Node.js can read each part on
 its own; `joined` concatenates them. These forms are supported, each at the start of a line:
 
-- `import { NAME, NAME } from "./PART.js";`, which may span several lines
+- `import { NAME, NAME } from "./PART.js";`, which may span several lines; a widget in another
+  folder takes parts of the gallery from "../../gallery/parts/PART.js"
 - `export` before `const`, `let`, `class`, `function` or `async function`
 - `export default`, in the entry only
 """
@@ -17,7 +18,9 @@ from pathlib import Path
 
 NAME = r"[A-Za-z_$][\w$]*"
 IMPORT = re.compile(
-    rf'^import \{{\s*({NAME}(?:,\s*{NAME})*),?\s*\}} from "\./([\w-]+\.js)";\n', re.M
+    rf"^import \{{\s*({NAME}(?:,\s*{NAME})*),?\s*\}} "
+    r'from "(?:\./|(\.\./\.\./gallery/parts/))([\w-]+\.js)";\n',
+    re.M,
 )
 DEFINED = re.compile(
     rf"^(export )?(?:const|let|class|function\*?|async function\*?) ({NAME})\b", re.M
@@ -34,6 +37,7 @@ class Part:
     name: str
     text: str
     imports: dict[str, tuple[str, ...]]
+    folders: dict[str, Path]
     defined: tuple[str, ...]
     exports: frozenset[str]
 
@@ -72,17 +76,17 @@ def parts_of(entry: Path) -> list[Part]:
     """Return a module and everything it imports, each part after the parts it imports."""
     done: dict[str, Part] = {}
 
-    def add(name: str, path: tuple[str, ...]) -> None:
+    def add(name: str, folder: Path, path: tuple[str, ...]) -> None:
         if name in path:
             raise ValueError(f"parts import each other: {' -> '.join((*path, name))}")
         if name in done:
             return
-        part = read_part(entry.parent / name)
+        part = read_part(folder / name)
         for other in part.imports:
-            add(other, (*path, name))
+            add(other, part.folders[other], (*path, name))
         done[name] = part
 
-    add(entry.name, ())
+    add(entry.name, entry.parent, ())
     return list(done.values())
 
 
@@ -93,14 +97,16 @@ def read_part(path: Path) -> Part:
     except FileNotFoundError:
         raise ValueError(f"{path.name} is imported but does not exist") from None
     imports: dict[str, tuple[str, ...]] = {}
-    for names, other in IMPORT.findall(text):
+    folders: dict[str, Path] = {}
+    for names, elsewhere, other in IMPORT.findall(text):
         imports[other] = (*imports.get(other, ()), *re.findall(NAME, names))
+        folders[other] = path.parent / elsewhere
     for line in TOP_LEVEL.findall(IMPORT.sub("", text)):
         if not DEFINED.match(line) and not DEFAULT.match(line):
             raise ValueError(f"{path.name}: unsupported form: {line}")
     definitions = DEFINED.findall(text)
     exports = frozenset(name for exported, name in definitions if exported)
-    return Part(path.name, text, imports, tuple(name for _, name in definitions), exports)
+    return Part(path.name, text, imports, folders, tuple(name for _, name in definitions), exports)
 
 
 def check_names(parts: list[Part]) -> None:

@@ -148,6 +148,14 @@ class Labelling(anywidget.AnyWidget):  # type: ignore[misc]
                 setattr(self, name, text)
             self.version += 1
 
+    def extend(self, asked: Sequence[Asked]) -> None:
+        """Ask about more pairs: `asked` begins with those that are asked about already."""
+        with self.lock, self.hold_sync():
+            for k, each in enumerate(asked[len(self.asked) :], len(self.asked)):
+                self._places.setdefault(each.pair, []).append(k)
+            self.asked = asked
+            self._tell()
+
     def _tell(self) -> None:
         known: Mapping[Pair, Any] = self.labels.of(self.design)
         marks = (known.get(each.pair) for each in self.asked)
@@ -193,9 +201,7 @@ class Labelling(anywidget.AnyWidget):  # type: ignore[misc]
             if answer not in ANSWERS:
                 raise ValueError("that is not an answer")
             each = self.asked[at]
-            self.labels.answer(
-                self.design, each.pair, answer, paths=each.paths, finder=self.finder
-            )
+            self.labels.answer(self.design, each.pair, answer, paths=each.paths, finder=self.finder)
             return {"kind": "answered", "at": at}
 
         self._once(content, act, {"kind": "answered", "at": content.get("at")})

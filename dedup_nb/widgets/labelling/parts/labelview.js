@@ -30,6 +30,7 @@ export class LabelView {
     this.mode = "both";
     this.second = true;
     this.asked = 0; // requests
+    this.uid = Math.random().toString(36).slice(2, 10);
     this.items = new Recent(KEPT_ITEMS);
     this.pictures = new Pictures();
     this.questions = new Questions((message) => model.send(message), (message) => this.onSilence(message));
@@ -39,7 +40,7 @@ export class LabelView {
     this.table.tiles.on = model.get("can_compare");
     // what the full window asks of a gallery
     this.grid = { placeOf: () => 0 };
-    this.bar = { paintFull: (on) => this.full_.setAttribute("aria-pressed", on) };
+    this.bar = { paintFull: (on) => this.wide.setAttribute("aria-pressed", on) };
     this.help = { el: { hidden: true } };
     this.build(el);
     this.listen();
@@ -92,8 +93,8 @@ export class LabelView {
       this.act(() => this.table.zoomTo(1)),
     );
     const fit = button("Fit", "the whole picture (0)", () => this.act(() => this.table.zoomToFit()));
-    this.full_ = button("Full window", "fill the window (w)", () => this.full.toggle());
-    tools.append(this.zoomed, whole, fit, this.full_);
+    this.wide = button("Full window", "fill the window (w)", () => this.full.toggle());
+    tools.append(this.zoomed, whole, fit, this.wide);
     this.table.onZoom = () => this.paintZoom();
     top.append(asked, answers, tools);
     return top;
@@ -159,7 +160,7 @@ export class LabelView {
   answer(answer) {
     if (this.sheet.done || !this.isInSight()) return;
     const at = this.sheet.answer(answer);
-    const name = `answer ${this.asked++}`;
+    const name = `answer ${this.uid} ${this.asked++}`;
     this.questions.ask(name, { kind: "answer", at, answer, version: this.model.get("version"), request: name });
     this.mode = "both";
     this.paint();
@@ -172,7 +173,7 @@ export class LabelView {
 
   undo() {
     if (this.questions.ofKind("undo").length) return;
-    const name = `undo ${this.asked++}`;
+    const name = `undo ${this.uid} ${this.asked++}`;
     this.questions.ask(name, { kind: "undo", version: this.model.get("version"), request: name });
   }
 
