@@ -240,7 +240,7 @@ class Lab:
               .filter((output) => output.output_type === "error")
               .map((output) => `${output.ename}: ${output.evalue}`)"""
         )
-        assert errors == []
+        assert errors == [], errors
 
     def settle(self):
         """Wait until the galleries have painted all they know: no choice or row waits any more."""

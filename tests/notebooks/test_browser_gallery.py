@@ -558,3 +558,53 @@ def test_a_page_that_is_loaded_again_begins_where_the_person_was(lab):
     until(lambda: lab.kernel("print(again.view)") == place)
     press(lab, "Escape")
     assert lab.page.locator(".dnb-position").inner_text() == "41 / 500"
+
+
+BADGES = """
+words = ["Cropped", "protected", "hash not trusted", "tone changed", "re-encoded", "+3 files", "hard link: frees nothing"]
+many = lambda g, k: member(g, k, 3) | {"role": "review" if k else "keeper", "measure": "matches", "value": 24,
+    "badges": ["mojo1", *words[: 2 * k + g]], "lacks": ["prompt", ".xmp"] if k else [], "mtime": f"2026-01-0{k + 1} 03:04:05"}
+badged = [{"id": f"g{g}", "title": f"group {g}", "members": [many(g, k) for k in range(2 + g % 2)]} for g in range(6)]
+gallery = Gallery(badged, thumbnail=lru_cache(2000)(jpeg))
+display(gallery)
+"""
+# Texts of tiles that lie over others or outside of their tile, and pictures that something covers.
+COVERED = """() => [...document.querySelectorAll(".dnb-tile")].flatMap((tile) => {
+  const chips = [...tile.querySelectorAll(".dnb-chips span, .dnb-name, .dnb-meta, .dnb-picture, .dnb-marks")];
+  const boxes = chips.map((el) => el.getBoundingClientRect());
+  const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.5;
+  const chipsBox = tile.querySelector(".dnb-chips").getBoundingClientRect();
+  return chips.filter((el, k) => boxes.some((box, other) => other !== k && over(box, boxes[k]))
+    || (el.matches(".dnb-chips span") && boxes[k].bottom > chipsBox.bottom + 0.5))
+    .map((el) => el.textContent);
+})"""
+
+
+def test_many_badges_stand_below_the_picture_and_none_is_lost(lab):
+    write_notebook(lab.folder, "badges", 1)
+    book = nbformat.read(lab.folder / "badges.ipynb", 4)
+    book.cells[1].source = BADGES
+    nbformat.write(book, lab.folder / "badges.ipynb")
+    lab.open("badges.ipynb")
+    lab.run_all()
+    lab.page.locator(".dnb-tile").first.wait_for()
+    for width in (1400, 700, 560):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        lab.settle()
+        assert lab.page.evaluate(COVERED) == []
+        assert lab.page.evaluate(CLIPPED) == []
+    lab.page.set_viewport_size({"width": 1400, "height": 1000})
+    lab.page.locator(".dnb-grid").focus()
+    press(lab, *["ArrowDown"] * 3, "ArrowRight")
+    tile = focused(lab)
+    chips = tile.locator(".dnb-chips span").all_inner_texts()
+    assert {"review", "keeper lacks prompt, .xmp"} <= set(chips)
+    assert chips[-1].startswith("+") and "mojo1" not in chips
+    assert lab.page.locator(".dnb-current .dnb-common").inner_text().startswith("mojo1")
+    rest = ["Cropped", "protected", "hash not trusted", "tone changed", "re-encoded"]
+    for place in (lab.page.locator(".dnb-why").inner_text(), tile.get_attribute("title")):
+        assert [badge for badge in rest if badge not in place] == []
+    assert tile.locator(".dnb-meta b").all_inner_texts()[-1] == "2026-01-02"  # differs
+    assert contrast(lab, ".dnb-lack") > 4.5
+    lab.page.set_viewport_size(lab.size)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, SupportsFloat
 
+from dedup_nb.compare.holding import words
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.groups.measures import MEASURES
 from dedup_nb.library.tables import shown
@@ -70,6 +71,7 @@ class Messages:
         path, sha256 = member["path"], member["sha256"]
         folder, _, name = path.rpartition("/")
         value = number(member.get("value"))
+        lacks = [_shown(text) for text in words.badges(member.get("lacks") or ())]
         return {
             "key": self.keys.key(path, sha256),
             "mark": self.decisions.mark_of(path, sha256),
@@ -77,7 +79,10 @@ class Messages:
             "name": shown(name),
             "folder": shown(folder),
             "value": "" if value is None else value_text(value, str(member.get("measure") or "")),
-            "badges": [shown(str(badge)) for badge in member.get("badges") or ()],
+            "lacks": lacks,
+            "badges": [
+                text for text in map(_shown, member.get("badges") or ()) if text not in lacks
+            ],
             **{name: number(member.get(name)) for name in ("width", "height", "bytes")},
             **{name: shown(str(member.get(name) or "")) for name in ("reason", "root", "stage")},
             "mtime": shown(str(member.get("mtime") or "")),
@@ -145,6 +150,10 @@ def fact(row: Mapping[str, Any]) -> Message:
     diff = [[sign, _short(line)] for sign, line in row.get("diff", ())]
     both = {} if diff else cut
     return {"name": shown(str(row["name"])), "same": row["same"], "diff": diff, **both}
+
+
+def _shown(text: object) -> str:
+    return shown(str(text))
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,7 @@ import {
 import { group, sets } from "./kit.mjs";
 
 // One group in a row, unless it is wider.
-function layout(total, { lines = 1, width = 700, height = 690 } = {}) {
+function layout(total, { lines = 1, width = 700, height = 762 } = {}) {
   const made = new Layout();
   made.measure(total, lines, width, height);
   return made;
@@ -27,12 +27,12 @@ test("clamp keeps a value between two others", () => {
 });
 
 test("rows have one height, which grows with the pictures and the lines", () => {
-  assert.equal(layout(10).rowHeight, 34 + 128 + 68);
-  assert.equal(layout(10, { lines: 2 }).rowHeight, 34 + 2 * (128 + 68));
+  assert.equal(layout(10).rowHeight, 30 + 128 + 96);
+  assert.equal(layout(10, { lines: 2 }).rowHeight, 30 + 2 * (128 + 96));
   const larger = layout(10);
   larger.resize(1);
-  larger.measure(10, 1, 700, 690);
-  assert.equal(larger.rowHeight, 34 + 160 + 68);
+  larger.measure(10, 1, 700, 762);
+  assert.equal(larger.rowHeight, 30 + 160 + 96);
 });
 
 test("pictures have a smallest and a largest size", () => {
@@ -53,16 +53,16 @@ test("a gallery that is not shown yet has a size all the same", () => {
 });
 
 test("only the rows in sight are drawn, and one more on each side", () => {
-  const made = layout(100); // three rows of 230 in 690 pixels
+  const made = layout(100); // three rows of 254 in 762 pixels
   assert.deepEqual(made.rowsInSight(0), [0, 4]);
-  assert.deepEqual(made.rowsInSight(2300), [9, 14]);
+  assert.deepEqual(made.rowsInSight(2540), [9, 14]);
   assert.deepEqual(made.rowsInSight(made.tall - made.sight), [96, 100]);
   assert.deepEqual(layout(0).rowsInSight(0), [0, 0]);
 });
 
 test("scroll positions are pixels while the rows fit into one element", () => {
   const made = layout(100);
-  assert.equal(made.canvasHeight, 23_000);
+  assert.equal(made.canvasHeight, 25_400);
   assert.equal(made.topAt(1234), 1234);
   assert.equal(made.scrollAt(1234), 1234);
   assert.equal(made.scrollAt(-5), 0);
@@ -74,7 +74,7 @@ test("scroll positions of a hundred thousand groups are scaled, and every row is
   assert.ok(made.canvasHeight < made.tall);
   assert.equal(made.topAt(0), 0);
   assert.ok(Math.abs(made.topAt(made.canvasHeight - made.sight) - (made.tall - made.sight)) < 1);
-  for (const top of [0, 230, 1e6, 2.2e7]) {
+  for (const top of [0, 254, 1e6, 2.2e7]) {
     assert.ok(Math.abs(made.topAt(made.scrollAt(top)) - top) < 1e-3);
   }
 });
@@ -83,8 +83,8 @@ test("a row is brought into sight by as little as needed", () => {
   const made = layout(100);
   assert.equal(made.page(), 3);
   assert.equal(made.topShowing(1, 0), 0); // in sight already
-  assert.equal(made.topShowing(5, 2000), 5 * 230); // above: becomes the first
-  assert.equal(made.topShowing(9, 0), 7 * 230); // below: becomes the last whole one
+  assert.equal(made.topShowing(5, 2000), 5 * 254); // above: becomes the first
+  assert.equal(made.topShowing(9, 0), 7 * 254); // below: becomes the last whole one
 });
 
 test("the pictures of a set shrink until all its stages fit", () => {
@@ -94,6 +94,15 @@ test("the pictures of a set shrink until all its stages fit", () => {
   const small = made.tileSize(sets(10, 20));
   assert.ok(small < 128 && 10 * (small + 2 + 8) - 8 <= made.width);
   assert.equal(made.tileSize(sets(100, 200)), 56);
+});
+
+test("pictures of a small group widen into what is left of their line", () => {
+  const wide = layout(100, { width: 1220 });
+  assert.deepEqual(wide.tileBox(group(3)), [119, 119]);
+  assert.deepEqual(wide.tileBox(group(9)), [119, 119]);
+  assert.deepEqual(wide.tileBox(group(2)), [184, 119]);
+  assert.deepEqual(wide.tileBox(group(1)), [202, 119]); // no more than they gain by it
+  assert.deepEqual(wide.tileBox(sets(3, 6)), [119, 119]);
 });
 
 // Member 0 is always shown; `fit` 5 leaves room for four others.
@@ -136,14 +145,14 @@ test("groups lie side by side where three images of each fit, a little smaller i
   const wide = layout(100, { width: 1220 });
   assert.deepEqual([wide.perRow, wide.cell, wide.fit], [3, 406, 3]);
   assert.equal(wide.tileSize(group(3)), 119);
-  assert.equal(wide.rowHeight, 34 + 119 + 68);
+  assert.equal(wide.rowHeight, 30 + 119 + 96);
   assert.deepEqual([560, 700, 1000, 1900].map((width) => layout(9, { width }).perRow), [1, 1, 2, 4]);
   assert.equal(layout(9, { width: 1900, lines: 2 }).perRow, 1); // sets
 });
 
 test("rows of several groups are drawn, paged and brought into sight as a whole", () => {
-  const wide = layout(100, { width: 1220 }); // 34 rows of 221 in 690 pixels
-  assert.equal(wide.tall, 34 * 221);
+  const wide = layout(100, { width: 1220 }); // 34 rows of 245 in 762 pixels
+  assert.equal(wide.tall, 34 * 245);
   assert.deepEqual(wide.rowsInSight(0), [0, 15]);
   assert.deepEqual(wide.rowsInSight(wide.tall - wide.sight), [87, 100]);
   assert.equal(wide.page(), 9);
@@ -153,5 +162,5 @@ test("rows of several groups are drawn, paged and brought into sight as a whole"
     [2, 812],
   ]);
   assert.equal(wide.topShowing(8, 0), 0);
-  assert.equal(wide.topShowing(9, 0), 221);
+  assert.equal(wide.topShowing(9, 0), 245);
 });

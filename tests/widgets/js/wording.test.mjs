@@ -55,12 +55,6 @@ test("a tile says its name, state, distance, badges, size and reason", () => {
   assert.match(wording.tileLabel(two, 0), /, keep, keeper$/);
 });
 
-test("a picture that waits for review has a badge", () => {
-  const doubtful = member(1, { role: "review", badges: ["Cropped"] });
-  assert.deepEqual(wording.badgesOf(doubtful, "review"), ["Cropped", "to review"]);
-  assert.deepEqual(wording.badgesOf(doubtful, "keep"), ["Cropped"]);
-});
-
 test("a pressed button says whether a person or the proposal pressed it", () => {
   assert.equal(wording.whoseMark(member(1, { mark: "keep" }), "keep", "keep"), "your mark");
   assert.equal(wording.whoseMark(member(1), "stage", "stage"), "proposed");
@@ -71,10 +65,10 @@ test("a pressed button says whether a person or the proposal pressed it", () => 
 test("paths and tooltips leave out what is not known", () => {
   assert.equal(wording.pathText({ folder: "", name: "a.png" }), "a.png");
   assert.equal(
-    wording.tooltip({ folder: "crop", name: "a.png", reason: "same" }),
+    wording.tooltip({ folder: "crop", name: "a.png", reason: "same", badges: [] }),
     "crop/a.png\nsame",
   );
-  assert.equal(wording.tooltip({ folder: "crop", name: "a.png", reason: null }), "crop/a.png");
+  assert.equal(wording.tooltip({ folder: "crop", name: "a.png", reason: null, badges: [] }), "crop/a.png");
   assert.equal(wording.metaText({ width: null, height: 3, bytes: null }), "");
 });
 
@@ -86,7 +80,7 @@ test("the line below says how far an image is from its keeper, and why it goes",
     stage: null,
     mtime: "2026-01-02",
   });
-  assert.equal(wording.whyText(two, 1), "2 bits to the keeper · fewer pixels · crop · 2026-01-02");
+  assert.equal(wording.whyText(two, 1), "2 bits to the keeper · fewer pixels · 2026-01-02");
   assert.equal(wording.whyText(two, 0), "keeper");
 });
 
@@ -191,17 +185,4 @@ test("a letter that two suffixes share is no common end", () => {
 test("of equal names only the end is kept whole", () => {
   const ends = wording.commonEnds(["20250615_stage2.png", "20250615_stage2.png"]);
   assert.deepEqual(wording.nameParts("20250615_stage2.png", ends), ["20250615", "", "_stage2.png"]);
-});
-
-test("sizes that differ from those of the keeper stand out", () => {
-  const keeper = { width: 30, height: 20, bytes: 1500 };
-  const smaller = { width: 30, height: 20, bytes: 900 };
-  assert.deepEqual(wording.metaParts(smaller, keeper), [
-    ["30×20", false],
-    ["900 bytes", true],
-  ]);
-  assert.deepEqual(wording.metaParts(keeper, null), [
-    ["30×20", false],
-    ["1.5 kB", false],
-  ]);
 });

@@ -1,7 +1,7 @@
 // What the browser caches: groups, pictures, and small answers it may need again.
 
+import { commonOf } from "./differing.js";
 import { memberWithKey } from "./members.js";
-import { commonEnds } from "./wording.js";
 
 const KEPT_GROUPS = 400;
 const KEPT_PICTURES = 600;
@@ -119,13 +119,13 @@ export class Groups {
     });
   }
 
-  // How many characters all names of a group begin and end with, as far as they have come.
-  endsOf(group) {
-    const names = group.members.filter(Boolean).map(({ name }) => name);
-    if (group.named !== names.length) {
-      Object.assign(group, { named: names.length, ends: commonEnds(names) });
+  // What the members of a group have in common, as far as they have come.
+  commonOf(group) {
+    const here = group.members.filter(Boolean);
+    if (group.compared !== here.length) {
+      Object.assign(group, { compared: here.length, common: commonOf(here) });
     }
-    return group.ends;
+    return group.common;
   }
 
   setMark(key, mark) {

@@ -3,8 +3,9 @@
 export const SIZES = [96, 128, 160, 208, 272, 352];
 const OVERSCAN = 1; // rows kept above and below those in sight
 const GAP = 8;
-const HEAD_PX = 34; // height of the head of a row
-const TILE_PX = 68; // height of a tile below its picture
+const HEAD_PX = 30; // height of the head of a row
+const TILE_PX = 96; // height of a tile below its picture
+const WIDEST = 1.7; // of their height, to which pictures of a small group widen
 const CELL_TILES = 3; // images of a group that lie side by side in a cell
 const SHRUNK = 0.9; // of their size, to which pictures shrink at most so that one more cell fits
 const PADDING_PX = 18; // of a cell, left and right together
@@ -94,6 +95,14 @@ export class Layout {
     if (at < top) return at;
     if (at + this.rowHeight <= top + this.sight) return top;
     return at - (this.rows() - 1) * this.rowHeight; // whole rows, and part of the next
+  }
+
+  // Width and height of the pictures of a group, of which few may use what is left of a line.
+  tileBox(group) {
+    const size = this.tileSize(group);
+    if (group.columns) return [size, size];
+    const share = Math.floor((this.width + GAP) / Math.min(group.size, this.fit)) - GAP - 2;
+    return [clamp(share, size, Math.floor(WIDEST * size)), size];
   }
 
   // Side of the pictures of a group. Pictures of sets shrink until every stage fits.

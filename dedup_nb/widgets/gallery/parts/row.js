@@ -24,9 +24,10 @@ export class Row {
     const head = node("div", "dnb-head");
     head.setAttribute("role", "presentation");
     this.title = node("span", "dnb-title");
+    this.common = node("span", "dnb-common"); // badges that all of its images have
     this.state = node("span", "dnb-state");
     head.append(node("span", "dnb-place", whole(this.index + 1)));
-    head.append(this.title, this.state, this.buildTools());
+    head.append(this.title, this.common, this.state, this.buildTools());
     return head;
   }
 
@@ -104,8 +105,8 @@ export class Row {
   refresh(group) {
     const { view, index } = this;
     const focused = view.focus === index ? `${view.member} ${view.follow}` : "";
-    const { fit, tile } = view.layout;
-    const now = [view.changes, focused, fit, tile, group?.size].join();
+    const { width, fit, tile } = view.layout;
+    const now = [view.changes, focused, width, fit, tile, group?.size].join();
     if (this.painted === now && this.group === group) return;
     this.painted = now;
     this.group = group;
@@ -125,7 +126,9 @@ export class Row {
 
   paintHead(group, shown) {
     this.title.textContent = group.title;
-    this.title.title = group.title;
+    const common = [...this.view.groups.commonOf(group).badges];
+    this.common.textContent = common.join(" · ");
+    this.title.title = this.common.title = [group.title, ...common].join(" · ");
     this.paintState(group);
     this.paintSpan(group, shown);
     this.not.setAttribute("aria-pressed", group.answered);
@@ -148,6 +151,7 @@ export class Row {
     this.back.disabled = this.first <= 1;
     this.on.disabled = shown[shown.length - 1] >= group.size - 1;
     this.span.textContent = spanText(group, this.first, shown, hidden);
+    this.span.classList.toggle("dnb-word", !hidden); // what can be seen anyway
   }
 
   paintStrip(group, shown) {

@@ -1,18 +1,10 @@
 // One picture of a group, with its buttons, its name and its badges.
 
+import { chipsOf, chosen } from "./chips.js";
+import { metaParts } from "./differing.js";
 import { button, icon, node, setSource } from "./dom.js";
 import { isPressed, keeperOf, standing } from "./members.js";
-import {
-  WORDS,
-  badgesOf,
-  metaParts,
-  nameParts,
-  shortText,
-  tileLabel,
-  tooltip,
-  valueText,
-  whoseMark,
-} from "./wording.js";
+import { nameParts, shortText, tileLabel, toldOf, tooltip, whoseMark } from "./wording.js";
 
 export class Tile {
   constructor(view, row, at) {
@@ -21,9 +13,9 @@ export class Tile {
     this.at = at; // position among the members of the group
     this.el = node("div", "dnb-tile");
     this.el.setAttribute("role", "gridcell");
-    this.el.append(this.buildPicture(), this.buildMarks(), this.buildName());
+    this.chips = node("div", "dnb-chips");
     this.meta = node("div", "dnb-meta");
-    this.el.append(this.meta);
+    this.el.append(this.buildPicture(), this.buildMarks(), this.chips, this.buildName(), this.meta);
   }
 
   // -- building -----------------------------------------------------------------------------------
@@ -35,9 +27,7 @@ export class Tile {
     this.image.draggable = false;
     this.image.addEventListener("error", () => this.onError());
     this.blank = node("span", "dnb-blank");
-    this.badges = node("div", "dnb-badges");
-    this.value = node("span", "dnb-value");
-    this.picture.append(this.image, this.blank, this.badges, this.value);
+    this.picture.append(this.image, this.blank);
     this.picture.addEventListener("click", () => this.view.focusOn(this.row.index, this.at));
     this.picture.addEventListener("dblclick", () => this.view.compare.toggle(true));
     return this.picture;
@@ -81,13 +71,14 @@ export class Tile {
     const now = standing(member, group);
     this.el.id = this.view.tileId(this.row.index, this.at);
     Object.assign(this.el.dataset, { key: member.key, standing: now, mark: member.mark ?? "" });
-    const size = this.view.layout.tileSize(group);
-    this.el.style.width = `${size + 2}px`;
-    this.picture.style.height = `${size}px`;
+    const [width, height] = this.view.layout.tileBox(group);
+    this.el.style.width = `${width + 2}px`;
+    this.picture.style.height = `${height}px`;
     this.paintMark("keep", this.keep, now);
     this.paintMark("stage", this.stage, now);
     this.paintShape();
-    this.paintTexts(group, now);
+    this.paintTexts(group);
+    this.paintChips(group, width);
     this.paintPicture();
     const focused = this.view.focus === this.row.index && this.view.member === this.at;
     this.el.classList.toggle("dnb-focus", focused);
@@ -111,17 +102,26 @@ export class Tile {
     this.keep.firstChild.replaceWith(icon(shape));
   }
 
-  paintTexts(group, now) {
-    const parts = nameParts(this.member.name, this.view.groups.endsOf(group));
+  paintTexts(group) {
+    const common = this.view.groups.commonOf(group);
+    const parts = nameParts(this.member.name, common.ends);
     this.nameParts.forEach((part, k) => {
       part.textContent = k ? parts[k] : shortText(parts[k]);
     });
-    this.meta.replaceChildren(...metaNodes(metaParts(this.member, keeperOf(group, this.at))));
-    this.value.textContent = valueText(group, this.at);
-    this.value.hidden = !this.value.textContent;
-    this.badges.replaceChildren(...badgesOf(this.member, now).map(badge));
-    this.picture.title = tooltip(this.member);
+    const keeper = keeperOf(group, this.at);
+    this.meta.replaceChildren(...metaNodes(metaParts(this.member, keeper, common)));
+    this.el.title = tooltip(this.member);
     this.el.setAttribute("aria-label", tileLabel(group, this.at));
+  }
+
+  // As many as fit; the rest is told by the line below the groups, and where the mouse rests.
+  paintChips(group, width) {
+    const { groups, ruler } = this.view;
+    const chips = chipsOf(group, this.at, groups.commonOf(group).badges);
+    const { shown, more } = chosen(chips, width, (chip) => ruler.chip(chip));
+    this.chips.style.setProperty("--dnb-more", `${more}px`);
+    this.chips.replaceChildren(...shown.map(({ text, look }) => node("span", look, text)));
+    this.chips.title = toldOf(this.member).join("\n");
   }
 
   paintPicture() {
@@ -141,5 +141,3 @@ function metaNodes(parts) {
     node(differs ? "b" : "span", "", text),
   ]);
 }
-
-const badge = (text) => node("span", text === WORDS.review ? "dnb-call" : "", text);

@@ -3,6 +3,7 @@
 import { Bar } from "./bar.js";
 import { Groups, Pictures } from "./caches.js";
 import { Changed } from "./changed.js";
+import { Ruler } from "./chips.js";
 import { Choices } from "./choices.js";
 import { Compare } from "./compare.js";
 import { node } from "./dom.js";
@@ -55,6 +56,7 @@ export class View {
 
   build(el) {
     this.root = node("div", "dnb-gallery");
+    this.ruler = new Ruler(this.root);
     this.full = new FullWindow(this);
     this.bar = new Bar(this);
     this.filter = new Filter(this, this.bar.filter);

@@ -3,7 +3,7 @@
 import { isPressed, keptOf, standing } from "./members.js";
 
 const NAME_END = 11; // characters at the end of a name that are never cut
-export const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "to review" };
+export const WORDS = { keep: "keep", stage: "stage", protected: "protected", review: "to review", last: "must stay" };
 
 const joinTexts = (texts, separator) => texts.filter(Boolean).join(separator);
 
@@ -64,17 +64,10 @@ export const valueText = (group, at) =>
   at < keptOf(group) ? "keeper" : (group.members[at].value ?? "");
 const sizeTexts = (member) => [pixelsText(member), bytesText(member.bytes)];
 
-// Pairs of a text about a member and whether it is another than that of its keeper.
-export function metaParts(member, keeper) {
-  const own = sizeTexts(member);
-  const kept = sizeTexts(keeper ?? member);
-  return own.map((text, k) => [text, text !== kept[k]]).filter(([text]) => text);
-}
-
 export const metaText = (member) => joinTexts(sizeTexts(member), " · ");
-export const tooltip = (member) => joinTexts([pathText(member), member.reason], "\n");
-export const badgesOf = ({ badges }, now) =>
-  now === "review" ? [...badges, WORDS.review] : badges;
+export const toldOf = ({ lacks = [], badges }) => [...lacks, ...badges];
+export const tooltip = (member) =>
+  joinTexts([pathText(member), member.reason, joinTexts(toldOf(member), " · "), member.mtime], "\n");
 
 // Whether a pressed button shows your mark or the proposal.
 export function whoseMark(member, mark, now) {
@@ -87,15 +80,18 @@ export function tileLabel(group, at) {
   const member = group.members[at];
   const now = standing(member, group);
   const state = member.mark ? `your mark ${now}` : (WORDS[now] ?? now);
-  const { name, badges, reason } = member;
-  return joinTexts([name, state, valueText(group, at), ...badges, metaText(member), reason], ", ");
+  const { name, reason } = member;
+  const texts = [name, state, valueText(group, at), ...toldOf(member), metaText(member), reason];
+  return joinTexts(texts, ", ");
 }
 
 // The line below the gallery about the member in focus.
 export function whyText(group, at) {
-  const { value, reason, root, stage, mtime } = group.members[at];
+  const member = group.members[at];
+  const { value, reason, stage, mtime } = member;
   const distance = at < keptOf(group) ? "keeper" : value && `${value} to the keeper`;
-  return joinTexts([distance, reason, root, stage, mtime], " · ");
+  const texts = [distance, reason, ...toldOf(member), stage, mtime];
+  return joinTexts([...new Set(texts)], " · ");
 }
 
 // The caption of a large picture.
