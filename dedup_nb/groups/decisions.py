@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from dedup_nb.library import files as files_
@@ -77,6 +78,7 @@ class Decisions:
     def __init__(self, path: Path | None, earlier: Sequence[Path] = ()) -> None:
         self.path, self.earlier = path, list(earlier)
         self._memory = b""
+        self._reading = RLock()  # a thread may follow the file while a person decides
         self._forget()
         self.refresh()
 
@@ -182,11 +184,12 @@ class Decisions:
         did not already exist beside it. If there is not exactly one such image, the mark is not
         applied.
         """
-        self.refresh()
         places = list(zip(sha256s, paths, strict=True))
-        self._copies = _shared_digests(places)
-        self._inherited = self._heirs(places)
-        return [self.mark_of(path, sha256) for sha256, path in places]
+        copies = _shared_digests(places)
+        with self._reading:
+            self._refresh()
+            self._copies, self._inherited = copies, self._heirs(places)
+            return [self.mark_of(path, sha256) for sha256, path in places]
 
     def mark_of(self, path: str, sha256: str) -> str | None:
         """Return the current mark of one image; moved images as `marks_for` last resolved them."""
@@ -208,20 +211,22 @@ class Decisions:
 
     def answers(self, what: str = "not_duplicate") -> list[frozenset[str]]:
         """Return the current answers, each as the set of digests it covers."""
-        self.refresh()
-        return sorted(self._answers[what], key=sorted)
+        with self._reading:
+            self._refresh()
+            return sorted(self._answers[what], key=sorted)
 
     def mentioned(self) -> set[str]:
         """Return the digests that any current decision is about."""
-        self.refresh()
-        answers = (digests for covered in self._answers.values() for digests in covered)
-        return {digest for digest, _ in self._marks}.union(*answers)
+        with self._reading:
+            self._refresh()
+            answers = (digests for covered in self._answers.values() for digests in covered)
+            return {digest for digest, _ in self._marks}.union(*answers)
 
     def listed(self) -> list[Record]:
         """Return the line of each current decision, the oldest first."""
         self.refresh()
         current: dict[Any, Record] = {}
-        for step in self._steps:
+        for step in list(self._steps):
             record = step.record
             for place in step.marks:
                 current.pop(place, None)
@@ -257,6 +262,15 @@ class Decisions:
 
     def refresh(self) -> None:
         """Read the lines that this or another notebook has appended since the last call."""
+        with self._reading:
+            self._refresh()
+
+    @property
+    def lines(self) -> int:
+        """How many lines were read so far; more of them mean that something was decided."""
+        return self._line
+
+    def _refresh(self) -> None:
         size = self._size()
         if size < self._offset:  # the file was replaced
             self._forget()
@@ -269,7 +283,7 @@ class Decisions:
                 self._read(line, self.path, self._line)
         if count := len(self.problems) - before:
             more = f"; {count - 1:,} more lines are no decisions either" if count > 1 else ""
-            warnings.warn(self.problems[before] + more, stacklevel=3)
+            warnings.warn(self.problems[before] + more, stacklevel=4)
 
     def _begin(self) -> None:
         """Read all files, each in its own order and together in order of time."""

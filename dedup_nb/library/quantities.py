@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def size_text(n_bytes: float) -> str:
     """Return a size as people read it: 1234567 -> `1.2 MB`."""
@@ -29,3 +31,9 @@ def duration_text(seconds: float) -> str:
     if hours >= 48:
         return f"{round(hours / 24)} days"
     return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Return words as one phrase: `a, b and c`."""
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end

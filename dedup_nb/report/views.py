@@ -97,7 +97,7 @@ class Views(Sequence[dict[str, Any]]):
             parts.append(f"weakest link {with_unit(weakest, self.candidates.measure)}")
         if len(staged):
             parts.append(f"frees {size_text(int(staged.sum()))}")
-        return " · ".join(parts)
+        return "; ".join(parts)
 
     def _member(self, row: int) -> dict[str, Any]:
         record = self.candidates.images.record(row)

@@ -17,6 +17,7 @@ from dedup_nb.groups.measures import MEASURES
 from dedup_nb.library import tables
 from dedup_nb.session import parameters
 from dedup_nb.session.workbench import Workbench
+from dedup_nb.widgets.following import Follower
 from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery
 from dedup_nb.widgets.place import Place
 
@@ -52,10 +53,10 @@ def slider(name: str, value: float, low: float, high: float, step: float) -> ipy
     )
 
 
-def present(widget: ipywidgets.Widget, instead: str = FALLBACK) -> None:
-    """Display a widget, or a sentence where widgets cannot be loaded."""
+def present(widget: ipywidgets.Widget, instead: str = FALLBACK, html: str = "") -> None:
+    """Display a widget, or a sentence, or `html`, where widgets cannot be loaded."""
     bundle = dict(widget._repr_mimebundle_())
-    bundle |= {"text/plain": instead, "text/html": f"<p>{escape(instead)}</p>"}
+    bundle |= {"text/plain": instead, "text/html": html or f"<p>{escape(instead)}</p>"}
     display(bundle, raw=True)
 
 
@@ -141,6 +142,7 @@ class Tuner:
     ) -> None:
         self.run, self.candidates, self.name = run, candidates, name
         start = run.values[name] if value is None else value
+        self._start = start
         self.slider = slider(name, start, low, high, step)
         self.sliders = [self.slider]
         self.said, self.warned = ipywidgets.HTML(), ipywidgets.HTML()
@@ -166,6 +168,7 @@ class Tuner:
         self.place.follow(self.gallery)
         self._say(self.place.told(self.gallery))
         self.gallery.on_mark(lambda record: self._decided())
+        self.follower = Follower(run.live_decisions, self._decided, self.gallery.lock)
         self.slider.observe(lambda change: self._moved(), "value")
         self.buttons = [
             self._button("save this threshold's results", self._save, "download"),
@@ -185,6 +188,7 @@ class Tuner:
             [*self.sliders, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
         present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
+        self.follower.start()
 
     def _marks(self) -> list[str | None]:
         table = self.run.catalogue
@@ -193,7 +197,12 @@ class Tuner:
     def _decided(self) -> None:
         with self.gallery.lock:  # marks and the slider may use two threads
             self.candidates.decide(self._marks(), self.run.live_decisions.answers())
+            self.follower.seen()
             self._cut_again()
+
+    def _catch_up(self) -> bool:
+        """Show decisions made elsewhere that were not seen yet; return whether there were any."""
+        return self.follower.look()
 
     def _warn(self) -> None:
         text = self.warn(self.slider.value)
@@ -215,7 +224,10 @@ class Tuner:
         folder = self.run.save(
             self.candidates, self.slider.value, name=self.name, charts=charts, anew=True
         )
-        self._say(f"saved in {folder}: groups.csv, manifest.csv, report.html")
+        self._say(
+            f"saved in {folder}: groups.csv, manifest.csv, report.html; 90_stage offers this "
+            "manifest first, and 80_review reads it if its inputs name the folder"
+        )
 
     def _write(self) -> None:
         profile = self.run.values.get("profile")
@@ -233,7 +245,18 @@ class Tuner:
         except (ValueError, OSError) as error:
             self._say(f"not written: {error}")
             return
-        self._say(f"wrote {values} to {profile}")
+        before = ", ".join(f"{each.description} {self._began(each)}" for each in self.sliders)
+        self._say(
+            f"wrote {values} to {profile}; {self.run.notebook} uses it in new runs. "
+            f"This run keeps {before}, and 80_review merges its results; "
+            "to have the new value here too, save this threshold's results and name their folder "
+            "in inputs of 80_review"
+        )
+
+    def _began(self, slider: ipywidgets.Widget) -> Any:
+        """Return the value that a parameter has in this run."""
+        value = self.run.values.get(slider.description)
+        return self._start if value is None else value
 
     def _say(self, text: str) -> None:
         self.said.value = escape(tables.shown(text))

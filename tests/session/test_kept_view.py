@@ -1,7 +1,6 @@
 """Where a person is in a gallery is kept beside the decisions, and a new run takes over a part."""
 
 import json
-import os
 
 import pytest
 
@@ -97,4 +96,4 @@ def test_a_place_that_cannot_be_written_is_told_once(tmp_path):
 
 def test_no_other_file_is_left_behind(path):
     left(path, "monday")
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]

@@ -1,5 +1,6 @@
 """`80_review`: a plan is looked at before it is written, and every decision can be revoked."""
 
+import shutil
 from pathlib import Path
 
 import nbconvert
@@ -9,6 +10,7 @@ from commands import dedup_nb
 from drawn import make_library, tree
 from test_workbench import candidates, start
 
+from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import tables
 from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks, preflight
@@ -109,14 +111,28 @@ def test_wrong_input_stops_before_anything_starts(world, tmp_path, section, comp
 # ---------------------------------------------------------------- by hand
 
 
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory):
+    """A library, and a run of one finder."""
+    folder = tmp_path_factory.mktemp("finder")
+    run = start(folder, make_library(folder / "lib"))
+    run.save(candidates(run), 8, name="max_distance")
+    return folder, run
+
+
 @pytest.fixture
-def reviewer(tmp_path):
-    library = make_library(tmp_path / "lib")
-    finder = start(tmp_path, library)
-    finder.save(candidates(finder), 8, name="max_distance")
-    run = start(tmp_path, library, "80_review")
-    merged = merging.Merged(run, merging.read(run, merging.find(run, [])))
-    return reviewing.Reviewer(run, merged, "reviewed")
+def reviewer(finder, tmp_path):
+    """A review of that run, in a run of its own and without earlier decisions."""
+    folder, found = finder
+    where = {"inputs": [str(found.folder)], "run_dir": str(folder / "out/lib" / tmp_path.name)}
+    run = start(folder, found.library, "80_review", **where)
+    merged = merging.Merged(run, merging.read(run, merging.find(run, where["inputs"])))
+    yield reviewing.Reviewer(page_of(run, merged))
+    shutil.rmtree(run.answers, ignore_errors=True)
+
+
+def page_of(run, merged, include="reviewed", *, interactive=True):
+    return reviewing.Page(run, merged, include, 1, interactive=interactive)
 
 
 def accept(reviewer, paths):
@@ -156,7 +172,7 @@ def test_a_mark_made_meanwhile_makes_the_plan_be_looked_at_again(reviewer):
 
 def test_what_a_plan_takes_is_counted_by_root_stage_and_day(reviewer):
     made = reviewer.candidates.planned("all")
-    rows = reviewing.taken(reviewer.run, made.table(made.cut(1))).to_dict("records")
+    rows = reviewing.taken(reviewer.run, made.cut(1).staged()).to_dict("records")
     told = {(row["by"], row["what"]): (row["images"], row["of"]) for row in rows}
     assert told == {
         ("root", "mojo1"): (1, 9), ("root", "selected"): (2, 2),
@@ -170,7 +186,7 @@ def test_every_decision_is_listed_and_revoked_by_its_button(reviewer):
     accept(reviewer, PLAIN)
     path = "mojo1/grey2.png"
     run.live_decisions.mark(path, run.catalogue.set_index("path").sha256[path], "stage")
-    revoker = reviewing.Revoker(run)
+    revoker = reviewing.Revoker(reviewer.page)
     texts = [row.children[1].value for row in revoker.rows.children]
     assert [text.split(" · ")[1] for text in texts] == ["mark: stage", "reviewed"]
     revoker.sought.value = "plain"
@@ -188,13 +204,94 @@ def test_every_decision_is_listed_and_revoked_by_its_button(reviewer):
 def test_many_decisions_come_a_page_at_a_time(reviewer):
     for k in range(45):
         reviewer.run.live_decisions.mark(f"{k}.png", f"{k:064}", "keep")
-    revoker = reviewing.Revoker(reviewer.run)
+    revoker = reviewing.Revoker(reviewer.page)
     assert "page 1 of 3" in revoker.said.value and revoker.back.disabled
     revoker.on.click()
     revoker.on.click()
     assert len(revoker.rows.children) == 5 and revoker.on.disabled
 
 
+# ---------------------------------------------------------------- all parts agree
+
+
+def parts(page):
+    """What a page says of the plan, part by part: all of it as it is shown."""
+    return {name: part.widget.value for name, part in page._parts.items()}
+
+
+@pytest.fixture
+def shown(reviewer):
+    """A reviewer with the whole page around it, as the notebook shows it, and a saved plan."""
+    page = reviewer.page
+    saved = reviewer.run.save(page.plan, 1, name="min_inputs")
+    for part in (page.agreement, page.taken, page.sheet, page.decisions):
+        part()
+    page.standing(saved)
+    return reviewer
+
+
+def agree(page, images, *, decisions):
+    """Assert that table, sheet, counts and decisions tell of so many staged images."""
+    page.paint()
+    said = parts(page)
+    assert f"The plan stages {images} image" in said["standing"]
+    assert said["agreement"].count("<td>stage</td>") == images
+    assert said["sheet"].lower().count(">stage</span>") == images
+    assert ("<td>root</td>" in said["taken"]) == (images > 0)
+    assert said["decisions"].count("<td>reviewed</td>") == decisions
+
+
+def test_a_group_accepted_below_is_shown_by_every_part_of_the_page(shown):
+    agree(shown.page, 0, decisions=0)
+    accept(shown, PLAIN)
+    agree(shown.page, 1, decisions=1)
+    assert "It is not saved yet" in parts(shown.page)["standing"]
+    shown.look.click()
+    assert shown.write.description.startswith("write this plan: 1 image, ")
+    shown.write.click()
+    assert "It is saved in" in parts(shown.page)["standing"]
+
+
+def test_decisions_of_another_notebook_are_followed(shown):
+    run = shown.run
+    digests = dict(zip(run.catalogue["path"], run.catalogue["sha256"], strict=True))
+    other = Decisions(run.live_decisions.path)
+    other.review([(path, digests[path]) for path in PLAIN], finder="10_phash")
+    shown.follower.look()  # a thread does this twice a second
+    agree(shown.page, 1, decisions=1)
+    assert any(shown.gallery._messages.is_reviewed(group) for group in shown.gallery.groups)
+
+
+def test_a_revocation_below_is_shown_by_every_part_of_the_page(shown):
+    accept(shown, PLAIN)
+    revoker = reviewing.Revoker(shown.page)
+    revoker.rows.children[0].children[0].click()
+    agree(shown.page, 0, decisions=0)
+    assert revoker.rows.children == ()
+
+
+def test_a_plan_is_not_written_if_another_notebook_decided_after_the_preview(shown):
+    accept(shown, PLAIN)
+    shown.look.click()
+    Decisions(shown.run.live_decisions.path).undo()
+    shown.write.click()
+    assert "decisions were made elsewhere" in shown.said.value
+    assert not list(shown.run.folder.glob("80_review/saved-*"))
+
+
+def test_the_page_repaints_by_itself_after_a_decision(shown, monkeypatch):
+    accept(shown, PLAIN)
+    shown.page._timer.join(20)
+    assert "The plan stages 1 image" in parts(shown.page)["standing"]
+
+
+def test_headless_the_page_shows_the_decisions_of_the_run(reviewer):
+    page = page_of(reviewer.run, reviewer.candidates, interactive=False)
+    accept(reviewer, PLAIN)
+    assert page.decisions_used is reviewer.run.decisions
+    assert page.agreement().widget is None and len(page.decisions().made) == 0
+
+
 def test_nothing_is_shown_when_not_interactive(reviewer):
-    assert reviewing.review(reviewer.run, reviewer.candidates, "all", interactive=False) is None
-    assert reviewing.revoker(reviewer.run, interactive=False) is None
+    page = page_of(reviewer.run, reviewer.candidates, "all", interactive=False)
+    assert reviewing.review(page) is None and reviewing.revoker(page) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb import groups, report
+from dedup_nb.library.quantities import listed
 from dedup_nb.steps.review.findings import UNUSABLE_COLUMNS, Finding
 
 Indices = NDArray[np.int64]
@@ -84,27 +86,46 @@ class Agreement:
             yield number, text
 
     def describe(self, others: Sequence[tuple[int, int]]) -> str:
-        """Return which inputs support a group, given its images with their keepers."""
+        """Return which inputs find a group, given its images with their keepers.
+
+        `found by pHash (2 of 3) and Czkawka, not by CLIP`
+        """
         counts: Counter[int] = Counter()
         for k, keeper in others:
             counts.update(n for n, _, state, _ in self.details(k, keeper) if state != "beyond")
-        if all(counts[n] == len(others) for n in range(len(self.findings))):
-            return "all inputs agree" if len(self.findings) > 1 else ""
-        named = (f"{f.name} {counts[n]}" for n, f in enumerate(self.findings))
-        return f"inputs differ: {', '.join(named)} of {len(others)}"
+        finders = [
+            each if counts[n] == len(others) else f"{each} ({counts[n]} of {len(others)})"
+            for n, each in enumerate(self._finders)
+            if counts[n]
+        ]
+        others_ = [each for n, each in enumerate(self._finders) if not counts[n]]
+        parts = [f"found by {listed(finders)}"] if finders else []
+        return ", ".join([*parts, f"not by {listed(others_, 'or')}"] if others_ else parts)
+
+    @cached_property
+    def _finders(self) -> list[str]:
+        return [finding.words or finding.name for finding in self.findings]
 
     # -- tables ----------------------------------------------------------------------------------
 
-    def table(self, cut: groups.Cut) -> pd.DataFrame:
+    def table(self, cut: groups.Cut, first: int | None = None) -> pd.DataFrame:
         """Return each image with its keeper and what every input says about the pair.
 
         There is one column per input: the value if it finds them near (with `review` if it leaves
         them for review), `beyond` and the value if they are too far apart, `kept` if it keeps this
         image itself, and empty if it has not compared them.
+
+        Parameters
+        ----------
+        cut : Cut
+            The groups.
+        first : int, optional
+            Only so many rows.
         """
-        rows = [k for members in cut.groups for k in members.tolist() if cut.centres[k] != k]
-        shown = [k for k in rows if cut.roles[k] != groups.NONE]
-        return pd.DataFrame([self._agreed(cut, k) for k in shown], columns=self._columns)
+        rows = (k for members in cut.groups for k in members.tolist() if cut.centres[k] != k)
+        shown = (k for k in rows if cut.roles[k] != groups.NONE)
+        made = [self._agreed(cut, k) for k in itertools.islice(shown, first)]
+        return pd.DataFrame(made, columns=self._columns)
 
     @property
     def _columns(self) -> list[str]:

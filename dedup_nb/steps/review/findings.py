@@ -48,6 +48,7 @@ class Finding:
 
     name: str
     folder: Path
+    words: str = ""  # what found the pairs, in a sentence; the name if empty
     measure: str = ""
     pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     protected: set[int] = field(default_factory=set)

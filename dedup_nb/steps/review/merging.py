@@ -166,9 +166,9 @@ class Merged(groups.Candidates):
         n = self.columns(cut, rows) or 1
         return self.agreed.describe([(k, rows[at % n]) for at, k in enumerate(rows) if at >= n])
 
-    def agreement(self, cut: groups.Cut) -> pd.DataFrame:
+    def agreement(self, cut: groups.Cut, first: int | None = None) -> pd.DataFrame:
         """Return each image with its keeper and what every input says; see `Agreement.table`."""
-        return self.agreed.table(cut)
+        return self.agreed.table(cut, first)
 
     @property
     def shares(self) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from dedup_nb.session import kept_catalogue, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review.findings import STATES, Finding, Unit, frame, once
-from dedup_nb.steps.review.sources import notebook_of, run_of
+from dedup_nb.steps.review.sources import finder_words, notebook_of, run_of
 
 NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
 MARKED = (groups.KEPT, groups.LAST)
@@ -47,7 +47,10 @@ def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
         if home not in read_before:
             read_before[home] = Known(run, home)
         label = f"{home.name}/{folder.relative_to(home)}" if name in twice else name
-        findings.append(_Reader(run, read_before[home], folder, label).finding)
+        finding = _Reader(run, read_before[home], folder, label).finding
+        words = finder_words(folder, name)
+        finding.words = f"{words} ({label})" if name in twice else words
+        findings.append(finding)
     return findings
 
 

@@ -1,89 +1,32 @@
-"""Widgets and tables of `80_review`: merged groups, a preview of the plan, past decisions."""
+"""Widgets of `80_review`: merged groups, a preview of the plan, and past decisions to revoke."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
-import pandas as pd
 
 from dedup_nb import report
-from dedup_nb.groups.decisions import Decisions
-from dedup_nb.library import tables
 from dedup_nb.library.hints import command
-from dedup_nb.library.quantities import count
-from dedup_nb.session import runs
-from dedup_nb.session.workbench import Workbench
-from dedup_nb.steps.review import sources
-from dedup_nb.steps.review.findings import Finding
-from dedup_nb.steps.review.merging import Merged
+from dedup_nb.steps.review.page import Page
+from dedup_nb.steps.review.telling import describe, remembered, taken, told
 from dedup_nb.widgets import tuning
 from dedup_nb.widgets.gallery import Changed
 
-WHAT = {"mark": "mark", "not_duplicate": "not duplicates", "reviewed": "reviewed"}
-DECISION_COLUMNS = ["when", "decision", "images", "notebook", "group"]
+__all__ = ["Page", "Reviewer", "Revoker", "describe", "remembered", "review", "revoker", "taken"]
+
 ROWS_A_PAGE = 20
-
-
-def describe(findings: Sequence[Finding]) -> str:
-    """Return one line per merged run, and one per input with what it proposes."""
-    lines = [f"Merging {runs.told(home)}." for home in sources.runs_of(findings)]
-    for finding in findings:
-        states = finding.pairs["state"].value_counts()
-        lines.append(
-            f"{finding.name} proposes {count(states.get('stage', 0), 'pair')} and leaves "
-            f"{states.get('review', 0):,} for review, with {count(len(finding.unusable), 'image')} "
-            f"ignored ({finding.folder})"
-        )
-    return tables.shown("\n".join(lines))
-
-
-def taken(run: Workbench, table: pd.DataFrame) -> pd.DataFrame:
-    """Return how many images would be staged from each root, stage and day.
-
-    Parameters
-    ----------
-    run : Workbench
-        The current run, for its catalogue.
-    table : DataFrame
-        Rows of `groups.csv`.
-
-    Returns
-    -------
-    DataFrame
-        Columns `by` (root, stage, day), `what`, `images` that move, `of` all, and `MB` freed.
-    """
-    known = pd.DataFrame(
-        {
-            "path": run.catalogue["path"],
-            "bytes": run.catalogue["bytes"],
-            "root": run.catalogue["root"],
-            "stage": run.catalogue["stage"].replace("", "no stage"),
-            "day": run.catalogue["stamp"].str[:10].replace("", "no stamp"),
-        }
-    )
-    staged = known[known["path"].isin(table["path"][table["role"] == "stage"])]
-    parts = [_taken_by(by, known, staged) for by in ("root", "stage", "day")]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _taken_by(by: str, known: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFrame:
-    grouped = staged.groupby(by)["bytes"].agg(["size", "sum"])
-    there = known[by].value_counts()
-    return pd.DataFrame(
-        {
-            "by": by,
-            "what": [tables.shown(str(name)) for name in grouped.index],
-            "images": grouped["size"].to_numpy(),
-            "of": there.reindex(grouped.index).to_numpy(),
-            "MB": (grouped["sum"].to_numpy() / 1e6).round(2),
-        }
-    )
+PREVIEW_FIRST = "write this plan: preview it first"
 
 
 class Reviewer(tuning.Tuner):
     """The gallery of the merged groups; a plan must be previewed before it can be written.
+
+    Parameters
+    ----------
+    page : Page
+        Shows the plan; follows the gallery, the slider and `include`.
 
     Attributes
     ----------
@@ -91,16 +34,18 @@ class Reviewer(tuning.Tuner):
         `reviewed` writes what you accepted or marked, `all` everything that is proposed.
     """
 
-    def __init__(self, run: Workbench, merged: Merged, include: str) -> None:
+    def __init__(self, page: Page) -> None:
+        self.page = page
         self.include = ipywidgets.Dropdown(
             options=[("what I reviewed", "reviewed"), ("everything proposed", "all")],
-            value=include,
+            value=page.include,
             description="include",
             layout=ipywidgets.Layout(width="16rem"),
         )
         self.told = ipywidgets.HTML(layout=ipywidgets.Layout(max_height="18rem", overflow="auto"))
-        high = max(2, len(merged.findings))
-        super().__init__(run, merged, "min_inputs", low=1, high=high)
+        high = max(2, len(page.merged.findings))
+        super().__init__(page.run, page.merged, "min_inputs", low=1, high=high)
+        page.join(self.gallery.lock, self._decided)
         self.look = self._button("preview the plan", self._look, "list")
         self.write = self._button("write this plan", self._save, "check")
         self.buttons = [self.include, self.look, self.write]
@@ -109,52 +54,50 @@ class Reviewer(tuning.Tuner):
         self._unsettle()
 
     def _unsettle(self) -> None:
-        """Require a new preview, because the plan differs from the one on display."""
+        """Show the plan as it is now, and require a new preview of it."""
         self.write.disabled = True
-        self.write.description = "write this plan"
+        self.write.description = PREVIEW_FIRST
         self.told.value = ""
+        self.page.show(self.include.value, self.slider.value)
 
     def _cut_again(self, changed: Changed | None = None) -> None:
         super()._cut_again(changed)
         self._unsettle()
 
-    def _plan(self) -> Merged:
-        made = self.candidates
-        assert isinstance(made, Merged)
-        return made.planned(self.include.value, self.run.live_decisions)
-
     def _look(self) -> None:
         with self.gallery.lock:
-            plan = self._plan()
-            table = plan.table(plan.cut(self.slider.value))
-        staged = table[table["role"] == "stage"]
-        waiting = int((table["role"] == "review").sum())
-        self.told.value = report.table_html(taken(self.run, table))
-        images, size = count(len(staged), "image"), report.size_text(staged["bytes"].sum())
-        self.write.description = f"write this plan: {images}, {size}"
-        self.write.disabled = False
+            self._catch_up()
+            self.page.paint()
+            cut, counts = self.page.cut, self.page.counts
+            self.told.value = report.table_html(taken(self.run, cut.staged()))
+            self.write.description = f"write this plan: {counts}"
+            self.write.disabled = False
         self._say(
-            f"this plan would stage {images}, {waiting:,} left for your review; "
+            f"this plan would stage {counts}, {cut.totals['review']:,} left for your review; "
             "the table shows where they are from; nothing is written yet"
         )
 
     def _save(self) -> None:
-        self._say("writing …")
         with self.gallery.lock:
-            plan, threshold = self._plan(), self.slider.value
+            if self._catch_up():
+                self._say("decisions were made elsewhere since the preview; look at the plan again")
+                return
+            self._say("writing …")
+            plan, threshold = self.page.plan, self.page.min_inputs
             folder = self.run.save(plan, threshold, name=self.name, anew=True)
+            self.page.note_saved(folder)
+            self.page.paint()
         self.write.disabled = True
+        self.write.description = PREVIEW_FIRST
         stage = command("stage", folder / "manifest.csv")
         self._say(f"written; to stage it, open 90_stage or run: {stage}")
 
 
-def review(
-    run: Workbench, merged: Merged, include: str, *, interactive: bool = True
-) -> Reviewer | None:
-    """Show a `Reviewer`, or nothing when `interactive` is false."""
-    if not interactive:
+def review(page: Page) -> Reviewer | None:
+    """Show a `Reviewer`, or nothing if the page is not interactive."""
+    if not page.interactive:
         return None
-    reviewer = Reviewer(run, merged, include)
+    reviewer = Reviewer(page)
     reviewer.show()
     return reviewer
 
@@ -162,31 +105,13 @@ def review(
 # ---------------------------------------------------------------- decisions
 
 
-def remembered(decisions: Decisions) -> pd.DataFrame:
-    """Return every decision in force as a table, newest first."""
-    rows = [_told(record) for record in reversed(decisions.listed())]
-    return pd.DataFrame(rows, columns=DECISION_COLUMNS, dtype=object)
-
-
-def _told(record: Mapping[str, Any]) -> list[str]:
-    what = WHAT[record["what"]]
-    if record["what"] == "mark":
-        what, paths = f"{what}: {record['mark']}", [record["path"]]
-    else:
-        paths = record.get("paths", [])
-    when = str(record.get("when", ""))[:16].replace("T", " ")
-    cells = [when, what, _few(paths), str(record.get("finder", "")), str(record.get("group", ""))]
-    return [tables.shown(text) for text in cells]
-
-
-def _few(paths: Iterable[str]) -> str:
-    every = list(paths)
-    more = f" and {len(every) - 3} more" if len(every) > 3 else ""
-    return ", ".join(every[:3]) + more
-
-
 class Revoker:
     """Every decision in force with a button that revokes it, a page at a time.
+
+    Parameters
+    ----------
+    page : Page
+        Shows the plan; follows every revocation.
 
     Attributes
     ----------
@@ -196,8 +121,8 @@ class Revoker:
         The rows on display, each with a button and a text.
     """
 
-    def __init__(self, run: Workbench) -> None:
-        self.run, self.page = run, 0
+    def __init__(self, page: Page) -> None:
+        self.decisions, self.plan, self.page = page.decisions_used, page, 0
         layout = ipywidgets.Layout(width="20rem")
         self.sought = ipywidgets.Text(
             description="find", placeholder="part of a file name", layout=layout
@@ -205,16 +130,17 @@ class Revoker:
         self.sought.observe(lambda change: self._turn(-self.page), "value")
         self.back = _small("‹", "newer decisions", lambda: self._turn(-1))
         self.on = _small("›", "older decisions", lambda: self._turn(1))
-        self.again = _small("refresh", "read the decisions again", lambda: self._turn(0))
+        self.again = _small("refresh", "read the decisions again", self._decided)
         self.undo = _small("undo", "undo the last decision or revocation", self._undo)
         self.said, self.rows = ipywidgets.HTML(), ipywidgets.VBox()
         bar = [self.sought, self.back, self.on, self.again, self.undo]
         wrap = ipywidgets.Layout(flex_flow="row wrap")
         self.box = ipywidgets.VBox([ipywidgets.HBox(bar, layout=wrap), self.said, self.rows])
         self._turn(0)
+        page.follow("revoker", lambda: self._turn(0))
 
     def _turn(self, pages: int) -> None:
-        listed = [(record, _told(record)) for record in reversed(self.run.live_decisions.listed())]
+        listed = [(record, told(record)) for record in reversed(self.decisions.listed())]
         text = self.sought.value.casefold()
         chosen = [entry for entry in listed if text in " ".join(entry[1]).casefold()]
         last = max(0, (len(chosen) - 1) // ROWS_A_PAGE)
@@ -222,7 +148,7 @@ class Revoker:
         shown = chosen[self.page * ROWS_A_PAGE : (self.page + 1) * ROWS_A_PAGE]
         self.rows.children = [self._row(record, cells) for record, cells in shown]
         self.back.disabled, self.on.disabled = self.page == 0, self.page == last
-        self.undo.disabled = self.run.live_decisions.last is None
+        self.undo.disabled = self.decisions.last is None
         self.said.value = f"{len(chosen):,} decisions, page {self.page + 1} of {last + 1}"
 
     def _row(self, record: Mapping[str, Any], cells: Sequence[str]) -> ipywidgets.HBox:
@@ -232,12 +158,16 @@ class Revoker:
         return ipywidgets.HBox([button, text])
 
     def _revoke(self, record: Mapping[str, Any]) -> None:
-        self.run.live_decisions.revoke(record)
-        self._turn(0)
+        self.decisions.revoke(record)
+        self._decided()
 
     def _undo(self) -> None:
-        self.run.live_decisions.undo()
+        self.decisions.undo()
+        self._decided()
+
+    def _decided(self) -> None:
         self._turn(0)
+        self.plan.decided()
 
 
 def _small(text: str, label: str, act: Any) -> ipywidgets.Button:
@@ -250,11 +180,11 @@ def _small(text: str, label: str, act: Any) -> ipywidgets.Button:
     return button
 
 
-def revoker(run: Workbench, *, interactive: bool = True) -> Revoker | None:
-    """Show a `Revoker`, or nothing when `interactive` is false."""
-    if not interactive:
+def revoker(page: Page) -> Revoker | None:
+    """Show a `Revoker`, or nothing if the page is not interactive."""
+    if not page.interactive:
         return None
-    made = Revoker(run)
+    made = Revoker(page)
     tuning.present(
         made.box,
         "revoking needs a live Jupyter kernel with widgets; the table above lists the decisions",

@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from dedup_nb.library.hints import command
-from dedup_nb.session import notebooks, runs
+from dedup_nb.session import notebooks, parameters, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review.findings import Finding
 
 LEFT = ("has", "have")
+# what finds the pairs of a notebook, as a sentence calls it; else by the first of these parameters
+FINDERS = {
+    notebooks.TIME_WINDOW: "the time window",
+    notebooks.SET_PRUNING: "set pruning",
+    notebooks.CZKAWKA: "Czkawka",
+}
+FINDERS_BY = {
+    "hash": {"phash": "pHash", "dhash": "dHash", "whash": "wHash", "ahash": "aHash"},
+    "embedder": {"local": "local features", "clip": "CLIP", "onnx": "your own model"},
+}
 
 
 def find(run: Workbench, inputs: Sequence[str]) -> list[Path]:
@@ -122,3 +132,18 @@ def run_of(folder: Path) -> Path:
         if (above / "run.json").is_file():
             return above
     raise WrongInput(f"{folder} is not in a run folder: found no run.json above it")
+
+
+def finder_words(folder: Path, notebook: str) -> str:
+    """Return what found the pairs of a results folder, as a sentence calls it: `pHash`, `CLIP`."""
+    if notebook in FINDERS:
+        return FINDERS[notebook]
+    try:
+        known = parameters.of_notebook(notebook)
+        values = {name: each.default for name, each in known.items()} | runs.read_params(folder)
+    except ValueError:  # a finder of your own, or its parameters are lost
+        return notebook
+    for name, words in FINDERS_BY.items():
+        if name in values:
+            return words.get(str(values[name]), f"the embedder {values[name]}")
+    return notebook
