@@ -127,7 +127,10 @@ def reviewer(finder, tmp_path):
     where = {"inputs": [str(found.folder)], "run_dir": str(folder / "out/lib" / tmp_path.name)}
     run = start(folder, found.library, "80_review", **where)
     merged = merging.Merged(run, merging.read(run, merging.find(run, where["inputs"])))
-    yield reviewing.Reviewer(page_of(run, merged))
+    made = reviewing.Reviewer(page_of(run, merged))
+    yield made
+    made.page._timer.cancel()
+    made.page._timer.join()
     shutil.rmtree(run.answers, ignore_errors=True)
 
 
