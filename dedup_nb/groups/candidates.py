@@ -23,7 +23,7 @@ from dedup_nb.groups.cut import Cut, Parts
 from dedup_nb.groups.holdings import Relief
 from dedup_nb.groups.images import BEST, Images
 from dedup_nb.groups.keepers import KEEPER_ORDER
-from dedup_nb.groups.measures import apart, to_itself
+from dedup_nb.groups.measures import apart, number, to_itself
 from dedup_nb.groups.pairs import bound_of
 from dedup_nb.groups.roles import KEEPER, NONE, PROTECTED, REVIEW, STAGE, Indices
 from dedup_nb.groups.stars import Assignment, Grouping, Stars
@@ -400,6 +400,14 @@ class Candidates:
     def told(self, cut: Cut) -> tuple[str, list[tuple[str, Any]]] | None:
         """Return a sentence and figures on the result, if they differ from the usual ones."""
         return None
+
+    def empty(self, cut: Cut) -> str:
+        """Return what to do if there are no groups."""
+        looser = "larger" if self.sign > 0 else "smaller"
+        return (
+            f"No two images are near at the threshold {number(cut.threshold)}. "
+            f"Try a {looser} threshold, or another finder."
+        )
 
     @property
     def tuned(self) -> Mapping[str, Any]:

@@ -12,10 +12,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 
 # Matplotlib reads a file of settings in the current folder, which could make it run LaTeX.
 DEFAULTS = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+DEFAULTS |= {"font.size": 11.5, "axes.spines.top": False, "axes.spines.right": False}
 LINEAR = 10  # counts up to which the y axis is linear; above, it is logarithmic
 
 
@@ -71,39 +72,54 @@ def histogram(
         Label of the threshold; "threshold 8, inclusive" by default.
     """
     label = label or f"threshold {mark:g}, inclusive"
-    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    figure = Figure(figsize=(8, 2.8), layout="constrained")
     axes = figure.subplots()
     top = max([*values, mark, 1]) if len(values) else max(mark, 1)
     edges = np.arange(0, math.ceil(top) + 2) - 0.5 if bins is None else np.asarray(bins)
     counts, _ = np.histogram(np.asarray(values, float), edges)
     axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color="#4878a8", edgecolor="white")
     edge = mark + 0.5 if bins is None else mark
+    first, last = min(edges[0], edge), max(edges[-1], edge)
+    axes.set_xlim(first, last + (last - first) * 0.01)  # a threshold at the end stays in sight
     axes.axvline(edge, color="#c04a00", linestyle="--")
     axes.annotate(
         f" {label} ",
         (edge, 0.97),
         xycoords=("data", "axes fraction"),
         va="top",
-        ha="left" if edge < (edges[0] + edges[-1]) / 2 else "right",
+        ha="left" if edge < (first + last) / 2 else "right",
         color="#c04a00",
     )
-    axes.set(xlabel=f"{what} ({unit})" if unit else what, ylabel=f"number of {counted}")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=bins is None))
+    if not counts.any():
+        axes.text(0.5, 0.5, f"no {counted}", ha="center", va="center", transform=axes.transAxes)
+    axes.set_xlabel(f"{what} ({unit})" if unit else what)
+    axes.xaxis.set_major_locator(_ticks(whole=bins is None, most=12))
     if max(counts) > 10 * LINEAR:  # many exact copies must not hide the valley
+        axes.set_ylabel(f"number of {counted}\n(log above {LINEAR})")
         axes.set_yscale("symlog", linthresh=LINEAR)
-        axes.set_ylim(0, max(counts) * 3)
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.set_ylim(0, max(counts) * 5)  # room for the label
+        powers = range(1, 1 + math.ceil(math.log10(max(counts))))
+        axes.yaxis.set_major_locator(FixedLocator([0, *(10**power for power in powers)]))
     else:
-        axes.set_ylim(0, max(1, *counts) * 1.2)  # room for the label
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel(f"number of {counted}")
+        axes.set_ylim(0, max(1, *counts) * 1.35)
+        axes.yaxis.set_major_locator(_ticks(whole=True, most=6))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     return _chart(figure, f"Histogram of {len(values):,} {counted} by {what}; {label}.")
+
+
+def _ticks(*, whole: bool, most: int) -> MaxNLocator:
+    """Return at most so many ticks at round numbers, such as 0, 10, 20 rather than 0, 8, 16."""
+    return MaxNLocator(nbins=most, integer=whole, steps=[1, 2, 5, 10], min_n_ticks=1)
 
 
 def similarities(values: Sequence[float], mark: float, counted: str = "pairs") -> Chart:
     """Draw a histogram of cosine similarities; see `histogram`."""
     low = min([*values, mark])
     edges = np.linspace(math.floor(low * 50) / 50, 1.0, 61)
-    return histogram(values, mark, "", bins=list(edges), what="cosine similarity", counted=counted)
+    return histogram(
+        values, mark, "", bins=list(edges), what="cosine similarity (1: alike)", counted=counted
+    )
 
 
 def of_similarity(values: Sequence[float], mark: float, name: str) -> Chart:
@@ -137,9 +153,12 @@ def curve(
         axes.step(thresholds, values, where="post", color="#4878a8")
         axes.plot(thresholds, values, ".", color="#4878a8")
         axes.axvline(mark, color="#c04a00", linestyle="--")
-        axes.set(xlabel=f"threshold ({unit})", title=name)
-        axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=whole, min_n_ticks=1))
+        axes.set_xlabel(f"threshold ({unit})" if unit else "threshold")
+        axes.set_title(name, fontsize="medium")
+        axes.set_ylim(0, max([*values, 1]) * 1.1)  # a step at the top is not cut off
+        axes.xaxis.set_major_locator(_ticks(whole=whole, most=6))
+        axes.yaxis.set_major_locator(_ticks(whole=False, most=5))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     return _chart(figure, f"{', '.join(columns)} by threshold, currently {mark:g} {unit}.")
 
 

@@ -41,3 +41,6 @@ class Links:
     def of_cell(self, cell: object) -> str:
         """Return the address of the file that a cell of a table names; empty if it names none."""
         return self.of(cell) if isinstance(cell, str) and cell in self.known else ""
+
+
+NO_LINKS = Links()

@@ -16,11 +16,13 @@ import pandas as pd
 from dedup_nb.library import files, tables
 from dedup_nb.library.quantities import size_text
 from dedup_nb.report.charts import Chart
+from dedup_nb.report.links import NO_LINKS, Links
 from dedup_nb.report.sheets import (
     MEMBERS_SHOWN,
     Thumbnail,
     View,
     cell_text,
+    figure_text,
     more_members,
     templates,
     with_pictures,
@@ -59,8 +61,22 @@ def write_html(
     groups: Sequence[View] = (),
     thumbnail: Thumbnail = lambda path: None,
     order: str = "",
+    empty: str = "",
+    links: Links = NO_LINKS,
+    around: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write `report.html` (and `report-2.html` and so on) with pictures inside.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to write; the other parameters are what the report says.
+    empty : str
+        What to do if there are no groups.
+    links : Links
+        Addresses of the pictures.
+    around : sequence of (address, text)
+        Other pages of the run.
 
     Returns
     -------
@@ -69,6 +85,10 @@ def write_html(
     """
     template = templates().get_template("report.html")
     pages = max(1, math.ceil(len(groups) / GROUPS_A_PAGE))
+    shown_tables = [
+        _table(f"table-{number}", name, frame, links)
+        for number, (name, frame) in enumerate((frames or {}).items(), 1)
+    ]
     for page in range(1, pages + 1):
         part = groups[(page - 1) * GROUPS_A_PAGE : page * GROUPS_A_PAGE]
         text = template.render(
@@ -77,9 +97,11 @@ def write_html(
             facts=facts,
             notes=[tables.shown(note) for note in notes],
             charts=charts,
-            tables=[_table(name, frame) for name, frame in (frames or {}).items()],
-            groups=[with_pictures(group, thumbnail) for group in part],
+            tables=shown_tables,
+            groups=[with_pictures(group, thumbnail, links) for group in part],
             order=order,
+            empty=empty,
+            around=around,
             page=page,
             pages=pages if groups else 0,
         )
@@ -88,12 +110,16 @@ def write_html(
     return folder / "report.html"
 
 
-def _table(title: str, frame: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "title": title,
-        "columns": list(frame.columns),
-        "rows": [[cell_text(cell) for cell in row] for row in frame.itertuples(index=False)],
-    }
+def _table(place: str, title: str, frame: pd.DataFrame, links: Links) -> dict[str, Any]:
+    rows = [
+        [{"text": figure_text(cell), "href": links.of_cell(cell)} for cell in row]
+        for row in frame.itertuples(index=False)
+    ]
+    numbers = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    columns = [
+        {"name": name, "number": number} for name, number in zip(frame, numbers, strict=True)
+    ]
+    return {"id": place, "title": title, "columns": columns, "rows": rows}
 
 
 def write_markdown(
@@ -106,6 +132,7 @@ def write_markdown(
     frames: Mapping[str, pd.DataFrame] | None = None,
     groups: Sequence[View] = (),
     order: str = "",
+    empty: str = "",
 ) -> None:
     """Write the report as Markdown: the content of the HTML without pictures."""
     lines = [f"# {title}", "", markdown_text(lead), ""]
@@ -115,6 +142,8 @@ def write_markdown(
         lines += [f"## {name}", "", *_markdown_rows(list(frame.columns), frame.values.tolist()), ""]
     if groups:
         lines += ["## Groups", "", *([order, ""] if order else [])]
+    elif empty:
+        lines += ["## Groups", "", markdown_text(empty), ""]
     for group in groups:
         lines += [f"### {markdown_text(group['title'])}", ""]
         rows = [

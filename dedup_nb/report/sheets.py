@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from dedup_nb.library import tables
 from dedup_nb.library.quantities import size_text
 from dedup_nb.pictures import images
 from dedup_nb.report.charts import data_uri
+from dedup_nb.report.links import NO_LINKS, Links
 from dedup_nb.report.units import value_text
 
 PICTURE_PX = 160
 MEMBERS_SHOWN = 200  # of one group
 ROWS_SHOWN = 60  # of a table in a notebook
+LINE_END = "\N{LINE SEPARATOR}"  # no cell holds one after `splitlines`
 
 # A group for galleries and sheets: id, title, members. With `columns`, its members fill rows of
 # that length, the kept set first; None marks a missing image.
@@ -57,17 +61,19 @@ def templates() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
 
 
-def with_pictures(group: View, thumbnail: Thumbnail) -> dict[str, Any]:
+def with_pictures(group: View, thumbnail: Thumbnail, links: Links = NO_LINKS) -> dict[str, Any]:
+    """Return a group as its template needs it; with links, its pictures enlarge."""
     columns = group.get("columns") or 0
     shown = group["members"] if columns else group["members"][:MEMBERS_SHOWN]
     pictures = [thumbnail(member["path"]) if member else None for member in shown]
     figures = [
-        _figure(member, jpeg) if member else None
+        _figure(member, jpeg, links) if member else None
         for member, jpeg in zip(shown, pictures, strict=True)
     ]
     if columns:
         figures = _with_differences(figures, pictures, columns)
     return {
+        "id": group.get("id", ""),
         "title": tables.shown(group["title"]),
         "count": sum(member is not None for member in group["members"]),
         "columns": columns,
@@ -81,9 +87,10 @@ def more_members(count: int) -> str:
     return f"{count:,} more images of this group are listed in groups.csv." if count else ""
 
 
-def _figure(member: Mapping[str, Any], jpeg: bytes | None) -> dict[str, Any]:
+def _figure(member: Mapping[str, Any], jpeg: bytes | None, links: Links) -> dict[str, Any]:
     return {
         "picture": small(jpeg),
+        "href": links.of(member["path"]),
         "role": member["role"],
         "value": value_text(member),
         "name": tables.shown(member["path"]),
@@ -119,14 +126,14 @@ class Table:
 
     def _repr_html_(self) -> str:
         places = enumerate(self.frame.dtypes, 1)
-        numbers = [place for place, kind in places if pd.api.types.is_numeric_dtype(kind)]
+        right = [place for place, kind in places if pd.api.types.is_numeric_dtype(kind)]
         template = templates().get_template("table.html")
         more = len(self.frame) - self.rows
         return str(
             template.render(
                 table=table_html(self.frame.head(self.rows)),
-                name="-".join(map(str, numbers)),
-                numbers=numbers,
+                name="-".join(map(str, right)),
+                numbers=right,
                 more=f"{more:,} more rows are not shown." if more > 0 else "",
             )
         )
@@ -142,15 +149,33 @@ def changes(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_html(frame: pd.DataFrame) -> str:
-    """Return a table as HTML with every text escaped and none cut off."""
+    """Return a table as HTML with every text escaped, none cut off, and line ends as line ends."""
     with pd.option_context("display.max_colwidth", None):
-        return str(frame.map(cell_text).to_html(index=False, escape=True, border=0))
+        made = frame.map(cell_text).map(_in_one_line).to_html(index=False, escape=True, border=0)
+    return str(made).replace(LINE_END, "<br>")
+
+
+def _in_one_line(cell: Any) -> Any:
+    """Return a cell with its line ends marked, since pandas would write them as `\\n`."""
+    return LINE_END.join(cell.splitlines()) if isinstance(cell, str) else cell
 
 
 def cell_text(cell: Any) -> Any:
     if isinstance(cell, float) and math.isnan(cell):
         return ""
     return tables.shown(cell) if isinstance(cell, str) else cell
+
+
+def figure_text(cell: Any) -> Any:
+    """Return a cell of a report: numbers with thousands separators and at most four decimals."""
+    if isinstance(cell, bool | np.bool_):
+        return "yes" if cell else "no"
+    if isinstance(cell, numbers.Integral):
+        return f"{int(cell):,}"
+    if isinstance(cell, numbers.Real) and not math.isnan(cell):
+        text = f"{float(cell):,.4f}"
+        return text.rstrip("0").rstrip(".")
+    return cell_text(cell)
 
 
 def freed_by(table: pd.DataFrame, depth: int | None = None) -> pd.DataFrame:

@@ -48,6 +48,23 @@ def _is_run_by_another(content: Mapping[str, Any], notebook: str) -> bool:
     return bool(runner) and state.get("status") == runs.RUNNING and not runners.is_gone(runner)
 
 
+def around(folder: Path, results: Path, notebook: str) -> list[tuple[str, str]]:
+    """Return the address of each page of a run from a results folder; empty for its own notebook.
+
+    A report that is not written yet, and perhaps never will be, is reached through the front page.
+    """
+    up = "../" * len(results.relative_to(folder).parts)
+    pages_: list[tuple[str, str]] = [(f"{up}index.html", "front page")]
+    for name in sorted({*runs.read(folder)["notebooks"], notebook}):
+        if name == notebook and not results.name.startswith("saved-"):
+            pages_.append(("", name))
+        elif (folder / name / "report.html").exists():
+            pages_.append((f"{up}{name}/report.html", name))
+        else:
+            pages_.append((f"{up}index.html#{name}", name))
+    return pages_
+
+
 def write_index(folder: Path) -> None:
     """Write `index.html`, the front page of a run."""
     folder = folder.absolute()

@@ -23,6 +23,7 @@ from dedup_nb.groups.measures import MEASURES
 from dedup_nb.library import files, tables
 from dedup_nb.library.quantities import count
 from dedup_nb.report import pages
+from dedup_nb.report.links import NO_LINKS, Links
 from dedup_nb.report.views import Foremost, Views
 from dedup_nb.session.run import Run
 
@@ -60,8 +61,9 @@ class Results:
         Other JSON files by name.
     charts, notes, frames
         Content of the report; `frames` are tables by heading.
-    views, order
-        Groups that the report shows with pictures, and a sentence about their order.
+    views, order, empty
+        Groups that the report shows with pictures, a sentence about their order, and what to do if
+        there are none.
     """
 
     title: str
@@ -78,10 +80,29 @@ class Results:
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     views: Sequence[Any] = ()
     order: str = ""
+    empty: str = ""
 
 
-def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | None]) -> None:
+def write(
+    folder: Path,
+    results: Results,
+    thumbnail: Callable[[str], bytes | None],
+    *,
+    links: Links = NO_LINKS,
+    around: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write results into a folder that has none; `summary.json`, the last, says they are whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to write.
+    results : Results
+        What to write.
+    thumbnail : callable
+        Returns the thumbnail of an image.
+    links, around
+        See `pages.write_html`.
 
     Raises
     ------
@@ -106,9 +127,12 @@ def write(folder: Path, results: Results, thumbnail: Callable[[str], bytes | Non
         "frames": results.frames,
         "groups": results.views,
         "order": results.order,
+        "empty": results.empty,
     }
     pages.write_markdown(folder / "report.md", **text)
-    pages.write_html(folder, **text, charts=results.charts, thumbnail=thumbnail)
+    pages.write_html(
+        folder, **text, charts=results.charts, thumbnail=thumbnail, links=links, around=around
+    )
     written: dict[str, Any] = {}
     if results.groups is not None:
         written["rows"] = {"groups.csv": len(results.groups)}
@@ -204,6 +228,7 @@ def of_candidates(
         | {_titled(file, frame): frame[:ROWS_IN_REPORT] for file, frame in further.items()},
         views=list(views),
         order=views.order,
+        empty=candidates.empty(cut),
     )
 
 

@@ -25,10 +25,18 @@ from dedup_nb.groups.floods import Twins
 from dedup_nb.library import files
 from dedup_nb.library.progress import Ticker
 from dedup_nb.report import samples
+from dedup_nb.report.links import Links
 from dedup_nb.report.views import Foremost, Views
-from dedup_nb.session import acceptance, catalogue_results, earlier, held, notebooks, results
+from dedup_nb.session import (
+    acceptance,
+    catalogue_results,
+    earlier,
+    held,
+    index_page,
+    notebooks,
+    results,
+)
 from dedup_nb.session.fingerprints import Fingerprints
-from dedup_nb.session.index_page import note_saved
 from dedup_nb.session.results import Results
 from dedup_nb.session.run import Run, WrongInput, checked_values
 
@@ -289,10 +297,12 @@ class Workbench(Run):
     def _written(self, made: Results, changed: Mapping[str, Any]) -> Path:
         with files.alone(self.folder / self.notebook):
             folder = self.results_folder(changed)
-            results.write(folder, made, self._told(made))
+            around = index_page.around(self.folder, folder, self.notebook)
+            links = Links(self.library, self._digests)
+            results.write(folder, made, self._told(made), links=links, around=around)
             acceptance.renew(self, folder)
         self.tell_damage()
-        note_saved(self.folder, self.notebook)
+        index_page.note_saved(self.folder, self.notebook)
         return folder
 
     def _told(self, made: Results) -> Callable[[str], bytes | None]:

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn import photo
+from html_pages import Page
 from PIL import Image
 
 from dedup_nb import report
 from dedup_nb.library import files
 from dedup_nb.pictures import images
 from dedup_nb.report import pages
+from dedup_nb.report.links import Links
+from dedup_nb.report.sheets import figure_text
 
 HOSTILE = "<script>alert(1)</script>\"'&.png"
 
@@ -47,6 +50,7 @@ def test_a_report_is_one_file_with_its_pictures_and_asks_for_nothing(tmp_path, t
     html = write(tmp_path, [group("a.png")], thumbnail, charts=[chart])
     assert html.count("data:image/jpeg;base64,") == 2
     assert html.count("data:image/png;base64,") == 1
+    assert 'src="file:' not in html
     assert "http" not in html.lower().replace("http-equiv", "")
     assert "<script" not in html.lower()
     assert len(html) < 60_000
@@ -153,3 +157,89 @@ def test_markdown_says_in_which_order_the_groups_come_and_what_is_left_out(tmp_p
     order = "The groups that free most come first. 3 smaller groups are in groups.csv alone."
     pages.write_markdown(tmp_path / "r.md", **text, groups=[group("a")], order=order)
     assert f"## Groups\n\n{order}\n\n### a" in (tmp_path / "r.md").read_text()
+
+
+NAMES = ["a b#c%d?e&f.png", "\"quoted\" 'it'.png", "<script>.png", "line\nend.png", "\u202eltr.png",
+         "bytes\udcff.png", "sub/ü.png"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_links_to_its_file_whatever_it_is_called(tmp_path, thumbnail, name):
+    library = tmp_path / "my # library"
+    (library / name).parent.mkdir(parents=True)
+    (library / name).write_bytes(b"x")
+    links = Links(library, {name})
+    frames = {"Names": pd.DataFrame({"path": [name, "elsewhere"]})}
+    pages.write_html(
+        tmp_path, title="t", lead="", facts=[], frames=frames, groups=[group(name)],
+        thumbnail=thumbnail, links=links,
+    )  # fmt: skip
+    page = Page(tmp_path / "report.html")
+    files = [link for link in page.links if link.startswith("file:")]
+    assert page.broken() == [] and len(set(files)) == 1
+    assert len(files) == 5  # below and behind each of two pictures, and in the table
+    assert "<script" not in page.html
+
+
+def test_a_picture_enlarges_by_its_button_without_a_script(tmp_path, thumbnail):
+    pages.write_html(
+        tmp_path, title="t", lead="", facts=[], groups=[group("a.png"), group("b.png")],
+        thumbnail=thumbnail, links=Links(tmp_path),
+    )  # fmt: skip
+    page = Page(tmp_path / "report.html")
+    large = [tag[1]["id"] for tag in page.tags if "popover" in tag[1]]
+    opened = [tag[1]["popovertarget"] for tag in page.tags if tag[1].get("class") == "enlarge"]
+    assert opened == large and len(set(large)) == 4
+    assert page.html.count("data:image/jpeg;base64,") == 4  # each small picture is there once
+    whole = [tag[1] for tag in page.tags if tag[1].get("class") == "whole"]
+    assert all(image["loading"] == "lazy" for image in whole)  # not read before it is enlarged
+
+
+def test_the_contents_list_every_heading_and_lead_there(tmp_path, thumbnail):
+    frames = {"One_table": pd.DataFrame({"a_b": [1]}), "Empty": pd.DataFrame({"c": []})}
+    pages.write_html(
+        tmp_path, title="t", lead="", facts=[], groups=[group("a.png")], frames=frames,
+        thumbnail=thumbnail, charts=[report.histogram([1], 1, "bits")],
+    )  # fmt: skip
+    page = Page(tmp_path / "report.html")
+    assert list(page.headings.values()) == ["Charts", "One_table", "Empty", "Groups"]
+    assert page.contents() == set(page.headings) and page.broken() == []
+    assert "wbr" not in page.html and "none" in page.text
+
+
+def test_the_pages_of_a_report_and_of_its_run_lead_to_each_other(tmp_path, thumbnail, monkeypatch):
+    monkeypatch.setattr(pages, "GROUPS_A_PAGE", 2)
+    (tmp_path / "10_phash").mkdir()
+    (tmp_path / "index.html").write_text("")
+    around = [("../index.html", "front page"), ("", "10_phash")]
+    every = [group(f"{k}.png") for k in range(5)]
+    pages.write_html(
+        tmp_path / "10_phash", title="t", lead="", facts=[], groups=every, thumbnail=thumbnail,
+        around=around,
+    )  # fmt: skip
+    made = [Page(path) for path in sorted((tmp_path / "10_phash").glob("*.html"))]
+    assert [page.broken() for page in made] == [[], [], []]
+    assert all("../index.html" in page.links for page in made)
+    assert {"report.html", "report-3.html"} <= set(made[0].links)  # of page 2, by name
+
+
+def test_a_report_without_groups_says_what_to_do(tmp_path):
+    pages.write_html(tmp_path, title="t", lead="", facts=[], empty="Try `seconds: 9`.")
+    pages.write_markdown(tmp_path / "r.md", title="t", lead="", facts=[], empty="Try `seconds: 9`.")
+    page = Page(tmp_path / "report.html")
+    assert page.headings == {"groups": "Groups"} and "Try `seconds: 9`." in page.text
+    assert "seconds: 9" in (tmp_path / "r.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [(12345, "12,345"), (1234.5, "1,234.5"), (0.85000001, "0.85"), (3.0, "3"), (True, "yes"),
+     (np.int64(1000), "1,000"), (float("nan"), ""), ("2020-01", "2020-01")],
+)  # fmt: skip
+def test_numbers_in_reports_have_separators_and_few_decimals(cell, shown):
+    assert figure_text(cell) == shown
+
+
+def test_a_line_end_in_a_cell_is_a_line_end_in_a_notebook():
+    html = report.table_html(pd.DataFrame({"paths": ["a/x.png\nb/x.png"]}))
+    assert "a/x.png<br>b/x.png" in html and "\\n" not in html

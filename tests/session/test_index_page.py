@@ -2,13 +2,11 @@
 
 import json
 import re
-from html.parser import HTMLParser
-from pathlib import Path
 from shlex import split
-from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 from drawn import photo, save
+from html_pages import Page
 from test_totals import DIGEST, SIZE, finder, run  # noqa: F401
 
 from dedup_nb.library import tables
@@ -16,54 +14,6 @@ from dedup_nb.pictures import images, store
 from dedup_nb.session import index_page, runs
 
 HOSTILE = "<script>alert(1)<\u202e\nscript> #%&'\"\udcff.png"
-
-
-class Page(HTMLParser):
-    """The ids, links, headings, commands and text of a page."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.path, self.ids, self.links, self.tags = path, [], [], []
-        self.headings, self.commands, self.text, self.inside = {}, [], "", []
-        self.html = path.read_text()
-        self.feed(self.html)
-
-    def handle_starttag(self, tag, attrs):
-        named = dict(attrs)
-        self.tags.append((tag, named))
-        self.ids += [named["id"]] if "id" in named else []
-        self.links += [named["href"]] if tag == "a" and "href" in named else []
-        if tag in ("h2", "pre"):
-            self.inside.append((tag, named.get("id")))
-            if tag == "pre":
-                self.commands.append("")
-
-    def handle_endtag(self, tag):
-        if tag in ("h2", "pre"):
-            self.inside.pop()
-
-    def handle_data(self, data):
-        self.text += data
-        if self.inside and self.inside[-1][0] == "pre":
-            self.commands[-1] += data
-        elif self.inside:
-            place = self.inside[-1][1]
-            self.headings[place] = self.headings.get(place, "") + data
-
-    def broken(self):
-        """Links that lead to no file and to no place in this page."""
-        return [link for link in self.links if not self._leads(link)]
-
-    def _leads(self, link):
-        parts = urlsplit(link)
-        if not parts.path:
-            return parts.fragment in self.ids
-        path = Path(
-            self.path.parent, *[unquote_to_bytes(parts.path).decode("utf-8", "surrogateescape")]
-        )
-        if not path.exists():
-            return False
-        return not parts.fragment or f'id="{parts.fragment}"' in path.read_text()
 
 
 def page(run):  # noqa: F811
@@ -94,10 +44,7 @@ def test_every_link_leads_somewhere_and_every_section_is_in_the_contents(run):  
     made = page(run)
     assert made.broken() == []
     assert "10_phash/report.html#g" in made.links
-    contents = [
-        tag[1]["href"][1:] for tag in made.tags if tag[0] == "a" and tag[1]["href"][:1] == "#"
-    ]
-    assert set(made.headings) - {"next"} <= set(contents)
+    assert set(made.headings) - {"next"} <= made.contents()
 
 
 def test_a_plan_of_the_review_is_what_to_stage_the_newest_first(run):  # noqa: F811

@@ -197,6 +197,13 @@ class Grouped(ClusterCandidates):
             }
         )
 
+    def empty(self, cut: groups.Cut) -> str:
+        """Return what to do if there are no clusters."""
+        return (
+            f"No {cut.threshold:g} images are alike enough for a cluster. Try a smaller "
+            "`min_cluster_size`, or another `embedder`."
+        )
+
     def told(self, cut: groups.Cut) -> tuple[str, list[tuple[str, Any]]]:
         """Return the result as a sentence and as key figures."""
         goes_to = self.places_of(cut)["goes_to"]

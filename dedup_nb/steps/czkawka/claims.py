@@ -318,6 +318,14 @@ class Claimed(ClusterCandidates):
             ["hamming_bits", "first", "second"], ascending=[False, True, True], ignore_index=True
         )
 
+    def empty(self, cut: groups.Cut) -> str:
+        """Return what to do if there are no groups."""
+        return (
+            "Czkawka's results hold no pair of images of this library. Set `results` to the files "
+            "that Czkawka saved, and `path_map` if it saw the library under another path; "
+            "unusable.csv says what was ignored."
+        )
+
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
         """Return the tables of disagreements and of ignored entries."""
         return {

@@ -180,6 +180,13 @@ class Merged(groups.Candidates):
         """Images of the inputs that are ignored, each with the reason."""
         return self.agreed.unusable
 
+    def empty(self, cut: groups.Cut) -> str:
+        """Return what to do if there are no groups."""
+        return (
+            f"No pair of images is near in {cut.threshold:g} of the inputs. Try a smaller "
+            "`min_inputs`, run more finders, or set `inputs`."
+        )
+
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
         """Return the tables of agreement and of ignored images."""
         return {"agreement": self.agreement(cut), "unusable": self.unusable}

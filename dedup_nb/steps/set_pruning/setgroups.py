@@ -412,6 +412,19 @@ class Sets(groups.Candidates):
         names = [self.sets[self.set_of[k]].name for k in self.shown(cut)]
         return super().table(cut).assign(bundle=pd.Series(names, dtype=object))
 
+    def empty(self, cut: groups.Cut) -> str:
+        """Return what to do if there are no duplicate sets."""
+        if not self.sets:
+            return (
+                "No sets: a set is a series of two or more stages of one picture in one folder, "
+                "told by file names. If yours have stages, add a pattern to `names`; "
+                "unread_names.csv of 00_catalogue lists the names that no pattern reads."
+            )
+        return (
+            f"None of the {len(self.sets):,} sets is alike to another in every stage. Try a "
+            "smaller `min_cosine`; sets.csv says what was compared."
+        )
+
     def told(self, cut: groups.Cut) -> tuple[str, list[tuple[str, Any]]]:
         """Return the result as a sentence and as key figures."""
         counts = self.counts(cut)

@@ -180,6 +180,15 @@ def _bursts(
     return numbers
 
 
+NO_TIMES = {
+    "name": "No image has a usable time in its file name. Try `stamp_source: auto`, which also "
+    "reads the time of exposure",
+    "exif": "No image has a usable time of exposure. Try `stamp_source: auto`, which reads the "
+    "time in file names first",
+    AUTO: "No image has a usable time, neither in its file name nor in its EXIF data",
+}
+
+
 class Bursts(ClusterCandidates):
     """The time clusters of a run, for any number of seconds.
 
@@ -193,6 +202,8 @@ class Bursts(ClusterCandidates):
         Pairs inside a cluster whose 64-bit pHashes differ by at most this many bits are proposed
         for staging, except frames of one exposure bracket. None proposes nothing.
     """
+
+    what = "images made within seconds of each other"
 
     def __init__(
         self,
@@ -257,6 +268,18 @@ class Bursts(ClusterCandidates):
         frames = np.unique(self.stamps.bursts[list(rows)])
         burst = ", one burst by name" if len(frames) == 1 and frames[0] >= 0 else ""
         return f"{text}, {stage}{burst}" if stage else f"{text}{burst}"
+
+    def empty(self, cut: groups.Cut) -> str:
+        """Return what to do if there are no clusters."""
+        if not any(self.stamps.clocks):
+            return (
+                f"{NO_TIMES[self.stamps.source]}; excluded.csv says why. If the names hold a time, "
+                "add a pattern to `names`."
+            )
+        return (
+            f"No two images of one stage were made within {cut.threshold:g} s of each other. Try a "
+            "larger `seconds`; the first chart shows the gaps."
+        )
 
     def further_tables(self, cut: groups.Cut) -> dict[str, pd.DataFrame]:
         """Return the tables of clusters and of excluded images."""
