@@ -171,12 +171,15 @@ class Candidates:
         one_name = one_folder & np.asarray(stem_i == stem_j, bool)
         level_i, level_j = self.images.levels[i], self.images.levels[j]
         stages = same_stage_only & ~np.isnan(level_i) & ~np.isnan(level_j) & (level_i != level_j)
+        raw = self.images.is_raw[i] & self.images.is_raw[j]
+        raw &= self.images.works_apart(i, j)
         root_i, root_j = both("root")
         one_root = np.asarray(root_i == root_j, bool) & cross_root_only
         apart = {
             "inside one series": in_series,
             "of one name in one folder": one_name,
             "of two stages": stages,
+            "of two raw files": raw,
             "inside one root": one_root,
         }
         left = np.ones(len(pairs), bool)

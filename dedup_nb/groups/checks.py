@@ -176,7 +176,8 @@ class Checked:
         """
         if self.checks is None or not len(members):
             return [""] * len(members)
-        self.checks.refused(members, keepers)  # compares them
+        alike = ~self.images.works_apart(members, keepers)  # of a raw file only a preview is shown
+        self.checks.refused(members[alike], keepers[alike])  # compares them
         ends = zip(members.tolist(), keepers.tolist(), strict=True)
         judged = (self.checks.judgement(*pair) for pair in ends)
         return [one.contained if one is not None else "" for one in judged]
@@ -253,6 +254,7 @@ class Checked:
     def _are_refused(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
         places = self.images.places
         refused = places[members] < places[keepers]
+        refused |= self.images.works_apart(members, keepers)
         refused |= self.images.keep_all.apart(members, keepers)
         refused |= self.images.holdings.lacking(members, keepers)
         if self.checks is not None:
@@ -320,7 +322,9 @@ class Checked:
         if images.protected[image] or images.places[image] < images.places[other]:
             return False
         ends = np.array([image]), np.array([other])
-        if images.keep_all.apart(*ends).any() or images.holdings.lacks(image, other):
+        if images.works_apart(*ends).any() or images.keep_all.apart(*ends).any():
+            return False
+        if images.holdings.lacks(image, other):
             return False
         if frames_apart(images, self.checks, *ends).any():
             return False

@@ -17,11 +17,14 @@ from dedup_nb.groups.bursts import Bursts
 from dedup_nb.groups.holdings import Holdings, Relief
 from dedup_nb.groups.keepers import KEEPER_ORDER, keeper_rank, place_rank, sort_keys, words_of
 from dedup_nb.groups.links import Links
+from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.series import Series
 from dedup_nb.library.companions import split
+from dedup_nb.library.works import IMAGE_WORKS
 
 BEST = "best by the keeper order"  # why an image is kept
 
+RAW = "RAW"  # the format of camera raw files
 EPOCH = datetime(1970, 1, 1)
 SHOWN = ["root", "stage", "series", "width", "height", "bytes", "sha256", "mtime_ns"]
 
@@ -64,6 +67,8 @@ class Images:
         What the images hold besides their pixels.
     keep_all : KeepAll
         Sets of which all frames are kept, such as exposure brackets.
+    is_work, is_raw : ndarray of bool
+        Whether it is a work of its own (a raw or layered file), and whether a raw file.
     protected, cropped, doubted, needs_check : ndarray of bool
         `needs_check`: the pixels must be compared before the image is proposed.
     companion_kinds, works, blocked : ndarray of str
@@ -104,9 +109,13 @@ class Images:
             for name in ("companion_kinds", "works", "blocked")
         )
         self.needs_check = ~(self.doubted | self.protected)
+        formats = table["format"] if "format" in table else pd.Series("", table.index)
+        self.is_work = formats.isin(list(IMAGE_WORKS)).to_numpy(bool)
+        self.is_raw = (formats == RAW).to_numpy(bool)
         self.ranks = np.empty(len(table), np.int64)
         by_order = keeper_rank(table, keeper_order, prefer, roots)
-        self.ranks[np.lexsort((by_order, self.doubted & ~self.protected))] = np.arange(len(table))
+        last = self.doubted & ~self.protected
+        self.ranks[np.lexsort((by_order, last, self.is_raw))] = np.arange(len(table))
         self.series = Series(table)
         self.series.rank(self.ranks)
         # a copy beside a stage never replaces it, whatever it holds
@@ -134,6 +143,27 @@ class Images:
         )
         sizes = list(zip(width, height, strict=True))
         return Bursts(facts, stems, sizes, self.digests, self._burst_seconds)
+
+    def works_apart(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which pairs are not copies and one of them is a work that the other is not.
+
+        A raw or layered file goes only for a copy of itself, and no picture goes for a raw file,
+        which must be developed before it shows anything.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Rows of the images, pair by pair.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        apart: NDArray[np.bool_] = self.is_work[members] | self.is_raw[keepers]
+        for place in np.flatnonzero(apart).tolist():
+            member, keeper = int(members[place]), int(keepers[place])
+            apart[place] = self.digests[member] != self.digests[keeper]
+        return apart
 
     def works_of(self, k: int) -> list[str]:
         """Return the kinds of the works beside an image, sorted."""

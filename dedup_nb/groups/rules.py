@@ -22,6 +22,7 @@ from dedup_nb.groups.stars import Grouping
 
 NOT_CHECKED = "not verified yet"
 GUARDED = "in a curated root or protected"
+KEPT_BESIDE = ("a layered file, kept beside its pictures", "a raw file, kept beside its pictures")
 CROPPED = "cropped, its keeper is not"
 
 
@@ -86,13 +87,24 @@ def standard(checks: Checks | None = None, companions: Companions | None = None)
     """Return the rules that every finder uses, in order."""
     by_pixels = [confirmed_by_pixels(checks)] if checks is not None else []
     last = [works_stay(companions), one_name(companions), WHOLE_SETS]
-    first = [PROTECT, DOUBT, KEEP_CROPPED, BUNDLE, PLACES, KEEP_ALL, bursts_stay(checks)]
-    return [*first, HOLDS, *by_pixels, *last]
+    first = [PROTECT, WORKS_APART, DOUBT, KEEP_CROPPED, BUNDLE, PLACES, KEEP_ALL]
+    return [*first, bursts_stay(checks), HOLDS, *by_pixels, *last]
 
 
 def _protect(cut: Cut, images: Images) -> Cut:
     staged = cut.staged(by_rule=True)
     cut.hold(staged[images.protected[staged]], role=PROTECTED)
+    return cut
+
+
+def _works_apart(cut: Cut, images: Images) -> Cut:
+    staged = cut.staged()
+    keepers = cut.keepers[staged]
+    apart = images.works_apart(staged, keepers)
+    own = apart & images.is_work[staged]
+    for k in staged[own].tolist():
+        cut.hold([k], KEPT_BESIDE[bool(images.is_raw[k])], role=PROTECTED)
+    cut.hold(staged[apart & ~own], "its keeper is a raw file, which shows nothing by itself")
     return cut
 
 
@@ -148,6 +160,11 @@ def _bundle(cut: Cut, images: Images) -> Cut:
 
 PROTECT = Rule(
     "protect", "images in a curated root or matched by protect are never staged", _protect
+)
+WORKS_APART = Rule(
+    "works_apart",
+    "a raw or layered file goes only for a copy of itself, and nothing goes for a raw file",
+    _works_apart,
 )
 DOUBT = Rule("doubt", "images whose measure is not trusted wait for review", _doubt)
 KEEP_CROPPED = Rule(

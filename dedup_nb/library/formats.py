@@ -8,16 +8,24 @@ Standard library only, because staging uses it too and must start fast.
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dedup_nb.library import tiff
 
-HEAD_BYTES = 32  # bytes that `image_format` needs
+HEAD_BYTES = 64  # bytes that `image_format` needs
 
-HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+# Brands of `ftyp` boxes: of the codec inside, then those that tell no codec.
+HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+AVIF_BRANDS = (b"avif", b"avis")
+HEIF_BRANDS = (*HEVC_BRANDS, b"mif1", b"msf1", b"mif2", b"miaf")
 BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # valid sizes of the second header
-NOT_DECODED = "{name} is recognised but not decoded here"
+# A map of grey levels needs no depth; the others have a depth and the size of both sides.
+PNM = re.compile(rb"P[1-6]\s(\s*#[^\n]*\n)*\s*(\d+\s+\d+\s|#[^\n\0]*$)")
+PFM = re.compile(rb"P[Ff]\n\d+ \d+\n[+-]?[\d.]+\n")
+TGA_SUFFIX = ".tga"
 
 
 @dataclass(frozen=True)
@@ -29,17 +37,19 @@ class Format:
     name : str
         Value of the catalogue's column `format`.
     help : str
-        A short description.
+        A short description, as the beginning of a sentence.
     suffixes : str
         File suffixes with their dots, separated by spaces.
     starts : callable
         Whether the first `HEAD_BYTES` bytes of a file declare this format.
     pillow : str
-        The only Pillow format that may open it; "" if it is not decoded.
+        The only format of Pillow's own that may open it; "" if it has an opener of its own, see
+        `pictures.openers`.
     packages : tuple of str
         Packages that decode it; files they could not read are tried again when they change.
-    not_decoded : str
-        Error in the catalogue if it is not decoded.
+    extra : str
+        What to add to `pip install` where the last of the packages is missing; "" if it is always
+        installed.
     by_suffix : bool
         Recognised by suffix before content, because most raw files are TIFF inside.
     """
@@ -49,8 +59,8 @@ class Format:
     suffixes: str
     starts: Callable[[bytes], bool]
     pillow: str = ""
-    packages: tuple[str, ...] = ()
-    not_decoded: str = NOT_DECODED
+    packages: tuple[str, ...] = ("pillow",)
+    extra: str = ""
     by_suffix: bool = False
 
 
@@ -58,8 +68,22 @@ def _with(*starts: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(starts)
 
 
-def _brands(*brands: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head[4:8] == b"ftyp" and any(brand in head[8:] for brand in brands)
+def brands(head: bytes) -> list[bytes]:
+    """Return the brands of a file that begins with an `ftyp` box, the major one first."""
+    if head[4:8] != b"ftyp":
+        return []
+    end = min(max(int.from_bytes(head[:4], "big"), 12), len(head))
+    return [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
+
+
+def _is_avif(head: bytes) -> bool:
+    """Return whether the first brand that tells a codec is that of AVIF."""
+    codecs = (brand for brand in brands(head) if brand in AVIF_BRANDS + HEVC_BRANDS)
+    return next(codecs, b"") in AVIF_BRANDS
+
+
+def _is_heif(head: bytes) -> bool:
+    return any(brand in HEIF_BRANDS for brand in brands(head)) and not _is_avif(head)
 
 
 def _is_bmp(head: bytes) -> bool:
@@ -77,7 +101,34 @@ def _is_raw(head: bytes) -> bool:
     return head.startswith(RAW_HEADS) or head[4:12] == b"ftypcrx " or head[6:14] == b"HEAPCCDR"
 
 
-PILLOW = ("pillow",)
+def _is_pnm(head: bytes) -> bool:
+    return PNM.match(head) is not None or PFM.match(head) is not None
+
+
+def _is_ico(head: bytes) -> bool:
+    """Whether a Windows icon begins here, whose first four bytes alone say little."""
+    if not head.startswith(b"\0\0\1\0") or len(head) < 22:
+        return False
+    count, planes, bits, size, at = struct.unpack_from("<H4xHHII", head, 4)
+    sound = head[9] == 0 and planes <= 1 and bits in (0, 1, 4, 8, 16, 24, 32)
+    return sound and 1 <= count <= 256 and size > 0 and at >= 6 + 16 * count
+
+
+def is_tga(head: bytes) -> bool:
+    """Return whether first bytes can be the header of a TGA, which has no magic number."""
+    if len(head) < 18:
+        return False
+    has_map, kind, length, entry_bits = head[1], head[2], *struct.unpack_from("<2xHB", head, 3)
+    width, height, bits, flags = struct.unpack_from("<HHBB", head, 12)
+    if kind in (1, 9):
+        sound = has_map == 1 and length > 0 and entry_bits in (15, 16, 24, 32) and bits in (8, 16)
+    elif kind in (2, 10):
+        sound = has_map <= 1 and bits in (15, 16, 24, 32)
+    else:
+        sound = kind in (3, 11) and has_map == 0 and bits in (8, 16)
+    return sound and width > 0 and height > 0 and not flags & 0xC0
+
+
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Olympus, Panasonic, Fujifilm, Sigma, Minolta
 RAW_HEADS = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
@@ -86,8 +137,8 @@ RAW = (
     ".ori .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
 )
 
-# In the order in which the first bytes are compared. To add a format, add an entry; if Pillow needs
-# a plugin for it, import it in `pictures/images.py`. EPS is excluded on purpose: a PostScript file
+# In the order in which the first bytes are compared. To add a format, add an entry; if Pillow does
+# not read it, add an opener to `pictures/openers`. EPS is excluded on purpose: a PostScript file
 # named .jpg would run Ghostscript.
 FORMATS: Mapping[str, Format] = {
     entry.name: entry
@@ -100,25 +151,38 @@ FORMATS: Mapping[str, Format] = {
             "PNG", "PNG, animated or not", ".png .apng", _with(b"\x89PNG\r\n\x1a\n"), "PNG",
             ("pillow", "kornia-rs"),
         ),
-        Format("GIF", "GIF", ".gif", _with(b"GIF87a", b"GIF89a"), "GIF", PILLOW),
-        Format("WEBP", "WebP", ".webp", _is_webp, "WEBP", PILLOW),
-        Format("BMP", "Windows bitmap", ".bmp .dib", _is_bmp, "BMP", PILLOW),
+        Format("GIF", "GIF", ".gif", _with(b"GIF87a", b"GIF89a"), "GIF"),
+        Format("WEBP", "WebP", ".webp", _is_webp, "WEBP"),
+        Format("BMP", "Windows bitmap", ".bmp .dib", _is_bmp, "BMP"),
         Format(
-            "RAW", "camera raw", RAW, _is_raw,
-            not_decoded="camera raw files are listed, not compared", by_suffix=True,
+            "RAW", "camera raw", RAW, _is_raw, packages=("pillow", "simplejpeg", "rawpy"),
+            extra="dedup_nb[raw]", by_suffix=True,
         ),
-        Format("TIFF", "TIFF", ".tif .tiff", _with(*TIFF_HEADS), "TIFF", PILLOW),
-        Format("AVIF", "AVIF", ".avif", _brands(b"avif", b"avis"), "AVIF", PILLOW),
-        Format("HEIF", "HEIC and HEIF", ".heic .heif", _brands(*HEIF_BRANDS)),
-        Format("JXL", "JPEG XL", ".jxl", _with(b"\xff\x0a", b"\0\0\0\x0cJXL ")),
+        Format("TIFF", "TIFF", ".tif .tiff", _with(*TIFF_HEADS), "TIFF"),
+        Format("AVIF", "AVIF", ".avif .avifs", _is_avif, "AVIF"),
         Format(
-            "JPEG2000", "JPEG 2000", ".jp2", _with(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+            "HEIF", "HEIC and HEIF", ".heic .heif .hif .heics .heifs", _is_heif,
+            packages=("pillow", "pillow-heif"), extra="pillow-heif",
         ),
-        Format("PSD", "Photoshop", ".psd", _with(b"8BPS")),
+        Format(
+            "JXL", "JPEG XL", ".jxl", _with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+            packages=("pillow", "simplejpeg", "pillow-jxl-plugin"), extra="dedup_nb[jxl]",
+        ),
+        Format(
+            "JPEG2000", "JPEG 2000", ".jp2 .j2k .j2c .jpc .jpf .jpx",
+            _with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), "JPEG2000",
+        ),
+        Format("PSD", "Photoshop", ".psd .psb", _with(b"8BPS"), "PSD"),
+        Format("DDS", "DirectDraw surface", ".dds", _with(b"DDS \x7c\0\0\0"), "DDS"),
+        Format("QOI", "QOI", ".qoi", _with(b"qoif"), "QOI"),
+        Format("PPM", "PPM, PGM, PBM and PFM", ".ppm .pgm .pbm .pnm .pfm", _is_pnm, "PPM"),
+        Format("ICO", "Windows icon", ".ico", _is_ico, "ICO"),
+        # only by its suffix and a sound header
+        Format("TGA", "Targa", TGA_SUFFIX, lambda head: False, "TGA"),
     )
 }  # fmt: skip
 
-# The formats that Pillow may open; all others are refused before decoding.
+# The formats of Pillow's own that may be opened; all others are refused before decoding.
 DECODABLE = tuple(entry.pillow for entry in FORMATS.values() if entry.pillow)
 BY_SUFFIX = {s: e.name for e in FORMATS.values() if e.by_suffix for s in e.suffixes.split()}
 RAW_SUFFIXES = frozenset(RAW.split())
@@ -150,7 +214,8 @@ def content_format(head: bytes) -> str | None:
 def image_format(name: str, head: bytes, read: tiff.ReadAt | None = None) -> str | None:
     """Return the image format of a file, or None if it is not an image.
 
-    The content decides. Camera raw files are also recognised by suffix, since most are TIFF inside.
+    The content decides. Camera raw files are also recognised by suffix, since most are TIFF inside;
+    a TGA by suffix and a sound header, since it has no magic number.
     A file with an image suffix but other content counts as an unreadable image, so that it is
     listed and never taken for a companion.
 
@@ -173,6 +238,8 @@ def image_format(name: str, head: bytes, read: tiff.ReadAt | None = None) -> str
     if ending in BY_SUFFIX:
         return BY_SUFFIX[ending]
     declared = content_format(head)
+    if declared is None and ending == TGA_SUFFIX and is_tga(head):
+        return "TGA"
     if declared is None and ending in IMAGE_SUFFIXES:
         return "unknown"
     if declared == "TIFF" and read is not None and tiff.is_raw(read):

@@ -10,8 +10,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import kornia_rs.io
@@ -23,7 +21,9 @@ from PIL.Image import Transpose
 
 from dedup_nb.library import formats
 from dedup_nb.library.files import sha256
-from dedup_nb.pictures.contents import contents_of, jpeg
+from dedup_nb.pictures import openers
+from dedup_nb.pictures.contents import contents_of, items, jpeg
+from dedup_nb.pictures.openers import Opened, Refused, TooLarge
 
 MAX_PIXELS = 300_000_000
 SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
@@ -123,16 +123,6 @@ class Measured:
     thumbnail: bytes = b""
 
 
-@cache
-def decoders_of(image_format: str) -> str:
-    """Return the decoders of an image format with their versions; "" if there are none.
-
-    Only unreadable files are tried again when this changes.
-    """
-    entry = formats.FORMATS.get(image_format)
-    return ", ".join(f"{name} {version(name)}" for name in entry.packages) if entry else ""
-
-
 def measure(
     data: bytes,
     name: str,
@@ -163,15 +153,15 @@ def measure(
     measured = Measured(
         "unreadable", sha256=digest or sha256(data), size=len(data), format=image_format
     )
-    if image_format == "unknown" or not formats.FORMATS[image_format].pillow:
-        measured.error = _undecodable(image_format, data)
-        return measured
     wanted = sizes[0] if sizes else None
     try:
         if isinstance(wanted, ModelInput):
             _fill_for_model(measured, data, wanted, max_pixels)
         else:
             _fill(measured, data, sizes, max_pixels)
+    except TooLarge as error:
+        measured.status, measured.error = "too_large", str(error)
+        measured.width, measured.height = error.width, error.height
     except Exception as error:  # decoders raise far more than OSError on malformed files
         measured.status = "unreadable"
         measured.error = _why(error, image_format)
@@ -180,35 +170,23 @@ def measure(
 
 def _why(error: Exception, image_format: str) -> str:
     """Return why a file cannot be decoded, always in the same words."""
+    if isinstance(error, Refused):
+        return str(error)
     if isinstance(error, UnidentifiedImageError):
         return f"damaged {image_format}: its header cannot be read"
     if isinstance(error, MemoryError):
         return "more memory is needed to decode it than a decoder may take"
     message = re.sub(r" at 0x[0-9a-f]+", "", str(error))  # memory addresses vary between runs
+    message = " ".join(message.split())
     return f"damaged {image_format}: {message or type(error).__name__}"[:300]
-
-
-def _undecodable(image_format: str, data: bytes) -> str:
-    if not data:
-        return "the file is empty"
-    if image_format == "unknown":
-        return "the content is not a known image format"
-    return formats.FORMATS[image_format].not_decoded.format(name=image_format)
 
 
 def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: float) -> None:
     opened = _opened(measured, data, max_pixels)
-    if opened is None:
-        return
-    width, height = opened.size
-    has_exif = _may_have_exif(opened, data)
-    measured.exposure = exposure(opened) if has_exif else ""
-    small = _reduced(opened, data)
-    orientation = _orientation(opened) if has_exif else 1
-    small = _upright(small, orientation)
-    if orientation >= LIES:
-        measured.width, measured.height = height, width
-    small = _flattened(small)
+    has_exif = _may_have_exif(opened)
+    measured.exposure = _exposure(opened, data) if has_exif else ""
+    small = _reduced(opened)
+    small = _flattened(_upright(small, _turned(measured, opened, has_exif)))
     measured.animated = _animated(opened)
     grey = small.convert("L")
     measured.rasters = {
@@ -223,41 +201,44 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     measured.status = "ok"
 
 
-def _contents(opened: Image.Image, data: bytes, image_format: str) -> bytes:
+def _contents(opened: Opened, data: bytes, image_format: str) -> bytes:
     """Return what a decoded file holds besides its pixels, with what its decoder complained of."""
-    made = contents_of(data, image_format)
-    damage = opened.info.get(DAMAGE)
+    held = (opened.data, opened.inner) if opened.inner else (data, image_format)
+    made = contents_of(*held)
+    damage = opened.picture.info.get(DAMAGE)
     return (replace(made, damage=damage) if damage else made).to_bytes()
 
 
-def _opened(measured: Measured, data: bytes, max_pixels: float) -> Image.Image | None:
-    """Open a picture by its header; None if it has too many pixels."""
-    opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
-    width, height = opened.size
-    measured.width, measured.height = width, height
-    if width * height <= max_pixels:
-        return opened
-    measured.status = "too_large"
-    measured.error = f"{width}x{height} pixels; max_pixels allows {max_pixels:,.0f}"
-    return None
+def _opened(measured: Measured, data: bytes, max_pixels: float) -> Opened:
+    """Open a picture by its header, and note its size."""
+    opened = openers.opened(data, measured.format, max_pixels)
+    measured.width, measured.height = opened.width, opened.height
+    return opened
+
+
+def _turned(measured: Measured, opened: Opened, has_exif: bool) -> int:
+    """Return the orientation of a picture, 1 to 8, and note its size as it is shown."""
+    orientation = opened.orientation or (_orientation(opened.picture) if has_exif else 1)
+    if orientation >= LIES:
+        measured.width, measured.height = measured.height, measured.width
+    return orientation
 
 
 def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: float) -> None:
     """Compute the input raster of a vision model, decoding no more pixels than needed."""
     opened = _opened(measured, data, limit)
-    if opened is None:
-        return
-    has_exif = _may_have_exif(opened, data)
-    scale = MODEL_GAP * max(wanted.height, wanted.width) / min(opened.size)
-    if scale < 1 and opened.format in ("JPEG", "MPO"):
-        opened.draft(opened.mode, (int(opened.width * scale) + 1, int(opened.height * scale) + 1))
-    whole = (measured.width, measured.height)
-    pixels = _pixels(opened, data, max(1, int(1 / scale)))
-    orientation = _orientation(opened) if has_exif else 1
-    whole = whole[::-1] if orientation >= LIES else whole
-    upright = _flattened(_upright(pixels, orientation))
+    picture = opened.picture
+    has_exif = _may_have_exif(opened)
+    scale = MODEL_GAP * max(wanted.height, wanted.width) / min(picture.size)
+    if scale < 1 and picture.format in ("JPEG", "MPO"):
+        picture.draft(
+            picture.mode, (int(picture.width * scale) + 1, int(picture.height * scale) + 1)
+        )
+    pixels = _pixels(opened, max(1, int(1 / scale)))
+    upright = _flattened(_upright(pixels, _turned(measured, opened, has_exif)))
     if upright.mode != "RGB":  # `convert` would copy an RGB picture
         upright = upright.convert("RGB")
+    whole = (measured.width, measured.height)
     measured.rasters = {wanted: _fitted(upright, whole, wanted).tobytes()}
     measured.status = "ok"
 
@@ -310,9 +291,10 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def _may_have_exif(opened: Image.Image, data: bytes) -> bool:
+def _may_have_exif(opened: Opened) -> bool:
     # `getexif` decodes a whole PNG to find a late chunk, so look at the bytes first
-    return opened.format != "PNG" or "exif" in opened.info or _png_has_exif(data)
+    picture = opened.picture
+    return picture.format != "PNG" or "exif" in picture.info or _png_has_exif(opened.data)
 
 
 def _png_has_exif(data: bytes) -> bool:
@@ -325,15 +307,24 @@ def _png_has_exif(data: bytes) -> bool:
     return False
 
 
-def exposure(opened: Image.Image) -> str:
-    """Return the exposure data of a picture from EXIF, or "".
+def _exposure(opened: Opened, data: bytes) -> str:
+    """Return the exposure data of a file; those of a raw file that begins like a TIFF, too."""
+    if found := exposure(opened.picture):
+        return found
+    is_inside = opened.data is not data and data.startswith(formats.TIFF_HEADS)
+    return exposure(data) if is_inside else ""
+
+
+def exposure(source: Image.Image | bytes) -> str:
+    """Return the exposure data of a picture, or of EXIF data, or "".
 
     Three parts, `2025:07:20 15:13:14.25|2|-2`: DateTimeOriginal with SubSecTimeOriginal,
     ExposureMode (2 is an automatic bracket) and ExposureBiasValue in steps; a missing part is
     empty.
     """
     try:
-        tags = opened.getexif().get_ifd(EXPOSURE_IFD)
+        whole = _exif_of(source) if isinstance(source, bytes) else source.getexif()
+        tags = whole.get_ifd(EXPOSURE_IFD)
         taken = _exif_text(tags.get(TAKEN))
         if taken and (part := _exif_text(tags.get(SUB_SECOND))):
             taken = f"{taken}.{part}"
@@ -344,42 +335,50 @@ def exposure(opened: Image.Image) -> str:
     return "|".join(parts) if any(parts) else ""
 
 
+def _exif_of(data: bytes) -> Image.Exif:
+    whole = Image.Exif()
+    whole.load(data)
+    return whole
+
+
 def _exif_text(value: Any) -> str:
     text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
     return text.replace("\0", "").strip()[:40]
 
 
 def _reduced(
-    opened: Image.Image, data: bytes, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
+    opened: Opened, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
 ) -> Image.Image:
     """Decode to a small picture cheaply, by scaled JPEG decoding and a box filter.
 
     The short side stays >= `short_px` and the long side >= `long_px`, if the picture is that
     large.
     """
-    short, long = sorted(opened.size)
+    picture = opened.picture
+    short, long = sorted(picture.size)
     scale = max(short_px / short, long_px / long, 1e-9)
-    if scale < 1 and opened.format in ("JPEG", "MPO"):
-        wanted = (int(opened.width * scale) or 1, int(opened.height * scale) or 1)
-        opened.draft(opened.mode, wanted)
-    pixels = _pixels(opened, data)
+    if scale < 1 and picture.format in ("JPEG", "MPO"):
+        wanted = (int(picture.width * scale) or 1, int(picture.height * scale) or 1)
+        picture.draft(picture.mode, wanted)
+    pixels = _pixels(opened)
     short, long = sorted(pixels.size)
     factor = int(min(short / short_px, long / long_px))
     return pixels.reduce(factor) if factor > 1 else pixels
 
 
-def _pixels(opened: Image.Image, data: bytes, factor: int = 1) -> Image.Image:
+def _pixels(opened: Opened, factor: int = 1) -> Image.Image:
     """Decode to 8 bits per channel, with a faster decoder where there is one.
 
     The result may be reduced by `factor` if only every `factor`-th pixel is needed.
     """
-    if opened.format in ("JPEG", "MPO"):
-        array = _decoded_jpeg(opened, data)
-    else:
-        array = _decoded_png(opened, data) if opened.format == "PNG" else None
+    picture, array = opened.picture, None
+    if picture.format in ("JPEG", "MPO"):
+        array = _decoded_jpeg(picture, opened.data)
+    elif picture.format == "PNG":
+        array = _decoded_png(picture, opened.data)
     if array is None:
-        opened.load()
-        return _eight_bit(opened)
+        picture.load()
+        return _eight_bit(picture)
     return Image.fromarray(_averaged(array, factor))
 
 
@@ -462,11 +461,14 @@ def _flattened(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, layers).convert("RGB")
 
 
-def _animated(opened: Image.Image) -> bool:
-    if opened.format == "MPO":  # a camera JPEG with an appended preview or gain map
+def _animated(opened: Opened) -> bool:
+    picture = opened.picture
+    if picture.format == "HEIF":  # the decoder counts transparency as a picture, and no frames
+        return items.has_several(opened.data)
+    if picture.format in ("MPO", "PSD"):  # what is appended, and layers, are further contents
         return False
     try:
-        return bool(getattr(opened, "is_animated", False))
+        return bool(getattr(picture, "is_animated", False))
     except Exception:  # data after the first frame is malformed and was not compared
         return True
 
@@ -636,10 +638,6 @@ def is_thumbnail(data: bytes) -> bool:
     return False
 
 
-class TooLarge(ValueError):
-    """A picture has more pixels than are decoded."""
-
-
 def whole(
     data: bytes, name: str, max_pixels: float = MAX_PIXELS, long_side_px: int | None = None
 ) -> Image.Image:
@@ -667,23 +665,25 @@ def whole(
         If it cannot be decoded, or is `TooLarge`.
     """
     Image.MAX_IMAGE_PIXELS = None  # ours is checked instead
+    declared = formats.image_format(
+        name, data[: formats.HEAD_BYTES], lambda at, count: data[at : at + count]
+    )
     try:
-        opened = Image.open(io.BytesIO(data), formats=list(formats.DECODABLE))
-        if opened.width * opened.height > max_pixels:
-            size = f"{opened.width}x{opened.height}"
-            raise TooLarge(f"{size} pixels; at most {max_pixels:,.0f} are read")
-        if long_side_px and opened.format in ("JPEG", "MPO"):
-            opened.draft(opened.mode, (long_side_px, long_side_px))
-        picture = _pixels(opened, data)
+        opened = openers.opened(data, declared or "unknown", max_pixels)
+        profile = opened.picture.info.get("icc_profile")
+        if long_side_px and opened.picture.format in ("JPEG", "MPO"):
+            opened.picture.draft(opened.picture.mode, (long_side_px, long_side_px))
+        has_exif = _may_have_exif(opened)
+        picture = _pixels(opened)
         if long_side_px and max(picture.size) > long_side_px:
             picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-        picture = _upright(picture, _orientation(opened) if _may_have_exif(opened, data) else 1)
-    except TooLarge:
+        own = _orientation(opened.picture) if has_exif else 1
+        picture = _upright(picture, opened.orientation or own)
+    except (TooLarge, Refused):
         raise
     except Exception as error:
-        image_format = formats.image_format(name, data[: formats.HEAD_BYTES])
-        raise ValueError(_why(error, image_format or "picture")) from error
-    if profile := opened.info.get("icc_profile"):
+        raise ValueError(_why(error, declared or "picture")) from error
+    if profile:
         picture.info["icc_profile"] = profile
     return picture
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dedup_nb.pictures import images
+from dedup_nb.pictures import images, openers
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Facts, FileKey, Sound, Store, uncollected
 
@@ -37,7 +37,7 @@ class Kind:
 
 # what each content holds besides its pixels; see `contents.Contents.of_bytes`
 CONTENTS = Kind(
-    "contents-v2", (images.CONTENTS,), lambda rasters: [one[images.CONTENTS] for one in rasters]
+    "contents-v3", (images.CONTENTS,), lambda rasters: [one[images.CONTENTS] for one in rasters]
 )
 
 
@@ -159,7 +159,7 @@ def _holds(facts: Facts) -> bool:
     """Return whether stored facts are complete and valid for the current decoders."""
     if facts.status == "ok":
         return facts.exposure is not None
-    return facts.decoders == images.decoders_of(facts.format)
+    return facts.decoders == openers.decoders_of(facts.format)
 
 
 def _keep(
@@ -207,7 +207,7 @@ def _facts(result: images.Measured) -> Facts:
         result.animated,
         result.contrast,
         result.exposure,
-        None if result.status == "ok" else images.decoders_of(result.format),
+        None if result.status == "ok" else openers.decoders_of(result.format),
     )
 
 

@@ -202,7 +202,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
     facts = {"sha256": "", "size": [20_000, 20_000], "tiles": [[0, 0]]}
     for level in (0, 3):
         (result,) = LOCAL.judge("tiles", [Item({**facts, "level": level}, [os.fsencode(path)])], 1)
-        assert result == Failure("20000x20000 pixels; at most 300,000,000 are read")
+        assert result == Failure("20000x20000 pixels; max_pixels allows 300,000,000")
 
 
 def test_a_file_that_changed_since_is_said_so_and_not_shown(tmp_path):

@@ -19,7 +19,7 @@ def three(**more):
 def test_the_standard_rules_are_a_list_with_a_name_and_a_sentence_each():
     names = [rule.name for rule in rules.standard()]
     assert names == [
-        "protect", "doubt", "cropped", "bundle", "places", "keep_all", "bursts", "holds", "works", "one_name", "sets",
+        "protect", "works_apart", "doubt", "cropped", "bundle", "places", "keep_all", "bursts", "holds", "works", "one_name", "sets",
     ]  # fmt: skip
     assert all(rule.help and rule.help[0].islower() for rule in rules.standard())
 
@@ -357,3 +357,39 @@ def test_a_series_that_cannot_go_for_the_better_one_waits_as_a_whole():
     )
     made = groups.Candidates(table, pairs((0, 3, 1), (1, 4, 1), (2, 5, 1)))
     assert {role for role, _ in roles(made, 8).values()} == {"keeper", "review"}
+
+
+RAW_AND_RENDERED = [
+    ("a.jpg", {"format": "JPEG"}),
+    ("b.nef", {"format": "RAW", "sha256": "1" * 64}),
+    ("c.nef", {"format": "RAW", "sha256": "1" * 64}),
+    ("d.nef", {"format": "RAW"}),
+    ("e.psd", {"format": "PSD"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("near", "expected"),
+    [
+        ([(0, 1, 3)], {"a.jpg": "keeper", "b.nef": "protected"}),  # however much the raw file holds
+        ([(1, 2, 0)], {"b.nef": "keeper", "c.nef": "stage"}),  # a copy of itself
+        ([(1, 3, 0)], {}),  # two raw files
+        ([(0, 4, 0)], {"a.jpg": "stage", "e.psd": "keeper"}),  # it holds the picture, and layers
+        ([(1, 4, 0)], {"b.nef": "protected", "e.psd": "keeper"}),
+    ],
+)
+def test_a_raw_or_layered_file_goes_only_for_a_copy_of_itself(near, expected):
+    rows = [
+        (name, {"holds": ("x",) * (k > 0), **more})
+        for k, (name, more) in enumerate(RAW_AND_RENDERED)
+    ]
+    made = groups.Candidates(images(*rows), pairs(*near))
+    table = made.table(made.cut(8))
+    assert dict(zip(table.path, table.role, strict=True)) == expected
+
+
+def test_a_mark_stages_no_raw_file_for_a_picture():
+    made = groups.Candidates(
+        images(*RAW_AND_RENDERED), pairs((0, 1, 3)), marks=[None, "stage", None, None, None]
+    )
+    assert not len(made.cut(8).staged())

@@ -86,7 +86,7 @@ def test_reducing_first_changes_hardly_a_bit_of_the_hash(name):
         ),  # never Ghostscript
         (encoded(photo(1))[:900], "unreadable", "damaged PNG"),  # truncated
         (b"\xff\xd8\xff" + b"\0" * 50, "unreadable", "header cannot be read"),
-        (b"\0\0\0\x18ftypheic", "unreadable", "HEIF is recognised but not decoded"),
+        (b"\0\0\0\x18ftypheic", "unreadable", "damaged HEIF: Invalid input"),
     ],
 )
 def test_a_bad_file_is_told_with_its_reason(data, status, words):

@@ -9,7 +9,7 @@ from drawn import measured, photo, save, write
 
 from dedup_nb.finders import embeddings, phash
 from dedup_nb.library import catalogue
-from dedup_nb.pictures import images, measures, store
+from dedup_nb.pictures import measures, openers, store
 from dedup_nb.pictures.engines import decoders
 
 
@@ -206,7 +206,7 @@ def test_what_could_not_be_read_is_tried_again_by_other_decoders_alone(
         facts = measures.measure_files(tmp_path / "lib", keys, kept, KINDS)
     assert [one.status for one in facts] == ["ok", "unreadable", "unreadable"]
     assert counted[-1][0] == []
-    real = images.decoders_of
-    monkeypatch.setattr(images, "decoders_of", lambda f: "a new one" if f == "HEIF" else real(f))
+    real = openers.decoders_of
+    monkeypatch.setattr(openers, "decoders_of", lambda f: "a new one" if f == "HEIF" else real(f))
     measures.measure_files(tmp_path / "lib", keys, kept, KINDS)
     assert counted[-1][0] == ["later.heic"]

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from dedup_nb.compare.holding import coding
+from dedup_nb.compare.holding import coding, colours
 from dedup_nb.compare.holding.judging import Saved
 from dedup_nb.library import files, formats
 from dedup_nb.pictures import images, whole
+from dedup_nb.pictures.contents import contents_of, items
 
 MOST_PROFILE_BYTES = 4 * 2**20  # a larger colour profile is ignored
 DEEP_PNG, DEEP_AT = b"\x10", 24  # sixteen bits, and where a PNG says so
@@ -27,7 +28,12 @@ BITS_TAG = 258  # BitsPerSample of TIFF
 DEEP_LEVELS = 300  # more levels than eight bits have
 SAMPLES = 256  # rows and columns that are looked at for the real depth
 EIGHT, SIXTEEN = 8, 16
+MEASURED = ("PNG", "TIFF", "PPM")  # formats whose real depth the pixels tell
+# Formats whose depth is believed: of a picture that names more bits nobody knows whether it has.
+DECLARED = ("AVIF", "HEIF", "JXL", "JPEG2000")
 SMOOTH, LOSSY_WEBP = ("AVIF", "HEIF"), b"VP8 "
+SMOOTH_IF_LOSSY = ("JXL", "JPEG2000")
+RAW_ONLY = "of a raw file only a preview is shown"
 MOST_HEAD_BYTES = 2**20
 
 
@@ -75,15 +81,23 @@ def opened(path: bytes, sha256: str = "", max_pixels: float = images.MAX_PIXELS)
     data = contents(path, sha256)
     name = os.fsdecode(os.path.basename(path))
     kind = formats.image_format(name, data[: formats.HEAD_BYTES])
+    if kind == "RAW":
+        raise ValueError(RAW_ONLY)
     head = data[:MOST_HEAD_BYTES]
     smooth = kind in SMOOTH or (kind == "WEBP" and LOSSY_WEBP in head)
-    saved = Saved(
-        _depth(data) if _may_be_deep(kind, head) else EIGHT,
-        smooth,
-        _coarseness(head) if kind == "JPEG" else 0.0,
-    )
-    pixels = np.asarray(in_srgb(whole.full_size_of(data, name, max_pixels)))
+    smooth |= kind in SMOOTH_IF_LOSSY and not contents_of(data, kind).lossless
+    saved = Saved(_depth(data, kind, head), smooth, _coarseness(head) if kind == "JPEG" else 0.0)
+    picture = whole.full_size_of(data, name, max_pixels)
+    pixels = np.asarray(in_srgb(picture, _profile_of(data, kind)))
     return Opened(pixels, saved, smooth or kind == "JPEG")
+
+
+def _profile_of(data: bytes, kind: str | None) -> bytes:
+    """Return the colour profile of a picture whose colours are named by numbers, or b""."""
+    if kind not in ("AVIF", "HEIF"):
+        return b""
+    named = items.colours(data)
+    return colours.profile(*named) if named else b""
 
 
 def contents(path: bytes, sha256: str = "") -> bytes:
@@ -110,9 +124,16 @@ def contents(path: bytes, sha256: str = "") -> bytes:
     return data
 
 
-def in_srgb(picture: Image.Image) -> Image.Image:
-    """Return a picture with the numbers of sRGB; a damaged profile is ignored, as viewers do."""
-    data = picture.info.get("icc_profile") or b""
+def in_srgb(picture: Image.Image, named: bytes = b"") -> Image.Image:
+    """Return a picture with the numbers of sRGB; a damaged profile is ignored, as viewers do.
+
+    Parameters
+    ----------
+    picture : Image
+    named : bytes
+        The profile to use if it has none of its own.
+    """
+    data = picture.info.get("icc_profile") or named
     if not data or len(data) > MOST_PROFILE_BYTES:
         return picture
     with suppress(ImageCms.PyCMSError, OSError, ValueError):
@@ -142,14 +163,18 @@ def _coarseness(head: bytes) -> float:
     return 0.0
 
 
-def _may_be_deep(kind: str | None, head: bytes) -> bool:
-    return kind == "TIFF" or (kind == "PNG" and head[DEEP_AT : DEEP_AT + 1] == DEEP_PNG)
+def _depth(data: bytes, kind: str | None, head: bytes) -> int:
+    """Return the bits a channel that a picture really uses, as far as it can be known."""
+    if kind in DECLARED:
+        return max(EIGHT, contents_of(data, str(kind)).depth)
+    is_deep = kind in MEASURED and (kind != "PNG" or head[DEEP_AT : DEEP_AT + 1] == DEEP_PNG)
+    return _measured_depth(data) if is_deep else EIGHT
 
 
-def _depth(data: bytes) -> int:
+def _measured_depth(data: bytes) -> int:
     """Return the bits a channel that a picture really uses, not those that its header names."""
     with suppress(Exception):  # decoders raise far more than OSError on malformed files
-        bits = Image.open(io.BytesIO(data), formats=["PNG", "TIFF"])
+        bits = Image.open(io.BytesIO(data), formats=list(MEASURED))
         if bits.format == "TIFF" and max(bits.tag_v2.get(BITS_TAG, (EIGHT,))) <= EIGHT:  # type: ignore[attr-defined]
             return EIGHT
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

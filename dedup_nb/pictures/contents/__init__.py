@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from dedup_nb.library import words
-from dedup_nb.pictures.contents import boxes, chunks, jpeg
+from dedup_nb.pictures.contents import chunks, items, jpeg, jxl, layers, plain, raw
 from dedup_nb.pictures.contents.parts import Parts
 
 Reader = Callable[[bytes, Parts], None]
@@ -25,8 +25,17 @@ READERS: Mapping[str, Reader] = {
     "GIF": chunks.read_gif,
     "BMP": chunks.read_bmp,
     "TIFF": chunks.read_tiff,
-    "AVIF": boxes.read,
-    "HEIF": boxes.read,
+    "AVIF": items.read,
+    "HEIF": items.read,
+    "JXL": jxl.read,
+    "JPEG2000": plain.read_jpeg2000,
+    "PSD": layers.read,
+    "DDS": plain.read_dds,
+    "QOI": plain.read_qoi,
+    "PPM": plain.read_ppm,
+    "ICO": plain.read_ico,
+    "TGA": plain.read_tga,
+    "RAW": raw.read,
 }
 MALFORMED = (ValueError, LookupError, ArithmeticError, struct.error, MemoryError, RecursionError)
 INTACT = "intact data"  # what a content without damage holds
@@ -41,8 +50,9 @@ class Contents:
     words : dict of str -> str
         Kinds of words that it holds (`library.words.KINDS`), each with the beginning of a text.
     further : tuple of str
-        Further contents: `12 frames`, `3 pages`, `film`, `second picture`, `gain map`, `depth map`,
-        `raw data`, `audio`, `appended file`.
+        Further contents: `12 frames`, `3 pages`, `2 pictures`, `7 layers`, `animation`, `film`,
+        `second picture`, `gain map`, `depth map`, `matte`, `auxiliary picture`, `raw data`,
+        `audio`, `appended file`, `compressed metadata`.
     shot : tuple of str
         How a photograph was taken, from EXIF, or empty: time with its fraction of a second,
         camera, exposure mode, exposure bias in steps, exposure time in s, f-number, ISO, focal
