@@ -106,5 +106,8 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "min_cluster_size": Range(2, 1_000_000),
     "min_samples": Range(1, 1_000_000),
     "max_wrong": Range(0, 0.99),
+    "target_precision": Range(0.5, 0.9999),
+    "sample": Range(1, 100_000),
+    "seed": Range(0, 2**31),
     "max_pairs": Range(1, 2_000_000_000),
 }

@@ -11,7 +11,8 @@ from pathlib import Path
 
 CATALOGUE, PHASH, TIME_WINDOW = "00_catalogue", "10_phash", "20_time_window"
 CLIP_FAISS, SET_PRUNING, CZKAWKA = "30_clip_faiss", "40_set_pruning", "50_czkawka"
-CLUSTERS, REVIEW, STAGE, APPROVE = "60_clusters", "80_review", "90_stage", "95_approve"
+CLUSTERS, CALIBRATE = "60_clusters", "70_calibrate"
+REVIEW, STAGE, APPROVE = "80_review", "90_stage", "95_approve"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Notebook:
 FINDER = Notebook()
 NOTEBOOKS: Mapping[str, Notebook] = {
     CATALOGUE: Notebook(needs=()),
+    CALIBRATE: Notebook(only_when_named=True),
     REVIEW: Notebook(only_when_named=True),
     STAGE: Notebook(needs=(), only_when_named=True),
     APPROVE: Notebook(needs=(), only_when_named=True),

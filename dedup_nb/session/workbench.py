@@ -294,6 +294,10 @@ class Workbench(Run):
             return self.earlier
         return self._written(catalogue_results.of_catalogue(self, repeated), {})
 
+    def save_results(self, made: Results) -> Path:
+        """Write results that a step has built; return the folder written."""
+        return self._written(made, {})
+
     def _written(self, made: Results, changed: Mapping[str, Any]) -> Path:
         with files.alone(self.folder / self.notebook):
             folder = self.results_folder(changed)

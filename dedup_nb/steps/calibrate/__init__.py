@@ -1,0 +1,1 @@
+"""What only `70_calibrate` needs: drawing pairs, intervals from the answers, a threshold."""
