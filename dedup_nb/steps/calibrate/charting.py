@@ -7,7 +7,7 @@ import io
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dedup_nb import report
 from dedup_nb.report.charts import DEFAULTS
@@ -56,6 +56,7 @@ def chart(
         axes.axvline(threshold, color=ORANGE, linestyle="--", label=f"now {threshold:g}")
         if found is not None:
             axes.axvline(found, color="#444", linestyle="-.", label=f"shown {found:g}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=bool((at == at.round()).all())))
         if reverse:
             axes.invert_xaxis()
     left.legend(loc="lower left", fontsize=8, framealpha=0.9)
