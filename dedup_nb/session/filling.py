@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dedup_nb import __version__
 from dedup_nb.library import files
 from dedup_nb.session import notebooks
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def write(
@@ -41,10 +45,28 @@ def write(
         language="python",
     )
     filled.metadata.pop("papermill", None)
+    filled.metadata["dedup_nb"] = {"version": __version__, "code": code_of(name)}
     if shown is not None:
         _show(filled, shown)
     with files.creating(target) as fresh:
         nbformat.write(filled, fresh)
+
+
+def code_of(name: str) -> str:
+    """Return a digest of the code of a shipped notebook, which differs from version to version."""
+    path = notebooks.notebooks_folder() / f"{name}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return files.sha256("\0".join(code).encode())[:16]
+
+
+def is_of_this_version(notebook: Path, name: str) -> bool:
+    """Return whether a notebook was filled in from the shipped one of now, whatever was edited."""
+    try:
+        stamp = files.read_object(notebook)["metadata"]["dedup_nb"]["code"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(stamp == code_of(name))
 
 
 def _show(notebook: Any, executed: Path) -> None:
@@ -59,3 +81,5 @@ def _show(notebook: Any, executed: Path) -> None:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code" and cell["source"] in outputs:
             cell["outputs"] = outputs[cell["source"]]
+            for output in cell["outputs"]:  # widgets of a kernel that is gone
+                output.get("data", {}).pop(WIDGET, None)

@@ -1,7 +1,8 @@
 """An earlier run folder -> the same folder with every notebook in it, ready for JupyterLab.
 
 Nothing is computed and nothing is overwritten: a notebook that is missing is written with the
-parameters of the run, and with the outputs of its headless execution if there was one.
+parameters of the run, and with the outputs of its headless execution if there was one. One of
+another version, which may not work any more, is kept under another name.
 """
 
 from __future__ import annotations
@@ -58,11 +59,26 @@ def reopen(folder: Path, tell: Callable[[str], None], profile: Path | None = Non
             values = _values(folder, name, shared)
             if not (folder / name / "params.yaml").exists():
                 runs.write_params(folder / name, name, values)
+            shown = [folder / name / "notebook.ipynb"]
             target = folder / f"{name}.ipynb"
+            if target.exists() and not filling.is_of_this_version(target, name):
+                shown.append(_kept_aside(target))
+                tell(
+                    f"{target.name} was made by another version; it is kept as {shown[-1].name}, "
+                    "and a new one is in its place"
+                )
             if not target.exists():
-                ran = folder / name / "notebook.ipynb"
-                filling.write(target, name, values, folder, shown=ran if ran.is_file() else None)
+                there = [path for path in shown if path.is_file()]
+                filling.write(target, name, values, folder, shown=there[-1] if there else None)
     return folder
+
+
+def _kept_aside(notebook: Path) -> Path:
+    for number in range(1, 1_000):
+        aside = notebook.with_name(f"{notebook.stem}-earlier{number if number > 1 else ''}.ipynb")
+        if not aside.exists():
+            return notebook.rename(aside)
+    raise ValueError(f"{notebook.parent} has 1,000 earlier versions of {notebook.name}; move some")
 
 
 def _check_library(folder: Path, content: Mapping[str, Any]) -> None:

@@ -159,7 +159,7 @@ class Tuner:
             thumbnail=run.thumbnail,
             decisions=run.live_decisions,
             finder=run.notebook,
-            totals=lambda: self.cut.totals,
+            totals=self._totals,
             beside=run.beside,
             facts=run.facts_of,
             tells_changes=True,
@@ -189,6 +189,10 @@ class Tuner:
         )
         present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
         self.follower.start()
+
+    def _totals(self) -> dict[str, int]:
+        """Return the sums above the gallery."""
+        return self.cut.totals
 
     def _marks(self) -> list[str | None]:
         table = self.run.catalogue

@@ -105,6 +105,9 @@ def test_results_of_another_version_are_computed_again(damaged, capsys):
 # ---------------------------------------------------------------- the command
 
 
+CELL = '{"cell_type": "markdown", "id": "mine", "metadata": {}, "source": ["my own note"]}'
+
+
 @pytest.fixture(scope="module")
 def headless(tmp_path_factory):
     """A headless run as it is left: results, an executed notebook, no notebook for the lab."""
@@ -145,12 +148,26 @@ def test_lab_opens_a_headless_run_with_its_parameters_and_outputs(headless, monk
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_notebook_of_the_run_is_left_as_it_is(headless, monkeypatch):
-    edited = headless / "20_time_window.ipynb"
-    edited.write_text("{}")
+def test_a_notebook_that_a_person_edited_is_left_as_it_is(headless, monkeypatch, capsys):
     assert lab(monkeypatch, "--run", headless)[0] == 0
-    assert edited.read_text() == "{}"
-    edited.unlink()
+    path = headless / "20_time_window.ipynb"
+    edited = path.read_text().replace('"cells": [', '"cells": [' + CELL + ",", 1)
+    path.write_text(edited)
+    assert lab(monkeypatch, "--run", headless)[0] == 0
+    assert path.read_text() == edited and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("content", ["{", json.dumps({"cells": [], "metadata": {}})])
+def test_a_notebook_of_another_version_is_kept_under_another_name(
+    headless, monkeypatch, capsys, content
+):
+    path = headless / "20_time_window.ipynb"
+    path.write_text(content)
+    assert lab(monkeypatch, "--run", headless)[0] == 0
+    (aside,) = headless.glob("*-earlier.ipynb")
+    assert aside.read_text() == content and "run.describe()" in path.read_text()
+    assert f"it is kept as {aside.name}" in capsys.readouterr().err
+    aside.unlink()
 
 
 @pytest.mark.parametrize(

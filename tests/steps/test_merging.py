@@ -274,11 +274,12 @@ def another(run, name, started, **notebooks):
     return folder
 
 
-def test_a_run_that_began_after_the_review_is_never_taken(run, tmp_path):
+def test_a_run_that_began_after_the_review_is_never_taken(run, tmp_path, capsys):
     results(run, "10_phash", ["b a stage 3"])
     later = begin(tmp_path, run_dir=str(tmp_path / "out/lib/later"))
     newer = another(run, "newer", (later.begun + timedelta(minutes=1)).isoformat())
     assert merging.find(later, []) == [run.folder / "10_phash"]
+    assert f"{newer} began in the future" in capsys.readouterr().out  # the clock was set back
     begun(newer, later.begun.isoformat(timespec="seconds"))  # in the same second
     assert merging.find(later, []) == [run.folder / "10_phash"]
     begun(newer, (later.begun - timedelta(minutes=1)).isoformat())

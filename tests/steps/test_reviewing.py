@@ -248,6 +248,7 @@ def test_a_group_accepted_below_is_shown_by_every_part_of_the_page(shown):
     agree(shown.page, 0, decisions=0)
     accept(shown, PLAIN)
     agree(shown.page, 1, decisions=1)
+    assert shown.gallery.sums["images"] == 1  # above the gallery
     assert "It is not saved yet" in parts(shown.page)["standing"]
     shown.look.click()
     assert shown.write.description.startswith("write this plan: 1 image, ")

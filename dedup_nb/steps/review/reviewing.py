@@ -46,12 +46,17 @@ class Reviewer(tuning.Tuner):
         high = max(2, len(page.merged.findings))
         super().__init__(page.run, page.merged, "min_inputs", low=1, high=high)
         page.join(self.gallery.lock, self._decided)
+        page.follow("gallery", self.gallery.sum_up)
         self.look = self._button("preview the plan", self._look, "list")
         self.write = self._button("write this plan", self._save, "check")
         self.buttons = [self.include, self.look, self.write]
         self.further = [self.told]
         self.include.observe(lambda change: self._unsettle(), "value")
         self._unsettle()
+
+    def _totals(self) -> dict[str, int]:
+        """Return the groups that are shown, and what the plan would move of them."""
+        return {**self.page.cut.totals, "groups": self.cut.totals["groups"]}
 
     def _unsettle(self) -> None:
         """Show the plan as it is now, and require a new preview of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review.findings import Finding
 
 LEFT = ("has", "have")
+AHEAD = timedelta(seconds=30)  # clocks of two machines differ so much
 # what finds the pairs of a notebook, as a sentence calls it; else by the first of these parameters
 FINDERS = {
     notebooks.TIME_WINDOW: "the time window",
@@ -110,9 +112,15 @@ def _before(run: Workbench) -> list[tuple[Path, dict[str, Any]]]:
             begun = runs.started(content)
         except ValueError:
             continue  # another process is just creating it
-        ours = content["library"] == str(run.library.resolve())
-        if ours and begun < run.begun.replace(microsecond=0) and path.parent != run.folder:
+        if content["library"] != str(run.library.resolve()) or path.parent == run.folder:
+            continue
+        if begun < run.begun.replace(microsecond=0):
             earlier[path.parent] = content
+        elif begun > datetime.now(UTC) + AHEAD:
+            print(
+                f"Not used: {path.parent} began in the future, at {begun:%Y-%m-%d %H:%M} UTC; was "
+                "the clock set back? To use it, name it in inputs."
+            )
     return sorted(earlier.items(), key=lambda each: (runs.started(each[1]), each[0]), reverse=True)
 
 

@@ -388,6 +388,11 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             self.lines = max(self.lines, min(lines, MOST_LINES))
         return self._messages.group(k, group)
 
+    def sum_up(self) -> None:
+        """Tell the sums again, after what `totals` returns has changed."""
+        with self.lock:
+            self._sum_up(counted=self.reviewed is not None)
+
     def _sum_up(self, counted: bool = False) -> None:
         sums = dict(self._totals()) if self._totals else {}
         self.reviewed = sums.pop("reviewed", len(self._reviewed) if counted else None)
