@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+import encoded
 import pytest
 import test_frames
+import test_openers
 import tiny_onnx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ from dedup_nb.library import (
     texts,
     yaml_files,
 )
-from dedup_nb.pictures import contents
+from dedup_nb.pictures import contents, images
 from dedup_nb.pictures.engines import wire
 from dedup_nb.session import history, index_page, notebooks, parameters, runs
 from dedup_nb.staging import journal, ledger, library, plans, records, runinfo, safefs
@@ -540,6 +542,7 @@ def test_companions(ending, data):
         }
 
 
+SMALL = test_openers.PICTURE.resize((24, 16))
 PICTURES = {
     "PNG": PNG,
     "JPEG": b"\xff\xd8\xff\xe1\x00\x12Exif\0\0II*\0\x08\0\0\0\0\0\xff\xda\0\2x\xff\xd9",
@@ -547,8 +550,21 @@ PICTURES = {
     "GIF": b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xfe\5hello\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;",
     "TIFF": b"II*\0\x08\0\0\0\x02\0\x00\x01\x03\0\x01\0\0\0\x01\0\0\0\x01\x01\x03\0\x01\0\0\0\x01\0\0\0\x08\0\0\0",
     "BMP": b"BM" + bytes(52),
-    "HEIF": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x10meta\0\0\0\0\0\0\0\0",
-}
+    "HEIF": test_openers.heif(
+        [(1, b"grid", False), (2, b"hvc1", True), (3, b"hvc1", False)], [(b"dimg", 1, [2]), (b"auxl", 3, [1])],
+        [test_openers.hvcc(10), test_openers.auxiliary(b"urn:mpeg:hevc:2015:auxid:2")], [(2, [1]), (3, [2])],
+    ),
+    "JXL": b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x10jxlp\0\0\0\0\xff\x0a\x1f\x07\0\0\0\x14Exif\0\0\0\0II*\0\x08\0\0\0"
+           b"\0\0\0\x0cbrobExif",
+    "JPEG2000": test_openers.jpeg2000_head(),
+    "PSD": encoded.psd(test_openers.PICTURE, layers=2)[:300],
+    "DDS": b"DDS \x7c\0\0\0" + bytes(140),
+    "QOI": b"qoif\0\0\0\4\0\0\0\4\4\0",
+    "PPM": b"P6\n# a hill\n3 4\n255\n" + bytes(36),
+    "ICO": test_openers.icon_head(),
+    "TGA": bytes([0, 0, 2]) + bytes(9) + b"\4\0\4\0\x18\0",
+    "RAW": encoded.raw(test_openers.PICTURE)[:400],
+}  # fmt: skip
 
 
 @many
@@ -561,6 +577,24 @@ def test_contents_of_pictures(picture):
     name, data = picture
     with soon():
         contents.contents_of(data, name)
+        formats.image_format("a.tga", data[: formats.HEAD_BYTES])
+
+
+@many
+@given(
+    st.sampled_from(["HEIF", "JXL", "JPEG2000", "PSD", "DDS", "QOI", "PPM", "ICO", "TGA"]).flatmap(
+        lambda name: st.tuples(st.just(name), changed(test_openers.WRITTEN[name](SMALL)))
+    )
+)
+def test_decoding_of_pictures(picture):
+    name, data = picture
+    with soon():
+        one = images.measure(data, "a.tga" if name == "TGA" else "a.bin", [(32, 32)], 10**6)
+    assert one.status in ("ok", "too_large") or (one.error and "\n" not in one.error)
+
+
+def test_a_format_that_is_decoded_has_a_file_to_start_from():
+    assert set(PICTURES) | {"AVIF"} == set(formats.FORMATS)
 
 
 @many

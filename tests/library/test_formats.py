@@ -9,6 +9,19 @@ from drawn import photo
 from dedup_nb.library import formats
 
 
+def ftyp(*brands):
+    body = b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+    return (len(body) + 4).to_bytes(4, "big") + body
+
+
+def icon(count=1, offset=22):
+    return b"\0\0\1\0" + struct.pack("<HBBBBHHII", count, 16, 16, 0, 0, 1, 32, 900, offset)
+
+
+def targa(kind=2, width=30, bits=24):
+    return bytes([0, 0, kind]) + bytes(9) + struct.pack("<HHBB", width, 20, bits, 0)
+
+
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
 def test_the_content_tells_the_format_whatever_the_suffix_says(name):
     buffer = io.BytesIO()
@@ -24,7 +37,37 @@ def test_the_content_tells_the_format_whatever_the_suffix_says(name):
         ("a.tif", b"MM\0*\0\0\0\x08MMMM", "RAW"),  # Phase One
         ("a.bin", b"FUJIFILMCCD-RAW 0201", "RAW"),
         ("a.fff", b"II*\0", "RAW"),
-        ("a.heic", b"\0\0\0\x18ftypheic", "HEIF"),
+        ("a.heic", ftyp(b"heic"), "HEIF"),
+        ("a.mp4", ftyp(b"msf1", b"hevc"), "HEIF"),  # a sequence of pictures, whatever its name
+        ("a.hif", ftyp(b"mif1", b"miaf", b"MiHB", b"heix"), "HEIF"),
+        ("a.heic", ftyp(b"mif1", b"avif", b"heic"), "AVIF"),  # the first codec counts
+        ("a.heic", ftyp(b"mif1", *[b"xxxx"] * 8, b"avif"), "AVIF"),
+        ("a.bin", ftyp(b"isom", b"mp42"), None),
+        ("a.bin", ftyp(b"isom") + b"heic", None),  # after the box
+        ("a.txt", b"\xff\x0a\x1f", "JXL"),
+        ("a.txt", b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+        ("a.bin", b"8BPS\0\1", "PSD"),
+        ("a.bin", b"DDS \x7c\0\0\0", "DDS"),
+        ("a.bin", b"DDS of the month", None),
+        ("a.bin", b"P6\n# a comment\n3 4\n255\n", "PPM"),
+        ("a.bin", b"P5 3 4 255 ", "PPM"),
+        ("a.bin", b"Pf\n3 4\n-1.0\n", "PPM"),
+        ("a.txt", b"P1 is the first page", None),
+        ("a.ico", icon(), "ICO"),
+        ("a.bin", icon(), "ICO"),
+        ("a.bin", icon(count=0), None),
+        ("a.bin", icon(offset=3), None),
+        ("a.ttf", b"\0\1\0\0\0\x0f" + bytes(20), None),
+        ("a.tga", targa(), "TGA"),
+        ("A.TGA", targa(kind=11, bits=8), "TGA"),
+        ("a.tga", targa(width=0), "unknown"),
+        ("a.tga", targa(kind=4), "unknown"),
+        ("a.tga", targa(bits=7), "unknown"),
+        ("a.tga", b"hello, this is no picture at all", "unknown"),
+        ("a.bin", targa(), None),  # nothing but the suffix tells it
+        ("a.jpg", targa(), "unknown"),
+        ("a.tga", b"\x89PNG\r\n\x1a\n", "PNG"),
         ("a.png", b"hello", "unknown"),  # listed as unreadable, never taken for a companion
         ("a.jpg", b"", "unknown"),
         ("a.yaml", b"prompt: x", None),

@@ -2,9 +2,12 @@
 
 import io
 import os
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
+import encoded as encoded_
 import numpy as np
 import pytest
 from drawn import write
@@ -55,6 +58,12 @@ def encoded(picture, kind, **options):
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def of_jpeg(data):
+    """A JPEG XL that gives back a JPEG; the encoder reads it from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        return encoded_.jxl_of_jpeg(data, Path(folder) / "a.jpg")
 
 
 def again(data):
@@ -138,6 +147,26 @@ PAIRS: dict[str, tuple[Callable[[], Files], dict[str, str]]] = {
     "a photograph with a film and the exported JPEG": (
         lambda: {"a.jpg": jpeg(A, 88) + FILM, "new/b.jpg": jpeg(again(jpeg(A, 88)), 95)},
         {"new/b.jpg": STAGED},
+    ),
+    "a HEIC with its film and the exported JPEG": (
+        lambda: {
+            "a.HEIC": (one := encoded_.heic(A, exif=encoded_.exif())),
+            "a.MOV": FILM,
+            "new/b.jpg": jpeg(again(one), 95, exif=exif(place=False)),
+        },
+        {"new/b.jpg": STAGED},
+    ),
+    "a JPEG and the JPEG XL that gives it back": (
+        lambda: {"a.jpg": (one := jpeg(A, exif=exif())), "new/b.jxl": of_jpeg(one)},
+        {"new/b.jxl": STAGED},
+    ),
+    "a Photoshop file and its export": (
+        lambda: {"a.psd": encoded_.psd(A, layers=3), "new/b.jpg": jpeg(A, 95)},
+        {"new/b.jpg": STAGED},
+    ),
+    "a raw file and its export": (
+        lambda: {"a.dng": encoded_.raw(A, preview=jpeg(A)), "new/b.jpg": jpeg(A, 95)},
+        {},
     ),
     "an original and its messenger copy": (
         lambda: {

@@ -71,7 +71,7 @@ def opened(data: bytes, image_format: str, max_pixels: float) -> Opened:
     entry = formats.FORMATS.get(image_format)
     if entry is None:
         raise Refused(UNKNOWN)
-    if entry.packages and _version(entry.packages[-1]) == MISSING:
+    if entry.extra and _version(entry.packages[-1]) == MISSING:
         raise Refused(_how_to_install(entry))
     name = MODULES.get(image_format, "by_pillow")
     module = importlib.import_module(f"dedup_nb.pictures.openers.{name}")
