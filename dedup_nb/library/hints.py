@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
 from shlex import quote
 
 NAME = "dedup-nb"
+PLAIN = frozenset(range(32, 127)) - set(b"'\\")  # bytes that need no escape inside `$''`
 
 
 def command(*words: str | Path) -> str:
@@ -25,7 +27,19 @@ def command(*words: str | Path) -> str:
         `dedup-nb`, or would find another one, the path of this one comes first.
     """
     texts = [str(word.absolute()) if isinstance(word, Path) else word for word in words]
-    return " ".join([program(), *map(quote, texts)])
+    return " ".join([program(), *map(quoted, texts)])
+
+
+def quoted(text: str) -> str:
+    """Return a word for a shell; what cannot be seen or copied is escaped, as in `$'a\\xffb'`."""
+    if text.isprintable():
+        return quote(text)
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError:  # half a character, as a damaged file can hold
+        data = text.encode("utf-8", "replace")
+    plain = (chr(b) if b in PLAIN else f"\\x{b:02x}" for b in data)
+    return f"$'{''.join(plain)}'"
 
 
 def program() -> str:

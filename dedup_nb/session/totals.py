@@ -181,10 +181,11 @@ def _finder(folder: Path, problems: list[str]) -> _Finder | None:
     except (OSError, ValueError) as error:
         problems.append(f"{folder.name} is not counted: {error}")
         return None
-    staged = members[members["role"] == "stage"].drop_duplicates("path").set_index("path")
-    plan["is_image"] = plan["src"].isin(staged.index)
+    staged = members[members["role"] == "stage"]
+    plan["is_image"] = plan["src"].isin(staged["path"])
     for name, column in (("group", "group_id"), ("kind", "kind")):
-        plan[name] = plan["src"].map(staged[column]).fillna("").astype(object)
+        known = dict(zip(staged["path"], staged[column], strict=True))
+        plan[name] = pd.Series([known.get(src, "") for src in plan["src"]], dtype=object)
     return _Finder(folder.name, folder, summary, members, plan)
 
 
@@ -196,9 +197,7 @@ def _table(path: Path, columns: Sequence[str], numbers: Sequence[str]) -> pd.Dat
     OSError, ValueError
         If it cannot be read, or is damaged.
     """
-    read = tables.read_columns(path)
-    n = len(next(iter(read.values())))
-    return _frame({name: read.get(name, [""] * n) for name in columns}, numbers)
+    return _frame(tables.read_columns(path, columns), numbers)
 
 
 def _frame(columns: Mapping[str, Sequence[str]], numbers: Sequence[str]) -> pd.DataFrame:
@@ -216,7 +215,8 @@ def _frame(columns: Mapping[str, Sequence[str]], numbers: Sequence[str]) -> pd.D
 
 
 def _moves(plan: pd.DataFrame) -> list[Move]:
-    return [Move(*row) for row in plan[["bundle", "src", "keeper"]].itertuples(index=False)]
+    columns = (plan[name].tolist() for name in ("bundle", "src", "keeper"))
+    return list(map(Move, *columns))
 
 
 def _files(
@@ -247,9 +247,10 @@ def _freed(files: pd.DataFrame, library: Path) -> Any:
     copies = files["sha256"].duplicated(keep=False) | (files["sha256"] == files["keeper_sha256"])
     bundles = set(files["bundle"][copies & files["is_image"]])
     inodes = {}
+    paths = files["src"].tolist()
     for k in np.flatnonzero(files["bundle"].isin(bundles)).tolist():
         try:
-            now = os.lstat(os.fsencode(library / files["src"].iat[k]))
+            now = os.lstat(os.fsencode(os.path.join(library, paths[k])))
         except (OSError, ValueError):  # gone since, or no name that a file can have
             continue
         inodes[k] = (now.st_dev, now.st_ino, now.st_nlink)
@@ -258,16 +259,20 @@ def _freed(files: pd.DataFrame, library: Path) -> Any:
 
 
 def _going(files: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    known = images.drop_duplicates("path").set_index("path")
-    stage = files["path"].map(known["stage"]).fillna("")
-    stamps = files["path"].map(known["stamp"]).fillna("").tolist()
-    times = files["path"].map(known["mtime_ns"]).fillna(0).tolist()
-    months = [stamp[:7] or _month(ns) for stamp, ns in zip(stamps, times, strict=True)]
-    made = files.assign(bytes=files["size"], stage=stage, month=months)
+    facts = zip(images["stage"], images["stamp"], images["mtime_ns"], strict=True)
+    known = dict(zip(images["path"], facts, strict=True))
+    rows = [known.get(path, ("", "", 0)) for path in files["path"]]
+    made = files.assign(
+        bytes=files["size"],
+        stage=pd.Series([stage for stage, _, _ in rows], files.index, dtype=object),
+        month=pd.Series(
+            [at[:7] or (_month(ns) if ns else "") for _, at, ns in rows], files.index, dtype=object
+        ),
+    )
     return made[GOING].reset_index(drop=True)
 
 
-def _month(mtime_ns: float) -> str:
+def _month(mtime_ns: int) -> str:
     try:
         return f"{datetime.fromtimestamp(mtime_ns / 1e9, UTC):%Y-%m}"
     except (OverflowError, OSError, ValueError):

@@ -142,3 +142,23 @@ def test_half_a_character_is_written_escaped_and_a_byte_that_is_not_utf8_as_it_i
     assert (tmp_path / "t.csv").read_bytes() == b"path\na\\ud800b\xe9c\n"
     tables.write_columns(tmp_path / "c.csv", {"path": ["a\ud800b\udce9c"]})
     assert (tmp_path / "c.csv").read_bytes() == b"path\na\\ud800b\xe9c\n"
+
+
+def test_columns_are_read_as_rows_are(tmp_path):
+    rows = [
+        {"a": cell, "b": str(k)} for k, cell in enumerate(["=1", "x\ny", "\udcff", "'", "", 'q"'])
+    ]
+    tables.write_csv(tmp_path / "t.csv", ["a", "b"], rows)
+    read = tables.read_columns(tmp_path / "t.csv", ["b", "a", "not there"])
+    assert read["a"] == [row["a"] for row in tables.read_csv(tmp_path / "t.csv")]
+    assert (read["b"], read["not there"]) == ([row["b"] for row in rows], [""] * 6)
+
+
+@pytest.mark.parametrize("text", ["", "a,a\n1,2\n", "a,b\n1\n", 'a,b\n1,"2\n'])
+def test_columns_of_a_damaged_file_are_refused_as_its_rows_are(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError) as one:
+        list(tables.read_csv(tmp_path / "t.csv"))
+    with pytest.raises(ValueError) as other:
+        tables.read_columns(tmp_path / "t.csv", ["a"])
+    assert str(one.value) == str(other.value)

@@ -1,7 +1,9 @@
 """The front page of a run: figures, commands and links, whatever files are called."""
 
 import json
+import os
 import re
+import subprocess
 from shlex import split
 
 import pytest
@@ -36,6 +38,20 @@ def test_it_says_how_much_from_where_what_is_doubtful_and_what_to_type(run):  # 
     assert split(lab)[-3:] == ["lab", "--run", str(run)]
     assert split(stage)[-2:] == ["stage", str(run / "10_phash" / "manifest.csv")]
     assert split(restore)[-2:] == ["--library", str(run.parent / "lib")]
+
+
+@pytest.mark.parametrize(
+    "name", ["my pictures", "it's #1 & $HOME", "line\nend", "b\udcff\u202e\\'"]
+)
+def test_a_command_can_be_pasted_whatever_the_library_is_called(tmp_path, name):
+    folder, library = tmp_path / "run", tmp_path / name
+    folder.mkdir()
+    library.mkdir()
+    runs.begin(folder, library, ["."], None)
+    finder(folder, "10_phash", [("a.png", "l.png")])
+    pasted = page(folder).commands[-1].partition("--library ")[2]
+    done = subprocess.run(["bash", "-c", f"printf %s {pasted}"], capture_output=True, check=True)
+    assert done.stdout == os.fsencode(library)
 
 
 def test_every_link_leads_somewhere_and_every_section_is_in_the_contents(run):  # noqa: F811
