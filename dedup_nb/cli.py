@@ -142,6 +142,7 @@ def _add_lab(commands: Commands) -> None:
 
 def _lab(args: argparse.Namespace) -> int:
     from dedup_nb.session import execute, notebooks, parameters, reopening, runs
+    from dedup_nb.steps.opening import filled
 
     execute.check_port(args.passed_on)
     if args.earlier is not None and args.out is not None:
@@ -156,6 +157,8 @@ def _lab(args: argparse.Namespace) -> int:
         folder = notebooks.notebooks_folder()
     else:
         folder = execute.for_lab(parameters.load(args.profile), args.out)
+    if (folder / "run.json").is_file():
+        filled.write(folder)
     _print_path(folder)
     execute.open_lab(folder, args.passed_on)
     return DONE

@@ -32,7 +32,10 @@ Thumbnail = Callable[[str], bytes | None]
 
 
 class Sheet:
-    """Groups with their pictures as static HTML, readable offline in saved notebooks."""
+    """Groups with their pictures as static HTML, readable offline in saved notebooks.
+
+    `folded` shows only how many there are, until that is clicked.
+    """
 
     def __init__(
         self,
@@ -40,8 +43,10 @@ class Sheet:
         thumbnail: Thumbnail,
         limit: int = 12,
         empty: str = "There are no groups at this threshold.",
+        folded: bool = False,
     ) -> None:
         self.shown = [with_pictures(group, thumbnail) for group in list(groups)[:limit]]
+        self.folded = folded and len(self.shown) > 0
         left = len(groups) - len(self.shown)
         self.more = f"{left:,} more groups are not shown." if left else ""
         if not len(groups):
@@ -49,7 +54,7 @@ class Sheet:
 
     def _repr_html_(self) -> str:
         template = templates().get_template("sheet.html")
-        return str(template.render(groups=self.shown, more=self.more))
+        return str(template.render(groups=self.shown, more=self.more, folded=self.folded))
 
     def __repr__(self) -> str:
         return f"{len(self.shown)} groups shown. {self.more}"

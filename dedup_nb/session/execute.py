@@ -145,7 +145,12 @@ def open_lab(folder: Path, extra: Sequence[str] = ()) -> None:
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={folder.absolute()}",
+        # neither asks for news nor looks for updates: nothing is fetched from the network
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    if (folder / f"{known.INDEX}.ipynb").is_file():
+        command.append(f"--LabApp.default_url=/lab/tree/{known.INDEX}.ipynb")
     command += [_with_absolute_path(option) for option in extra]
     if (
         os.geteuid() == 0 and "--allow-root" not in extra

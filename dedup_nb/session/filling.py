@@ -33,23 +33,30 @@ def write(
         The same notebook as it was executed; cells that did not change show its outputs.
     """
     import nbformat
+
+    made = filled(name, values, folder)
+    if shown is not None:
+        _show(made, shown)
+    with files.creating(target) as fresh:
+        nbformat.write(made, fresh)
+
+
+def filled(name: str, values: Mapping[str, Any], folder: Path) -> Any:
+    """Return a shipped notebook with its parameters filled in; see `write`."""
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
     notebook = load_notebook_node(str(notebooks.notebooks_folder() / f"{name}.ipynb"))
-    filled = parameterize_notebook(
+    made = parameterize_notebook(
         notebook,
         dict(values) | {"run_dir": str(folder), "interactive": True},
         comment="From the profile",
         kernel_name="python3",
         language="python",
     )
-    filled.metadata.pop("papermill", None)
-    filled.metadata["dedup_nb"] = {"version": __version__, "code": code_of(name)}
-    if shown is not None:
-        _show(filled, shown)
-    with files.creating(target) as fresh:
-        nbformat.write(filled, fresh)
+    made.metadata.pop("papermill", None)
+    made.metadata["dedup_nb"] = {"version": __version__, "code": code_of(name)}
+    return made
 
 
 def code_of(name: str) -> str:

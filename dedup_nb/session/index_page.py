@@ -67,32 +67,46 @@ def around(folder: Path, results: Path, notebook: str) -> list[tuple[str, str]]:
 
 def write_index(folder: Path) -> None:
     """Write `index.html`, the front page of a run."""
+    pages.write_index(folder / "index.html", **content(folder))
+
+
+def content(folder: Path, summed: Totals | None = None) -> dict[str, Any]:
+    """Return what `index.html` shows of a run, for its template and for the page of the lab.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    summed : Totals, optional
+        Its totals, if they are known.
+    """
     folder = folder.absolute()
-    content = runs.read(folder)
-    summed = totals.of_run(folder)
-    links = Links(Path(content["library"]))
-    states = sorted(content["notebooks"].items())
-    started = content["started"].replace("T", " ").replace("+00:00", " UTC")
+    run = runs.read(folder)
+    summed = totals.of_run(folder) if summed is None else summed
+    links = Links(Path(run["library"]))
+    states = sorted(run["notebooks"].items())
     plan = _plan(folder)
-    pages.write_index(
-        folder / "index.html",
-        title=f"Near-duplicates: {Path(content['profile'] or content['library']).stem}",
-        lead=(
-            f"Library {content['library']}, roots {', '.join(content['roots'])}; "
-            f"looked at {started}."
-        ),
-        headline=_headline(summed),
-        tiles=_tiles(summed),
-        warnings=_warnings(folder, content, summed),
-        steps=_next_steps(folder, content, summed, plan),
-        charts=_charts(summed),
-        waiting=_waiting(summed, links),
-        biggest=_biggest(folder, content, summed, links),
-        unreadable=_unreadable(summed, links),
-        finders=_finders(summed),
-        notebooks=[_notebook(folder, name, state) for name, state in states],
-        contents=_contents(summed),
-    )
+    return {
+        "title": f"Near-duplicates: {Path(run['profile'] or run['library']).stem}",
+        "lead": _lead(run),
+        "headline": _headline(summed),
+        "tiles": _tiles(summed),
+        "warnings": _warnings(folder, run, summed),
+        "steps": _next_steps(folder, run, summed, plan),
+        "charts": _charts(summed),
+        "waiting": _waiting(summed, links),
+        "biggest": _biggest(folder, run, summed, links),
+        "unreadable": _unreadable(summed, links),
+        "finders": _finders(summed),
+        "notebooks": [_notebook(folder, name, state) for name, state in states],
+        "contents": _contents(summed),
+    }
+
+
+def _lead(run: Mapping[str, Any]) -> str:
+    started = run["started"].replace("T", " ").replace("+00:00", " UTC")
+    roots = ", ".join(run["roots"])
+    return f"Library {run['library']}, roots {roots}; looked at {started}."
 
 
 def _contents(summed: Totals) -> list[tuple[str, str]]:

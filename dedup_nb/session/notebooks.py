@@ -13,6 +13,7 @@ CATALOGUE, PHASH, TIME_WINDOW = "00_catalogue", "10_phash", "20_time_window"
 CLIP_FAISS, SET_PRUNING, CZKAWKA = "30_clip_faiss", "40_set_pruning", "50_czkawka"
 CLUSTERS, CALIBRATE = "60_clusters", "70_calibrate"
 REVIEW, STAGE, APPROVE = "80_review", "90_stage", "95_approve"
+INDEX = "index"  # the page with which the lab opens; a headless run writes index.html instead
 
 
 @dataclass(frozen=True)

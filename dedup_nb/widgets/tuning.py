@@ -17,6 +17,7 @@ from dedup_nb.groups.measures import MEASURES
 from dedup_nb.library import tables
 from dedup_nb.session import parameters
 from dedup_nb.session.workbench import Workbench
+from dedup_nb.widgets.arriving import Arriving
 from dedup_nb.widgets.following import Follower
 from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery
 from dedup_nb.widgets.place import Place
@@ -183,11 +184,12 @@ class Tuner:
         return button
 
     def show(self) -> None:
-        """Display slider, buttons and gallery below the cell."""
+        """Display slider, buttons and gallery below the cell, and scroll to them."""
         top = ipywidgets.HBox(
             [*self.sliders, *self.buttons], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
-        present(ipywidgets.VBox([top, self.warned, self.said, *self.further, self.gallery]))
+        shown = [Arriving(), top, self.warned, self.said, *self.further, self.gallery]
+        present(ipywidgets.VBox(shown))
         self.follower.start()
 
     def _totals(self) -> dict[str, int]:

@@ -165,7 +165,11 @@ class Page:
         """Return the first groups with their pictures."""
         return self._part(
             "sheet",
-            lambda: report.Sheet(self.run.foremost(self.plan, self.cut), self.run.thumbnail),
+            lambda: report.Sheet(
+                self.run.foremost(self.plan, self.cut),
+                self.run.thumbnail,
+                folded=self.interactive,
+            ),
         )
 
     def decisions(self) -> Live:
