@@ -127,6 +127,7 @@ def headless(tmp_path_factory):
 
 def lab(monkeypatch, *arguments):
     commands = []
+    monkeypatch.setattr("nbformat.sign.NotebookNotary.sign", lambda self, notebook: None)
     monkeypatch.setattr("os.execv", lambda program, command: commands.append(command))
     monkeypatch.setattr("os.chdir", lambda folder: None)
     status = cli.main(["lab", *map(str, arguments)])
@@ -139,7 +140,8 @@ def test_lab_opens_a_headless_run_with_its_parameters_and_outputs(headless, monk
     assert status == 0 and f"--ServerApp.root_dir={headless}" in command
     assert capsys.readouterr().out.splitlines() == [str(headless)]
     names = sorted(path.stem for path in headless.glob("*.ipynb"))
-    assert names == notebooks.notebook_names()
+    assert names == [*notebooks.notebook_names(), notebooks.INDEX]
+    assert f"--LabApp.default_url=/lab/tree/{notebooks.INDEX}.ipynb" in command
     text = (headless / "10_phash.ipynb").read_text()
     assert '"11 images"' in text and f'run_dir = \\"{headless}\\"' in text
     assert "interactive = True" in text and "limit = 90" in text
