@@ -11,6 +11,7 @@ from dedup_nb import __version__
 from dedup_nb.library import files
 from dedup_nb.session import notebooks
 
+MOST_BYTES = 2**28  # of a notebook with its outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -70,7 +71,7 @@ def code_of(name: str) -> str:
 def is_of_this_version(notebook: Path, name: str) -> bool:
     """Return whether a notebook was filled in from the shipped one of now, whatever was edited."""
     try:
-        stamp = files.read_object(notebook)["metadata"]["dedup_nb"]["code"]
+        stamp = files.read_object(notebook, MOST_BYTES)["metadata"]["dedup_nb"]["code"]
     except (ValueError, KeyError, TypeError):
         return False
     return bool(stamp == code_of(name))
@@ -88,5 +89,30 @@ def _show(notebook: Any, executed: Path) -> None:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code" and cell["source"] in outputs:
             cell["outputs"] = outputs[cell["source"]]
-            for output in cell["outputs"]:  # widgets of a kernel that is gone
-                output.get("data", {}).pop(WIDGET, None)
+    _without_widgets(notebook)
+
+
+def forget_widgets(path: Path) -> None:
+    """Take widgets of a kernel that is gone out of a notebook, where their outputs show more.
+
+    JupyterLab would show "model not found" in place of a table or a sentence.
+    """
+    try:
+        notebook = files.read_object(path, MOST_BYTES)
+        changed = _without_widgets(notebook)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+    if changed:
+        files.replace_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def _without_widgets(notebook: Any) -> bool:
+    """Remove views of widgets from outputs that have HTML too; return whether there were any."""
+    found = False
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if WIDGET in data and "text/html" in data:
+                del data[WIDGET]
+                found = True
+    return found

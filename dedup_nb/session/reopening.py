@@ -13,6 +13,7 @@ from typing import Any
 
 from dedup_nb import __version__
 from dedup_nb.library import catalogue, files
+from dedup_nb.library.quantities import count
 from dedup_nb.library.tables import short
 from dedup_nb.session import filling, parameters, preflight, runs
 from dedup_nb.session import notebooks as known
@@ -55,22 +56,29 @@ def reopen(folder: Path, tell: Callable[[str], None], profile: Path | None = Non
                 f"{folder} is not finished: {', '.join(left)}; they are computed when you run them"
             )
         shared = _shared(folder, content)
-        for name in known.notebook_names():
-            values = _values(folder, name, shared)
-            if not (folder / name / "params.yaml").exists():
-                runs.write_params(folder / name, name, values)
-            shown = [folder / name / "notebook.ipynb"]
-            target = folder / f"{name}.ipynb"
-            if target.exists() and not filling.is_of_this_version(target, name):
-                shown.append(_kept_aside(target))
-                tell(
-                    f"{target.name} was made by another version; it is kept as {shown[-1].name}, "
-                    "and a new one is in its place"
-                )
-            if not target.exists():
-                there = [path for path in shown if path.is_file()]
-                filling.write(target, name, values, folder, shown=there[-1] if there else None)
+        asides = [_ready(folder, name, shared) for name in known.notebook_names()]
+    if kept := [aside.name for aside in asides if aside is not None]:
+        tell(
+            f"{count(len(kept), 'notebook')} of another version kept as {', '.join(kept)}; "
+            "new ones are in their place"
+        )
     return folder
+
+
+def _ready(folder: Path, name: str, shared: Mapping[str, Any]) -> Path | None:
+    """Make one notebook ready; return where one of another version is kept now."""
+    values = _values(folder, name, shared)
+    if not (folder / name / "params.yaml").exists():
+        runs.write_params(folder / name, name, values)
+    target, aside = folder / f"{name}.ipynb", None
+    if target.exists() and filling.is_of_this_version(target, name):
+        filling.forget_widgets(target)
+        return None
+    if target.exists():
+        aside = _kept_aside(target)
+    shown = [path for path in (aside, folder / name / "notebook.ipynb") if path and path.is_file()]
+    filling.write(target, name, values, folder, shown=shown[0] if shown else None)
+    return aside
 
 
 def _kept_aside(notebook: Path) -> Path:

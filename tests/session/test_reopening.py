@@ -10,7 +10,7 @@ from test_workbench import candidates, start
 
 from dedup_nb import cli
 from dedup_nb.finders import phash
-from dedup_nb.session import notebooks, runs
+from dedup_nb.session import filling, notebooks, runs
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,18 @@ def test_a_notebook_that_a_person_edited_is_left_as_it_is(headless, monkeypatch,
     assert path.read_text() == edited and capsys.readouterr().err == ""
 
 
+def test_widgets_of_a_kernel_that_is_gone_give_way_to_what_they_showed(headless, monkeypatch):
+    assert lab(monkeypatch, "--run", headless)[0] == 0
+    path = headless / "20_time_window.ipynb"
+    notebook = json.loads(path.read_text())
+    data = {"text/html": "<p>a table</p>", filling.WIDGET: {"model_id": "gone"}}
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["outputs"] = [output]
+    path.write_text(json.dumps(notebook))
+    assert lab(monkeypatch, "--run", headless)[0] == 0
+    assert "<p>a table</p>" in path.read_text() and filling.WIDGET not in path.read_text()
+
+
 @pytest.mark.parametrize("content", ["{", json.dumps({"cells": [], "metadata": {}})])
 def test_a_notebook_of_another_version_is_kept_under_another_name(
     headless, monkeypatch, capsys, content
@@ -168,7 +180,7 @@ def test_a_notebook_of_another_version_is_kept_under_another_name(
     assert lab(monkeypatch, "--run", headless)[0] == 0
     (aside,) = headless.glob("*-earlier.ipynb")
     assert aside.read_text() == content and "run.describe()" in path.read_text()
-    assert f"it is kept as {aside.name}" in capsys.readouterr().err
+    assert f"1 notebook of another version kept as {aside.name}" in capsys.readouterr().err
     aside.unlink()
 
 

@@ -254,6 +254,8 @@ def test_a_group_accepted_below_is_shown_by_every_part_of_the_page(shown):
     assert shown.write.description.startswith("write this plan: 1 image, ")
     shown.write.click()
     assert "It is saved in" in parts(shown.page)["standing"]
+    shown.page.standing(shown.run.folder / "80_review")  # as when the notebook runs again
+    assert "It is saved in" in parts(shown.page)["standing"]
 
 
 def test_decisions_of_another_notebook_are_followed(shown):

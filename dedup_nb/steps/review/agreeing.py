@@ -88,19 +88,22 @@ class Agreement:
     def describe(self, others: Sequence[tuple[int, int]]) -> str:
         """Return which inputs find a group, given its images with their keepers.
 
-        `found by pHash (2 of 3) and Czkawka, not by CLIP`
+        `found by pHash and Czkawka, in part by the time window, not by CLIP`
         """
         counts: Counter[int] = Counter()
         for k, keeper in others:
             counts.update(n for n, _, state, _ in self.details(k, keeper) if state != "beyond")
-        finders = [
-            each if counts[n] == len(others) else f"{each} ({counts[n]} of {len(others)})"
-            for n, each in enumerate(self._finders)
-            if counts[n]
+        by: dict[str, list[str]] = {"by": [], "in part by": [], "not by": []}
+        for n, each in enumerate(self._finders):
+            by["by" if counts[n] == len(others) else "in part by" if counts[n] else "not by"] += [
+                each
+            ]
+        parts = [
+            f"{how} {listed(names, 'or' if how == 'not by' else 'and')}"
+            for how, names in by.items()
+            if names
         ]
-        others_ = [each for n, each in enumerate(self._finders) if not counts[n]]
-        parts = [f"found by {listed(finders)}"] if finders else []
-        return ", ".join([*parts, f"not by {listed(others_, 'or')}"] if others_ else parts)
+        return f"found {', '.join(parts)}"
 
     @cached_property
     def _finders(self) -> list[str]:

@@ -18,6 +18,7 @@ import pandas as pd
 from dedup_nb import report
 from dedup_nb.library import tables
 from dedup_nb.library.quantities import count, size_text
+from dedup_nb.session import runs
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review.merging import Merged
 from dedup_nb.steps.review.telling import remembered, taken
@@ -39,7 +40,7 @@ class Live:
         """Make the part again."""
         self.made = self.make()
         if self.widget is not None:
-            self.widget.value = _html(self.made)
+            self.widget.value = html_of(self.made)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -47,15 +48,16 @@ class Live:
         if self.widget is None:
             display(self.made)
         else:
-            present(self.widget, html=_html(self.made))
+            present(self.widget, html=html_of(self.made))
 
 
-def _html(made: Any) -> str:
+def html_of(made: Any) -> str:
+    """Return a text, a table or a sheet as HTML that looks as an output of a cell does."""
     if isinstance(made, pd.DataFrame):
         made = report.Table(made, rows=ROWS)
     is_text = isinstance(made, str)
     inside = f"<p>{escape(tables.shown(made))}</p>" if is_text else made._repr_html_()
-    return f'<div class="jp-RenderedHTMLCommon">{inside}</div>'  # looks as an output of a cell does
+    return f'<div class="jp-RenderedHTMLCommon">{inside}</div>'
 
 
 class Page:
@@ -182,7 +184,9 @@ class Page:
         return self._part("standing", self._standing)
 
     def note_saved(self, saved: Path) -> None:
-        """Note the folder of the plan that was saved last."""
+        """Note the folder of the plan that was saved last, in `saved` or by the button below it."""
+        later = [each for each in sorted(saved.glob("saved-*")) if runs.is_complete(each)]
+        saved = [saved, *later][-1]
         rows = tables.read_csv(saved / "groups.csv")
         self._saved_ways = {(row["path"], row["keeper"]) for row in rows if row["role"] == "stage"}
         self.saved = saved

@@ -7,9 +7,8 @@ from typing import Any
 
 import ipywidgets
 
-from dedup_nb import report
 from dedup_nb.library.hints import command
-from dedup_nb.steps.review.page import Page
+from dedup_nb.steps.review.page import Page, html_of
 from dedup_nb.steps.review.telling import describe, remembered, taken, told
 from dedup_nb.widgets import tuning
 from dedup_nb.widgets.gallery import Changed
@@ -74,7 +73,7 @@ class Reviewer(tuning.Tuner):
             self._catch_up()
             self.page.paint()
             cut, counts = self.page.cut, self.page.counts
-            self.told.value = report.table_html(taken(self.run, cut.staged()))
+            self.told.value = html_of(taken(self.run, cut.staged()))
             self.write.description = f"write this plan: {counts}"
             self.write.disabled = False
         self._say(
