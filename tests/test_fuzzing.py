@@ -27,6 +27,7 @@ from dedup_nb.finders.onnx import container as onnx_container
 from dedup_nb.finders.onnx import settings as onnx_settings
 from dedup_nb.groups.bursts import Bursts
 from dedup_nb.groups.decisions import Decisions
+from dedup_nb.groups.labels import Labels, Pair
 from dedup_nb.library import (
     bundles,
     catalogue,
@@ -40,6 +41,9 @@ from dedup_nb.library import (
     texts,
     yaml_files,
 )
+from dedup_nb.library.acceptance import warranty
+from dedup_nb.library.acceptance.drawing import Going, in_order
+from dedup_nb.library.acceptance.warranty import Answered, Warranty
 from dedup_nb.pictures import contents, images
 from dedup_nb.pictures.engines import wire
 from dedup_nb.session import history, index_page, notebooks, parameters, runs
@@ -460,6 +464,61 @@ def test_decisions(folder, data):
         decisions.mark("a", "0", "stage")
         decisions.undo()
         assert path.read_bytes().startswith(data)
+
+
+# ---------------------------------------------------------------- labels and warranties
+
+DIGESTS = ["a" * 64, "b" * 64, "c" * 64]
+LABEL = {"version": 1, "when": "2025-07-06T09:00:07.123Z", "what": "label", "design": f"plan {DIGESTS[0]}", "finder": "10_phash", "a": DIGESTS[1], "b": DIGESTS[2], "paths": ["a.png", "b.png"], "answer": "y"}  # fmt: skip
+LABELS = [LABEL, LABEL | {"answer": "?", "a": DIGESTS[0]}, LABEL | {"answer": None, "undo": True}]
+LABEL_LINES = b"".join(json.dumps(label).encode() + b"\n" for label in LABELS)
+
+
+@many
+@given(
+    st.one_of(
+        spoilt(LABELS).map(
+            lambda v: b"".join(json.dumps(each).encode() + b"\n" for each in (v if isinstance(v, list) else [v]))
+        ),
+        files(LABEL_LINES),
+    )
+)  # fmt: skip
+def test_labels(folder, data):
+    path = put(folder, "labels.jsonl", data)
+    with warnings.catch_warnings(), soon():
+        warnings.simplefilter("ignore")
+        labels = Labels(path)
+        labels.of(LABEL["design"])
+        for record in labels.listed()[:1]:
+            labels.revoke(record)
+        labels.answer("mine", Pair(DIGESTS[0], DIGESTS[1]), "n")
+        assert labels.of("mine")[Pair(DIGESTS[0], DIGESTS[1])].answer == "n"
+        labels.undo("mine")
+        labels.undo(LABEL["design"])
+        assert labels.of("mine") == {} and path.read_bytes().startswith(data)
+
+
+GOING = [Going(f"{name}.png", DIGESTS[0], "k.png", DIGESTS[1]) for name in "abcde"]
+ORDER = in_order(DIGESTS[2], GOING)
+WARRANTY = Warranty(
+    DIGESTS[2], 9, 5, tuple(Answered(going, answer, "") for going, answer in zip(ORDER, "yn?", strict=False))
+).as_json()  # fmt: skip
+
+
+@many
+@given(
+    st.one_of(
+        spoilt(WARRANTY).map(lambda v: json.dumps(v).encode()),
+        files(json.dumps(WARRANTY, indent=1).encode()),
+    )
+)
+def test_warranties(folder, data):
+    found = attempt(warranty.read, put(folder, "warranty.json", data))
+    if found is not None:
+        with soon():
+            assert 0 <= found.wrong <= found.bound <= found.asked <= found.images
+            assert warranty.of_json(json.loads(json.dumps(found.as_json()))) == found
+            attempt(warranty.fits, found, DIGESTS[2], ORDER, 9)
 
 
 # ---------------------------------------------------------------- Czkawka

@@ -186,7 +186,7 @@ def test_intervals_cover_the_truth_in_some_libraries(wrong):
 @pytest.mark.slow
 @pytest.mark.parametrize("slips", [0.0, 0.02])  # 2 % of the answers are not what is so
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize(("n", "sample", "worlds"), [(120, 60, 1_000), (900, 150, 1_000)])
+@pytest.mark.parametrize(("n", "sample", "worlds"), [(120, 60, 1_000), (400, 100, 1_000)])
 def test_intervals_cover_the_truth_in_a_thousand_libraries(n, sample, worlds, wrong, slips):
     held, too_loose = covered(n, wrong, sample, slips, worlds)
     assert held >= 0.93 and too_loose <= 0.07
