@@ -69,6 +69,7 @@ __all__ = [
     "check",
     "flag",
     "images_of_plan",
+    "of_plan",
     "plan_of",
     "read_manifest",
     "recover",

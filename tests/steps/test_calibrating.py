@@ -263,7 +263,7 @@ def test_headless_it_says_what_is_missing_and_saves_what_there_is(world, capsys)
     n = len(made.drawn)
     assert n > 2
     assert calibrating.ask(made, interactive=False) is None
-    assert f"{n} pairs are not answered: open 70_calibrate" in capsys.readouterr().out
+    assert f"{n} pairs are not answered; to go on, open 70_calibrate: " in capsys.readouterr().out
     folder = made.save()
     assert {path.name for path in folder.iterdir()} >= {
         "thresholds.csv", "asked.csv", "summary.json", "report.html", "params.yaml",

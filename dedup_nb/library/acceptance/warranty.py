@@ -97,6 +97,8 @@ class Warranty:
         """Return the warranty as a sentence."""
         images = f"{self.images:,} image{'s' if self.images != 1 else ''}"
         goes = "goes" if self.images == 1 else "go"
+        if not self.images:
+            return "No image goes."
         if not self.asked:
             return f"{images} {goes}; each is byte for byte what is kept, so there is no doubt."
         unsure = f" ({self.unsure:,} of them ?)" if self.unsure else ""

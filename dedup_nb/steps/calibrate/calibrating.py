@@ -17,6 +17,7 @@ from dedup_nb.groups.labels import Label, Pair
 from dedup_nb.groups.measures import MEASURES, number
 from dedup_nb.library import tables
 from dedup_nb.library.acceptance.warranty import LIMITS, RIGHT, WRONG
+from dedup_nb.library.hints import command
 from dedup_nb.library.quantities import count
 from dedup_nb.report import samples
 from dedup_nb.session import parameters
@@ -370,5 +371,6 @@ def ask(made: Calibration, *, interactive: bool = True) -> Asking | None:
     print(made.told())
     print(made.advice(made.estimates))
     if left > 0:
-        print(f"{count(left, 'pair')} are not answered: open 70_calibrate in JupyterLab to go on.")
+        lab = command("lab", "--run", made.run.folder)
+        print(f"{count(left, 'pair')} are not answered; to go on, open 70_calibrate: {lab}")
     return None

@@ -117,7 +117,8 @@ class PlanView:
         lines = [
             f"{self.path}: {quantities.count(len(plan.bundles), 'bundle')}, "
             f"{quantities.count(plan.files, 'file')}, "
-            f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused"
+            f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused",
+            staging.of_plan(plan)[1] or "no warranty: nobody has answered its acceptance sample",
         ]
         if self.others:
             lines.append("Other plans; to use one, set the parameter manifest:")

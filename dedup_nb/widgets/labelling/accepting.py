@@ -9,8 +9,10 @@ from typing import Any
 import ipywidgets
 
 from dedup_nb.library import tables
+from dedup_nb.library.acceptance import warranty
 from dedup_nb.library.acceptance.drawing import Going
 from dedup_nb.library.acceptance.warranty import LIMITS, percent
+from dedup_nb.library.hints import command
 from dedup_nb.library.quantities import count
 from dedup_nb.session import acceptance
 from dedup_nb.session.acceptance import WISHED, Acceptance, pair_of
@@ -107,7 +109,8 @@ class Warranting:
         except (OSError, ValueError) as error:
             self._say(f"not written: {error}")
             return
-        self._say(f"{self.sample.folder / 'warranty.json'}: {made.says()}")
+        path = self.sample.folder / warranty.NAME
+        self._say(f"{path}: {made.says()}" if path.exists() else self.sample.told(self.wish.value))
 
     def _told(self) -> str:
         return self.sample.told(self.wish.value) if self.sample else ""
@@ -165,9 +168,10 @@ def warrant(run: Workbench, *, interactive: bool = True) -> Warranting | None:
         return made
     for folder in acceptance.manifests_of(run):
         sample = Acceptance(run, folder)
-        warranty = sample.write()
+        so_far = sample.write()
         print(f"{tables.shown(str(folder / 'manifest.csv'))}: {sample.told(WISHED)}")
-        if not warranty.sample and sample.order:
-            wanted = count(sample.needed(WISHED, warranty) or 0, "pair")
-            print(f"It has no warranty yet: open this notebook in JupyterLab and answer {wanted}.")
+        if not so_far.sample and sample.order:
+            wanted = count(sample.needed(WISHED, so_far) or 0, "pair")
+            lab = command("lab", "--run", run.folder)
+            print(f"It has no warranty yet; to answer {wanted}, open {run.notebook}: {lab}")
     return None
