@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from dedup_nb.finders import phash
+from dedup_nb.finders import hamming, phash
 from dedup_nb.pictures import orientations
 
 
@@ -90,6 +90,24 @@ def test_pairs_are_exactly_those_within_the_ceiling(n, ceiling, n_bytes):
     pairs, bound = phash.near_pairs(hashes, ceiling)
     assert bound == ceiling
     assert as_list(pairs) == all_pairs(hashes, ceiling)
+
+
+@pytest.mark.parametrize("each", range(1, hamming.MOST_BANDS + 1))
+@pytest.mark.parametrize("n_words", [1, 4])
+def test_bands_cover_every_bit_once_and_no_pair_can_escape_them(n_words, each):
+    for ceiling in (0, 1, 7, 8, 16, 40):
+        bands = hamming._bands(n_words, each, ceiling)
+        assert sum(band.radius + 1 for band in bands) > ceiling
+        bits = [(b.word, b.shift + bit) for b in bands for bit in range(b.width)]
+        assert sorted(bits) == [(word, bit) for word in range(n_words) for bit in range(64)]
+
+
+@pytest.mark.parametrize("n", [10, 30_000, 10**6, 10**8])
+def test_the_cheapest_bands_of_any_number_of_hashes_miss_no_pair(n):
+    for n_words, ceiling in ((1, 0), (1, 8), (1, 16), (1, 63), (4, 8), (4, 64)):
+        bands = hamming._cheapest(n, n_words, ceiling)
+        everything = [band.width for band in bands] == [0]
+        assert everything or sum(band.radius + 1 for band in bands) > ceiling
 
 
 def test_a_pair_at_exactly_the_ceiling_is_near():
