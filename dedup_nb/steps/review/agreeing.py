@@ -95,9 +95,8 @@ class Agreement:
             counts.update(n for n, _, state, _ in self.details(k, keeper) if state != "beyond")
         by: dict[str, list[str]] = {"by": [], "in part by": [], "not by": []}
         for n, each in enumerate(self._finders):
-            by["by" if counts[n] == len(others) else "in part by" if counts[n] else "not by"] += [
-                each
-            ]
+            how = "by" if counts[n] == len(others) else "in part by" if counts[n] else "not by"
+            by[how].append(each)
         parts = [
             f"{how} {listed(names, 'or' if how == 'not by' else 'and')}"
             for how, names in by.items()
