@@ -49,7 +49,7 @@ def by_value(title: str, values: Sequence[str], freed: Sequence[int], empty: str
 def by_month(title: str, months: Sequence[str], freed: Sequence[int], empty: str) -> Bars:
     """Return the bytes by month, `2025-07`, in order; by year if there are too many months."""
     if len(set(months)) > MOST_TIMES:
-        title, months = title.replace("month", "year"), [month[:4] for month in months]
+        title, months = title.replace("month", "year", 1), [month[:4] for month in months]
     return _bars(title, _sums(months, freed, empty).sort_index(), MOST_TIMES)
 
 

@@ -141,7 +141,7 @@ def _headline(summed: Totals) -> str:
     of = f" of {summed.images:,}" if summed.images else ""
     return (
         f"{n:,}{of} images could go, which frees {size_text(int(summed.going['freed'].sum()))}. "
-        "Nothing was moved."
+        "This page moves nothing."
     )
 
 
@@ -190,7 +190,11 @@ def _charts(summed: Totals) -> list[bars.Bars]:
     ]
     if any(stages):
         made.append(bars.by_value("By stage", stages, freed, "no stage"))
-    made.append(bars.by_month("By month", going["month"].tolist(), freed, "no time"))
+    made.append(
+        bars.by_month(
+            "By month, of the name or the last change", going["month"].tolist(), freed, "no time"
+        )
+    )
     return made
 
 
@@ -406,6 +410,9 @@ def _warnings(folder: Path, content: Mapping[str, Any], summed: Totals) -> list[
             told.append(f"{name} is not complete: {bound['reason']}.")
         told += [f"{name}: {each}" for each in (more if isinstance(more, list) else [])]
         told += _part_only(folder / name)
+    if unverified := [name for name in content["notebooks"] if _is_unverified(folder / name)]:
+        names = ", ".join(sorted(unverified))
+        told.append(f"verify is false in {names}: pictures were proposed without comparing them.")
     told += [f"{problem}." for problem in summed.problems]
     return [tables.shown(text) for text in dict.fromkeys(told)]
 
@@ -421,9 +428,17 @@ def _part_only(folder: Path) -> list[str]:
         told.append(f"Only a part of the library was looked at: only_folders is {only}.")
     if limit := values.get("limit"):
         told.append(f"Only a part of the library was looked at: limit is {limit}.")
-    if values.get("verify") is False:
-        told.append(f"{folder.name}: verify is false, so pictures were not compared.")
     return told
+
+
+def _is_unverified(folder: Path) -> bool:
+    """Return whether a notebook with results proposes images without comparing their pixels."""
+    if not _summary(folder)[0].get("images"):
+        return False
+    try:
+        return runs.read_params(folder).get("verify") is False
+    except (OSError, ValueError):
+        return False
 
 
 def _plan(folder: Path) -> tuple[Path, int] | None:

@@ -227,7 +227,7 @@ def test_a_report_without_groups_says_what_to_do(tmp_path):
     pages.write_html(tmp_path, title="t", lead="", facts=[], empty="Try `seconds: 9`.")
     pages.write_markdown(tmp_path / "r.md", title="t", lead="", facts=[], empty="Try `seconds: 9`.")
     page = Page(tmp_path / "report.html")
-    assert page.headings == {"groups": "Groups"} and "Try `seconds: 9`." in page.text
+    assert page.headings == {"groups": "Groups"} and "<code>seconds: 9</code>" in page.html
     assert "seconds: 9" in (tmp_path / "r.md").read_text()
 
 
@@ -243,3 +243,12 @@ def test_numbers_in_reports_have_separators_and_few_decimals(cell, shown):
 def test_a_line_end_in_a_cell_is_a_line_end_in_a_notebook():
     html = report.table_html(pd.DataFrame({"paths": ["a/x.png\nb/x.png"]}))
     assert "a/x.png<br>b/x.png" in html and "\\n" not in html
+
+
+def test_both_forms_of_a_report_have_the_same_figures(tmp_path, thumbnail):
+    facts = [("images to stage", "1,234"), ("freed", "5.6 MB")]
+    pages.write_html(tmp_path, title="t", lead="", facts=facts)
+    pages.write_markdown(tmp_path / "r.md", title="t", lead="", facts=facts)
+    html, text = (tmp_path / "report.html").read_text(), (tmp_path / "r.md").read_text()
+    for name, value in facts:
+        assert f"<b>{value}</b>{name}" in html and f"- {name}: {value}" in text

@@ -129,6 +129,13 @@ def test_a_part_of_a_library_is_said_to_be_one(run):  # noqa: F811
     assert "Only a part of the library was looked at: limit is 100." in page(run).text
 
 
+def test_pictures_proposed_without_a_comparison_are_said_to_be(run):  # noqa: F811
+    for name in ("10_phash", "20_time_window"):
+        finder(run, name, [("a.png", "l.png")] if name == "10_phash" else [])
+        (run / name / "params.yaml").write_text("verify: false\n")
+    assert "verify is false in 10_phash: pictures were proposed" in page(run).text
+
+
 def test_a_run_without_results_says_so(run):  # noqa: F811
     made = page(run)
     assert "No finder has results yet." in made.text and made.broken() == []
