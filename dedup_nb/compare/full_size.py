@@ -20,13 +20,15 @@ from dedup_nb.compare.holding import Holding
 from dedup_nb.compare.look_words import EDITED, MOVED, Look
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.library.progress import Ticker
+from dedup_nb.pictures import openers
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
-HOLDINGS = "holding 10"  # store kind; increase the number when the comparison changes
+HOLDINGS = "holding 11"  # store kind; increase the number when the comparison changes
 BATCH = 256  # pairs compared and stored together
-DECODERS = ", ".join(f"{name} {version(name)}" for name in ("pillow", "opencv-python-headless"))
+OPENCV = "opencv-python-headless"
+DECODERS = f"{openers.every_decoder()}, {OPENCV} {version(OPENCV)}"
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 

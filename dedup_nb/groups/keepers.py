@@ -74,7 +74,10 @@ def _pixels(images: pd.DataFrame) -> pd.Series[Any]:
 
 
 # without loss first, then by what they keep of a picture of the same quality
-FORMATS_BEST_FIRST = ("TIFF", "PNG", "BMP", "JXL", "HEIF", "AVIF", "WEBP", "JPEG", "GIF")
+FORMATS_BEST_FIRST = (
+    "PSD", "TIFF", "PNG", "BMP", "PPM", "QOI", "TGA", "JXL", "HEIF", "AVIF", "JPEG2000", "WEBP",
+    "JPEG", "DDS", "GIF", "ICO",
+)  # fmt: skip
 
 KEEPER_WORDS: Mapping[str, KeeperWord] = {
     word.name: word

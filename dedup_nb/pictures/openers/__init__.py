@@ -16,7 +16,7 @@ from dedup_nb.library import formats
 from dedup_nb.library.formats import Format
 from dedup_nb.pictures.openers.base import Opened, Refused, TooLarge
 
-__all__ = ["Opened", "Refused", "TooLarge", "decoders_of", "opened"]
+__all__ = ["Opened", "Refused", "TooLarge", "decoders_of", "every_decoder", "opened"]
 
 # Format -> the module that opens it; Pillow opens the others.
 MODULES: Mapping[str, str] = {"HEIF": "heif", "JXL": "jxl", "RAW": "raw"}
@@ -35,6 +35,13 @@ def decoders_of(image_format: str) -> str:
     if entry is None:
         return f"none of {' '.join(formats.FORMATS)}"
     return ", ".join(f"{name} {_version(name)}" for name in entry.packages)
+
+
+@cache
+def every_decoder() -> str:
+    """Return the decoders of all formats with their versions."""
+    names = {name for entry in formats.FORMATS.values() for name in entry.packages}
+    return ", ".join(f"{name} {_version(name)}" for name in sorted(names))
 
 
 @cache
