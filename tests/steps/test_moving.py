@@ -9,7 +9,7 @@ from staging_kit import killed_at
 from dedup_nb import staging
 from dedup_nb.finders import phash
 from dedup_nb.session import workbench
-from dedup_nb.steps.stage import moving
+from dedup_nb.steps.stage import moving, taking
 
 
 @pytest.fixture
@@ -184,3 +184,69 @@ def test_unfinished_work_is_sent_home_only_when_asked(run):
     moving.Recovery(run).button.click()
     after = {path: entry for path, entry in tree(run.library).items() if ".dedup_nb" not in path}
     assert after == before
+
+
+# ---------------------------------------------------------------- taking back
+
+
+def test_what_lies_in_the_review_folder_is_shown_beside_what_was_kept(staged):
+    shown = taking.TakingBack(staged)
+    assert ": 3 bundles, 5 files, " in shown.batch.options[0][0]
+    for part in ("mojo1/plain.png", "mojo1/plain small.png", "data:image/jpeg", "stays"):
+        assert part in shown.sheet.value
+    assert shown.pages.value == "groups 1 to 2 of 2"
+
+
+def test_a_batch_is_taken_back_only_after_a_question(run):
+    before = tree(run.library)
+    confirm = moving.Confirm(run, moving.open_plan(run, None))
+    shown = taking.TakingBack(run)
+    taking.beside(shown, confirm)
+    assert (
+        shown.sheet.value.count("Nothing is staged.") == 1 and shown.box.children[0] == shown.said
+    )
+    confirm.button.click()
+    assert "mojo1/plain small.png" in shown.sheet.value
+    shown.back.click()
+    assert "This moves 3 bundles, 5 files" in shown.asked.value
+    assert not (run.library / "mojo1/plain small.png").exists()
+    shown.no.click()
+    shown.take_back()  # as if a stale click came late
+    assert not (run.library / "mojo1/plain small.png").exists()
+    shown.back.click()
+    shown.yes.click()
+    assert "restored 3 bundles, 5 files" in shown.said.value
+    assert {p: e for p, e in tree(run.library).items() if not p.startswith(".dedup_nb")} == before
+    confirm.button.click()  # and once more
+    assert confirm.result.done == 3
+
+
+def test_one_batch_of_two_is_taken_back(run):
+    whole = moving.open_plan(run, None).path
+    head, *rows = whole.read_text().splitlines(keepends=True)
+    for part in (rows[:2], rows[2:]):
+        whole.write_text("".join([head, *part]))
+        moving.move(run, moving.open_plan(run, None))
+    shown = taking.TakingBack(run)
+    latest, first = shown.batches
+    assert shown.back_all.description == "Take all 2 batches back …"
+    shown.batch.value = first
+    assert "plain small.png" in shown.sheet.value
+    shown.back.click()
+    shown.yes.click()
+    assert list(taking.staged(run)) == [latest] and list(shown.batches) == [latest]
+    assert (run.library / "mojo1/plain small.png").exists()
+
+
+def test_pages_of_what_is_staged_are_bounded(staged, monkeypatch):
+    monkeypatch.setattr(taking, "GROUPS_A_PAGE", 1)
+    shown = taking.TakingBack(staged)
+    assert shown.page.max == 2 and shown.pages.value == "groups 1 to 1 of 2"
+    first = shown.sheet.value
+    shown.page.value = 2
+    assert shown.pages.value == "groups 2 to 2 of 2" and shown.sheet.value != first
+
+
+def test_without_widgets_the_latest_batch_is_shown(staged, capsys):
+    assert taking.look(staged, interactive=False) is None
+    assert "3 bundles, 5 files" in capsys.readouterr().out

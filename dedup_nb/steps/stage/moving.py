@@ -292,11 +292,14 @@ class Confirm:
     ----------
     result : staging.Result or None
         Set after the button is pressed.
+    then : callable
+        Called after it was.
     """
 
     def __init__(self, run: Workbench, plan: PlanView) -> None:
         self.run, self.plan = run, plan
         self.result: staging.Result | None = None
+        self.then: Callable[[], None] = lambda: None
         count = len(plan.plan.bundles) - len(plan.refusals)
         size = report.size_text(plan.plan.n_bytes)
         self.button = ipywidgets.Button(
@@ -318,11 +321,18 @@ class Confirm:
         try:
             self.result, lines = move(self.run, self.plan, self._show)
             undo = command("restore", "--library", self.run.library)
-            lines.append(f"To undo, run: {undo}")
+            lines.append(f"To undo, take the batch back below, or run: {undo}")
         except staging.StagingError as error:
             lines = [str(error)]
             self.button.disabled = False
         self.said.value = _html(lines)
+        self.then()
+
+    def again(self) -> None:
+        """Let the plan be staged once more, after it was taken back."""
+        if self.result is not None:
+            self.result, self.said.value, self.button.disabled = None, "", False
+            self.bar.layout.visibility = "hidden"
 
     def _show(self, done: int, total: int) -> None:
         self.bar.max, self.bar.value = total, done
