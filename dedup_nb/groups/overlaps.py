@@ -30,11 +30,10 @@ class United(NamedTuple):
 
 
 def united(plans: Sequence[Sequence[Move]]) -> United:
-    """Return what each plan adds if the plans are carried out one after the other.
+    """Return what each plan adds if the plans are staged one after the other.
 
-    As in staging, a bundle moves whole or not at all, a file on which something that went relies
-    stays, and nothing goes whose keeper went. What an earlier plan moved is not moved again; the
-    rest of its bundle may still go.
+    As in staging, a bundle moves whole or not at all, also if an earlier plan moved a part of it; a
+    file on which something that went relies stays; and nothing goes whose keeper went.
 
     Parameters
     ----------
@@ -51,7 +50,8 @@ def united(plans: Sequence[Sequence[Move]]) -> United:
             left = [k for k in places if plan[k].src not in gone]
             sources = {plan[k].src for k in left}
             keepers = {plan[k].keeper for k in left if plan[k].keeper}
-            if sources & relied_on or sources & keepers or keepers & gone:
+            is_part = 0 < len(left) < len(places)
+            if is_part or sources & relied_on or sources & keepers or keepers & gone:
                 contradicted += left
                 continue
             added += left

@@ -201,7 +201,9 @@ def read_columns(path: Path, wanted: Sequence[str]) -> dict[str, list[str]]:
             raise ValueError(f"{path} line {reader.line_num} is not CSV: {error}") from error
     columns: dict[str, list[str]] = {name: [""] * len(rows) for name in wanted}
     for name, cells in zip(there, zip(*rows, strict=True), strict=False):
-        columns[name] = [unguard(cell) if cell[:1] == "'" else cell for cell in cells]
+        once: dict[str, str] = {}  # most cells of most columns are equal to another one
+        column = (unguard(cell) if cell[:1] == "'" else cell for cell in cells)
+        columns[name] = [once.setdefault(cell, cell) for cell in column]
     return columns
 
 

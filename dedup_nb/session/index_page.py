@@ -488,7 +488,10 @@ def _next_steps(
 
 def _staging(says: str, manifests: Sequence[Path]) -> dict[str, Any]:
     where = f"{layout.REVIEW_DUPES}/ and {layout.DELETE_REVIEW}/ in the library"
+    says = f"{says} into {where}, where you can still look at them. Nothing is deleted."
+    if len(manifests) > 1:
+        says += " One after the other; what an earlier plan moved or relies on is refused then."
     return {
-        "says": f"{says} into {where}, where you can still look at them. Nothing is deleted.",
+        "says": says,
         "commands": [command("stage", path) for path in manifests],
     }

@@ -1,7 +1,7 @@
 """A run folder -> what all finders together propose, each image once, and what waits.
 
 Plans overlap: most copies are found by several finders. They are added up as if they were staged
-one after the other, the plan that frees most first; see `groups.overlaps`.
+one after the other: whole sets, then the plan that frees most; see `groups.overlaps`.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def of_run(folder: Path) -> Totals:
         for name in sorted(content["notebooks"])
         if name not in LATER and (finder := _finder(folder / name, problems))
     ]
-    finders.sort(key=lambda finder: (-finder.summary["bytes"], finder.name))
+    finders.sort(key=_turn)
     moves = [_moves(finder.plan) for finder in finders]
     made = united(moves)
     files = _files(finders, made.added, Path(content["library"]))
@@ -212,6 +212,12 @@ def _frame(columns: Mapping[str, Sequence[str]], numbers: Sequence[str]) -> pd.D
 
 
 # ---------------------------------------------------------------- counting
+
+
+def _turn(finder: _Finder) -> tuple[bool, float, str]:
+    """Return when the plan of a finder has its turn: whole sets, then what frees most."""
+    of_sets = finder.summary.get("staging") == layout.DELETE_REVIEW
+    return not of_sets, -finder.summary["bytes"], finder.name
 
 
 def _moves(plan: pd.DataFrame) -> list[Move]:

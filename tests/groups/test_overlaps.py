@@ -19,7 +19,7 @@ def plan(*moves):
         ([plan("a a b"), plan("b b c")], [[0], []]),  # b stays, since a went for it
         ([plan("b b c"), plan("a a b")], [[0], []]),  # b went, so it keeps nothing
         ([plan("s a k", "s b k"), plan("a a k")], [[0, 1], []]),  # one of a set
-        ([plan("a a k"), plan("s a k", "s b l")], [[0], [1]]),  # the rest of a set
+        ([plan("a a k"), plan("s a k", "s b l")], [[0], []]),  # the rest of a set stays
         ([plan("a a b"), plan("s b k", "s c k")], [[0], []]),  # a set moves whole or not at all
         ([plan("s b k", "a a k", "s c k")], [[0, 2, 1]]),  # a bundle need not be in one place
         ([plan("a a ", "b b ")], [[0, 1]]),  # without keepers

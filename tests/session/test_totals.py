@@ -1,11 +1,12 @@
 """What all finders propose together, counted from the files of a run."""
 
+import hashlib
 import json
 import os
 
 import pytest
 
-from dedup_nb import groups
+from dedup_nb import groups, staging
 from dedup_nb.groups import manifest
 from dedup_nb.library import catalogue, tables
 from dedup_nb.session import runs, totals
@@ -159,3 +160,46 @@ def test_a_run_without_results_has_nothing_to_go(run):
     made = totals.of_run(run)
     assert (made.parts, len(made.going), made.images, made.bytes) == ([], 0, 5, 1500)
     assert made.unreadable.to_numpy().tolist() == [["l.png", "unreadable", "damaged"]]
+
+
+def test_staging_the_plans_in_order_moves_just_what_was_counted(run):
+    """Files with true digests, plans that overlap and contradict each other."""
+    library = run.parent / "lib"
+    plans = {
+        "40_set_pruning": ("delete_review", [("s", "a", "k"), ("s", "b", "k")]),
+        "10_phash": ("_review_dupes", [("a", "a", "k"), ("c", "c", "k"), ("d", "d", "b")]),
+        "30_clip_faiss": ("_review_dupes", [("k", "k", "e"), ("t", "c", "e"), ("t", "f", "e"), ("g", "g", "e")]),
+    }  # fmt: skip
+    for name in "abcdefgk":
+        (library / f"{name}.png").write_bytes(name.encode() * 50)
+    facts = {}
+    for name in "abcdefgk":
+        now = (library / f"{name}.png").stat()
+        facts[name] = {
+            "size": now.st_size,
+            "mtime_ns": now.st_mtime_ns,
+            "sha256": hashlib.sha256(name.encode() * 50).hexdigest(),
+        }
+    for notebook, (staged, moves) in plans.items():
+        rows = [
+            dict.fromkeys(manifest.COLUMNS, "") | {"bundle": bundle, "src": f"{src}.png"} | facts[src]
+            | {"dst": f"{staged}/{src}.png", "keeper": f"{keeper}.png", "group": "g"}
+            | {"keeper_sha256": facts[keeper]["sha256"]}
+            for bundle, src, keeper in moves
+        ]  # fmt: skip
+        members = [{"path": f"{src}.png", "role": "stage", "bytes": 50} for _, src, _ in moves]
+        folder = run / notebook
+        folder.mkdir()
+        tables.write_csv(folder / "manifest.csv", manifest.COLUMNS, rows)
+        blank = dict.fromkeys(groups.NAMES, "") | {"width": 1, "height": 1}
+        tables.write_csv(folder / "groups.csv", groups.NAMES, [blank | each for each in members])
+        summary = {"groups": 1, "images": len(moves), "review": 0, "bytes": 50 * len(moves)}
+        (folder / "summary.json").write_text(json.dumps(summary | {"staging": staged}))
+        runs.note(run, notebook, status="done")
+    made = totals.of_run(run)
+    before = {path.name for path in library.glob("*.png")}
+    for part in made.parts:
+        staging.stage(staging.read_manifest(part.folder / "manifest.csv"), library)
+    gone = before - {path.name for path in library.glob("*.png")}
+    assert [part.name for part in made.parts] == ["40_set_pruning", "30_clip_faiss", "10_phash"]
+    assert gone == set(made.going["path"]) == {"a.png", "b.png", "c.png", "f.png", "g.png"}
