@@ -42,12 +42,18 @@ def folder(tmp_path_factory):
     return folder
 
 
+def begun(lab):
+    """Open the notebook, run it, and begin to answer."""
+    lab.open("labels.ipynb")
+    lab.run_all()
+    lab.page.get_by_role("button", name="answer the sample").click()
+    return lab
+
+
 @pytest.fixture(scope="module")
 def lab(folder):
     with Lab(folder, width=1400, height=1000) as lab:
-        lab.open("labels.ipynb")
-        lab.run_all()
-        yield lab
+        yield begun(lab)
 
 
 def sheet(lab):
@@ -99,9 +105,7 @@ def test_thirty_pairs_by_keyboard_then_close_and_go_on_and_the_bound_falls(lab, 
     assert answers(lab).count("y") == 30
 
     lab.page.evaluate("() => panel.sessionContext.shutdown()")  # close it
-    lab.open("labels.ipynb")
-    lab.run_all()
-    root = sheet(lab)
+    root = sheet(begun(lab))
     assert root.get_attribute("data-at") == "30"  # go on where it ended
     assert bound(root) == half
     for _ in range(10):

@@ -34,7 +34,7 @@ class Warranting:
     manifest, wish : widget
         The plan, and the share of wrong images that its sample is sized for.
     asking : Labelling
-        The questions.
+        The questions; they are displayed once you begin.
     sample : Acceptance or None
         The sample on display.
     """
@@ -51,6 +51,7 @@ class Warranting:
             description="show",
             layout=ipywidgets.Layout(width="18rem"),
         )
+        self.begin = _button("answer the sample", "check-square-o", self.ask)
         self.again = _button("look for plans again", "refresh", self.look)
         self.done = _button("write it into the report", "check", self.write)
         self.said = ipywidgets.HTML()
@@ -70,12 +71,16 @@ class Warranting:
         self.manifest.observe(lambda change: self.open(), "value")
         self.wish.observe(lambda change: self._ask(), "value")
         bar = ipywidgets.HBox(
-            [self.manifest, self.wish, self.again, self.done],
+            [self.manifest, self.wish, self.begin, self.again, self.done],
             layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
-        limits = ipywidgets.HTML(f"<small>{escape(LIMITS)}</small>")
-        self.box = ipywidgets.VBox([bar, self.said, self.asking, limits])
+        self.box = ipywidgets.VBox([bar, self.said])
         self.look()
+
+    def ask(self) -> None:
+        """Display the questions."""
+        limits = ipywidgets.HTML(f"<small>{escape(LIMITS)}</small>")
+        self.box.children = [*self.box.children[:2], self.asking, limits]
 
     def look(self) -> None:
         """List the manifests of this notebook, the newest first, and open the first."""
@@ -92,7 +97,7 @@ class Warranting:
         self.sample = None
         try:
             self.sample = Acceptance(self.run, folder) if folder else None
-            self._say("" if folder else "this notebook has written no plan yet")
+            self._say(self._told() or "this notebook has written no plan yet")
         except StagingError as error:
             self._say(str(error))
         self.asking.design = self.sample.design if self.sample else ""

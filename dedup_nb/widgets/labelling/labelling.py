@@ -71,7 +71,7 @@ class Labelling(anywidget.AnyWidget):  # type: ignore[misc]
     _css = "\n".join(
         Path(each).with_suffix(".css").read_text(encoding="utf-8")
         for each in (gallery.__file__, __file__)
-    )
+    ).replace(".dnb-gallery", ".dnb-labelling")
 
     version = traitlets.Int(0).tag(sync=True)
     answers = traitlets.Unicode("").tag(sync=True)

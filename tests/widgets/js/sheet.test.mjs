@@ -36,6 +36,21 @@ test("what the kernel knows stays when an answer is confirmed", () => {
   assert.deepEqual([sheet.answerOf(0), sheet.at], ["y", 1]);
 });
 
+test("a pair that was answered can be looked at again, with its answer", () => {
+  const sheet = new Sheet("yn.");
+  assert.equal(sheet.given, "");
+  sheet.goTo(1);
+  assert.equal(sheet.given, " · pair 2: you answered n");
+  assert.deepEqual([sheet.answer("y"), sheet.at], [1, 2]);
+  sheet.goTo(-5);
+  assert.equal(sheet.at, 0);
+  sheet.goTo(9);
+  assert.deepEqual([sheet.at, sheet.done], [2, false]); // it is open
+  sheet.answer("y");
+  sheet.goTo(9);
+  assert.ok(sheet.done);
+});
+
 test("more pairs may come while it is open", () => {
   const sheet = new Sheet("yy");
   assert.ok(sheet.done);
@@ -50,6 +65,7 @@ const KEYS = [
   ["u", "undo"],
   [" ", "flicker"],
   ["h", "show", "heat"],
+  ["PageUp", "step", -1],
 ];
 
 for (const [key, name, ...given] of KEYS) {

@@ -19,6 +19,11 @@ export const LABEL_KEYS = [
     does: { u: (view) => view.undo(), "Ctrl+z": (view) => view.undo() },
   },
   {
+    shown: "PgUp PgDn",
+    help: "previous, next pair: look again, or answer anew",
+    does: { PageUp: (view) => view.step(-1), PageDown: (view) => view.step(1) },
+  },
+  {
     shown: "Space",
     help: "flicker: one picture in the place of the other, in turn",
     does: { " ": (view) => view.flicker() },

@@ -50,7 +50,7 @@ export class LabelView {
   // -- building -----------------------------------------------------------------------------------
 
   build(el) {
-    this.root = ownKeys(node("div", "dnb-gallery dnb-labelling"));
+    this.root = ownKeys(node("div", "dnb-labelling"));
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "application");
     this.root.setAttribute("aria-roledescription", "questions about pairs of pictures");
@@ -177,6 +177,13 @@ export class LabelView {
     this.questions.ask(name, { kind: "undo", version: this.model.get("version"), request: name });
   }
 
+  // To another pair of the sample, answered or not.
+  step(by) {
+    this.sheet.goTo(this.sheet.at + by);
+    this.mode = "both";
+    this.paint();
+  }
+
   show(mode) {
     this.mode = mode;
     this.second = true;
@@ -199,7 +206,7 @@ export class LabelView {
     const { sheet, model } = this;
     const { answered, total } = sheet;
     Object.assign(this.meter, { max: Math.max(total, 1), value: answered });
-    this.position.textContent = `${answered} of ${total}`;
+    this.position.textContent = `${answered} of ${total}${sheet.given}`;
     this.question.textContent = model.get("question");
     if (this.told.textContent !== model.get("told")) this.told.textContent = model.get("told");
     this.back.disabled = !model.get("undoable") && !sheet.sent.size;

@@ -37,6 +37,12 @@ export class Sheet {
     return n;
   }
 
+  // What was answered about the pair in sight, for the line above it.
+  get given() {
+    const answer = this.answerOf(this.at);
+    return this.done || answer === OPEN ? "" : ` · pair ${this.at + 1}: you answered ${answer}`;
+  }
+
   // The next pair without an answer from a place on, else the first one, else the end.
   nextOpen(from) {
     for (let at = from; at < this.total; at++) if (this.isOpen(at)) return at;
@@ -58,7 +64,9 @@ export class Sheet {
     if (failed) this.at = at;
   }
 
+  // The end comes behind the last pair, once all are answered.
   goTo(at) {
-    this.at = Math.max(0, Math.min(at, this.total));
+    const last = this.answered < this.total ? this.total - 1 : this.total;
+    this.at = Math.max(0, Math.min(at, last));
   }
 }
