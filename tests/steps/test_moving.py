@@ -44,6 +44,13 @@ def test_a_plan_that_a_person_chose_comes_before_one_that_a_finder_proposed(run)
     assert moving.open_plan(run, None).path == proposed
 
 
+def test_a_plan_that_is_older_than_a_decision_says_so(run):
+    plan = moving.open_plan(run, None)
+    assert "you decided more" not in plan.describe()
+    run.live_decisions.mark("mojo1/plain.png", "0" * 64, "keep")
+    assert "you decided more after this plan was written" in plan.describe()
+
+
 def test_a_plan_that_was_changed_after_it_was_shown_is_not_moved(run):
     before = tree(run.library)
     confirm = moving.Confirm(run, moving.open_plan(run, None))

@@ -14,7 +14,7 @@ from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import tables
 from dedup_nb.library.yaml_files import read_flat
 from dedup_nb.session import notebooks, preflight
-from dedup_nb.steps.review import merging, reviewing
+from dedup_nb.steps.review import merging, reviewing, telling
 
 PLAIN = ["mojo1/plain small.png", "mojo1/plain.png"]
 
@@ -175,7 +175,7 @@ def test_a_mark_made_meanwhile_makes_the_plan_be_looked_at_again(reviewer):
 
 def test_what_a_plan_takes_is_counted_by_root_stage_and_day(reviewer):
     made = reviewer.candidates.planned("all")
-    rows = reviewing.taken(reviewer.run, made.cut(1).staged()).to_dict("records")
+    rows = reviewer.page.counted.table(made.cut(1).staged()).to_dict("records")
     told = {(row["by"], row["what"]): (row["images"], row["of"]) for row in rows}
     assert told == {
         ("root", "mojo1"): (1, 9), ("root", "selected"): (2, 2),
@@ -200,7 +200,7 @@ def test_every_decision_is_listed_and_revoked_by_its_button(reviewer):
     assert len(revoker.rows.children) == 1 and not run.live_decisions.answers("reviewed")
     revoker.undo.click()
     assert len(revoker.rows.children) == 2
-    table = reviewing.remembered(run.live_decisions)
+    table = telling.remembered(run.live_decisions)
     assert list(table["decision"]) == ["mark: stage", "reviewed"]
 
 

@@ -196,15 +196,25 @@ def _reviewed_only(said: Decisions) -> groups.Rule:
     """Return the rule that holds back what was neither accepted nor marked."""
 
     def hold(cut: groups.Cut, images: groups.Images) -> groups.Cut:
-        for centre in np.unique(cut.stars[cut.roles == groups.STAGE]).tolist():
-            members = np.flatnonzero(cut.stars == centre)
-            digests = {images.digests[k] for k in members.tolist()}
-            if "" in digests or not said.reviewed(digests):
-                waiting = [
-                    k for k in members[cut.roles[members] == groups.STAGE].tolist()
-                    if images.marks[k] != "stage"
+        said_of = said.mentioned()
+        waiting: list[int] = []
+        for members in _with_staged(cut):
+            digests = {images.digests[k] for k in members}
+            if "" in digests or digests.isdisjoint(said_of) or not said.reviewed(digests):
+                waiting += [
+                    k for k in members
+                    if cut.roles[k] == groups.STAGE and images.marks[k] != "stage"
                 ]  # fmt: skip
-                cut.hold(waiting, "not reviewed yet: its group is not accepted")
+        cut.hold(waiting, "not reviewed yet: its group is not accepted")
         return cut
 
     return groups.Rule("reviewed", "only accepted groups are staged", hold)
+
+
+def _with_staged(cut: groups.Cut) -> Iterator[list[int]]:
+    """Yield the members of each star of which an image is staged."""
+    stars = np.unique(cut.stars[cut.roles == groups.STAGE])
+    rows = np.flatnonzero(np.isin(cut.stars, stars))
+    rows = rows[np.argsort(cut.stars[rows], kind="stable")]
+    for members in np.split(rows, np.flatnonzero(np.diff(cut.stars[rows])) + 1):
+        yield members.tolist()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from dedup_nb.library.quantities import count, size_text
 from dedup_nb.session import runs
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review.merging import Merged
-from dedup_nb.steps.review.telling import remembered, taken
+from dedup_nb.steps.review.telling import Taken, remembered
 from dedup_nb.widgets.tuning import present
 
 ROWS = 20  # of the tables, the first
@@ -48,7 +49,11 @@ class Live:
         if self.widget is None:
             display(self.made)
         else:
-            present(self.widget, html=html_of(self.made))
+            begun = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            when = (
+                f"<p><small>As of {begun}; run this notebook for the decisions of now.</small></p>"
+            )
+            present(self.widget, html=when + html_of(self.made))
 
 
 def html_of(made: Any) -> str:
@@ -93,6 +98,7 @@ class Page:
         self.include, self.min_inputs = include, min_inputs
         self.lock = threading.RLock()
         self.decisions_used = run.live_decisions if interactive else run.decisions
+        self.counted = Taken(run.catalogue)
         self.saved: Path | None = None
         self._saved_ways: set[tuple[str, str]] = set()
         self._parts: dict[str, Live] = {}  # by name: a cell that runs again makes its part again
@@ -161,7 +167,7 @@ class Page:
 
     def taken(self) -> Live:
         """Return what the plan takes from each root, stage and day."""
-        return self._part("taken", lambda: taken(self.run, self.cut.staged()))
+        return self._part("taken", lambda: self.counted.table(self.cut.staged()))
 
     def sheet(self) -> Live:
         """Return the first groups with their pictures."""
@@ -176,7 +182,9 @@ class Page:
 
     def decisions(self) -> Live:
         """Return the table of the decisions in force."""
-        return self._part("decisions", lambda: remembered(self.decisions_used))
+        return self._part(
+            "decisions", lambda: remembered(self.decisions_used, ROWS if self.interactive else None)
+        )
 
     def standing(self, saved: Path) -> Live:
         """Return a sentence on the plan, and whether it is the one that was saved in `saved`."""

@@ -9,11 +9,11 @@ import ipywidgets
 
 from dedup_nb.library.hints import command
 from dedup_nb.steps.review.page import Page, html_of
-from dedup_nb.steps.review.telling import describe, remembered, taken, told
+from dedup_nb.steps.review.telling import describe, told
 from dedup_nb.widgets import tuning
 from dedup_nb.widgets.gallery import Changed
 
-__all__ = ["Page", "Reviewer", "Revoker", "describe", "remembered", "review", "revoker", "taken"]
+__all__ = ["Page", "Reviewer", "Revoker", "describe", "review", "revoker"]
 
 ROWS_A_PAGE = 20
 PREVIEW_FIRST = "write this plan: preview it first"
@@ -73,7 +73,7 @@ class Reviewer(tuning.Tuner):
             self._catch_up()
             self.page.paint()
             cut, counts = self.page.cut, self.page.counts
-            self.told.value = html_of(taken(self.run, cut.staged()))
+            self.told.value = html_of(self.page.counted.table(cut.staged()))
             self.write.description = f"write this plan: {counts}"
             self.write.disabled = False
         self._say(
@@ -127,6 +127,8 @@ class Revoker:
 
     def __init__(self, page: Page) -> None:
         self.decisions, self.plan, self.page = page.decisions_used, page, 0
+        self._shown: list[dict[str, Any]] = []
+        self._rows: list[ipywidgets.HBox] = []
         layout = ipywidgets.Layout(width="20rem")
         self.sought = ipywidgets.Text(
             description="find", placeholder="part of a file name", layout=layout
@@ -144,22 +146,28 @@ class Revoker:
         page.follow("revoker", lambda: self._turn(0))
 
     def _turn(self, pages: int) -> None:
-        listed = [(record, told(record)) for record in reversed(self.decisions.listed())]
-        text = self.sought.value.casefold()
-        chosen = [entry for entry in listed if text in " ".join(entry[1]).casefold()]
-        last = max(0, (len(chosen) - 1) // ROWS_A_PAGE)
+        listed = self.decisions.listed()[::-1]
+        if text := self.sought.value.casefold():
+            listed = [record for record in listed if text in " ".join(told(record)).casefold()]
+        last = max(0, (len(listed) - 1) // ROWS_A_PAGE)
         self.page = min(max(0, self.page + pages), last)
-        shown = chosen[self.page * ROWS_A_PAGE : (self.page + 1) * ROWS_A_PAGE]
-        self.rows.children = [self._row(record, cells) for record, cells in shown]
+        self._shown = listed[self.page * ROWS_A_PAGE : (self.page + 1) * ROWS_A_PAGE]
+        self.rows.children = [self._row(k, told(record)) for k, record in enumerate(self._shown)]
         self.back.disabled, self.on.disabled = self.page == 0, self.page == last
         self.undo.disabled = self.decisions.last is None
-        self.said.value = f"{len(chosen):,} decisions, page {self.page + 1} of {last + 1}"
+        self.said.value = f"{len(listed):,} decisions, page {self.page + 1} of {last + 1}"
 
-    def _row(self, record: Mapping[str, Any], cells: Sequence[str]) -> ipywidgets.HBox:
-        button = _small("revoke", f"revoke {cells[1]} {cells[2]}", lambda: self._revoke(record))
+    def _row(self, k: int, cells: Sequence[str]) -> ipywidgets.HBox:
+        """Return row `k` of the page; rows are made once and used again."""
+        if k == len(self._rows):
+            button = _small("revoke", "", lambda: self._revoke(self._shown[k]))
+            text = ipywidgets.Label()  # shows text only
+            self._rows.append(ipywidgets.HBox([button, text]))
         when, what, images, finder, _ = cells
-        text = ipywidgets.Label(f"{when} · {what} · {images} · {finder}")  # a Label shows text only
-        return ipywidgets.HBox([button, text])
+        button, text = self._rows[k].children
+        button.tooltip = f"revoke {what} {images}"
+        text.value = f"{when} · {what} · {images} · {finder}"
+        return self._rows[k]
 
     def _revoke(self, record: Mapping[str, Any]) -> None:
         self.decisions.revoke(record)

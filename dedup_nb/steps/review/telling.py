@@ -13,7 +13,6 @@ from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library import tables
 from dedup_nb.library.quantities import count
 from dedup_nb.session import runs
-from dedup_nb.session.workbench import Workbench
 from dedup_nb.steps.review import sources
 from dedup_nb.steps.review.findings import Finding
 
@@ -34,51 +33,53 @@ def describe(findings: Sequence[Finding]) -> str:
     return tables.shown("\n".join(lines))
 
 
-def taken(run: Workbench, rows: NDArray[np.int64]) -> pd.DataFrame:
-    """Return how many images would be staged from each root, stage and day.
+class Taken:
+    """Counts how many images would be staged from each root, stage and day of a catalogue."""
 
-    Parameters
-    ----------
-    run : Workbench
-        The current run, for its catalogue.
-    rows : ndarray of int64
-        Rows of the catalogue that would be staged.
-
-    Returns
-    -------
-    DataFrame
-        Columns `by` (root, stage, day), `what`, `images` that move, `of` all, and `MB` freed.
-    """
-    known = pd.DataFrame(
-        {
-            "bytes": run.catalogue["bytes"],
-            "root": run.catalogue["root"],
-            "stage": run.catalogue["stage"].replace("", "no stage"),
-            "day": run.catalogue["stamp"].str[:10].replace("", "no stamp"),
+    def __init__(self, catalogue: pd.DataFrame) -> None:
+        self._bytes = catalogue["bytes"].to_numpy()
+        named = {
+            "root": catalogue["root"],
+            "stage": catalogue["stage"].replace("", "no stage"),
+            "day": catalogue["stamp"].str[:10].replace("", "no stamp"),
         }
-    )
-    staged = known.iloc[rows]
-    parts = [_taken_by(by, known, staged) for by in ("root", "stage", "day")]
-    return pd.concat(parts, ignore_index=True)
+        self._codes = {by: pd.factorize(names, sort=True) for by, names in named.items()}
+
+    def table(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Return what would be staged.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            Rows of the catalogue that would be staged.
+
+        Returns
+        -------
+        DataFrame
+            Columns `by` (root, stage, day), `what`, `images` that move, `of` all, and `MB` freed.
+        """
+        return pd.concat([self._by(by, rows) for by in self._codes], ignore_index=True)
+
+    def _by(self, by: str, rows: NDArray[np.int64]) -> pd.DataFrame:
+        codes, names = self._codes[by]
+        n = len(names)
+        images = np.bincount(codes[rows], minlength=n)
+        sizes = np.bincount(codes[rows], weights=self._bytes[rows], minlength=n)
+        some = np.flatnonzero(images)
+        return pd.DataFrame(
+            {
+                "by": by,
+                "what": [tables.shown(str(name)) for name in names[some]],
+                "images": images[some],
+                "of": np.bincount(codes, minlength=n)[some],
+                "MB": (sizes[some] / 1e6).round(2),
+            }
+        )
 
 
-def _taken_by(by: str, known: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFrame:
-    grouped = staged.groupby(by)["bytes"].agg(["size", "sum"])
-    there = known[by].value_counts()
-    return pd.DataFrame(
-        {
-            "by": by,
-            "what": [tables.shown(str(name)) for name in grouped.index],
-            "images": grouped["size"].to_numpy(),
-            "of": there.reindex(grouped.index).to_numpy(),
-            "MB": (grouped["sum"].to_numpy() / 1e6).round(2),
-        }
-    )
-
-
-def remembered(decisions: Decisions) -> pd.DataFrame:
-    """Return every decision in force as a table, newest first."""
-    rows = [told(record) for record in reversed(decisions.listed())]
+def remembered(decisions: Decisions, first: int | None = None) -> pd.DataFrame:
+    """Return every decision in force as a table, newest first; or only the first of them."""
+    rows = [told(record) for record in decisions.listed()[::-1][:first]]
     return pd.DataFrame(rows, columns=DECISION_COLUMNS, dtype=object)
 
 

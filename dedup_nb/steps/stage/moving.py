@@ -120,10 +120,24 @@ class PlanView:
             f"{report.size_text(plan.n_bytes)}; {len(self.refusals):,} would be refused",
             staging.of_plan(plan)[1] or "no warranty: nobody has answered its acceptance sample",
         ]
+        if self._decided_since:
+            lines.append(
+                "you decided more after this plan was written; if that should count, write the "
+                "plan anew in 80_review"
+            )
         if self.others:
             lines.append("Other plans; to use one, set the parameter manifest:")
             lines += [f"  {path}" for path in self.others[:OTHERS_LISTED]]
         return tables.shown("\n".join(lines))
+
+    @property
+    def _decided_since(self) -> bool:
+        """Whether a decision about the library is younger than the plan."""
+        decisions = self.run.live_decisions.path
+        try:
+            return bool(decisions and decisions.stat().st_mtime_ns > self.path.stat().st_mtime_ns)
+        except OSError:  # nothing was ever decided
+            return False
 
     @cached_property
     def by_folder(self) -> pd.DataFrame:
