@@ -51,7 +51,7 @@ class Format:
         What to add to `pip install` where the last of the packages is missing; "" if it is always
         installed.
     by_suffix : bool
-        Recognised by suffix before content, because most raw files are TIFF inside.
+        Recognised by suffix where the content tells nothing or TIFF, as most raw files are inside.
     """
 
     name: str
@@ -234,10 +234,9 @@ def image_format(name: str, head: bytes, read: tiff.ReadAt | None = None) -> str
     str or None
         A name of `FORMATS`, `unknown` for an image suffix with foreign content, or None.
     """
-    ending = suffix(name)
-    if ending in BY_SUFFIX:
+    ending, declared = suffix(name), content_format(head)
+    if ending in BY_SUFFIX and declared in (None, "RAW", "TIFF"):
         return BY_SUFFIX[ending]
-    declared = content_format(head)
     if declared is None and ending == TGA_SUFFIX and is_tga(head):
         return "TGA"
     if declared is None and ending in IMAGE_SUFFIXES:

@@ -36,6 +36,8 @@ def test_the_content_tells_the_format_whatever_the_suffix_says(name):
         ("a.tif", b"II*\0\x10\0\0\0CR\x02\0", "RAW"),  # Canon, whatever its name
         ("a.tif", b"MM\0*\0\0\0\x08MMMM", "RAW"),  # Phase One
         ("a.bin", b"FUJIFILMCCD-RAW 0201", "RAW"),
+        ("a.raw", b"whatever", "RAW"),
+        ("a.nef", b"\xff\xd8\xff\xe0", "JPEG"),  # no raw file begins like this
         ("a.fff", b"II*\0", "RAW"),
         ("a.heic", ftyp(b"heic"), "HEIF"),
         ("a.mp4", ftyp(b"msf1", b"hevc"), "HEIF"),  # a sequence of pictures, whatever its name

@@ -117,6 +117,14 @@ def test_a_raw_file_with_a_tiny_preview_is_developed():
     assert_same_picture(measured(raw(large, tiny), "a.dng"), 30, (1152, 768))
 
 
+def test_a_raw_file_without_its_end_is_damaged_though_its_preview_is_shown():
+    whole = raw(PICTURE, saved(PICTURE, "JPEG", quality=95))
+    count = struct.pack("<HHII", 279, 4, 1, 192 * 128 * 2)
+    assert count in whole and held(whole, "a.dng").damage == ""
+    longer = whole.replace(count, struct.pack("<HHII", 279, 4, 1, 10**7))
+    assert held(longer, "a.dng").damage == "its end is missing"
+
+
 def test_the_largest_picture_of_an_icon_is_shown():
     icon = saved(PICTURE, "ICO", sizes=[(16, 16), (192, 128), (48, 48)])
     assert_same_picture(measured(icon))
@@ -141,6 +149,8 @@ def sequence():
         (heic(PICTURE)[:300], "damaged HEIF"),
         (jxl(PICTURE)[:300], "damaged JXL"),
         (raw(PICTURE)[:200], "damaged RAW"),
+        (b"FUJIFILMCCD-RAW 0201" + bytes(80), "damaged RAW: Unsupported file format"),
+        (raw(PICTURE)[:-5000], "damaged RAW: its end is missing"),
         (saved(PICTURE, "QOI")[:300], "damaged QOI"),
         (b"qoif" + bytes(3), "damaged QOI"),
         (b"8BPS" + bytes(3), "damaged PSD"),
@@ -219,11 +229,20 @@ def heic_head():
     return bytes(data)
 
 
+def raw_head():
+    data = raw(PICTURE)
+    for tag, side in ((256, 192), (257, 128)):
+        entry = struct.pack("<HHII", tag, 4, 1, side)
+        data = data.replace(entry, struct.pack("<HHII", tag, 4, 1, HUGE))
+    return data
+
+
 BOMBS = {
     "JXL": jxl_head(),
     "ICO": icon_head(),
     "PPM": b"P6\n60000 60000\n255\n" + bytes(40),
     "QOI": b"qoif" + struct.pack(">IIBB", HUGE, HUGE, 3, 0) + bytes(40),
+    "RAW": raw_head(),
     "TGA": bytes([0, 0, 10]) + bytes(9) + struct.pack("<HHBB", HUGE, HUGE, 24, 0) + bytes(40),
     "PSD": psd(PICTURE)[:14] + struct.pack(">II", HUGE, HUGE) + psd(PICTURE)[22:400],
     "DDS": saved(PICTURE, "DDS")[:12] + struct.pack("<II", HUGE, HUGE) + saved(PICTURE, "DDS")[20:400],
@@ -234,7 +253,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_picture_that_declares_too_many_pixels_is_refused_before_it_is_decoded(name):
-    one = measured(BOMBS[name], "a.tga" if name == "TGA" else "a.bin")
+    one = measured(BOMBS[name], {"TGA": "a.tga", "RAW": "a.dng"}.get(name, "a.bin"))
     assert one.format == name
     assert one.status == "too_large", one.error
     assert (one.width, one.height) == (HUGE, HUGE)

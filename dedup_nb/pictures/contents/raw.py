@@ -11,12 +11,29 @@ CANON = b"ftypcrx "
 BLOCKS = (b"CMT1", b"CMT2", b"CMT4")  # TIFFs of a Canon: the camera, how it was taken, the place
 MOST_HEAD_BYTES = 2**20
 JPEG_EXIF = b"Exif\0\0"
+STRIPS, STRIP_BYTES, TILES, TILE_BYTES = 273, 279, 324, 325
+CUT_OFF = "its end is missing"
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Return whether a picture that a file of TIFF structure lists lies beyond its end."""
+    content = tiff.of_bytes(data)
+    for first in content.chain():
+        for one in (first, *content.below(first, tiff.SUB_DIRECTORIES)):
+            for places, sizes in ((STRIPS, STRIP_BYTES), (TILES, TILE_BYTES)):
+                starts, counts = content.numbers(one, places), content.numbers(one, sizes)
+                both = zip(starts, counts, strict=False)
+                if any(start + count > len(data) for start, count in both):
+                    return True
+    return False
 
 
 def read(data: bytes, parts: Parts) -> None:
     """Fill in the facts of a camera raw file."""
     parts.add_further(RAW_DATA)
     parts.lossless, parts.depth = True, 14
+    if is_cut_off(data):
+        parts.damage = CUT_OFF
     if data.startswith(FUJIFILM):
         start = int.from_bytes(data[PREVIEW_AT : PREVIEW_AT + 4], "big")
         at = data.find(JPEG_EXIF, start, start + 65_536)

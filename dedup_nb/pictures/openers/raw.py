@@ -8,12 +8,14 @@ from typing import Any
 from PIL import Image
 
 from dedup_nb.library.formats import FORMATS, Format
+from dedup_nb.pictures.contents import raw as contents
 from dedup_nb.pictures.openers import by_pillow
 from dedup_nb.pictures.openers.base import Opened, admit
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}  # LibRaw's "flip" -> as in EXIF
 LEAST_PREVIEW_PX = 640  # long side of a preview that is as good as a picture for comparing
 ORIENTATION_TAG = 0x0112
+LEAST_COMPRESSED = 32  # pixels for which every raw file has at least one byte
 LIES = 5  # orientations from this one on lie on their side
 
 
@@ -21,12 +23,25 @@ def opened(data: bytes, entry: Format, max_pixels: float) -> Opened:
     """Open a picture; see `openers.opened`."""
     import rawpy  # of an extra
 
+    try:
+        return _opened(data, max_pixels)
+    except rawpy.LibRawError as error:
+        why = error.args[0] if error.args else ""
+        text = why.decode("ascii", "replace") if isinstance(why, bytes) else str(why)
+        raise ValueError(text or type(error).__name__) from error
+
+
+def _opened(data: bytes, max_pixels: float) -> Opened:
+    import rawpy
+
     with rawpy.imread(io.BytesIO(data)) as raw:
         width, height = raw.sizes.width, raw.sizes.height
         admit(width, height, max_pixels)
         flip = ORIENTATIONS.get(raw.sizes.flip, 1)
         preview = _preview(raw, max_pixels)
         if preview is None:
+            if len(data) * LEAST_COMPRESSED < width * height or contents.is_cut_off(data):
+                raise ValueError(contents.CUT_OFF)  # LibRaw would develop what is not there
             preview = _developed(raw)
             preview.orientation = 1
         else:
