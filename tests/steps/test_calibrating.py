@@ -1,12 +1,13 @@
 """Calibration: pairs drawn with a known probability, intervals that cover, a threshold that holds."""
 
+import nbformat
 import numpy as np
 import pytest
 from drawn import make_library
 
 from dedup_nb.finders import phash
 from dedup_nb.groups.labels import Pair
-from dedup_nb.session import parameters, workbench
+from dedup_nb.session import notebooks, parameters, workbench
 from dedup_nb.session.run import WrongInput
 from dedup_nb.steps.calibrate import calibrating, reading
 from dedup_nb.steps.calibrate.drawing import Population
@@ -308,3 +309,17 @@ def test_what_cannot_be_calibrated_is_refused_in_a_sentence(world, tmp_path):
             reading.read(run, ["10_phash"])
     finally:
         (folder / "pairs.parquet").write_bytes(kept)
+
+
+def test_the_cells_of_the_notebook_run_headless(world, capsys):
+    run, _ = world
+    path = notebooks.notebooks_folder() / "70_calibrate.ipynb"
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    given = {name: run.values[name] for name in ("library", "cache_dir", "run_dir", "profile")}
+    names = {"__name__": "__main__"}
+    exec(code[0].source, names)
+    names |= given | {"interactive": False, "inputs": ["10_phash"], "sample": 5}
+    for cell in code[1:]:
+        exec(cell.source, names)
+    assert "pairs are not answered; to go on, open 70_calibrate: " in capsys.readouterr().out
+    assert (names["results"] / "asked.csv").exists() and names["asking"] is None

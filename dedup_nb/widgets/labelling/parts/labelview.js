@@ -208,6 +208,7 @@ export class LabelView {
     Object.assign(this.meter, { max: Math.max(total, 1), value: answered });
     this.position.textContent = `${answered} of ${total}${sheet.given}`;
     this.question.textContent = model.get("question");
+    this.root.setAttribute("aria-label", model.get("question"));
     if (this.told.textContent !== model.get("told")) this.told.textContent = model.get("told");
     this.back.disabled = !model.get("undoable") && !sheet.sent.size;
     this.finished.hidden = !sheet.done;
