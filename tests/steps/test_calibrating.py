@@ -125,6 +125,8 @@ def test_a_stratum_without_an_answer_may_be_all_wrong():
     sample = Sample(np.zeros(5, np.int64), np.array([5, 40]))
     none = np.zeros(5, bool)
     assert sample.number(none, ~none, np.array([5, 40])) == Number(0.0, 0.0, 40.0)
+    assert np.isnan(sample.number(none, none, np.array([0, 40])).estimate)
+    assert sample.number(~none, ~none, np.array([5, 40])).estimate == 45  # as in the other
 
 
 def test_each_answer_weighs_what_its_probability_says():

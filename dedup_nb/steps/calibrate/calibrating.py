@@ -118,6 +118,8 @@ class Calibration:
         wrong = made.number(~made.same, self.current.removed)
         removed = int(np.count_nonzero(self.current.removed))
         most = max(removed, 1)
+        if not n or np.isnan(wrong.estimate):
+            return f"{n:,} of {len(self.drawn):,} answered; nothing is known yet."
         return (
             f"{n:,} of {len(self.drawn):,} answered. At {self.taken.name} "
             f"{number(self.taken.threshold)}: {removed:,} go, precision "

@@ -62,10 +62,16 @@ def chart(
     left.legend(loc="lower left", fontsize=8, framealpha=0.9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    row = table.iloc[(at - threshold).abs().argmin()]
-    alt = (
-        f"Precision, recall and wrong removals by threshold, with intervals of 95 %. At "
-        f"{row['threshold']:g}: precision {row['precision']:.1%}, recall {row['recall']:.1%}, "
-        f"{row['wrong']:.1f} wrong removals ({row['wrong_low']:.1f} to {row['wrong_high']:.1f})."
+    return report.Chart(buffer.getvalue(), _said(table.iloc[(at - threshold).abs().argmin()]))
+
+
+def _said(row: pd.Series[float]) -> str:
+    """Return what the chart shows at one threshold, for those who do not see it."""
+    text = "Precision, recall and wrong removals by threshold, with intervals of 95 %."
+    if pd.isna(row["precision"]):
+        return f"{text} Nothing is answered yet."
+    return (
+        f"{text} At {row['threshold']:g}: precision {row['precision']:.1%}, recall "
+        f"{row['recall']:.1%}, {row['wrong']:.1f} wrong removals ({row['wrong_low']:.1f} to "
+        f"{row['wrong_high']:.1f})."
     )
-    return report.Chart(buffer.getvalue(), alt)

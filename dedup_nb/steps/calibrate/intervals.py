@@ -25,7 +25,10 @@ ALPHA = 1 - CONFIDENCE
 
 @dataclass(frozen=True)
 class Number:
-    """How many pairs of a domain are so: an estimate and both ends of its interval, inclusive."""
+    """How many pairs of a domain are so: an estimate and both ends of its interval, inclusive.
+
+    Without an answer, the estimate is not a number.
+    """
 
     estimate: float
     low: float
@@ -79,13 +82,20 @@ class Sample:
         heaviest = float(weights[sampled].max()) if sampled.any() else 0.0
         low, high = limits(chance, heaviest, alpha)
         every = float(domain.sum())
-        estimate = min(sure + float(chance.sum()), every)
+        estimate = _spread(sure + float(chance.sum()), every, float(domain[~unknown].sum()))
         # one answer in 50 may be a slip, in either direction
         low = max(0.0, sure + low - SLIPS * every)
         high = min(every, (sure + high) / (1 - SLIPS) + float(domain[unknown].sum()))
         if not unknown.any() and whole[domain > 0].all() and not seen.any():
             high = 0.0
         return Number(estimate, min(low, estimate), max(high, estimate))
+
+
+def _spread(number: float, every: float, known: float) -> float:
+    """Return an estimate for a domain of which some strata have no answer: as in the others."""
+    if not every:
+        return 0.0
+    return min(number * every / known, every) if known else float("nan")
 
 
 def limits(weights: Floats, heaviest: float, alpha: float) -> tuple[float, float]:
@@ -114,6 +124,8 @@ def ratio(part: Number, rest: Number) -> Number:
     """Return the share of one number in the sum of both, whose intervals hold together."""
 
     def share(a: float, b: float) -> float:
+        if np.isnan(a + b):
+            return float("nan")
         return a / (a + b) if a + b > 0 else 1.0
 
     return Number(
