@@ -28,7 +28,7 @@ from dedup_nb.library.naming.series import places
 from dedup_nb.library.naming.table import Patterns
 from dedup_nb.library.progress import Ticker
 from dedup_nb.library.quantities import count, size_text
-from dedup_nb.pictures import images, measures, store
+from dedup_nb.pictures import images, measures, openers, store
 from dedup_nb.session import held, kept_catalogue, notebooks, parameters, preflight, runs
 
 pd.set_option("display.max_colwidth", 100)  # do not cut off paths
@@ -366,8 +366,18 @@ class Run:
             f"{count(len(table), 'image')} in {roots}the library {self.library}: "
             f"{size_text(int(table['bytes'].sum()))}, {series:,} series, "
             f"{count(int(table['companions'].sum()), 'companion')}, "
-            f"{count(bad, 'unreadable image')}"
+            f"{count(bad, 'unreadable image')}{self._left_to_extras()}"
         )
+
+    def _left_to_extras(self) -> str:
+        """Return how many images an extra of the package would read, and how to install it."""
+        missing = openers.missing_extras()
+        unread = self.catalogue["format"][self.catalogue["status"] != "ok"]
+        left = unread[unread.isin(list(missing))]
+        if left.empty:
+            return ""
+        extras = " ".join(sorted({f"'{missing[name]}'" for name in left.unique()}))
+        return f" (pip install {extras} reads {len(left):,} of them)"
 
     # -- one image -------------------------------------------------------------------------------
 

@@ -175,7 +175,9 @@ def test_a_missing_extra_is_named_and_its_files_are_tried_again_with_it(
     others = {one: openers.decoders_of(one) for one in formats.FORMATS if one != image_format}
     with_it = openers.decoders_of(image_format)
     real = openers._version
-    openers.decoders_of.cache_clear()
+    caches = openers.decoders_of, openers.missing_extras
+    for cache in caches:
+        cache.cache_clear()
     monkeypatch.setattr(openers, "_version", lambda p: "missing" if p == package else real(p))
     try:
         one = measured(data, name)
@@ -183,7 +185,8 @@ def test_a_missing_extra_is_named_and_its_files_are_tried_again_with_it(
         assert openers.decoders_of(image_format) != with_it
         assert others == {one: openers.decoders_of(one) for one in others}
     finally:
-        openers.decoders_of.cache_clear()
+        for cache in caches:
+            cache.cache_clear()
 
 
 # ---------------------------------------------------------------- declared sizes

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from drawn import make_library, photo, save, tree
+from drawn import make_library, photo, save, tree, write
 
 from dedup_nb.finders import phash
 from dedup_nb.library import catalogue, tables
@@ -293,3 +293,13 @@ def test_images_are_shown_beside_each_other_without_decoding_them_in_the_kernel(
     )
     with pytest.raises(ValueError, match=r"^cannot be shown: .*damaged PNG"):
         run.beside.tiles("mojo1/broken.png", 0, [(0, 0)])
+
+
+def test_the_line_on_the_catalogue_names_the_extra_that_would_read_more(tmp_path, monkeypatch):
+    save(photo(1), tmp_path / "lib/a.png")
+    write(tmp_path / "lib/b.jxl", b"\xff\x0a")
+    monkeypatch.setattr(session_run.openers, "missing_extras", lambda: {"JXL": "dedup_nb[jxl]"})
+    run = start(tmp_path, tmp_path / "lib", roots=["."])
+    assert run.describe().endswith(
+        "1 unreadable image (pip install 'dedup_nb[jxl]' reads 1 of them)"
+    )

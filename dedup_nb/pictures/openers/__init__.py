@@ -16,7 +16,9 @@ from dedup_nb.library import formats
 from dedup_nb.library.formats import Format
 from dedup_nb.pictures.openers.base import Opened, Refused, TooLarge
 
-__all__ = ["Opened", "Refused", "TooLarge", "decoders_of", "every_decoder", "opened"]
+__all__ = [
+    "Opened", "Refused", "TooLarge", "decoders_of", "every_decoder", "missing_extras", "opened",
+]  # fmt: skip
 
 # Format -> the module that opens it; Pillow opens the others.
 MODULES: Mapping[str, str] = {"HEIF": "heif", "JXL": "jxl", "RAW": "raw"}
@@ -52,6 +54,16 @@ def _version(package: str) -> str:
         return MISSING
 
 
+@cache
+def missing_extras() -> dict[str, str]:
+    """Return what to add to `pip install` for each format that cannot be read without it."""
+    return {
+        name: entry.extra
+        for name, entry in formats.FORMATS.items()
+        if entry.extra and _version(entry.packages[-1]) == MISSING
+    }
+
+
 def opened(data: bytes, image_format: str, max_pixels: float) -> Opened:
     """Open a picture by its header.
 
@@ -78,7 +90,7 @@ def opened(data: bytes, image_format: str, max_pixels: float) -> Opened:
     entry = formats.FORMATS.get(image_format)
     if entry is None:
         raise Refused(UNKNOWN)
-    if entry.extra and _version(entry.packages[-1]) == MISSING:
+    if entry.extra and image_format in missing_extras():
         raise Refused(_how_to_install(entry))
     name = MODULES.get(image_format, "by_pillow")
     module = importlib.import_module(f"dedup_nb.pictures.openers.{name}")
