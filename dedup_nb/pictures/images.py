@@ -657,7 +657,7 @@ def whole(
     Returns
     -------
     Image
-        Upright, 8 bits per channel, of any mode.
+        Upright, 8 bits per channel, of any mode; of a raw file its preview, enlarged.
 
     Raises
     ------
@@ -677,8 +677,10 @@ def whole(
         picture = _pixels(opened)
         if long_side_px and max(picture.size) > long_side_px:
             picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
-        own = _orientation(opened.picture) if has_exif else 1
-        picture = _upright(picture, opened.orientation or own)
+        orientation = opened.orientation or (_orientation(opened.picture) if has_exif else 1)
+        picture = _upright(picture, orientation)
+        if not long_side_px:
+            picture = _enlarged(picture, opened, orientation)
     except (TooLarge, Refused):
         raise
     except Exception as error:
@@ -686,6 +688,13 @@ def whole(
     if profile:
         picture.info["icc_profile"] = profile
     return picture
+
+
+def _enlarged(picture: Image.Image, opened: Opened, orientation: int) -> Image.Image:
+    """Return a picture in the size of the whole one; what is opened of a raw file is smaller."""
+    size = (opened.width, opened.height)
+    size = size[::-1] if orientation >= LIES else size
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def is_raster(data: bytes, size: Raster) -> bool:

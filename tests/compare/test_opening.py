@@ -44,9 +44,20 @@ def test_depth_and_loss_of_each_format(data, depth, lossy, tmp_path):
     assert (one.saved.depth, one.lossy) == (depth, lossy)
 
 
-def test_a_raw_file_is_not_compared_at_full_size(tmp_path):
-    with pytest.raises(ValueError, match="only a preview"):
-        opened(encoded.raw(PICTURE), tmp_path, "a.dng")
+@pytest.mark.parametrize("preview", [(640, 427), None])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_preview_of_a_raw_file_is_shown_in_the_size_of_the_whole(
+    preview, orientation, tmp_path
+):
+    whole = PICTURE.resize((960, 640))
+    stored = whole if orientation == 1 else whole.transpose(Image.Transpose.ROTATE_90)
+    inside = (
+        saved(stored.resize(preview if orientation == 1 else preview[::-1]), "JPEG")
+        if preview
+        else b""
+    )
+    one = opened(encoded.raw(stored, inside, orientation), tmp_path, "a.dng")
+    assert one.pixels.shape == (640, 960, 3)
 
 
 def p3():

@@ -33,7 +33,6 @@ MEASURED = ("PNG", "TIFF", "PPM")  # formats whose real depth the pixels tell
 DECLARED = ("AVIF", "HEIF", "JXL", "JPEG2000")
 SMOOTH, LOSSY_WEBP = ("AVIF", "HEIF"), b"VP8 "
 SMOOTH_IF_LOSSY = ("JXL", "JPEG2000")
-RAW_ONLY = "of a raw file only a preview is shown"
 MOST_HEAD_BYTES = 2**20
 
 
@@ -81,8 +80,6 @@ def opened(path: bytes, sha256: str = "", max_pixels: float = images.MAX_PIXELS)
     data = contents(path, sha256)
     name = os.fsdecode(os.path.basename(path))
     kind = formats.image_format(name, data[: formats.HEAD_BYTES])
-    if kind == "RAW":
-        raise ValueError(RAW_ONLY)
     head = data[:MOST_HEAD_BYTES]
     smooth = kind in SMOOTH or (kind == "WEBP" and LOSSY_WEBP in head)
     smooth |= kind in SMOOTH_IF_LOSSY and not contents_of(data, kind).lossless
