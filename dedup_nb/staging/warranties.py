@@ -56,7 +56,7 @@ def of_plan(plan: Plan) -> tuple[Warranty | None, str]:
         warranty.fits(found, plan.sha256, order, every)
     except ValueError as error:
         text = str(error)
-        what = text if text.startswith(str(path)) else f"{path}: {text}"
+        what = text if str(path) in text else f"{path}: {text}"
         return None, f"no warranty: {what}; answer the acceptance sample of this manifest"
     return found, f"warranty: {found.says()}"
 

@@ -176,6 +176,13 @@ def test_a_damaged_warranty_does_not_keep_a_plan_from_being_staged(library, data
     assert "answer the acceptance sample" in result.warranty
 
 
+def test_a_folder_in_its_place_does_not_keep_a_plan_from_being_staged(library):
+    plan = manifest(library)
+    plan.path.with_name("warranty.json").mkdir()
+    result = stage(plan, library)
+    assert "warranty.json cannot be read: " in result.warranty
+
+
 def test_a_sample_that_was_chosen_is_refused(library):
     plan = manifest(library)
     every, order = staging.images_of_plan(plan)

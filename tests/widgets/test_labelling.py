@@ -206,3 +206,10 @@ def test_the_widget_asks_writes_at_each_answer_and_extends_where_one_is_wrong(ma
     widget.asking.receive({"kind": "undo", "version": widget.asking.version, "request": "3"})
     widget.asking.receive({"kind": "undo", "version": widget.asking.version, "request": "4"})
     assert not (results / "warranty.json").exists()
+
+    # what cannot be written beside the manifest does not take the answer back
+    (results / "warranty.json").mkdir()
+    widget.asking.receive(message | {"request": "5"})
+    assert "the answer is saved, but warranty.json is not written" in widget.said.value
+    assert widget.asking.answers.startswith("y")
+    (results / "warranty.json").rmdir()

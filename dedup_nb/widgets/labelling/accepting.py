@@ -124,7 +124,11 @@ class Warranting:
         """Keep the file up to date; the report once the sample is complete."""
         if self.sample is None:
             return
-        made = self.sample.write_file()
+        try:
+            made = self.sample.write_file()
+        except OSError as error:  # the answer itself is on disk
+            self._say(f"the answer is saved, but {warranty.NAME} is not written: {error}")
+            return
         needed = self.sample.needed(self.wish.value, made)
         if needed is not None and len(made.sample) >= needed:
             self.write()
