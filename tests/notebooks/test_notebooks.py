@@ -53,7 +53,8 @@ def test_a_notebook_reads_like_a_page(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_notebook_leaves_pictures_that_need_no_kernel(name):
     _, code = sources(name)
-    assert any("report.Sheet(" in cell.source for cell in code)
+    sheets = ("report.Sheet(", "page.sheet(")
+    assert any(sheet in cell.source for cell in code for sheet in sheets)
 
 
 def test_headless_results_are_where_they_belong(world):
