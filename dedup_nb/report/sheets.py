@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,7 @@ def _figure(member: Mapping[str, Any], jpeg: bytes | None, links: Links) -> dict
     }
 
 
+@lru_cache(512)  # a live page shows the same pictures again and again
 def small(jpeg: bytes | None) -> str:
     """Return a thumbnail as a smaller picture that a page can hold; empty if there is none."""
     return data_uri(images.smaller(jpeg, PICTURE_PX), "image/jpeg") if jpeg else ""

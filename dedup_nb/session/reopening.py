@@ -8,10 +8,11 @@ another version, which may not work any more, is kept under another name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dedup_nb import __version__
+from dedup_nb import __version__, staging
 from dedup_nb.library import catalogue, files
 from dedup_nb.library.quantities import count
 from dedup_nb.library.tables import short
@@ -54,6 +55,11 @@ def reopen(folder: Path, tell: Callable[[str], None], profile: Path | None = Non
         if left := runs.unfinished(content):
             tell(
                 f"{folder} is not finished: {', '.join(left)}; they are computed when you run them"
+            )
+        if staged := _staged_since(content):
+            tell(
+                f"{count(staged, 'file')} of the library were staged since {folder.name} began and "
+                "are no longer where it saw them; a new run leaves them out"
             )
         shared = _shared(folder, content)
         asides = [_ready(folder, name, shared) for name in known.notebook_names()]
@@ -101,6 +107,16 @@ def _check_library(folder: Path, content: Mapping[str, Any]) -> None:
         catalogue.check_roots(library, content["roots"])
     except ValueError as error:
         raise ValueError(f"{folder} cannot be opened: {error}; start a new run") from error
+
+
+def _staged_since(content: Mapping[str, Any]) -> int:
+    """Return how many files are staged that were still in place when a run began."""
+    begun = runs.started(content)
+    try:
+        batches = staging.status(content["library"]).batches
+        return sum(b.files for b in batches if datetime.fromisoformat(b.since) > begun)
+    except (staging.StagingError, OSError, ValueError, TypeError):
+        return 0  # 90_stage says what is wrong with a journal
 
 
 def _shared(folder: Path, content: Mapping[str, Any]) -> Values:

@@ -8,9 +8,9 @@ import pytest
 from drawn import make_library, write
 from test_workbench import candidates, start
 
-from dedup_nb import cli
+from dedup_nb import cli, staging
 from dedup_nb.finders import phash
-from dedup_nb.session import filling, notebooks, runs
+from dedup_nb.session import filling, notebooks, reopening, runs
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +229,17 @@ def test_a_run_of_another_version_is_opened_and_says_so(headless, monkeypatch, c
     write(other / "run.json", json.dumps(content).encode())
     assert lab(monkeypatch, "--run", other)[0] == 0
     assert "was made by version 0.0.9" in capsys.readouterr().err
+
+
+def test_what_was_staged_since_the_run_is_told(tmp_path, capsys):
+    run = start(tmp_path, make_library(tmp_path / "lib"))
+    manifest = run.save(candidates(run), 8, name="max_distance") / "manifest.csv"
+    runs.record(run.folder, started="2025-07-05T00:00:00+00:00")
+    reopening.reopen(run.folder, print)
+    assert "staged since" not in capsys.readouterr().out
+    staging.stage(staging.read_manifest(manifest), run.library)
+    reopening.reopen(run.folder, print)
+    assert "5 files of the library were staged since run began" in capsys.readouterr().out
 
 
 def test_a_run_at_work_is_not_opened(headless, monkeypatch, capsys):
