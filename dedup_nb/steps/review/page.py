@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ class Page:
         self.lock = threading.RLock()
         self.decisions_used = run.live_decisions if interactive else run.decisions
         self.counted = Taken(run.catalogue)
+        self._thumbnail = lru_cache(512)(run.thumbnail)  # the sheet is made again and again
         self.saved: Path | None = None
         self._saved_ways: set[tuple[str, str]] = set()
         self._parts: dict[str, Live] = {}  # by name: a cell that runs again makes its part again
@@ -175,7 +177,7 @@ class Page:
             "sheet",
             lambda: report.Sheet(
                 self.run.foremost(self.plan, self.cut),
-                self.run.thumbnail,
+                self._thumbnail,
                 folded=self.interactive,
             ),
         )
