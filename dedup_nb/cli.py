@@ -158,7 +158,7 @@ def _lab(args: argparse.Namespace) -> int:
     else:
         folder = execute.for_lab(parameters.load(args.profile), args.out)
     if (folder / "run.json").is_file():
-        filled.write(folder)
+        filled.write(folder, _warn)
     _print_path(folder)
     execute.open_lab(folder, args.passed_on)
     return DONE

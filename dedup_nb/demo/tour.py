@@ -22,6 +22,7 @@ from dedup_nb.demo.library import Truth
 from dedup_nb.finders import index, time_window
 from dedup_nb.library import tables
 from dedup_nb.library.hints import command
+from dedup_nb.library.progress import Ticker
 from dedup_nb.session import execute, notebooks, parameters, preflight, runs, workbench
 from dedup_nb.staging import telling
 from dedup_nb.steps.time_window import bursts
@@ -111,8 +112,9 @@ def _make_library(library: Path, say: Callable[[str], None]) -> None:
         )
     begun = time.monotonic()
     say("drawing the demo library ...")
-    demo.make_library(library)
+    demo.make_library(library, progress=Ticker("parts of the library drawn:"))
     say(f"drawn in {time.monotonic() - begun:.0f} s: {library}")
+    say("(some of its files are broken on purpose, and are listed as unreadable)")
 
 
 def _ask_czkawka(profile: parameters.Profile, library: Path, say: Callable[[str], None]) -> None:
@@ -220,7 +222,7 @@ def _scored(truth: Truth, proposed: list[tuple[str, str]], name: str) -> list[st
         f"recall {scored['recall']:.3f} "
         f"({scored['found']} of {scored['redundant']} superfluous images; "
         f"{scored['proposed']} proposed)",
-        f"  taken for duplicates and are not: {wrong or 'none'}",
+        f"  false proposals: {wrong or 'none'}",
     ]
 
 
@@ -233,7 +235,7 @@ def sets_against_truth(library: Path, results: Path) -> list[str]:
         f"Sets against the truth: precision {scored['precision']:.3f}, "
         f"recall {scored['recall']:.3f} ({scored['right']} of {scored['redundant']} superfluous "
         f"sets; {scored['proposed']} proposed)",
-        f"  never to be pruned, and proposed: {', '.join(scored['never']) or 'none'}",
+        f"  false proposals: {', '.join(scored['never']) or 'none'}",
     ]
 
 

@@ -46,7 +46,7 @@ def test_the_page_shows_what_was_found_with_pictures_before_any_cell_has_run(
 ):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     folder = found(tmp_path, library)
-    filled.write(folder)
+    filled.write(folder, pytest.fail)
     (shown,) = [cell for cell in cells(folder) if "page" in cell["metadata"].get("tags", [])]
     html = shown["outputs"][0]["data"]["text/html"]
     for part in (
@@ -62,6 +62,22 @@ def test_the_page_shows_what_was_found_with_pictures_before_any_cell_has_run(
     assert nbformat.sign.NotebookNotary().check_signature(
         nbformat.read(folder / "index.ipynb", as_version=4)
     )
+
+
+def test_results_that_cannot_be_read_do_not_keep_the_lab_from_opening(
+    tmp_path, library, monkeypatch
+):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    folder = begun(tmp_path, library, "20260101T000000Z")
+    told = []
+
+    def damaged(self, *, live):
+        raise ValueError("groups.csv is damaged")
+
+    monkeypatch.setattr(page.Opened, "html", damaged)
+    filled.write(folder, told.append)
+    assert told == ["the opening page shows no results: groups.csv is damaged"]
+    assert not any(cell.get("outputs") for cell in cells(folder))
 
 
 def test_a_new_run_shows_what_the_latest_run_found(tmp_path, library):
