@@ -321,7 +321,7 @@ def test_the_report_shows_stage_under_stage_with_what_differs(begun):
     made = compared(run)
     folder = run.save(made, 0.85, name="min_cosine")
     text = (folder / "report.html").read_text()
-    assert "repeat(3, 160px)" in text and "difference, four times as bright" in text
+    assert "repeat(3, auto)" in text and "difference, four times as bright" in text
     assert "3 sets of 3 stages; weakest link" in text and "kept: it has a .decision file" in text
     markdown = (folder / "report.md").read_text()
     assert "2 whole sets" not in markdown or "delete" in markdown
