@@ -110,6 +110,8 @@ class Images:
         )
         self.needs_check = ~(self.doubted | self.protected)
         formats = table["format"] if "format" in table else pd.Series("", table.index)
+        numbers: Indices = pd.factorize(table["sha256"])[0].astype(np.int64)
+        self._contents = numbers  # one for each content
         self.is_work = formats.isin(list(IMAGE_WORKS)).to_numpy(bool)
         self.is_raw = (formats == RAW).to_numpy(bool)
         self.ranks = np.empty(len(table), np.int64)
@@ -160,10 +162,8 @@ class Images:
         ndarray of bool, shape (n,)
         """
         apart: NDArray[np.bool_] = self.is_work[members] | self.is_raw[keepers]
-        for place in np.flatnonzero(apart).tolist():
-            member, keeper = int(members[place]), int(keepers[place])
-            apart[place] = self.digests[member] != self.digests[keeper]
-        return apart
+        differ: NDArray[np.bool_] = self._contents[members] != self._contents[keepers]
+        return apart & differ
 
     def works_of(self, k: int) -> list[str]:
         """Return the kinds of the works beside an image, sorted."""
