@@ -226,14 +226,22 @@ class Tuner:
 
     def _save(self) -> None:
         self._say("saving …")
-        charts = [self.chart(self.candidates, self.slider.value)]
-        folder = self.run.save(
-            self.candidates, self.slider.value, name=self.name, charts=charts, anew=True
+        with self.gallery.lock:  # decisions made elsewhere wait until it is written
+            charts = [self.chart(self.candidates, self.slider.value)]
+            folder = self.run.save(
+                self.candidates, self.slider.value, name=self.name, charts=charts, anew=True
+            )
+        more = (
+            "; 90_stage offers this manifest first, and 80_review reads it if its inputs name the "
+            "folder"
         )
-        self._say(
-            f"saved in {folder}: groups.csv, manifest.csv, report.html; 90_stage offers this "
-            "manifest first, and 80_review reads it if its inputs name the folder"
-        )
+        files = "groups.csv, manifest.csv, report.html"
+        self._say(f"saved in {folder}: {files}{more if self._is_merged else ''}")
+
+    @property
+    def _is_merged(self) -> bool:
+        """Whether `80_review` merges the results; it leaves clusters out."""
+        return self.candidates.needs_keeper
 
     def _write(self) -> None:
         profile = self.run.values.get("profile")
@@ -252,11 +260,13 @@ class Tuner:
             self._say(f"not written: {error}")
             return
         before = ", ".join(f"{each.description} {self._began(each)}" for each in self.sliders)
+        merged = (
+            ", and 80_review merges its results; to have the new value here too, save this "
+            "threshold's results and name their folder in inputs of 80_review"
+        )
         self._say(
             f"wrote {values} to {profile}; {self.run.notebook} uses it in new runs. "
-            f"This run keeps {before}, and 80_review merges its results; "
-            "to have the new value here too, save this threshold's results and name their folder "
-            "in inputs of 80_review"
+            f"This run keeps {before}{merged if self._is_merged else ''}"
         )
 
     def _began(self, slider: ipywidgets.Widget) -> Any:

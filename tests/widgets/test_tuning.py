@@ -4,6 +4,7 @@ import pytest
 from drawn import make_library, write
 
 from dedup_nb.finders import phash
+from dedup_nb.groups.decisions import Decisions
 from dedup_nb.session import parameters, workbench
 from dedup_nb.widgets import tuning
 
@@ -79,6 +80,28 @@ def test_writing_the_threshold_keeps_the_rest_of_the_profile(tuner):
     tuner.buttons[1].click()
     profile = tuner.run.folder.parents[2] / "params/mine.yaml"
     assert profile.read_text() == "library: ../lib\n10_phash:\n  max_distance: 5  # bits\n"
+
+
+def test_a_written_threshold_is_said_to_apply_to_new_runs_and_not_to_this_one(tuner):
+    tuner.slider.value = 5
+    tuner.buttons[1].click()
+    assert "10_phash uses it in new runs. This run keeps max_distance 8" in tuner.said.value
+    assert "80_review merges its results" in tuner.said.value
+    tuner.candidates.needs_keeper = False  # as clusters, which 80_review leaves out
+    tuner.buttons[1].click()
+    assert "80_review" not in tuner.said.value
+
+
+def test_a_decision_of_another_notebook_is_shown_by_the_gallery(tuner):
+    rows = tuner.run.catalogue.set_index("path")
+    path = "mojo1/plain small.png"
+    before = tuner.cut.totals["images"]
+    Decisions(tuner.run.live_decisions.path).mark(path, rows.loc[path].sha256, "keep")
+    assert tuner.follower.look() and tuner.cut.totals["images"] == before - 1
+    assert not tuner.follower.look()  # it was seen
+    tuner.run.live_decisions.undo()
+    tuner._decided()
+    assert not tuner.follower.look()  # one's own decisions are not followed
 
 
 def test_without_a_profile_it_says_where_to_write_it(tuner):
