@@ -152,6 +152,20 @@ def test_nothing_is_approved_on_a_default_path(staged, capsys):
     assert tree(staged.library) == before
 
 
+def test_a_batch_without_a_warranty_is_refused_where_one_is_demanded(staged):
+    before = tree(staged.library)
+    batch = moving.open_batch(staged, None)
+    assert "Warranty: none" in batch.describe()
+    token = staging.approval_token(staged.library, batch.batch)
+    with pytest.raises(workbench.WrongInput, match=r"has no warranty, but at most 1.00 % of its"):
+        moving.approve(staged, batch, batch.batch, token, 0.01, interactive=False)
+    consent = moving.approve(staged, batch, None, None, 0.01, interactive=True)
+    consent.typed.value = staging.approval_phrase(staged.library, batch.batch)
+    consent.approve.click()
+    assert "has no warranty" in consent.said.value
+    assert tree(staged.library) == before
+
+
 def test_the_right_token_sends_the_batch_to_the_trash(staged, monkeypatch, tmp_path):
     binned = []
 
