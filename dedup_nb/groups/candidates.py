@@ -302,9 +302,11 @@ class Candidates:
     def lacks(self, cut: Cut, k: int) -> tuple[str, ...]:
         """Return what the keeper of an image lacks of it, as far as it is known, sorted."""
         keeper = int(cut.keepers[k])
-        if keeper in (-1, k):
-            return ()
-        judged = self.judgement(cut, k)
+        return () if keeper in (-1, k) else self.lacking(k, keeper)
+
+    def lacking(self, k: int, keeper: int) -> tuple[str, ...]:
+        """Return what an image lacks of another, were it kept for it, as far as it is known."""
+        judged = self.checks.judgement(k, keeper) if self.checks else None
         by_pixels = judged.lacks if judged else ()
         return tuple(sorted({*self.images.holdings.lacks(k, keeper), *by_pixels}))
 
@@ -315,6 +317,10 @@ class Candidates:
             self.lacks(cut, k) if is_member else ()
             for k, is_member in zip(rows.tolist(), members.tolist(), strict=True)
         ]
+
+    def finders(self, cut: Cut, k: int) -> tuple[str, ...]:
+        """Return which of several finders find an image near its keeper; none if there is one."""
+        return ()
 
     # -- tables ----------------------------------------------------------------------------------
 

@@ -16,9 +16,10 @@ import stat
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -74,6 +75,8 @@ class Decisions:
     _offset: int  # of the file, up to which its lines were read
     _inherited: dict[Place, Place]  # an image that was moved -> where its mark is recorded
     _copies: dict[str, list[str]]  # digest -> the paths of its exact copies
+    _batch: str = ""  # of the decisions that are made together
+    _waiting: list[Record]  # of them, until they are written
 
     def __init__(self, path: Path | None, earlier: Sequence[Path] = ()) -> None:
         self.path, self.earlier = path, list(earlier)
@@ -142,23 +145,34 @@ class Decisions:
         """Mark a group as reviewed and accepted; False removes the answer."""
         self._answer("reviewed", members, answer, group, finder)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make the decisions of a block one step, which `undo` undoes as a whole.
+
+        They are written at once at the end of the block; none is, if it fails.
+        """
+        self.refresh()
+        self._batch, self._waiting = os.urandom(6).hex(), []
+        try:
+            yield
+            lines = self._waiting
+        finally:
+            self._batch, self._waiting = "", []
+        if lines:
+            self._write(lines)
+
     def undo(self) -> Record | None:
         """Undo the last decision, also of an earlier session; return the line that records it.
 
-        Calling it again undoes the decision before that, and so on; None if there is none left.
+        Those that were made `together` are undone as one. Calling it again undoes the decision
+        before that, and so on; None if there is none left.
         """
         self.refresh()
-        if not self._steps:
+        undone = [_undone(step) for step in self._last_steps]
+        if not undone:
             return None
-        step = self._steps[-1]
-        record = {**step.record, "when": _now(), "undo": True}
-        if record["what"] == "mark":
-            before = step.marks[record["sha256"], record["path"]]
-            record["mark"] = before.mark if before else None
-        else:
-            record["answer"] = not record["answer"]
-        self._append(record)
-        return record
+        self._write(undone)
+        return undone[0]
 
     def revoke(self, record: Mapping[str, Any]) -> None:
         """Undo any one decision of `listed`; this can be undone as well.
@@ -242,6 +256,19 @@ class Decisions:
     def last(self) -> Record | None:
         """The decision that `undo` would undo."""
         return self._steps[-1].record if self._steps else None
+
+    @property
+    def last_together(self) -> list[Record]:
+        """The decisions that `undo` would undo, the last one first."""
+        return [step.record for step in self._last_steps]
+
+    @property
+    def _last_steps(self) -> list[Step]:
+        """The decisions that `undo` would undo, the last one first."""
+        batch = self._steps[-1].record.get("batch") if self._steps else None
+        if not batch:
+            return self._steps[-1:]
+        return list(takewhile(lambda one: one.record.get("batch") == batch, reversed(self._steps)))
 
     def __len__(self) -> int:
         """Count the current decisions."""
@@ -354,10 +381,18 @@ class Decisions:
             return b""
 
     def _record(self, what: str, group: str, finder: str) -> Record:
-        return {"version": VERSION, "when": _now(), "what": what, "group": group, "finder": finder}
+        record = {"version": VERSION, "when": _now(), "what": what, "group": group}
+        return record | {"finder": finder} | ({"batch": self._batch} if self._batch else {})
 
     def _append(self, record: Record) -> None:
-        line = json.dumps(record, ensure_ascii=True).encode("ascii") + b"\n"
+        if self._batch:
+            self._waiting.append(record)
+        else:
+            self._write([record])
+
+    def _write(self, records: Iterable[Record]) -> None:
+        texts = [json.dumps(record, ensure_ascii=True) for record in records]
+        line = "".join(f"{text}\n" for text in texts).encode("ascii")
         if self.path is None:
             self._memory += line
         else:
@@ -507,6 +542,15 @@ def _timed(lines: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
         yield latest, line
 
 
+def _undone(step: Step) -> Record:
+    """Return the line that undoes a decision."""
+    record = {**step.record, "when": _now(), "undo": True}
+    if record["what"] == "mark":
+        before = step.marks[record["sha256"], record["path"]]
+        return record | {"mark": before.mark if before else None}
+    return record | {"answer": not record["answer"]}
+
+
 def _about(record: Record) -> tuple[Any, ...]:
     """Return what a decision is about, the same for a decision and its undo."""
     if record["what"] == "mark":
@@ -574,8 +618,8 @@ def _checked(line: bytes) -> Record:
         _check_answer(record)
     else:
         raise ValueError(f"what is {what!r}")
-    if not _all_text([record.get(name, "") for name in ("when", "group", "finder")]):
-        raise ValueError("when, group and finder must be text")
+    if not _all_text([record.get(name, "") for name in ("when", "group", "finder", "batch")]):
+        raise ValueError("when, group, finder and batch must be text")
     if not _all_text(record.get("paths", [])):
         raise ValueError("paths must be a list of text")
     return record

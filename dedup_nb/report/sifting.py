@@ -6,15 +6,18 @@ groups are filtered in one step without building any of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 ORDERS = ("found", "doubt", "bytes", "size", "newest", "oldest")
+
+EQUAL = ("role", "kind", "root", "stage")  # limits that name a value of an image
+AMONG = ("lacks", "finder")  # and those that name one of several
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -24,9 +27,14 @@ Indices = NDArray[np.int64]
 class Sieve:
     """A filter and an order of groups; an empty value or None does not filter."""
 
+    role: str = ""
+    kind: str = ""  # how a picture was changed
     root: str = ""
     stage: str = ""
     lacks: str = ""  # a word that a keeper lacks of an image
+    finder: str = ""  # one that finds an image near its keeper
+    folder: str = ""  # or one below it
+    name: str = ""  # part of a path, in whatever case
     least_mb: float | None = None  # freed, inclusive
     from_value: float | None = None  # of the weakest link, inclusive
     to_value: float | None = None
@@ -37,10 +45,9 @@ class Sieve:
     def of(cls, asked: Mapping[str, Any]) -> Sieve:
         """Return the sieve that a browser requests; invalid values are ignored."""
         order = str(asked.get("order"))
+        texts = (*EQUAL, *AMONG, "folder", "name")
         return cls(
-            root=str(asked.get("root") or ""),
-            stage=str(asked.get("stage") or ""),
-            lacks=str(asked.get("lacks") or ""),
+            **{name: str(asked.get(name) or "") for name in texts},
             least_mb=_number(asked.get("least_mb")),
             from_value=_number(asked.get("from_value")),
             to_value=_number(asked.get("to_value")),
@@ -74,10 +81,12 @@ class Facets:
         Measure to the keeper; NaN for keepers and where there is none.
     times : ndarray of float64
         When the image was last changed, in any unit.
-    roots, stages, digests : ndarray of object
-        Root, stage and sha256 of each image.
-    lacks : ndarray of object
-        What the keeper lacks of each image, a tuple of words.
+    digests : ndarray of object
+        sha256 of each image.
+    columns : mapping of str to callable
+        Makes further facts of each image when they are first needed, each an ndarray of object:
+        `path`, `root`, `stage`, `role`, `kind`, `keeper` (path of its keeper), and tuples of words:
+        `lacks`, `finder`.
     rises : bool
         Whether a larger measure means more alike.
     """
@@ -87,12 +96,17 @@ class Facets:
     sizes: Floats
     values: Floats
     times: Floats
-    roots: NDArray[Any]
-    stages: NDArray[Any]
     digests: NDArray[Any]
-    lacks: NDArray[Any]
+    columns: Mapping[str, Callable[[], NDArray[Any]]]
     rises: bool = False
     _holding: dict[str, list[int]] = field(default_factory=dict, repr=False)
+    _made: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a fact of each image by name, shape (n_rows,)."""
+        if name not in self._made:
+            self._made[name] = self.columns[name]()
+        return self._made[name]
 
     @property
     def n(self) -> int:
@@ -128,35 +142,44 @@ class Facets:
         made: Floats = how.reduceat(values, self.starts) if self.n else np.zeros(0)
         return made
 
-    def having(self, column: NDArray[Any], value: str) -> NDArray[np.bool_]:
-        """Return which groups have an image with that root or stage.
-
-        Parameters
-        ----------
-        column : ndarray of str, shape (n_rows,)
-            `roots` or `stages`.
-        value : str
-            The root or stage.
-
-        Returns
-        -------
-        ndarray of bool, shape (n_groups,)
-        """
+    def having(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which groups have any of these images, given as a mask; shape (n_groups,)."""
         having = np.zeros(self.n, bool)
-        having[self.group_of[column == value]] = True
+        having[self.group_of[rows]] = True
         return having
 
-    @cached_property
-    def kinds_of_lack(self) -> list[str]:
-        """Every word that a keeper lacks, sorted."""
-        return sorted({word for words in set(self.lacks.tolist()) for word in words})
+    def values_of(self, name: str) -> list[str]:
+        """Return every value of a column, or every word of its tuples; sorted, without ``""``."""
+        values = set(self.column(name).tolist())
+        words = {word for value in values for word in value} if name in AMONG else values
+        return sorted(words - {""})
 
-    def lacking(self, word: str) -> NDArray[np.bool_]:
-        """Return which groups have an image of which the keeper lacks this, shape (n_groups,)."""
-        rows = np.array([word in words for words in self.lacks.tolist()], bool)
-        lacking = np.zeros(self.n, bool)
-        lacking[self.group_of[rows]] = True
-        return lacking
+    def folders(self) -> list[str]:
+        """Return every folder that holds an image, sorted."""
+        return sorted({path.rpartition("/")[0] for path in self.column("path").tolist()} - {""})
+
+    def matching(self, name: str, value: str) -> NDArray[np.bool_]:
+        """Return which images a limit of a sieve leaves, shape (n_rows,)."""
+        if name in EQUAL:
+            return np.asarray(self.column(name) == value, bool)
+        column = self.column("path" if name in ("folder", "name") else name).tolist()
+        if name in AMONG:
+            return np.array([value in words for words in column], bool)
+        if name == "folder":
+            return np.array([path.startswith(f"{value.rstrip('/')}/") for path in column], bool)
+        part = value.casefold()
+        return np.array([part in path.casefold() for path in column], bool)
+
+    def having_rows(self, groups: Indices) -> NDArray[np.bool_]:
+        """Return which images belong to some groups, shape (n_rows,)."""
+        chosen = np.zeros(self.n, bool)
+        chosen[groups] = True
+        rows: NDArray[np.bool_] = chosen[self.group_of]
+        return rows
+
+    def rows_of(self, k: int) -> slice:
+        """Return the images of a group."""
+        return slice(int(self.starts[k]), int(self.starts[k] + self.counts[k]))
 
     def holding(self, digests: Collection[str]) -> list[int]:
         """Return the groups that contain any of these digests, in order."""
@@ -176,12 +199,9 @@ class Facets:
             Groups that are left out if only unreviewed ones are wanted.
         """
         left = np.ones(self.n, bool)
-        if sieve.root:
-            left &= self.having(self.roots, sieve.root)
-        if sieve.stage:
-            left &= self.having(self.stages, sieve.stage)
-        if sieve.lacks:
-            left &= self.lacking(sieve.lacks)
+        for name in (*EQUAL, *AMONG, "folder", "name"):
+            if value := getattr(sieve, name):
+                left &= self.having(self.matching(name, value))
         if sieve.least_mb is not None:
             left &= self.freed >= 1e6 * sieve.least_mb
         if sieve.from_value is not None:
@@ -215,19 +235,22 @@ def facets_of(groups: Sequence[Mapping[str, Any]]) -> Facets:
     rows: list[tuple[Any, ...]] = []
     for group in groups:
         starts.append(len(rows))
-        rows += [_row(member) for member in group["members"] if member]
-    columns = list(zip(*rows, strict=True)) or [()] * 8
-    flags, sizes, values, times, roots, stages, digests, lacks = columns
+        kept = group["members"][: int(group.get("columns") or 1)]
+        rows += [
+            _row(member, kept[at % len(kept)])
+            for at, member in enumerate(group["members"])
+            if member
+        ]
+    columns = list(zip(*rows, strict=True)) or [()] * (5 + len(COLUMNS))
+    flags, sizes, values, times, digests, *further = columns
     return Facets(
         np.array(starts, np.int64),
         np.array(flags, bool),
         np.array(sizes, np.float64),
         np.array(values, np.float64),
         np.unique(np.array(times, object), return_inverse=True)[1].astype(np.float64),
-        np.array(roots, object),
-        np.array(stages, object),
         np.array(digests, object),
-        objects(lacks),
+        {name: partial(objects, each) for name, each in zip(COLUMNS, further, strict=True)},
         rises=any(m.get("measure") in ("cosine", "matches", "inputs") for m in _first(groups)),
     )
 
@@ -236,7 +259,10 @@ def _first(groups: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     return iter([m for m in groups[0]["members"] if m] if len(groups) else [])
 
 
-def _row(member: Mapping[str, Any]) -> tuple[Any, ...]:
+COLUMNS = ("path", "root", "stage", "role", "kind", "keeper", *AMONG)
+
+
+def _row(member: Mapping[str, Any], keeper: Mapping[str, Any] | None) -> tuple[Any, ...]:
     value = member.get("value")
     linked = member["role"] != "keeper" and value is not None
     return (
@@ -244,10 +270,12 @@ def _row(member: Mapping[str, Any]) -> tuple[Any, ...]:
         float(member.get("bytes") or 0),
         float(value) if linked and value is not None else np.nan,
         str(member.get("mtime") or ""),
-        str(member.get("root") or ""),
-        str(member.get("stage") or ""),
         member["sha256"],
+        member["path"],
+        *(str(member.get(name) or "") for name in ("root", "stage", "role", "kind")),
+        "" if keeper is None else keeper["path"],
         tuple(member.get("lacks") or ()),
+        tuple(member.get("finders") or ()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -61,12 +61,34 @@ class Views(Sequence[dict[str, Any]]):
             cut.freed[rows].astype(np.float64),
             np.where(roles == groups.KEEPER, np.nan, cut.values[rows]),
             images["mtime_ns"].to_numpy(np.float64)[rows],
-            images["root"].to_numpy(object)[rows],
-            images["stage"].to_numpy(object)[rows],
             images["sha256"].to_numpy(object)[rows],
-            sifting.objects(self.candidates.all_lacks(cut, rows)),
+            self._columns(rows),
             rises=self.candidates.sign < 0,
         )
+
+    def _columns(self, rows: NDArray[np.int64]) -> dict[str, Callable[[], NDArray[Any]]]:
+        """Return what makes the further facts of images; see `sifting.Facets`."""
+        made, cut, images = self.candidates, self.cut, self.candidates.images.table
+
+        def of_each(value: Callable[[int], Any]) -> NDArray[Any]:
+            return sifting.objects([value(k) for k in rows.tolist()])
+
+        def kind(k: int) -> str:
+            judged = made.judgement(cut, k)
+            return judged.kind if judged else ""
+
+        keepers = cut.keepers[rows]
+        paths = images["path"].to_numpy(object)
+        return {
+            "path": lambda: paths[rows],
+            "keeper": lambda: np.where(keepers < 0, "", paths[keepers]),
+            "root": lambda: images["root"].to_numpy(object)[rows],
+            "stage": lambda: images["stage"].to_numpy(object)[rows],
+            "role": lambda: np.array(groups.ROLES, object)[cut.roles[rows]],
+            "kind": lambda: of_each(kind),
+            "lacks": lambda: sifting.objects(made.all_lacks(cut, rows)),
+            "finder": lambda: of_each(lambda k: made.finders(cut, k)),
+        }
 
     def locate(self, group_id: str) -> int:
         """Return the position of a group by id, or where it would be."""

@@ -13,13 +13,14 @@ import numpy as np
 from IPython.display import display
 
 from dedup_nb import groups, report
+from dedup_nb.compare.holding import words
 from dedup_nb.groups.measures import MEASURES
 from dedup_nb.library import tables
 from dedup_nb.session import parameters
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets.arriving import Arriving
 from dedup_nb.widgets.following import Follower
-from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery
+from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery, SavedFilters
 from dedup_nb.widgets.place import Place
 
 Chart = Callable[[groups.Candidates, float], report.Chart]
@@ -165,6 +166,8 @@ class Tuner:
             facts=run.facts_of,
             tells_changes=True,
             view=self.place.begin(self.cut),
+            filters=SavedFilters(run.answers / "filters.json"),
+            lacking=self._lacking,
         )
         self.place.follow(self.gallery)
         self._say(self.place.told(self.gallery))
@@ -209,6 +212,13 @@ class Tuner:
     def _catch_up(self) -> bool:
         """Show decisions made elsewhere that were not seen yet; return whether there were any."""
         return self.follower.look()
+
+    def _lacking(self, path: str, keeper: str) -> list[str]:
+        """Return what another image lacks of one, as it is shown; empty if one is not known."""
+        rows = self.candidates.images.row_of_id
+        k, other = (rows.get(groups.identifier("g", each)) for each in (path, keeper))
+        lacks = () if k is None or other is None else self.candidates.lacking(k, other)
+        return [words.shown(word).removeprefix("lacks ") for word in lacks]
 
     def _warn(self) -> None:
         text = self.warn(self.slider.value)

@@ -466,3 +466,32 @@ def test_a_full_disk_is_told_when_a_decision_cannot_be_saved(tmp_path, monkeypat
     with pytest.raises(OSError, match=r"this decision could not be saved in .*: No space left"):
         decisions.mark("x.png", A, "keep")
     assert decisions.marks_for(["x.png"], [A]) == [None]
+
+
+def test_decisions_made_together_are_written_and_undone_as_one(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    decisions.mark("a.png", "a", "keep")
+    with decisions.together():
+        decisions.mark("b.png", "b", "keep")
+        decisions.mark("a.png", "a", "stage")
+        assert len(path.read_text().splitlines()) == 1  # not before the end
+    assert len(decisions.last_together) == 2
+    decisions.review([("c.png", "c"), ("d.png", "d")])
+    decisions.undo()
+    again = Decisions(path)  # another session knows what belongs together
+    assert again.undo()["what"] == "mark"
+    assert again.marks_for(["a.png", "b.png"], ["a", "b"]) == ["keep", None]
+    again.undo()
+    assert again.undo() is None and len(again) == 0
+
+
+def test_of_decisions_made_together_none_is_written_if_one_fails(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    decisions = Decisions(path)
+    with pytest.raises(ValueError, match="not a mark"), decisions.together():
+        decisions.mark("a.png", "a", "keep")
+        decisions.mark("b.png", "b", "burn")
+    assert not path.exists()
+    decisions.mark("b.png", "b", "keep")  # by itself again
+    assert len(decisions.last_together) == 1

@@ -147,7 +147,7 @@ def test_the_gallery_can_show_only_groups_in_which_a_keeper_lacks_something():
     table.at[0, "holds"] = ("prompt", "time")
     made = groups.Candidates(table, pairs((0, 1, 3), (2, 3, 3)))
     views = Views(made, made.cut(8), table)
-    assert views.facets.kinds_of_lack == ["film"]
+    assert views.facets.values_of("lacks") == ["film"]
     assert views.facets.sift(Sieve(lacks="film")).tolist() == [0]
     assert views[0]["members"][1]["lacks"] == ("film",)
     assert "keeper lacks film" in views[0]["members"][1]["badges"]

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of, objects
+from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
 
 
 def member(root, stage, n_bytes, value, role="stage", time="1", digest="d"):
     return {
         "role": role, "root": root, "stage": stage, "bytes": n_bytes, "value": value, "mtime": time, "sha256": digest,
-        "measure": "hamming_bits",
+        "measure": "hamming_bits", "path": f"{root}/Day/{digest}.png", "lacks": ["prompt"] * (value == 8),
+        "kind": "cropped" * (value == 1), "finders": ["10_phash"] * (value == 2),
     }  # fmt: skip
 
 
@@ -28,6 +29,15 @@ GROUPS = [
         ({"stage": "s1"}, "ac"),
         ({"root": "y", "stage": "s1"}, "c"),
         ({"root": "z"}, ""),
+        ({"role": "review"}, "b"),
+        ({"kind": "cropped"}, "c"),
+        ({"lacks": "prompt"}, "b"),
+        ({"finder": "10_phash"}, "c"),
+        ({"folder": "y"}, "bc"),  # or below it
+        ({"folder": "y/"}, "bc"),
+        ({"folder": "y/Da"}, ""),
+        ({"name": "DAY/k"}, "a"),
+        ({"role": "review", "root": "y", "name": "m.PNG"}, "b"),
         ({"least_mb": 2}, "ac"),  # exactly so many count
         ({"least_mb": 2.5}, "c"),
         ({"from_value": 3}, "ab"),
@@ -70,9 +80,8 @@ def test_no_groups_and_a_hundred_thousand_are_sifted_alike():
     starts = np.arange(0, 3 * n, 3)
     texts = np.array(["x", "y", ""], object)[rng.integers(0, 3, 3 * n)]
     numbers = rng.random(3 * n)
-    facets = Facets(
-        starts, numbers > 0.5, numbers, numbers, numbers, texts, texts, texts, objects([()] * 3 * n)
-    )
+    columns = {"root": lambda: texts}
+    facets = Facets(starts, numbers > 0.5, numbers, numbers, numbers, texts, columns)
     left = facets.sift(Sieve(root="x", least_mb=1e-6, order="bytes"))
     freed = facets.freed[left]
     assert 0 < len(left) < n and (np.diff(freed) <= 0).all() and freed.min() >= 1

@@ -621,7 +621,7 @@ def test_a_filter_shows_what_it_leaves_and_clearing_it_shows_all():
     groups[1]["members"][1]["root"] = "mojo <1>"
     gallery, browser = open_gallery(groups)
     [(choices, _)] = browser.ask("choices")
-    assert choices["root"] == ["crop", "mojo <1>"]
+    assert choices["choices"]["root"] == ["crop", "mojo <1>"]
     assert sift(browser, root="mojo <1>") == ["group b"]
     assert (gallery.count, gallery.total) == (1, 3)
     assert sift(browser, order="size") == ["group b", "group c", "group a"]
@@ -649,7 +649,7 @@ def test_a_group_stays_in_sight_while_it_is_decided_on_though_only_unreviewed_ar
 def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made():
     import numpy as np
 
-    from dedup_nb.report.sifting import Facets, objects
+    from dedup_nb.report.sifting import Facets
 
     class Faceted(Lazy):
         @property
@@ -657,8 +657,8 @@ def test_a_hundred_thousand_groups_with_facets_are_filtered_without_being_made()
             starts, ones = np.arange(0, 3 * self.n, 3), np.ones(3 * self.n)
             names = np.array([f"sha-g{k // 3}/{k % 3}.png" for k in range(3 * self.n)], object)
             roots = np.where(np.arange(3 * self.n) // 3 % 2, "x", "y").astype(object)
-            lacks = objects([()] * 3 * self.n)
-            return Facets(starts, ones > 0, ones, ones, ones, roots, roots, names, lacks)
+            columns = {"root": lambda: roots, "path": lambda: names, "role": lambda: names}
+            return Facets(starts, ones > 0, ones, ones, ones, names, columns)
 
         def locate(self, group_id):
             return int(group_id[1:])
@@ -735,7 +735,7 @@ def test_a_root_whose_name_cannot_be_shown_is_chosen_as_it_is_shown():
     groups[1]["members"][1]["root"] = "caf\udce9"
     _, browser = open_gallery(groups)
     [(choices, _)] = browser.ask("choices")
-    assert choices["root"] == ["caf\ufffd", "crop"]
+    assert choices["choices"]["root"] == ["caf\ufffd", "crop"]
     assert sift(browser, root="caf\ufffd") == ["group b"]
 
 

@@ -85,6 +85,11 @@ class Agreement:
                 text = f"{text} (for review{why})"
             yield number, text
 
+    def finders(self, k: int, keeper: int) -> tuple[str, ...]:
+        """Return which inputs find two images near each other."""
+        near = (number for number, _, state, _ in self.details(k, keeper) if state != "beyond")
+        return tuple(self.findings[number].name for number in near)
+
     def describe(self, others: Sequence[tuple[int, int]]) -> str:
         """Return which inputs find a group, given its images with their keepers.
 

@@ -161,6 +161,10 @@ class Merged(groups.Candidates):
         """Return what each input says about an image and its keeper."""
         return self.agreed.measured(cut, k)
 
+    def finders(self, cut: groups.Cut, k: int) -> tuple[str, ...]:
+        """Return which inputs find an image near its keeper."""
+        return self.agreed.finders(k, int(cut.keepers[k]))
+
     def describe(self, cut: groups.Cut, rows: Sequence[int]) -> str:
         """Return which inputs support the group."""
         n = self.columns(cut, rows) or 1

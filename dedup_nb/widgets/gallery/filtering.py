@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from operator import methodcaller
 from typing import Any
 
 from dedup_nb.library.tables import shown
-from dedup_nb.report.sifting import Facets, Sieve, Sifted, facets_of
+from dedup_nb.report.sifting import AMONG, EQUAL, Facets, Sieve, Sifted, facets_of
 from dedup_nb.widgets.gallery.messages import Group, Message, Messages
 from dedup_nb.widgets.gallery.places import locate
 
+MOST_FOLDERS = 500  # that are suggested; others can be typed
+
 # What can be chosen -> the values to choose from.
-CHOICES: dict[str, Callable[[Any], Iterable[str]]] = {
-    "root": lambda facets: set(facets.roots.tolist()),
-    "stage": lambda facets: set(facets.stages.tolist()),
-    "lacks": lambda facets: facets.kinds_of_lack,
+CHOICES: dict[str, Callable[[Facets], Iterable[str]]] = {
+    **{name: methodcaller("values_of", name) for name in (*EQUAL, *AMONG)},
+    "folder": lambda facets: facets.folders()[:MOST_FOLDERS],
 }
 
 
@@ -55,8 +57,10 @@ class Filter:
 
     def _known(self, groups: Sequence[Group], names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the values of each choice by how they are shown."""
-        facets = facets_of(groups) if names else None
-        return {name: {shown(v): v for v in CHOICES[name](facets) if v} for name in names}
+        if not names:
+            return {}
+        facets = facets_of(groups)
+        return {name: {shown(value): value for value in CHOICES[name](facets)} for name in names}
 
     def asked(self) -> Message:
         """Return the order, and what the filter limits, as it is shown."""

@@ -18,23 +18,26 @@ import anywidget
 import traitlets
 
 from dedup_nb.groups.decisions import Decisions
+from dedup_nb.library.quantities import count
 from dedup_nb.library.tables import shown
-from dedup_nb.report.sifting import Sifted, facets_of
+from dedup_nb.report.sifting import facets_of
 from dedup_nb.widgets.gallery import esm, messages
-from dedup_nb.widgets.gallery.deciding import Decider
+from dedup_nb.widgets.gallery.deciding import Decider, Lacking, Made
+from dedup_nb.widgets.gallery.display import KEPT_CUTS, Display, find
 from dedup_nb.widgets.gallery.filtering import Filter
 from dedup_nb.widgets.gallery.messages import Changed, Group, Message, number
 from dedup_nb.widgets.gallery.pictures import Keys
-from dedup_nb.widgets.gallery.places import locate
+from dedup_nb.widgets.gallery.saved import SavedFilters
+from dedup_nb.widgets.gallery.seeking import next_group
 from dedup_nb.widgets.gallery.showing import Beside, Showing
+from dedup_nb.widgets.gallery.sweeping import Sweeper
 
 PARTS = Path(__file__).parent / "parts"  # the browser side
 
 PAGE_GROUPS = 32  # most groups in one answer
+SWEPT = ("images", "freed_bytes", "waiting", "waiting_groups")  # sums of a sweep that are told
 IN_SIGHT = 12  # usual number of groups in sight
-KEPT_GROUPS = 512
 KEPT_ANSWERS = 64
-KEPT_CUTS = 64
 MOST_LINES = 2  # most sets of a group in sight, one above the other
 
 FALLBACK = (
@@ -72,9 +75,15 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         Whether to show a strip of the pairs that joined or left, as passed to `show`.
     view : dict, optional
         Where to begin: the attribute `view` of an earlier gallery.
+    filters : SavedFilters, optional
+        Filters saved by name; by default they are kept in memory only.
+    lacking : callable, optional
+        Paths of an image and of another -> what the other lacks, as far as it is known.
 
     Attributes
     ----------
+    groups : Sequence of dict
+        The groups on display.
     view : dict
         Where the person is: `order` and `filter`, `group` and `image` in focus, `size` of the
         pictures, `full` window, `compare`; see `parts/place.js`. The browser sets it shortly after
@@ -112,6 +121,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     lines = traitlets.Int(1).tag(sync=True)
     tells_changes = traitlets.Bool(False).tag(sync=True)
     changed = traitlets.Dict().tag(sync=True)
+    saved = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -125,9 +135,11 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         facts: Callable[[str], Mapping[str, str]] | None = None,
         tells_changes: bool = False,
         view: Mapping[str, Any] | None = None,
+        filters: SavedFilters | None = None,
+        lacking: Lacking | None = None,
         height_px: int = 640,
     ) -> None:
-        self.groups = self._all = groups
+        self._display = Display(groups)
         self.decisions = Decisions(None) if decisions is None else decisions
         self.finder = finder
         self.lock = RLock()  # a cell may replace the groups while the browser asks
@@ -138,15 +150,13 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         )
         self._messages = messages.Messages(self._keys, self.decisions)
         self._filter = Filter(self._messages)
-        self._decider = Decider(self.decisions, finder, self._keys)
-        self._built: OrderedDict[int, Group] = OrderedDict()
+        self._decider = Decider(self.decisions, finder, self._keys, lacking)
+        self._sweeper = Sweeper(self._display, self.decisions)
+        self._filters = SavedFilters() if filters is None else filters
         self._reviewed: set[int] = set()
         self._answers: OrderedDict[str, Message] = OrderedDict()
         self._seen_look = 0
         self._deciding = False
-        self._earlier: dict[
-            int, Sequence[Group]
-        ] = {}  # cuts that were replaced because of a choice
         self._sought: tuple[str, int] | None = None  # the group last chosen, and its row
         self._callbacks: list[Callable[[Message], None]] = []
         super().__init__(
@@ -160,14 +170,20 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         )
         if view:
             self._sift(view)
-            self.groups = self._filter.apply(groups)
+            self._display.groups = self._filter.apply(groups)
             self.count = len(self.groups)
-            self.focus = self.top = self._find(self.groups, str(view.get("group")), 0)
+            self.focus = self.top = find(self.groups, str(view.get("group")), 0)
+        self._list_filters()
         self._sum_up()
         self.on_msg(lambda _, content, __: self.receive(content))
 
     def __repr__(self) -> str:
         return FALLBACK
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        """The groups on display."""
+        return self._display.groups
 
     def on_mark(self, callback: Callable[[Message], None]) -> None:
         """Call `callback(record)` after each decision, when it is already on disk.
@@ -187,26 +203,24 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             Pairs that joined or left.
         """
         with self.lock:
-            self._all = groups
-            self._show(self._filter.apply(self._all), changed)
+            self._display.all = groups
+            self._show_filtered(changed)
 
-    def _show(self, groups: Sequence[Group], changed: Changed | None = None) -> None:
-        sought, row = self._sought or self._seen()
-        focus = self._find(groups, sought, self.focus)
-        top = (
-            focus - row if 0 <= row < IN_SIGHT else self._find(groups, self._id(self.top), self.top)
-        )
-        self._sought = (sought, row)  # it may return in the next cut
-        if not self._deciding:
-            self._earlier.clear()
+    def _show_filtered(self, changed: Changed | None = None) -> None:
+        groups = self._filter.apply(self._display.all)
+        sought, row = self._sought or (self._display.id(self.focus), self.focus - self.top)
+        focus = find(groups, sought, self.focus)
+        if 0 <= row < IN_SIGHT:
+            top = focus - row
         else:
-            self._earlier[self.version] = self.groups
-        self.groups = groups
-        self._built.clear()
+            top = find(groups, self._display.id(self.top), self.top)
+        self._sought = (sought, row)  # it may return in the next cut
+        self._display.replace(groups, self.version, self._deciding)
         self._reviewed.clear()
         with self.hold_sync():
             self.version += 1
-            self.count, self.total, self.seen = len(groups), len(self._all), self._seen_look
+            self.count, self.total = len(groups), len(self._display.all)
+            self.seen = self._seen_look
             self.focus = focus
             self.top = max(0, top)
             if changed is not None:
@@ -225,6 +239,9 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             "choices": self._on_choices,
             "sift": self._on_sift,
             "go": self._on_go,
+            "seek": self._on_seek,
+            "sweep": self._on_sweep,
+            "filters": self._on_filters,
             "look": self._on_look,
             "count": self._on_count,
             "decide": self._on_decide,
@@ -246,27 +263,27 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def _on_members(self, content: Message) -> None:
         k, start = int(content["group"]), int(content["start"])
         if content["version"] == self.version and 0 <= k < self.count:
-            members = self._messages.members(self._group(k), start)
+            members = self._messages.members(self._display[k], start)
             answer = {"version": self.version, "group": k, "start": start, "members": members}
             self.send({"kind": "members", **answer})
 
     # -- which groups, in what order -------------------------------------------------------------
 
     def _on_choices(self, content: Message) -> None:
-        """Send the roots and stages to choose from."""
-        self.send({"kind": "choices", **self._filter.choices(self._all)})
+        """Send what can be chosen in filters."""
+        self.send({"kind": "choices", "choices": self._filter.choices(self._display.all)})
 
     def _on_sift(self, content: Message) -> None:
         """Apply a filter and order; see `view`."""
         self._sought = None
         with self.hold_sync():
             self._sift(content)
-            self._show(self._filter.apply(self._all))
+            self._show_filtered()
 
     def _sift(self, asked: Mapping[str, Any]) -> None:
         limits = asked.get("filter")
         limits = limits if isinstance(limits, Mapping) else {}
-        self._filter.ask(asked.get("order"), limits, self._all)
+        self._filter.ask(asked.get("order"), limits, self._display.all)
         self.sieve = self._filter.asked()
 
     def _on_go(self, content: Message) -> None:
@@ -274,12 +291,50 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         wanted = {"order": content.get("order"), "filter": content.get("filter")}
         if None not in wanted.values() and wanted != self.sieve:
             self._on_sift(wanted)
-        k = self._find(self.groups, str(content.get("group")), self.focus)
-        members = self._group(k)["members"] if self.count else []
+        k = find(self.groups, str(content.get("group")), self.focus)
+        members = self._display[k]["members"] if self.count else []
         paths = [member and shown(member["path"]) for member in members]
         image = content.get("image")
         at = paths.index(image) if image in paths else None
         self.send({"kind": "went", "version": self.version, "index": k, "at": at})
+
+    def _on_filters(self, content: Message) -> None:
+        """Save the present filter by name, or delete one."""
+        try:
+            if content["what"] == "save":
+                said = f"saved the filter {self._filters.save(str(content['name']), self.sieve)}"
+            else:
+                self._filters.delete(str(content["name"]))
+                said = f"deleted the filter {content['name']}"
+        except (OSError, ValueError) as error:
+            said = f"not done: {shown(str(error))}"
+        self._list_filters()
+        self.send({"kind": "filters", "said": said})
+
+    def _list_filters(self) -> None:
+        try:
+            self.saved = self._filters.listed()
+        except (OSError, ValueError):  # told when one is saved
+            self.saved = {}
+
+    def _on_seek(self, content: Message) -> None:
+        """Answer where the next group is that is `open` or `waiting`."""
+        if content["version"] == self.version:
+            what, k = str(content["what"]), int(content["group"])
+            parts = self._display, self._filter, self._messages, self._sweeper
+            self.send({"kind": "sought", "what": what, "index": next_group(what, k, *parts)})
+
+    def _on_sweep(self, content: Message) -> None:
+        """Answer how many groups can be accepted together, with a sample of them."""
+        if content["version"] != self.version:
+            return
+        which, k, seed = str(content["which"]), int(content["group"]), int(content["seed"])
+        sweep = self._sweeper.find(which, k)
+        sample = [self._group_message(at) for at in self._sweeper.sample(sweep, seed)]
+        told = {"which": which, "group": k, "seed": seed, "version": self.version}
+        told |= {"text": sweep.text, "count": len(sweep.positions), "sample": sample}
+        told |= {name: getattr(sweep, name) for name in SWEPT}
+        self.send({"kind": "sweep", **told})
 
     def _on_look(self, content: Message) -> None:
         number = int(content.get("number", self._seen_look))
@@ -297,24 +352,20 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
             self._reviewed = {
                 k for k, group in enumerate(self.groups) if self._messages.is_reviewed(group)
             }
-        elif hasattr(self._all, "facets"):
-            reviewed = self._filter.reviewed(self._all, facets_of(self._all))
-            self._reviewed = {k for k in map(self._position, reviewed) if k is not None}
+        elif hasattr(self._display.all, "facets"):
+            every = self._display.all
+            reviewed = self._filter.reviewed(every, facets_of(every))
+            self._reviewed = {k for k in map(self._display.position, reviewed) if k is not None}
         else:
             return
         self._sum_up(counted=True)
-
-    def _position(self, place: int) -> int | None:
-        """Return the position of a group among those on display, or None."""
-        return self.groups.position(place) if isinstance(self.groups, Sifted) else place
 
     # -- decisions -------------------------------------------------------------------------------
 
     def _on_decide(self, content: Message) -> None:
         """Carry out a request once, even if the browser repeats it because an answer is late."""
         request = str(content.get("request"))
-        oldest = max(content.get("oldest", 0), self.version - KEPT_CUTS)
-        self._earlier = {v: cut for v, cut in self._earlier.items() if v >= oldest}
+        self._display.forget(max(content.get("oldest", 0), self.version - KEPT_CUTS))
         if request not in self._answers:
             self._answers[request] = {"request": request, **self._decided(content)}
         while len(self._answers) > KEPT_ANSWERS:
@@ -322,67 +373,66 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.send(self._answers[request])
 
     def _decided(self, content: Message) -> Message:
+        before = self.version
         try:
-            known = content.get("version") in {self.version, *self._earlier}
-            record, text = self._decider.decide(content, lambda: self._asked_group(content), known)
+            made = self._made(content)
         except (OSError, ValueError) as error:  # nothing was decided: report it
             return {"kind": "failed", "said": f"not saved: {shown(str(error))}"}
-        if record:
-            self._filter.touched.add(record["group"])
+        is_sweep = len({record["group"] for record in made.records}) > 1
+        if made.records and not is_sweep:
+            self._filter.touched.add(made.first["group"])
         self._deciding = True
         try:
-            for callback in self._callbacks if record else ():
-                callback(record)
+            for callback in self._callbacks if made.records else ():
+                callback(made.first)
+            if is_sweep and self.version == before:
+                self._show_filtered()
         finally:
             self._deciding = False
-        k = self._where(content, record)
+        k = self._display.where(made.first, int(content.get("group", self.focus)))
         self._note_reviewed(k)
         with self.hold_sync():
             self._sum_up(counted=self.reviewed is not None)
+        told = "" if k is None else self._decider.told_of(self._display[k], content)
         return {
             "kind": "decided",
             "version": self.version,
             "groups": [] if k is None else [self._group_message(k)],
             "go": k if content["what"] == "undo" else None,
-            "marks": self._messages.mark(record),
-            "said": text,
+            "marks": self._messages.marks(made.records),
+            "said": f"{made.text} · {told}" if told else made.text,
         }
 
+    def _made(self, content: Message) -> Made:
+        if content["what"] == "accept_all":
+            return self._accept_all(content)
+        version, k = int(content.get("version", -1)), content.get("group", -1)
+        known = version == self.version or self._display.knows(version)
+        return self._decider.decide(
+            content, lambda: self._display.at(int(k), version, self.version), known
+        )
+
+    def _accept_all(self, content: Message) -> Made:
+        sweep = self._sweeper.find(str(content["which"]), int(content["group"]))
+        if content["version"] != self.version or len(sweep.positions) != content["count"]:
+            raise ValueError("the groups have changed; look at them again")
+        self._sweeper.accept(sweep, self.finder)
+        text = f"accepted {count(len(sweep.positions), 'group')}"
+        if sweep.waiting:
+            groups = count(sweep.waiting_groups, "group")
+            text += f" · {count(sweep.waiting, 'image')} in {groups} wait for you all the same"
+        return self._decider.made(f"{text} · u takes it all back")
+
     def _note_reviewed(self, k: int | None) -> None:
-        if k is not None and self._messages.is_reviewed(self._group(k)):
+        if k is not None and self._messages.is_reviewed(self._display[k]):
             self._reviewed.add(k)
         elif k is not None:
             self._reviewed.discard(k)
 
-    def _asked_group(self, content: Message) -> Group:
-        """Return the group that was on screen, even if an earlier choice has moved it since."""
-        k, version = int(content["group"]), content["version"]
-        if version == self.version and 0 <= k < self.count:
-            return self._group(k)
-        if 0 <= k < len(self._earlier.get(version, ())):
-            return self._earlier[version][k]
-        raise ValueError("the groups have changed; look at the group again")
-
-    def _where(self, content: Message, record: Message) -> int | None:
-        """Return the current position of the group decided on, or None if it is not shown."""
-        if not record or not self.count:
-            return None
-        near = int(content.get("group", self.focus))
-        k = locate(self.groups, record["group"], min(max(near, 0), self.count - 1))
-        return k if str(self._group(k)["id"]) == record["group"] else None
-
     # -- state sent to the browser ---------------------------------------------------------------
 
-    def _group(self, k: int) -> Group:
-        if k not in self._built:
-            self._built[k] = self.groups[k]
-        self._built.move_to_end(k)
-        while len(self._built) > KEPT_GROUPS:
-            self._built.popitem(last=False)
-        return self._built[k]
-
     def _group_message(self, k: int) -> Message:
-        group = self._group(k)
+        group = self._display[k]
         if columns := int(group.get("columns") or 0):
             lines = math.ceil(len(group["members"]) / columns)
             self.lines = max(self.lines, min(lines, MOST_LINES))
@@ -399,13 +449,3 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         self.sums = {name: number(value) for name, value in sums.items()}
         self.undoable = self.decisions.last is not None
         self.problems = [shown(problem) for problem in self.decisions.problems]
-
-    def _seen(self) -> tuple[str, int]:
-        """Return the id of the group in focus and its row among those in sight."""
-        return self._id(self.focus), self.focus - self.top
-
-    def _id(self, k: int) -> str:
-        return str(self._group(k)["id"]) if 0 <= k < self.count else ""
-
-    def _find(self, groups: Sequence[Group], group_id: str, near: int) -> int:
-        return locate(groups, group_id, min(near, len(groups) - 1)) if len(groups) else 0

@@ -59,6 +59,7 @@ class Messages:
             "answered": bool(digests) and self.decisions.answered(digests),
             "accepted": bool(digests) and self.decisions.reviewed(digests),
             "reviewed": self.is_reviewed(group),
+            "waiting": self.waiting(group),
             "members": self.members(group, 0),
         }
 
@@ -98,12 +99,17 @@ class Messages:
         queries = (self.decisions.reviewed, self.decisions.answered)
         return bool(digests) and any(query(digests) for query in queries)
 
-    def mark(self, record: Message) -> dict[str, str | None]:
-        """Return key -> mark of the image decided on, which may be in several groups on display."""
-        if not record or record["what"] != "mark":
-            return {}
-        key = self.keys.key(record["path"], record["sha256"])
-        return {str(key): self.decisions.mark_of(record["path"], record["sha256"])}
+    def waiting(self, group: Group) -> int:
+        """Return how many images of a group wait for a person."""
+        rows = [m for m in there(group) if m["role"] == "review"]
+        if not rows or (len(self.decisions) and self.decisions.answered(digests_of(group) or {""})):
+            return 0
+        return sum(self.decisions.mark_of(m["path"], m["sha256"]) is None for m in rows)
+
+    def marks(self, records: Sequence[Message]) -> dict[str, str | None]:
+        """Return key -> mark of the images decided on, which may be in several groups."""
+        images = [(one["path"], one["sha256"]) for one in records if one["what"] == "mark"]
+        return {str(self.keys.key(*image)): self.decisions.mark_of(*image) for image in images}
 
     def changed(self, changed: Changed) -> Message:
         """Return the pairs that joined or left with the last move of a threshold."""

@@ -10,6 +10,8 @@ function typing({ ready = true } = {}) {
     compare: { open: false, facts: { el: {} } },
     filter: { toggle: view.closed },
     full: { onTab: ({ key }) => key === "Tab" && view.inFull },
+    seek: { what: undefined },
+    sweep: { isOpen: false, close: spy() },
     ready: () => view.isReady,
     tellBusy: spy(),
     mark: view.marked,
@@ -96,4 +98,25 @@ test("Tab is handled here while the window is filled, and else by the browser", 
   assert.ok(!press("Tab"));
   view.inFull = true;
   assert.ok(press("Tab"));
+});
+
+test("keys wait until what is sought is found", () => {
+  const { view, keyboard, press } = typing();
+  view.seek.what = "open";
+  press("ArrowDown");
+  assert.equal(view.moved.calls.length, 0);
+  view.seek.what = undefined;
+  keyboard.catchUp();
+  assert.deepEqual(view.moved.calls, [[1]]);
+});
+
+test("the keys of the gallery are silent while many groups are about to be accepted", () => {
+  const { view, keyboard, press } = typing();
+  view.sweep.isOpen = true;
+  const stopPropagation = spy();
+  keyboard.press({ key: "k", target: element(), preventDefault: assert.fail, stopPropagation });
+  assert.equal(stopPropagation.calls.length, 1); // nor does JupyterLab hear it
+  assert.ok(press("Escape"));
+  assert.equal(view.sweep.close.calls.length, 1);
+  assert.equal(view.marked.calls.length, 0);
 });

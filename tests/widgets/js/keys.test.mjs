@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COMPARE_KEYS, GALLERY_KEYS, findKey, listed } from "#gallery/keys.js";
+import { COMPARE_KEYS, GALLERY_KEYS, SWEEP_KEYS, findIn, findKey, listed } from "#gallery/keys.js";
 
-const LISTS = { gallery: GALLERY_KEYS, compare: COMPARE_KEYS };
+const LISTS = { gallery: GALLERY_KEYS, compare: COMPARE_KEYS, sweep: SWEEP_KEYS };
 
 // An object that remembers which of its methods are called, and with what.
 function recorder(called, prefix = "") {
@@ -13,7 +13,7 @@ function recorder(called, prefix = "") {
       get: (target, name) => {
         if (name in target) return target[name];
         if (["focus", "layout"].includes(name)) return { focus: 3, layout: { total: 10 } }[name];
-        const parts = ["compare", "filter", "full", "help", "table"];
+        const parts = ["compare", "filter", "full", "help", "seek", "sweep", "table"];
         if (parts.includes(name)) return recorder(called, `${prefix}${name}.`);
         return (...args) => {
           called.push([prefix + name, ...args]);
@@ -34,6 +34,13 @@ function does(text, comparing = false) {
   return called.map((call) => call.map(String).join(" ")).join();
 }
 
+// What a key does while many groups are about to be accepted.
+function sweeps(key, shiftKey = false) {
+  const called = [];
+  findIn([SWEEP_KEYS], { key, shiftKey })?.act(recorder(called));
+  return called.map((call) => call.join(" ")).join();
+}
+
 const isFree = (key, comparing = false) => findKey({ key }, comparing).free;
 
 test("no key is defined twice in a list", () => {
@@ -44,12 +51,13 @@ test("no key is defined twice in a list", () => {
 });
 
 test("every entry that is listed says what it does, and every other one does something", () => {
-  for (const entry of [...GALLERY_KEYS, ...COMPARE_KEYS]) {
+  for (const entry of Object.values(LISTS).flat()) {
     assert.equal(Boolean(entry.shown), Boolean(entry.help));
     assert.ok(entry.shown || Object.keys(entry.does).length);
   }
-  assert.equal(listed(GALLERY_KEYS).length, 16);
+  assert.equal(listed(GALLERY_KEYS).length, 20);
   assert.equal(listed(COMPARE_KEYS).length, 13);
+  assert.equal(listed(SWEEP_KEYS).length, 4);
 });
 
 test("every key of the gallery acts", () => {
@@ -64,7 +72,12 @@ test("every key of the gallery acts", () => {
     PageUp: "stepPage -1",
     Home: "focusOn 0",
     End: "focusOn 9",
-    r: "nextOpen",
+    r: "seek.go open",
+    y: "seek.go waiting",
+    i: "makeKeeper",
+    e: "selectAll 3",
+    a: "sweep.open all",
+    "Shift+A": "sweep.open alike",
     k: "mark keep",
     s: "mark stage",
     x: "mark null",
@@ -86,6 +99,14 @@ test("every key of the gallery acts", () => {
   const keys = GALLERY_KEYS.flatMap((entry) => Object.keys(entry.does));
   assert.deepEqual(keys.toSorted(), Object.keys(wanted).toSorted());
   for (const [key, action] of Object.entries(wanted)) assert.equal(does(key), action, key);
+});
+
+test("few keys act while many groups are about to be accepted", () => {
+  assert.equal(sweeps("n"), "sweep.drawAgain");
+  assert.equal(sweeps("a"), "sweep.open all");
+  assert.equal(sweeps("A", true), "sweep.open alike");
+  assert.equal(sweeps("Escape"), "sweep.close");
+  for (const key of ["k", "s", "d", "u", "Enter", "Tab"]) assert.equal(sweeps(key), "", key);
 });
 
 test("every key acts while two pictures are compared", () => {
@@ -146,9 +167,9 @@ test("names that every object has are not keys", () => {
 });
 
 test("moving on does not wait for the group in focus, choosing does", () => {
-  for (const key of ["ArrowDown", "End", "r", "u", "f", "+", "?", "Escape"])
+  for (const key of ["ArrowDown", "End", "r", "y", "a", "u", "f", "+", "?", "Escape"])
     assert.ok(isFree(key), key);
-  for (const key of ["ArrowRight", "k", "s", "x", "d", "Enter", "c", "v"])
+  for (const key of ["ArrowRight", "k", "s", "x", "i", "e", "d", "Enter", "c", "v"])
     assert.ok(!isFree(key), key);
   for (const key of ["ArrowDown", "u", "+", "Escape"]) assert.ok(!isFree(key, true), key);
   for (const comparing of [false, true]) assert.ok(isFree("w", comparing));

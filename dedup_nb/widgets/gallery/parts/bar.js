@@ -17,6 +17,12 @@ export class Bar {
     const { view } = this;
     const tools = node("div", "dnb-tools");
     this.position = node("span", "dnb-position");
+    this.waiting = button("Next call", "next group that waits for your call (y)", () =>
+      view.seek.go("waiting"),
+    );
+    this.sweep = button("Accept all …", "accept many groups, after a look at a sample (a)", () =>
+      view.sweep.open("all"),
+    );
     this.filter = button("Filter", "filter and order the groups (f)", () => view.filter.toggle());
     this.filter.setAttribute("aria-expanded", false);
     this.compare = button("Compare", "compare with the keeper (c)", () =>
@@ -27,7 +33,8 @@ export class Bar {
     const smaller = button("−", "smaller pictures (−)", () => view.resize(-1), "dnb-square");
     const larger = button("+", "larger pictures (+)", () => view.resize(1), "dnb-square");
     this.help = button("?", "show the keys (?)", () => view.help.toggle(), "dnb-square");
-    tools.append(this.position, this.filter, this.compare, this.full, this.undo);
+    tools.append(this.position, this.waiting, this.sweep, this.filter, this.compare, this.full);
+    tools.append(this.undo);
     tools.append(smaller, larger, this.help);
     return tools;
   }

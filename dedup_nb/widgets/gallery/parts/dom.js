@@ -15,6 +15,12 @@ export function node(tag, className, text) {
   return made;
 }
 
+export function option(value, text) {
+  const made = node("option", "", text);
+  made.value = value;
+  return made;
+}
+
 export function drawn(tag, attributes = {}) {
   const space = "http://www.w3.org/2000/svg";
   const made = document.createElementNS(space, tag);

@@ -1,8 +1,10 @@
 // The bar that chooses which groups are shown, and in what order.
 
-import { button, node, ownKeys } from "./dom.js";
+import { button, node, option, ownKeys } from "./dom.js";
+import { Saved } from "./saved.js";
+import { whole } from "./wording.js";
 
-const TYPING_MS = 300; // wait for the rest of a number
+const TYPING_MS = 300; // wait for the rest of a number or text
 
 const ORDERS = [
   ["found", "original order"],
@@ -12,14 +14,25 @@ const ORDERS = [
   ["newest", "newest first"],
   ["oldest", "oldest first"],
 ];
-const NUMBERS = [
-  ["least_mb", "frees at least", "MB"],
-  ["from_value", "weakest link from", ""],
-  ["to_value", "to", ""],
+const ROLES = { review: "your call", stage: "would move", protected: "protected", keeper: "keeper" };
+// What limits the groups: a `list` to choose from, of which the kernel sends the texts, shown from
+// `least` texts on; a `text`; a `number` with its unit; or a `check`.
+const LIMITS = [
+  { name: "role", kind: "list", word: "role", least: 1 },
+  { name: "kind", kind: "list", word: "kind", least: 1 },
+  { name: "lacks", kind: "list", word: "keeper lacks", least: 1 },
+  { name: "finder", kind: "list", word: "finder", least: 2 },
+  { name: "root", kind: "list", word: "root", least: 2 },
+  { name: "stage", kind: "list", word: "stage", least: 2 },
+  { name: "folder", kind: "text", word: "folder" },
+  { name: "name", kind: "text", word: "name has" },
+  { name: "least_mb", kind: "number", word: "frees at least", unit: "MB" },
+  { name: "from_value", kind: "number", word: "weakest link from" },
+  { name: "to_value", kind: "number", word: "to" },
+  { name: "unreviewed", kind: "check", word: "not reviewed yet" },
 ];
-// texts of the lists that the kernel sends, and from how many on there is a choice
-const CHOICES = { root: 2, stage: 2, lacks: 1 };
-const CHOICE_LABELS = { lacks: "keeper lacks" };
+const TYPES = { text: "text", number: "number", check: "checkbox" };
+const LISTS = LIMITS.filter(({ kind }) => kind === "list");
 
 // -- the request ----------------------------------------------------------------------------------
 
@@ -31,12 +44,14 @@ export function numberIn(text) {
 // An order and a filter in the kernel's format, from the values of the fields. The filter holds only
 // what it limits.
 export function askedFrom({ order, ...values }) {
-  const numbers = NUMBERS.map(([name]) => [name, numberIn(values[name])]);
-  const limits = Object.entries({ ...values, ...Object.fromEntries(numbers) });
+  const limits = LIMITS.map(({ name, kind }) => {
+    const value = values[name];
+    return [name, kind === "number" ? numberIn(value) : value];
+  });
   return { order, filter: Object.fromEntries(limits.filter(isLimit)) };
 }
 
-const isLimit = ([, limit]) => limit !== null && limit !== false && limit !== "";
+const isLimit = ([, limit]) => ![null, undefined, false, ""].includes(limit);
 
 // Whether it hides or reorders groups.
 export function isInUse({ order, filter }) {
@@ -50,7 +65,8 @@ export class Filter {
   constructor(view, opener) {
     this.view = view;
     this.opener = opener;
-    this.choices = { root: [], stage: [], lacks: [] };
+    this.choices = {};
+    this.saved = new Saved(view, this);
     this.build();
     this.paintFields();
   }
@@ -61,17 +77,21 @@ export class Filter {
     this.el.setAttribute("aria-label", "filter and order");
     this.el.hidden = true;
     this.fields = {};
-    for (const name of ["order", ...Object.keys(CHOICES)]) {
-      this.fields[name] = this.field("select", CHOICE_LABELS[name] ?? name);
-    }
+    this.fields.order = this.field("select", "order");
     this.fields.order.append(...ORDERS.map(([value, text]) => option(value, text)));
-    for (const [name, word, unit] of NUMBERS) {
-      this.fields[name] = this.field("input", word, unit);
-      Object.assign(this.fields[name], { type: "number", step: "any" });
+    for (const { name, kind, word, unit } of LIMITS) {
+      const made = this.field(kind === "list" ? "select" : "input", word, unit);
+      if (kind !== "list") made.type = TYPES[kind];
+      if (kind === "number") made.step = "any";
+      this.fields[name] = made;
     }
-    this.fields.unreviewed = this.field("input", "not reviewed yet");
-    this.fields.unreviewed.type = "checkbox";
-    this.el.append(button("Clear", "show all groups in the original order", () => this.clear()));
+    this.folders = node("datalist");
+    this.folders.id = `${this.view.uid}-folders`;
+    this.fields.folder.setAttribute("list", this.folders.id);
+    this.count = node("span", "dnb-count");
+    this.count.setAttribute("role", "status");
+    const clear = button("Clear", "show all groups in the original order", () => this.clear());
+    this.el.append(this.folders, clear, this.saved.el, this.count);
   }
 
   field(tag, word, unit = "") {
@@ -97,30 +117,37 @@ export class Filter {
     return this.fields.order.focus();
   }
 
-  onChoices({ root, stage, lacks }) {
+  onChoices({ choices }) {
     this.view.questions.answered("choices");
-    this.choices = { root, stage, lacks };
+    this.choices = choices;
     this.paintFields();
+  }
+
+  onSaved({ said }) {
+    this.view.questions.answered("filters");
+    this.view.say(said);
   }
 
   send(wait) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.view.model.send({ kind: "sift", ...askedFrom(this.values()) });
-    }, wait);
+    this.timer = setTimeout(() => this.ask(askedFrom(this.values())), wait);
+  }
+
+  ask(asked) {
+    clearTimeout(this.timer);
+    this.view.model.send({ kind: "sift", ...asked });
   }
 
   values() {
     const values = {};
-    for (const [name, field] of Object.entries(this.fields)) values[name] = field.value;
-    return { ...values, unreviewed: this.fields.unreviewed.checked };
+    for (const [name, field] of Object.entries(this.fields)) {
+      values[name] = field.type === "checkbox" ? field.checked : field.value;
+    }
+    return values;
   }
 
   clear() {
-    for (const field of Object.values(this.fields)) field.value = "";
-    this.fields.order.value = "found";
-    this.fields.unreviewed.checked = false;
-    this.send(0);
+    this.ask({ order: "found", filter: {} });
   }
 
   // -- painting -----------------------------------------------------------------------------------
@@ -133,31 +160,40 @@ export class Filter {
     this.paintFields();
   }
 
-  paintFields() {
-    const { order, filter = {} } = this.sieve();
-    for (const name of Object.keys(CHOICES)) this.paintChoices(name, filter[name] ?? "");
-    if (document.activeElement?.closest(".dnb-filter")) return; // do not overwrite what is being typed
-    this.fields.order.value = order || "found";
-    for (const [name] of NUMBERS) this.fields[name].value = filter[name] ?? "";
-    this.fields.unreviewed.checked = Boolean(filter.unreviewed);
+  paintCount({ count, total }) {
+    const text = `${whole(count)} of ${whole(total)} groups`;
+    if (this.count.textContent !== text) this.count.textContent = text;
   }
 
-  paintChoices(name, chosen) {
+  paintSaved() {
+    this.saved.paint();
+  }
+
+  // What is being typed is not overwritten.
+  paintFields() {
+    const { order, filter = {} } = this.sieve();
+    for (const limit of LISTS) this.paintChoices(limit, filter[limit.name] ?? "");
+    this.folders.replaceChildren(...(this.choices.folder ?? []).map((text) => option(text, "")));
+    const values = { ...filter, order: order || "found" };
+    for (const [name, field] of Object.entries(this.fields)) {
+      if (field === document.activeElement && field.type !== "checkbox") continue;
+      if (field.type === "checkbox") field.checked = Boolean(values[name]);
+      else field.value = values[name] ?? "";
+    }
+    this.saved.paint();
+  }
+
+  paintChoices({ name, least }, chosen) {
     const field = this.fields[name];
-    const here = this.choices[name];
+    const here = this.choices[name] ?? [];
     const texts = chosen && !here.includes(chosen) ? [...here, chosen] : here;
-    field.replaceChildren(option("", "any"), ...texts.map((text) => option(text, text)));
+    const wordOf = (text) => (name === "role" ? (ROLES[text] ?? text) : text);
+    field.replaceChildren(option("", "any"), ...texts.map((text) => option(text, wordOf(text))));
     field.value = chosen;
-    field.parentElement.hidden = texts.length < CHOICES[name] && !chosen;
+    field.parentElement.hidden = texts.length < least && !chosen;
   }
 
   sieve() {
     return this.view.model.get("sieve") ?? {};
   }
-}
-
-function option(value, text) {
-  const made = node("option", "", text);
-  made.value = value;
-  return made;
 }

@@ -1,7 +1,7 @@
 // The list of keys on screen, made from the keys themselves.
 
 import { button, node } from "./dom.js";
-import { COMPARE_KEYS, GALLERY_KEYS, listed } from "./keys.js";
+import { COMPARE_KEYS, GALLERY_KEYS, SWEEP_KEYS, listed } from "./keys.js";
 
 const LEGEND = `A tinted button shows the proposal, a solid one with a border your own mark. \
 Nothing moves yet: choices are saved, and files move only when you stage a plan.`;
@@ -18,7 +18,8 @@ export class Help {
     this.close = button("Close", "close (Esc)", () => this.toggle(false));
     this.gallery = section("In the gallery", GALLERY_KEYS);
     this.compare = section("While comparing", COMPARE_KEYS);
-    this.el.append(this.close, this.gallery, this.compare, node("p", "", LEGEND));
+    const sweep = section("While accepting many groups", SWEEP_KEYS);
+    this.el.append(this.close, this.gallery, this.compare, sweep, node("p", "", LEGEND));
   }
 
   toggle(open = this.el.hidden) {

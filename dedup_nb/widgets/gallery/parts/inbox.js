@@ -25,10 +25,15 @@ export class Inbox {
       facts: () => compare.onFacts(message),
       choices: () => view.filter.onChoices(message),
       went: () => view.place.onWent(message),
+      sought: () => view.seek.onSought(message),
+      sweep: () => view.sweep.onSweep(message),
+      filters: () => view.filter.onSaved(message),
       failed: () => this.onFailed(message),
     };
     answers[message.kind]?.();
     view.pump();
+    view.seek.ask();
+    view.sweep.askNow();
     view.keyboard.catchUp();
   }
 
@@ -61,7 +66,7 @@ export class Inbox {
   }
 
   onThumbnails({ keys, missing }, buffers) {
-    const { pictures, questions, grid, compare, changed } = this.view;
+    const { pictures, questions, grid, compare, changed, sweep } = this.view;
     const inSight = this.view.keysInSight();
     keys.forEach((key, k) => pictures.put(key, buffers[k], (old) => inSight.has(old)));
     for (const key of missing) pictures.missing.add(key);
@@ -70,6 +75,7 @@ export class Inbox {
     grid.paintPictures(here);
     if (compare.open) compare.table.draw();
     changed.paintPictures(pictures);
+    sweep.paintPictures(pictures);
   }
 
   // A repeated request is answered twice, and the second answer may be out of date.
@@ -114,6 +120,7 @@ export class Inbox {
     view.compare.onSilence(message);
     const lost = message.kind === "decide" ? Math.max(1, view.choices.giveUp()) : 0;
     view.keyboard.forget(); // these keys must not act later
+    view.seek.forget();
     view.tellBusy();
     view.complain(silenceText(lost));
   }

@@ -1,6 +1,6 @@
 // Turns key presses into actions, and queues keys typed before their group has loaded.
 
-import { findKey } from "./keys.js";
+import { SWEEP_KEYS, findIn, findKey } from "./keys.js";
 
 const KEPT_KEYS = 64; // most keys queued while waiting
 
@@ -11,14 +11,22 @@ export class Keyboard {
   }
 
   press(event) {
-    const { compare, filter, full } = this.view;
+    const { compare, filter, full, sweep } = this.view;
     if (full.onTab(event)) this.take(event, () => {});
+    else if (sweep.isOpen) this.pressInSweep(event);
     else if (event.target.closest("input, select")) {
       if (event.key === "Escape") this.take(event, () => filter.toggle(false));
     } else if (!isLeftAlone(event, compare)) {
       const found = findKey(event, compare.open);
       if (found) this.take(event, () => this.act(found));
     }
+  }
+
+  // The keys of the gallery wait behind it; the browser moves among its buttons.
+  pressInSweep(event) {
+    const found = findIn([SWEEP_KEYS], event);
+    if (found) this.take(event, () => found.act(this.view));
+    else event.stopPropagation();
   }
 
   // Handle the key here, so that neither the browser nor JupyterLab acts on it.
@@ -30,7 +38,8 @@ export class Keyboard {
 
   // Keys act in the order they were typed.
   act({ act, free }) {
-    if (!this.ahead.length && (free || this.view.ready())) act(this.view);
+    const waits = this.ahead.length || this.view.seek.what;
+    if (!waits && (free || this.view.ready())) act(this.view);
     else if (this.ahead.length < KEPT_KEYS) this.ahead.push(act);
     this.view.tellBusy();
   }

@@ -45,7 +45,13 @@ export const GALLERY_KEYS = [
     shown: "r",
     help: "next group that is not reviewed",
     free: true,
-    does: { r: (view) => view.nextOpen() },
+    does: { r: ({ seek }) => seek.go("open") },
+  },
+  {
+    shown: "y",
+    help: "next group in which an image waits for your call",
+    free: true,
+    does: { y: ({ seek }) => seek.go("waiting") },
   },
   {
     shown: "k",
@@ -63,6 +69,16 @@ export const GALLERY_KEYS = [
     does: { x: (view) => view.mark(null) },
   },
   {
+    shown: "i",
+    help: "keep this image instead of the keeper, the rest as proposed",
+    does: { i: (view) => view.makeKeeper() },
+  },
+  {
+    shown: "e",
+    help: "select every image of the group for the next k, s or x (again: only this one)",
+    does: { e: (view) => view.selectAll(view.focus) },
+  },
+  {
     shown: "d",
     help: "not duplicates: nothing in this group moves; on to the next (again there: undo)",
     does: { d: (view) => view.answer(view.focus, "not_duplicate", undefined, true) },
@@ -73,6 +89,15 @@ export const GALLERY_KEYS = [
     does: {
       Enter: (view) => view.accept(true),
       "Shift+Enter": (view) => view.accept(false),
+    },
+  },
+  {
+    shown: "a Shift+A",
+    help: "accept all groups shown, all that are alike; first you see how many, and a sample",
+    free: true,
+    does: {
+      a: ({ sweep }) => sweep.open("all"),
+      "Shift+A": ({ sweep }) => sweep.open("alike"),
     },
   },
   {
@@ -207,7 +232,7 @@ export const COMPARE_KEYS = [
     },
   },
   // The keys of the gallery, which act here too.
-  { shown: "k s x u w ?", help: "mark, undo, full window, keys: as in the gallery", does: {} },
+  { shown: "k s x i u y w ?", help: "mark, undo, next, full window: as in the gallery", does: {} },
   {
     shown: "Esc",
     help: "back to the gallery (also c)",
@@ -216,6 +241,21 @@ export const COMPARE_KEYS = [
       c: ({ compare }) => compare.toggle(false),
     },
   },
+];
+
+// While many groups are about to be accepted, only these act.
+export const SWEEP_KEYS = [
+  { shown: "Enter", help: "accept them, if the button is in focus", does: {} },
+  { shown: "n", help: "another sample", does: { n: ({ sweep }) => sweep.drawAgain() } },
+  {
+    shown: "a Shift+A",
+    help: "all groups shown, all that are alike",
+    does: {
+      a: ({ sweep }) => sweep.open("all"),
+      "Shift+A": ({ sweep }) => sweep.open("alike"),
+    },
+  },
+  { shown: "Esc", help: "back to the gallery", does: { Escape: ({ sweep }) => sweep.close() } },
 ];
 
 // The names under which a keyboard event is looked up, in this order.
@@ -227,7 +267,12 @@ export function keyNames({ key, ctrlKey, metaKey, altKey, shiftKey }) {
 
 // The action of a keyboard event as {act, free}, or undefined.
 export function findKey(event, comparing) {
-  for (const entries of comparing ? [COMPARE_KEYS, GALLERY_KEYS] : [GALLERY_KEYS]) {
+  const lists = comparing ? [COMPARE_KEYS, GALLERY_KEYS] : [GALLERY_KEYS];
+  return findIn(lists, event, comparing);
+}
+
+export function findIn(lists, event, comparing = false) {
+  for (const entries of lists) {
     for (const name of keyNames(event)) {
       const entry = entries.find(({ does }) => Object.hasOwn(does, name));
       if (!entry) continue;

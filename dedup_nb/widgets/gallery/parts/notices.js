@@ -2,7 +2,7 @@
 
 import { node } from "./dom.js";
 import { standing } from "./members.js";
-import { WORDS, pathText, whyText } from "./wording.js";
+import { WORDS, everyText, pathText, whyText } from "./wording.js";
 
 export class Problem {
   constructor() {
@@ -35,7 +35,7 @@ export class Foot {
     this.said.textContent = text;
   }
 
-  paint(group, at) {
+  paint(group, at, every) {
     const member = group?.members[at];
     this.detail.replaceChildren();
     this.why.textContent = "";
@@ -44,7 +44,7 @@ export class Foot {
     const word = member.mark ? `${now} (your mark)` : (WORDS[now] ?? now);
     this.detail.append(node("b", `dnb-is-${now}`, word), node("bdi", "", pathText(member)));
     this.detail.title = pathText(member);
-    this.why.textContent = whyText(group, at);
+    this.why.textContent = every ? everyText(group) : whyText(group, at);
     this.why.title = this.why.textContent;
   }
 }

@@ -26,7 +26,10 @@ export class Row {
     this.title = node("span", "dnb-title");
     this.common = node("span", "dnb-common"); // badges that all of its images have
     this.state = node("span", "dnb-state");
-    head.append(node("span", "dnb-place", whole(this.index + 1)));
+    const label = `group ${whole(this.index + 1)}: select every image for the next mark (e)`;
+    const place = this.small(whole(this.index + 1), label, () => this.view.selectAll(this.index));
+    place.classList.add("dnb-place");
+    head.append(place);
     head.append(this.title, this.common, this.state, this.buildTools());
     return head;
   }
@@ -104,7 +107,7 @@ export class Row {
   // Repaint if anything has changed.
   refresh(group) {
     const { view, index } = this;
-    const focused = view.focus === index ? `${view.member} ${view.follow}` : "";
+    const focused = view.focus === index ? `${view.member} ${view.follow} ${view.every}` : "";
     const { width, fit, tile } = view.layout;
     const now = [view.changes, focused, width, fit, tile, group?.size].join();
     if (this.painted === now && this.group === group) return;

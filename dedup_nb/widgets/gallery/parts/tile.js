@@ -37,7 +37,13 @@ export class Tile {
     const marks = node("div", "dnb-marks");
     this.keep = this.markButton("keep", "Keep");
     this.stage = this.markButton("stage", "Stage");
-    marks.append(this.keep, this.stage);
+    this.instead = button("★", "keep this image instead of the keeper (i)", () => {
+      this.view.focusOn(this.row.index, this.at);
+      this.view.makeKeeper();
+    });
+    this.instead.classList.add("dnb-instead");
+    this.instead.tabIndex = -1;
+    marks.append(this.keep, this.stage, this.instead);
     return marks;
   }
 
@@ -80,7 +86,10 @@ export class Tile {
     this.paintTexts(group);
     this.paintChips(group, width);
     this.paintPicture();
-    const focused = this.view.focus === this.row.index && this.view.member === this.at;
+    const { focus, member: at, every } = this.view;
+    const focused = focus === this.row.index && (at === this.at || every === focus);
+    this.instead.hidden = !focused || every === focus || member === keeperOf(group, this.at);
+    this.instead.setAttribute("aria-label", `Keep ${member.name} instead of the keeper (i)`);
     this.el.classList.toggle("dnb-focus", focused);
     this.el.setAttribute("aria-selected", focused);
   }

@@ -19,6 +19,9 @@ import { acrossOf, firstProposed, neighbourOf } from "./members.js";
 import { Foot, Problem } from "./notices.js";
 import { Place } from "./place.js";
 import { Questions } from "./questions.js";
+import { Seek } from "./seek.js";
+import { nameSliders } from "./sliders.js";
+import { Sweep } from "./sweep.js";
 import { whole } from "./wording.js";
 
 const COUNT_MS = 400; // delay before the sums are requested
@@ -32,6 +35,7 @@ export class View {
     this.member = 0;
     this.follow = true; // the strip follows the focus until it is scrolled
     this.changes = 0; // to members that are already loaded
+    this.every = undefined; // the group of which every image is selected
     this.join();
     this.build(el);
     this.listen();
@@ -52,6 +56,7 @@ export class View {
     this.choices = new Choices(this.questions, this.uid);
     this.looks = new Looks(send, this.base(), () => this);
     this.place = new Place(this);
+    this.seek = new Seek(this);
   }
 
   build(el) {
@@ -66,8 +71,9 @@ export class View {
     this.foot = new Foot();
     this.compare = new Compare(this);
     this.help = new Help(this, this.bar.help);
-    const { bar, filter, problem, changed, grid, foot, compare, help } = this;
-    const parts = [bar, filter, problem, changed, grid, foot, compare, help];
+    this.sweep = new Sweep(this, this.bar.sweep);
+    const { bar, filter, problem, changed, grid, foot, compare, help, sweep } = this;
+    const parts = [bar, filter, problem, changed, grid, foot, compare, help, sweep];
     this.root.append(...parts.map((part) => part.el));
     this.paintHeight();
     el.append(this.root);
@@ -88,6 +94,7 @@ export class View {
     this.onModel("change:changed", () => this.paintChanged());
     this.onModel("change:lines", () => this.onLines());
     this.onModel("change:sieve", () => this.filter.paint());
+    this.onModel("change:saved", () => this.filter.paintSaved());
     this.onModel("change:height_px", () => this.paintHeight());
     this.root.addEventListener("keydown", (event) => this.keyboard.press(event));
     this.grid.el.addEventListener("scroll", () => this.soon());
@@ -156,7 +163,9 @@ export class View {
     this.version = this.model.get("version");
     this.groups.clear();
     this.questions.forget("groups");
-    this.questions.forget("members");
+    for (const kind of ["members", "seek", "sweep"]) this.questions.forget(kind);
+    this.every = undefined;
+    if (this.sweep.isOpen) this.sweep.ask();
   }
 
   // Sets need two lines: rows grow, and the top row stays in place.
@@ -179,7 +188,7 @@ export class View {
   }
 
   keysInSight() {
-    return new Set([...this.grid.keys(), ...this.changed.keys()]);
+    return new Set([...this.sweep.keys(), ...this.grid.keys(), ...this.changed.keys()]);
   }
 
   count() {
@@ -233,6 +242,7 @@ export class View {
 
   draw() {
     const { grid, groups } = this;
+    nameSliders(this.root);
     this.compare.settle();
     grid.draw(groups);
     if (grid.isComplete(groups)) this.root.dataset.painted = this.version;
@@ -252,7 +262,7 @@ export class View {
     const { total } = this.layout;
     this.bar.position.textContent = total ? `${whole(focus + 1)} / ${whole(total)}` : "";
     this.grid.el.setAttribute("aria-activedescendant", this.tileId(focus, member));
-    this.foot.paint(this.groups.get(focus), member);
+    this.foot.paint(this.groups.get(focus), member, this.every === focus);
   }
 
   paintSums() {
@@ -261,6 +271,7 @@ export class View {
     const none = state.total ? "No group matches the filter." : "No groups at this threshold.";
     this.grid.empty.textContent = none;
     this.bar.paint(state);
+    this.filter.paintCount(state);
     this.complainAgain();
   }
 
@@ -290,7 +301,8 @@ export class View {
 
   // Whether a choice or key is still waiting for the kernel.
   tellBusy() {
-    this.root.dataset.busy = this.keyboard.ahead.length > 0 || this.choices.length > 0;
+    const { keyboard, choices, seek } = this;
+    this.root.dataset.busy = Boolean(keyboard.ahead.length || choices.length || seek.what);
   }
 
   // -- moving the focus ---------------------------------------------------------------------------
@@ -301,19 +313,22 @@ export class View {
 
   // Whether the image in focus has loaded, so that keys can act on it.
   ready() {
+    if (this.seek.what) return false;
     const group = this.groups.get(this.focus);
     return !this.layout.total || Boolean(group && group.members[this.member] !== undefined);
   }
 
   takeKeys() {
-    if (this.place.moving) return;
+    if (this.place.moving || this.sweep.isOpen) return;
     const place = this.compare.open ? this.compare.el : this.grid.el;
     if (!place.matches(":focus")) place.focus({ preventScroll: true });
   }
 
   // Without a member, the keeper comes into focus; while comparing, the first proposed image.
   focusOn(index, member) {
+    const before = this.focus;
     this.focus = clamp(index, 0, Math.max(0, this.layout.total - 1));
+    if (before !== this.focus) this.every = undefined;
     const group = this.groups.get(this.focus);
     this.landing = member === undefined && this.compare.open && !group;
     const first = this.compare.open && group ? firstProposed(group) : 0;
@@ -346,13 +361,6 @@ export class View {
     if (at !== this.member) this.focusOn(this.focus, at);
   }
 
-  nextOpen() {
-    for (let index = this.focus + 1; index < this.layout.total; index++) {
-      if (!this.groups.get(index)?.reviewed) return this.focusOn(index);
-    }
-    return this.say("all groups after this one are reviewed");
-  }
-
   // -- choosing -----------------------------------------------------------------------------------
 
   decide(message, subject, wanted) {
@@ -361,9 +369,37 @@ export class View {
     this.tellBusy();
   }
 
+  // Select every image of a group for the next mark, or only the one in focus again.
+  selectAll(index) {
+    if (index !== this.focus) this.focusOn(index);
+    this.every = this.every === this.focus ? undefined : this.focus;
+    this.takeKeys();
+    this.draw();
+  }
+
+  markAll(mark) {
+    this.every = undefined;
+    this.choices.expectNothing();
+    this.decide({ what: "mark_all", mark });
+    this.draw();
+  }
+
+  // Keep this image instead of its keeper.
+  makeKeeper() {
+    const member = this.current();
+    if (!member) return;
+    this.choices.expectNothing();
+    this.decide({ what: "keeper", key: member.key });
+    this.takeKeys();
+  }
+
   mark(mark) {
     const member = this.current();
     if (!member) return;
+    if (this.every === this.focus) {
+      this.markAll(mark);
+      return;
+    }
     const subject = `mark ${member.key}`;
     if (this.choices.soonToBe(subject, member.mark) === mark) return;
     this.decide({ what: "mark", key: member.key, mark }, subject, mark);

@@ -106,11 +106,16 @@ export function stateOf({ answered, reviewed }) {
   return reviewed ? "reviewed" : "open";
 }
 
-export function stateText({ answered, reviewed, accepted }) {
+export function stateText({ answered, reviewed, accepted, waiting }) {
   if (answered) return "not duplicates";
   if (!reviewed) return "";
-  return accepted ? "reviewed" : "marked";
+  if (!accepted) return "marked";
+  return waiting ? `reviewed, ${waiting} wait` : "reviewed";
 }
+
+// The line below the gallery while every image of a group is selected.
+export const everyText = ({ size }) =>
+  `all ${counted(size, "image", "images")} selected: k keeps, s stages, x clears them; e ends this`;
 
 export const setsOf = ({ size, columns }) => Math.ceil(size / (columns || size));
 
