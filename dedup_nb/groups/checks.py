@@ -121,7 +121,7 @@ class Checked:
         self.stars, self.images, self.checks = stars, images, checks
         self.components, self.between = stars.components, stars.between
         self.may_propose = stars.may_propose
-        self._accepted: Indices = np.zeros(0, np.int64)  # keys of accepted pairs
+        self._accepted: Indices = np.zeros(0, np.int64)  # keys of accepted pairs, sorted
         self._open: dict[tuple[int, int], float] = {}  # refused pairs -> distance, until compared
 
     def assign(self, threshold: float) -> Assignment:
@@ -208,7 +208,7 @@ class Checked:
             members = np.flatnonzero(joined)
             members = members[~images.doubted[keepers[members]]]
             keys = members * len(self.images) + keepers[members]
-            fresh = members[~np.isin(keys, self._accepted)]
+            fresh = members[~_among(self._accepted, keys)]
             fresh = fresh[np.argsort(distances[fresh], kind="stable")]  # the best first
             are_refused = self._are_refused(fresh, keepers[fresh])
             self._accept(fresh[~are_refused], keepers[fresh[~are_refused]])
@@ -227,7 +227,9 @@ class Checked:
             ends = zip(members.tolist(), keepers.tolist(), strict=True)
             known = np.array([self.checks.judgement(*pair) is not None for pair in ends], bool)
             members, keepers = members[known], keepers[known]
-        self._accepted = np.concatenate([self._accepted, members * len(self.images) + keepers])
+        if len(members):
+            keys = np.concatenate([self._accepted, members * len(self.images) + keepers])
+            self._accepted = np.sort(keys, kind="stable")
 
     def _parts_of_containers(self, threshold: float, members: Indices, keepers: Indices) -> Indices:
         """Return the crops among members whose keeper is a container of another image near it.
@@ -332,3 +334,11 @@ class Checked:
             return not self._loses_pixels(*ends).any()
         judged = self.checks.judgement(image, other)
         return judged is not None and judged.accepted
+
+
+def _among(keys: Indices, sought: Indices) -> NDArray[np.bool_]:
+    """Return which of some keys are among others, which are sorted; faster than `np.isin`."""
+    at = np.searchsorted(keys, sought)
+    among: NDArray[np.bool_] = at < len(keys)
+    among[among] = keys[at[among]] == sought[among]
+    return among

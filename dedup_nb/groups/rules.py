@@ -152,9 +152,9 @@ def _whole_sets(cut: Cut, images: Images) -> Cut:
 
 
 def _bundle(cut: Cut, images: Images) -> Cut:
-    for k in cut.staged().tolist():
-        if images.blocked[k]:
-            cut.hold([k], f"its files cannot move: {images.blocked[k]}")
+    staged = cut.staged()
+    for k in staged[images.blocked[staged] != ""].tolist():
+        cut.hold([k], f"its files cannot move: {images.blocked[k]}")
     return cut
 
 

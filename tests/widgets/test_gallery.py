@@ -11,7 +11,7 @@ import pytest
 from dedup_nb.compare.beside import Pair
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.widgets.gallery import Gallery
-from dedup_nb.widgets.gallery.gallery import IN_SIGHT, PAGE_GROUPS
+from dedup_nb.widgets.gallery.choosing import IN_SIGHT, PAGE_GROUPS
 from dedup_nb.widgets.gallery.messages import PAGE_MEMBERS, number, value_text
 from dedup_nb.widgets.gallery.pictures import KEPT_BYTES, Pictures
 from dedup_nb.widgets.gallery.places import locate

@@ -7,38 +7,29 @@ of 100,000 groups opens, and switches to another threshold, as fast as one of te
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
-import anywidget
-import traitlets
-
 from dedup_nb.groups.decisions import Decisions
 from dedup_nb.library.quantities import count
 from dedup_nb.library.tables import shown
-from dedup_nb.report.sifting import facets_of
 from dedup_nb.widgets.gallery import esm, messages
+from dedup_nb.widgets.gallery.choosing import Choosing
 from dedup_nb.widgets.gallery.deciding import Decider, Lacking, Made
 from dedup_nb.widgets.gallery.display import KEPT_CUTS, Display, find
 from dedup_nb.widgets.gallery.filtering import Filter
-from dedup_nb.widgets.gallery.messages import Changed, Group, Message, number
+from dedup_nb.widgets.gallery.messages import Changed, Group, Message
 from dedup_nb.widgets.gallery.pictures import Keys
 from dedup_nb.widgets.gallery.saved import SavedFilters
-from dedup_nb.widgets.gallery.seeking import next_group
 from dedup_nb.widgets.gallery.showing import Beside, Showing
 from dedup_nb.widgets.gallery.sweeping import Sweeper
 
 PARTS = Path(__file__).parent / "parts"  # the browser side
 
-PAGE_GROUPS = 32  # most groups in one answer
-SWEPT = ("images", "freed_bytes", "waiting", "waiting_groups")  # sums of a sweep that are told
-IN_SIGHT = 12  # usual number of groups in sight
 KEPT_ANSWERS = 64
-MOST_LINES = 2  # most sets of a group in sight, one above the other
 
 FALLBACK = (
     "the gallery needs a live Jupyter kernel with widgets; "
@@ -46,7 +37,7 @@ FALLBACK = (
 )
 
 
-class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
+class Gallery(Choosing):
     """Review groups of near-duplicates by keyboard or mouse.
 
     Parameters
@@ -102,26 +93,6 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = esm.joined(PARTS / "main.js")
     _css = Path(__file__).with_suffix(".css")
-
-    version = traitlets.Int(0).tag(sync=True)
-    count = traitlets.Int(0).tag(sync=True)
-    focus = traitlets.Int(0).tag(sync=True)
-    top = traitlets.Int(0).tag(sync=True)
-    sums = traitlets.Dict().tag(sync=True)
-    reviewed = traitlets.Int(None, allow_none=True).tag(sync=True)
-    undoable = traitlets.Bool(False).tag(sync=True)
-    problems = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    height_px = traitlets.Int(640).tag(sync=True)
-    can_compare = traitlets.Bool(False).tag(sync=True)
-    has_facts = traitlets.Bool(False).tag(sync=True)
-    total = traitlets.Int(0).tag(sync=True)
-    seen = traitlets.Int(0).tag(sync=True)
-    sieve = traitlets.Dict().tag(sync=True)
-    view = traitlets.Dict().tag(sync=True)
-    lines = traitlets.Int(1).tag(sync=True)
-    tells_changes = traitlets.Bool(False).tag(sync=True)
-    changed = traitlets.Dict().tag(sync=True)
-    saved = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -180,11 +151,6 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
     def __repr__(self) -> str:
         return FALLBACK
 
-    @property
-    def groups(self) -> Sequence[Group]:
-        """The groups on display."""
-        return self._display.groups
-
     def on_mark(self, callback: Callable[[Message], None]) -> None:
         """Call `callback(record)` after each decision, when it is already on disk.
 
@@ -205,28 +171,6 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         with self.lock:
             self._display.all = groups
             self._show_filtered(changed)
-
-    def _show_filtered(self, changed: Changed | None = None) -> None:
-        groups = self._filter.apply(self._display.all)
-        sought, row = self._sought or (self._display.id(self.focus), self.focus - self.top)
-        focus = find(groups, sought, self.focus)
-        if 0 <= row < IN_SIGHT:
-            top = focus - row
-        else:
-            top = find(groups, self._display.id(self.top), self.top)
-        self._sought = (sought, row)  # it may return in the next cut
-        self._display.replace(groups, self.version, self._deciding)
-        self._reviewed.clear()
-        with self.hold_sync():
-            self.version += 1
-            self.count, self.total = len(groups), len(self._display.all)
-            self.seen = self._seen_look
-            self.focus = focus
-            self.top = max(0, top)
-            if changed is not None:
-                self.changed = self._messages.changed(changed)
-            self._sum_up()
-        self._send_groups(self.top, self.top + IN_SIGHT)  # saves the browser a request
 
     # -- requests of the browser -----------------------------------------------------------------
 
@@ -254,111 +198,12 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         if content["version"] == self.version:
             self._send_groups(int(content["start"]), int(content["stop"]))
 
-    def _send_groups(self, start: int, stop: int) -> None:
-        start = max(0, start)
-        stop = min(stop, start + PAGE_GROUPS, self.count)
-        groups = [self._group_message(k) for k in range(start, stop)]
-        self.send({"kind": "groups", "version": self.version, "start": start, "groups": groups})
-
     def _on_members(self, content: Message) -> None:
         k, start = int(content["group"]), int(content["start"])
         if content["version"] == self.version and 0 <= k < self.count:
             members = self._messages.members(self._display[k], start)
             answer = {"version": self.version, "group": k, "start": start, "members": members}
             self.send({"kind": "members", **answer})
-
-    # -- which groups, in what order -------------------------------------------------------------
-
-    def _on_choices(self, content: Message) -> None:
-        """Send what can be chosen in filters."""
-        self.send({"kind": "choices", "choices": self._filter.choices(self._display.all)})
-
-    def _on_sift(self, content: Message) -> None:
-        """Apply a filter and order; see `view`."""
-        self._sought = None
-        with self.hold_sync():
-            self._sift(content)
-            self._show_filtered()
-
-    def _sift(self, asked: Mapping[str, Any]) -> None:
-        limits = asked.get("filter")
-        limits = limits if isinstance(limits, Mapping) else {}
-        self._filter.ask(asked.get("order"), limits, self._display.all)
-        self.sieve = self._filter.asked()
-
-    def _on_go(self, content: Message) -> None:
-        """Apply a filter, and answer where an image of a group is."""
-        wanted = {"order": content.get("order"), "filter": content.get("filter")}
-        if None not in wanted.values() and wanted != self.sieve:
-            self._on_sift(wanted)
-        k = find(self.groups, str(content.get("group")), self.focus)
-        members = self._display[k]["members"] if self.count else []
-        paths = [member and shown(member["path"]) for member in members]
-        image = content.get("image")
-        at = paths.index(image) if image in paths else None
-        self.send({"kind": "went", "version": self.version, "index": k, "at": at})
-
-    def _on_filters(self, content: Message) -> None:
-        """Save the present filter by name, or delete one."""
-        try:
-            if content["what"] == "save":
-                said = f"saved the filter {self._filters.save(str(content['name']), self.sieve)}"
-            else:
-                self._filters.delete(str(content["name"]))
-                said = f"deleted the filter {content['name']}"
-        except (OSError, ValueError) as error:
-            said = f"not done: {shown(str(error))}"
-        self._list_filters()
-        self.send({"kind": "filters", "said": said})
-
-    def _list_filters(self) -> None:
-        try:
-            self.saved = self._filters.listed()
-        except (OSError, ValueError):  # told when one is saved
-            self.saved = {}
-
-    def _on_seek(self, content: Message) -> None:
-        """Answer where the next group is that is `open` or `waiting`."""
-        if content["version"] == self.version:
-            what, k = str(content["what"]), int(content["group"])
-            parts = self._display, self._filter, self._messages, self._sweeper
-            self.send({"kind": "sought", "what": what, "index": next_group(what, k, *parts)})
-
-    def _on_sweep(self, content: Message) -> None:
-        """Answer how many groups can be accepted together, with a sample of them."""
-        if content["version"] != self.version:
-            return
-        which, k, seed = str(content["which"]), int(content["group"]), int(content["seed"])
-        sweep = self._sweeper.find(which, k)
-        sample = [self._group_message(at) for at in self._sweeper.sample(sweep, seed)]
-        told = {"which": which, "group": k, "seed": seed, "version": self.version}
-        told |= {"text": sweep.text, "count": len(sweep.positions), "sample": sample}
-        told |= {name: getattr(sweep, name) for name in SWEPT}
-        self.send({"kind": "sweep", **told})
-
-    def _on_look(self, content: Message) -> None:
-        number = int(content.get("number", self._seen_look))
-        if content["version"] == self.version and number >= self._seen_look:  # not overtaken
-            if int(content["focus"]) != self.focus:
-                self._sought = None
-            self.focus, self.top = int(content["focus"]), int(content["top"])
-            self._seen_look = number
-
-    def _on_count(self, content: Message) -> None:
-        """Count reviewed groups; requested at rest, because it is too slow while a slider moves."""
-        if content["version"] != self.version:
-            return
-        if isinstance(self.groups, list | tuple):
-            self._reviewed = {
-                k for k, group in enumerate(self.groups) if self._messages.is_reviewed(group)
-            }
-        elif hasattr(self._display.all, "facets"):
-            every = self._display.all
-            reviewed = self._filter.reviewed(every, facets_of(every))
-            self._reviewed = {k for k in map(self._display.position, reviewed) if k is not None}
-        else:
-            return
-        self._sum_up(counted=True)
 
     # -- decisions -------------------------------------------------------------------------------
 
@@ -429,23 +274,7 @@ class Gallery(anywidget.AnyWidget):  # type: ignore[misc]
         elif k is not None:
             self._reviewed.discard(k)
 
-    # -- state sent to the browser ---------------------------------------------------------------
-
-    def _group_message(self, k: int) -> Message:
-        group = self._display[k]
-        if columns := int(group.get("columns") or 0):
-            lines = math.ceil(len(group["members"]) / columns)
-            self.lines = max(self.lines, min(lines, MOST_LINES))
-        return self._messages.group(k, group)
-
     def sum_up(self) -> None:
         """Tell the sums again, after what `totals` returns has changed."""
         with self.lock:
             self._sum_up(counted=self.reviewed is not None)
-
-    def _sum_up(self, counted: bool = False) -> None:
-        sums = dict(self._totals()) if self._totals else {}
-        self.reviewed = sums.pop("reviewed", len(self._reviewed) if counted else None)
-        self.sums = {name: number(value) for name, value in sums.items()}
-        self.undoable = self.decisions.last is not None
-        self.problems = [shown(problem) for problem in self.decisions.problems]

@@ -16,7 +16,7 @@ test("what would be accepted is said, and what stays undecided", () => {
   const sums = { count: 2, images: 3, freed_bytes: 4_300_000, waiting: 0, waiting_groups: 0 };
   assert.equal(sweptText(sums), "3 images would move, 4.3 MB freed. No image is left undecided.");
   const left = sweptText({ ...sums, waiting: 4, waiting_groups: 1 });
-  assert.match(left, /Accepting leaves 4 images in 1 group undecided: they wait for you\.$/);
+  assert.match(left, /Accepting leaves 4 images in 1 group undecided, waiting for you\.$/);
   assert.match(sweptText({ ...sums, count: 0 }), /accepted already/);
 });
 

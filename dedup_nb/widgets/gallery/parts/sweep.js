@@ -176,5 +176,5 @@ export function sweptText({ count, images, freed_bytes, waiting, waiting_groups 
   const goes = `${counted(images, "image", "images")} would move, ${bytesText(freed_bytes)} freed.`;
   if (!waiting) return `${goes} No image is left undecided.`;
   const left = `${counted(waiting, "image", "images")} in ${counted(waiting_groups, "group", "groups")}`;
-  return `${goes} Accepting leaves ${left} undecided: they wait for you.`;
+  return `${goes} Accepting leaves ${left} undecided, waiting for you.`;
 }
