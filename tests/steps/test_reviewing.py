@@ -291,6 +291,12 @@ def test_the_page_repaints_by_itself_after_a_decision(shown, monkeypatch):
     assert "The plan stages 1 image" in parts(shown.page)["standing"]
 
 
+def test_a_page_that_cannot_be_made_again_does_not_go_on_showing_the_old_plan(shown, monkeypatch):
+    monkeypatch.setattr(shown.page, "_cut", lambda: int("the file is gone"))
+    shown.page._paint_or_say()
+    assert all("run the notebook again" in text for text in parts(shown.page).values())
+
+
 def test_headless_the_page_shows_the_decisions_of_the_run(reviewer):
     page = page_of(reviewer.run, reviewer.candidates, interactive=False)
     accept(reviewer, PLAIN)

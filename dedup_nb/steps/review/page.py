@@ -127,9 +127,19 @@ class Page:
         self.include, self.min_inputs = include, min_inputs
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = threading.Timer(REST_S, self.paint)
+        self._timer = threading.Timer(REST_S, self._paint_or_say)
         self._timer.daemon = True
         self._timer.start()
+
+    def _paint_or_say(self) -> None:
+        """Make all parts again; where that fails, none may go on showing an earlier plan."""
+        try:
+            self.paint()
+        except (OSError, ValueError, RuntimeError) as error:
+            why = f"This cannot be shown ({error}); run the notebook again."
+            for part in self._parts.values():
+                if part.widget is not None:
+                    part.widget.value = html_of(why)
 
     def paint(self) -> None:
         """Make all parts again, from one cut."""
