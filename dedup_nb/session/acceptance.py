@@ -82,6 +82,12 @@ class Acceptance:
             )
         if n >= needed:
             return made.says()
+        if not n:
+            return (
+                f"No warranty yet: nobody has looked at a sample of its {self.images:,} images. If "
+                f"{needed:,} drawn by chance are right, at most {percent(share)} are wrong, with "
+                "95 % confidence."
+            )
         return (
             f"{n:,} of {needed:,} answered, which show at most {percent(share)} if no more are "
             f"wrong. So far: at most {made.bound:,} of {self.images:,} ({percent(made.share)}) are "

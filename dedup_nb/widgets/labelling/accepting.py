@@ -13,7 +13,6 @@ from dedup_nb.library.acceptance import warranty
 from dedup_nb.library.acceptance.drawing import Going
 from dedup_nb.library.acceptance.warranty import LIMITS, percent
 from dedup_nb.library.hints import command
-from dedup_nb.library.quantities import count
 from dedup_nb.session import acceptance
 from dedup_nb.session.acceptance import WISHED, Acceptance, pair_of
 from dedup_nb.session.workbench import Workbench
@@ -180,7 +179,5 @@ def warrant(run: Workbench, *, interactive: bool = True) -> Warranting | None:
         so_far = sample.write()
         print(f"{tables.shown(str(folder / 'manifest.csv'))}: {sample.told(WISHED)}")
         if not so_far.sample and sample.order:
-            wanted = count(sample.needed(WISHED, so_far) or 0, "pair")
-            lab = command("lab", "--run", run.folder)
-            print(f"It has no warranty yet; to answer {wanted}, open {run.notebook}: {lab}")
+            print(f"To answer, open {run.notebook}: {command('lab', '--run', run.folder)}")
     return None
