@@ -128,13 +128,12 @@ class FullSize:
             part = pairs[start : start + BATCH]
             items = [self._item(pair, verdicts[pair]) for pair in part]
             made = self.engine.judge("hold", items, len(items))
-            results = dict(zip(part, made, strict=True))
+            results = dict(zip(part, tell.passing(made, start, len(pairs)), strict=True))
             self.stale |= {pair for pair, result in results.items() if _is_stale(result)}
             fresh = {p: _compared(r) for p, r in results.items() if p not in self.stale}
             self.known |= fresh
             values = [(HOLDINGS, " ".join(pair), _packed(one)) for pair, one in fresh.items()]
             self.store.put([], measures=values)
-            tell(start + len(part), len(pairs))
 
     def _item(self, pair: Pair, verdict: Verdict) -> Item:
         paths = [os.path.join(os.fsencode(self.library.resolve()), self._path(d)) for d in pair]

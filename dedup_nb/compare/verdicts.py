@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from functools import partial
 from typing import Any
 
 import cv2
@@ -57,6 +58,7 @@ TUPLES = ("kinds", "where", "where_in_b", "matrix")  # fields of a verdict that 
 
 Pair = tuple[str, str]  # two sha256, the smaller first
 Thumbnails = dict[str, bytes]
+Told = Callable[[Iterable[Item | Failure]], Iterable[Item | Failure]]
 
 
 class Verdicts:
@@ -260,7 +262,10 @@ class Verdicts:
                 self.remake(sorted(lost))
                 small |= self._thumbnails([pair for pair in part if not lost.isdisjoint(pair)])
                 self._at_first_sight([pair for pair in part if not lost.isdisjoint(pair)], small)
-            self._by_features(self._open(part, small), small)
+            left = self._open(part, small)
+            done = start + len(part) - len(left)
+            told = partial(tell.passing, before=done, total=len(pairs))
+            self._by_features(left, small, told)
             tell(start + len(part), len(pairs))
         # their thumbnails were removed meanwhile
         self.failed |= set(pairs) - self.verdicts.keys() - self.uncompared.keys()
@@ -300,8 +305,11 @@ class Verdicts:
                 self.store.forget_damaged(pair[place])
                 del small[pair[place]]
 
-    def _by_features(self, pairs: Sequence[Pair], small: Thumbnails) -> None:
-        """Find the verdicts on pairs by their features, computing missing features first."""
+    def _by_features(self, pairs: Sequence[Pair], small: Thumbnails, told: Told) -> None:
+        """Find the verdicts on pairs by their features, computing missing features first.
+
+        `told` passes the results on and reports each.
+        """
         every = self._features(_digests(pairs), small)
         able = [(a, b) for a, b in pairs if a in every and b in every]
         blind = {pair: self._blind(pair) for pair in pairs if self._blind(pair)}
@@ -309,7 +317,8 @@ class Verdicts:
             Item({"sizes": self._sizes((a, b))}, [small[a], small[b], every[a], every[b]])
             for a, b in able
         )
-        results = dict(zip(able, self.engine.judge("aligned", items, len(able)), strict=True))
+        made = told(self.engine.judge("aligned", items, len(able)))
+        results = dict(zip(able, made, strict=True))
         verdicts, reasons = _sorted_out(results)
         self._keep(verdicts, reasons | blind)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from dedup_nb.library.quantities import duration_text
@@ -80,6 +80,12 @@ class Ticker:
             self._tell(f"{what} in {took}")
             self._write("\n" if self._in_place else "")
             self.width = 0
+
+    def passing(self, items: Iterable[T], before: int, total: int) -> Iterator[T]:
+        """Yield items as they are made, after `before` others of `total`, reporting each."""
+        for done, item in enumerate(items, before + 1):
+            self(done, total)
+            yield item
 
     def over(self, items: Collection[T]) -> Iterator[T]:
         """Yield items, reporting each when the next is asked for."""

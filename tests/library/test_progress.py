@@ -126,3 +126,16 @@ def test_pairs_of_rows_are_told_in_percent(clock, capsys):
 )
 def test_times_are_told_as_people_say_them(seconds, text):
     assert duration_text(seconds) == text
+
+
+def test_results_are_told_one_by_one_although_they_come_in_batches(clock, capsys):
+    def slow(n):
+        for k in range(n):
+            clock.now += 2
+            yield k
+
+    tick = Ticker("verified pairs:")
+    assert [*tick.passing(slow(10), 0, 20), *tick.passing(slow(10), 10, 20)] == [*range(10)] * 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("verified pairs: 2 of 20, 0.5 a second, about 36 s left")
+    assert lines[-1] == "verified pairs: 20 in 40 s"
