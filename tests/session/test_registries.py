@@ -102,4 +102,4 @@ def test_the_notebooks_keep_in_the_order_that_the_package_does():
 def test_thumbnails_of_another_size_have_another_version():
     """Thumbnails feed `verify`: raise `THUMBNAIL`, `VERDICTS` and `FEATURES` with their size."""
     assert (store.THUMBNAIL, images.THUMBNAIL_PX, images.LONG_SIDE_PX) == (1, 256, 256)
-    assert (verdicts.VERDICTS, verdicts.FEATURES) == ("verdict 17", "sift 5")
+    assert (verdicts.VERDICTS, verdicts.FEATURES) == ("verdict 18", "sift 5")
