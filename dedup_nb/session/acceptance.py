@@ -69,6 +69,19 @@ class Acceptance:
         wrong = (made or self.warranty).wrong
         return bounds.answers_needed(len(self.order), most_of(share, self.images), wrong)
 
+    def asked(self, share: float) -> int:
+        """Return about how many images to ask.
+
+        Where too many were called wrong, as many as it would take if none were: leaving out what
+        was called wrong then makes a plan that is known to be better.
+        """
+        made = self.warranty
+        needed = self.needed(share, made)
+        if needed is None:
+            most = most_of(share, self.images)
+            needed = bounds.answers_needed(len(self.order), most) or 0
+        return max(needed, len(made.sample))
+
     def told(self, share: float) -> str:
         """Return what the answers say so far, and how many more it takes."""
         made = self.warranty

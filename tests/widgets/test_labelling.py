@@ -213,3 +213,17 @@ def test_the_widget_asks_writes_at_each_answer_and_extends_where_one_is_wrong(ma
     assert "the answer is saved, but warranty.json is not written" in widget.said.value
     assert widget.asking.answers.startswith("y")
     (results / "warranty.json").rmdir()
+
+
+def test_too_many_wrong_ones_do_not_end_the_questions(made):
+    run, results, *_ = made
+    sample = acceptance.Acceptance(run, results)
+    while run.labels.undo(sample.design):
+        pass
+    before = sample.asked(0.01)
+    assert before >= 2
+    run.labels.answer(sample.design, acceptance.pair_of(sample.order[0]), "n")
+    assert sample.needed(0.01) is None
+    assert sample.asked(0.01) == before
+    assert "Too many are wrong for 1.00 %" in sample.told(0.01)
+    assert warrant(run).asking.answers.count(".") >= 1

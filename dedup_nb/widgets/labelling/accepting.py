@@ -140,8 +140,7 @@ class Warranting:
         if sample is None:
             self.asking.show([], finished="", empty=EMPTY)
             return
-        needed = sample.needed(self.wish.value)
-        n = len(sample.warranty.sample) if needed is None else needed
+        n = sample.asked(self.wish.value)
         asked = [self._asked(going) for going in sample.order[:n]]
         if further:
             self.asking.extend(asked)
