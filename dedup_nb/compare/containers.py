@@ -192,13 +192,13 @@ def _step(near: Floats, edge: int) -> tuple[float, float]:
     """
     steps = np.zeros(near.shape[:2], np.float32)  # between the two lines above and below each one
     apart = (near[:-5] + near[1:-4]) - (near[4:-1] + near[5:])
-    steps[3:-2] = np.abs(apart).max(axis=2) / 2
+    steps[3:-2] = _largest(apart) / 2
     told = []
     for row in range(edge - OFF_PX, edge + OFF_PX + 1):
         here = steps[row - 1 : row + 2].max(axis=0)
         outside = steps[max(row - FAR_PX, 3) : max(row - NEAR_PX + 1, 4)]
         inside = steps[row + NEAR_PX : row + FAR_PX + 1]
-        usual = np.median(outside, axis=0), np.median(inside, axis=0)
+        usual = _medians(outside), _medians(inside)
         step = (here > inside.max(axis=0)) & (here > np.maximum(STEP, 2 * usual[0]))
         told.append((step, here > np.maximum(STEP + 1, 2.5 * np.maximum(*usual))))
     parts = np.array_split(np.arange(near.shape[1]), PARTS)
@@ -208,6 +208,22 @@ def _step(near: Floats, edge: int) -> tuple[float, float]:
     every = [shares[at, :, np.arange(PARTS)].mean(axis=0) for at in lines]  # straight, or aslant
     best = max(every, key=lambda one: float(one[0]))
     return float(best[0]), float(best[1])
+
+
+def _largest(apart: Floats) -> Floats:
+    """Return the largest absolute difference of three channels."""
+    red, green, blue = cv2.split(np.abs(apart))
+    largest: Floats = cv2.max(red, cv2.max(green, blue))
+    return largest
+
+
+def _medians(values: Floats, axis: int = 0) -> Floats:
+    """Return the medians along an axis."""
+    n = values.shape[axis]
+    low, high = (n - 1) // 2, n // 2
+    ordered = np.partition(values, sorted({low, high}), axis=axis)
+    middle: Floats = (ordered.take(low, axis) + ordered.take(high, axis)) / 2
+    return middle
 
 
 def _continuity(grey: Floats, edge: int) -> tuple[float, float]:
@@ -302,8 +318,9 @@ def _band(band: Floats, row: int, size: Size, quarter: int) -> _Band:
     high = row / size[1 - quarter % 2]
     if min(band.shape[:2]) < LEAST_PX:
         return _Band(high)
-    off = np.abs(band - np.median(band, axis=1, keepdims=True)).max(axis=2) > TONE
-    even = float(np.mean(np.abs(band - np.median(band, axis=(0, 1))).max(axis=2) <= TONE))
+    off = _largest(band - _medians(band, axis=1)[:, None]) > TONE
+    tone = _medians(band.reshape(-1, 3))
+    even = float(np.mean(_largest(band - tone) <= TONE))
     written = float(off.mean())
     if written <= PLAIN:
         return _Band(high, even, written)
@@ -316,7 +333,7 @@ def _band(band: Floats, row: int, size: Size, quarter: int) -> _Band:
 def _edges(pixels: Floats) -> Mask:
     """Return where a picture has sharp edges, as letters have and shadows have not."""
     edges = np.zeros(pixels.shape[:2], np.uint8)
-    edges[:, 1:-1] = np.abs(pixels[:, 2:] - pixels[:, :-2]).max(axis=2) > TONE
+    edges[:, 1:-1] = _largest(pixels[:, 2:] - pixels[:, :-2]) > TONE
     near: Mask = cv2.dilate(edges, np.ones((3, 3), np.uint8)) > 0
     return near
 
@@ -331,6 +348,6 @@ def _corner(corner: Floats, beside: Floats, below: Floats) -> float:
     """
     if min(corner.shape[:2]) < LEAST_PX or not beside.size or not below.size:
         return 0.0
-    rows, columns = np.median(beside, axis=1)[:, None], np.median(below, axis=0)[None]
-    off = np.minimum(np.abs(corner - rows).max(axis=2), np.abs(corner - columns).max(axis=2))
+    rows, columns = _medians(beside, axis=1)[:, None], _medians(below)[None]
+    off = np.minimum(_largest(corner - rows), _largest(corner - columns))
     return float(np.mean((off > TONE) & _edges(corner)))

@@ -151,7 +151,7 @@ def canvas(picture: Picture, matrix: Floats, size: tuple[int, int], ground: int 
     """Return a picture averaged to a canvas, RGB; `matrix` takes the canvas to the picture."""
     pixels, back = picture.reduced(max(scale_of(matrix), 1.0), ground)
     matrix = chained(matrix, inverse(back))
-    if pixels.shape[1::-1] == size and np.allclose(matrix, np.eye(2, 3), atol=1e-3):
+    if pixels.shape[1::-1] == size and np.abs(matrix - np.eye(2, 3)).max() < 1e-3:
         return np.ascontiguousarray(pixels)
     drawn: Pixels = cv2.warpAffine(
         np.ascontiguousarray(pixels),
@@ -293,7 +293,8 @@ def cut(pixels: Pixels, matrix: Floats, corner: tuple[int, int], side: int, how:
     """Return a square of a picture as float32; `matrix` takes the grid of squares to it."""
     start = matrix[:, :2] @ [corner[1], corner[0]] + matrix[:, 2]
     x, y = (int(v) for v in np.round(start))
-    exact = np.allclose(matrix[:, :2], np.eye(2), atol=1e-6) and np.abs(start - (x, y)).max() < 1e-3
+    exact = abs(start[0] - x) < 1e-3 and abs(start[1] - y) < 1e-3
+    exact = exact and np.abs(matrix[:, :2] - np.eye(2)).max() < 1e-6
     if exact and min(x, y) >= 0 and x + side <= pixels.shape[1] and y + side <= pixels.shape[0]:
         return pixels[y : y + side, x : x + side].astype(np.float32)
     ends = np.array([[0, 0], [side, 0], [0, side], [side, side]]) @ matrix[:, :2].T + start

@@ -31,6 +31,7 @@ LEAST_PX = 32  # a shorter side is too short to compare detail
 RESIZED = 1.01  # ratio of sizes from which on one is the other, resized
 LEAST_COARSENESS, COARSER = 0.2, 1.6  # JPEG quality 90; times the coarseness of the other
 PALETTE, EVEN = 256, 0.5  # most colours of a palette; share of equal neighbours in a drawing
+FEW_COLOURS = 31  # every so many pixels are looked at first
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,11 @@ def _pixels(aligned: Aligned, saved: tuple[Saved, Saved]) -> tuple[set[str], set
 def _is_palette(pixels: Pixels) -> bool:
     """Return whether a picture has so few colours that it came from a palette."""
     part = pixels[:: max(pixels.shape[0] // 256, 1), :: max(pixels.shape[1] // 256, 1), :3]
-    return len(np.unique(part.reshape(-1, 3) @ np.array([1, 256, 65536]))) <= PALETTE
+    colours = part.reshape(-1, 3).astype(np.int32)
+    colours = colours[:, 0] | colours[:, 1] << 8 | colours[:, 2] << 16
+    if len(np.unique(colours[::FEW_COLOURS])) > PALETTE:  # most pictures
+        return False
+    return len(np.unique(colours)) <= PALETTE
 
 
 def _is_even(grey: Pixels) -> bool:

@@ -105,10 +105,9 @@ def _differing(x: Pixels, y: Pixels, shown: NDArray[np.bool_]) -> NDArray[np.boo
     own[_weighed(cv2.absdiff(*means)) < MEAN_LEVELS] = 0
     joined = cv2.dilate((own > limit).astype(np.uint8), np.ones((3, 3), np.uint8))
     count, labels = cv2.connectedComponents(joined, connectivity=8)
-    peaks = np.zeros(count)
-    np.maximum.at(peaks, labels.ravel(), own.ravel())
     areas = np.bincount(labels[own > limit], minlength=count)
-    kept = (peaks > PEAK * limit) & (areas >= LEAST_AREA)
+    kept = np.bincount(labels[own > PEAK * limit], minlength=count) > 0
+    kept &= areas >= LEAST_AREA
     kept[0] = False
     where: NDArray[np.bool_] = kept[labels]
     cells = cv2.resize(
@@ -165,7 +164,8 @@ def _meaning(
 
 def _slopes(rgb: Pixels) -> Floats:
     reach = np.ones((3, 3), np.uint8)
-    slopes: Floats = cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, reach).max(axis=2).astype(np.float32)
+    red, green, blue = cv2.split(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, reach))
+    slopes: Floats = cv2.max(red, cv2.max(green, blue)).astype(np.float32)
     return slopes
 
 

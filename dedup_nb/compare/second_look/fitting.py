@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.compare.holding.geometry import Floats, Pixels
+from dedup_nb.compare.second_look.residuals import median, medians
 
 Mask = NDArray[np.bool_]
 
@@ -150,7 +151,7 @@ class _Fit:
         falls = [np.ones_like(u), u, v, u * u, v * v, u * v]
         terms = np.stack([*tones, *_halos(tones), *chroma, *gains, *falls], axis=1)
         weights = _solved(terms, self.target, self.weight)
-        return weights, float(np.median(np.abs(self.target - _times(terms, weights))))
+        return weights, median(np.abs(self.target - _times(terms, weights)))
 
     def whole(self) -> Floats:
         """Return the fitted luma of the whole canvas."""
@@ -209,7 +210,8 @@ def _solved(terms: Floats, target: Floats, weight: Floats) -> Floats:
         product = cv2.gemm(some, target[kept][:, None], 1, None, 0, flags=cv2.GEMM_1_T)
         weights = np.linalg.solve(squares + steady, product)[:, 0]
         off = np.abs(target - _times(terms, weights))
-        kept = off <= max(float(np.quantile(off, TRIMMED)), LEAST_OFF)
+        last = int(TRIMMED * (len(off) - 1))
+        kept = off <= max(float(np.partition(off, last)[last]), LEAST_OFF)
     solved: Floats = weights / scale
     return solved
 
@@ -222,9 +224,7 @@ def _times(terms: Floats, weights: Floats) -> Floats:
 
 def _curve(by: Floats, to: Floats) -> tuple[Floats, Floats] | None:
     """Return the corners of the rising curve that best takes one tone to the other."""
-    parts = np.array_split(np.argsort(by, kind="stable"), PARTS)
-    x = np.array([np.median(by[part]) for part in parts if len(part)])
-    y = np.array([np.median(to[part]) for part in parts if len(part)])
+    x, y = medians(by, to, min(PARTS, len(by)))
     x, first = np.unique(x, return_index=True)
     if len(x) < 3:
         return None

@@ -36,10 +36,10 @@ def parts(standing_out: Floats, share: float) -> Mask:
     if not float(standing_out.max(initial=0)) > 1:
         return np.zeros(standing_out.shape, np.bool_)
     labels, count = _labels(standing_out > share)
-    peaks = np.zeros(count, np.float32)
-    np.maximum.at(peaks, labels.ravel(), standing_out.ravel())
-    peaks[0] = 0
-    found: Mask = (peaks > 1)[labels] & (standing_out > share)
+    edited = np.zeros(count, np.bool_)
+    edited[labels[standing_out > 1]] = True
+    edited[0] = False
+    found: Mask = edited[labels] & (standing_out > share)
     return found
 
 
