@@ -26,6 +26,11 @@ LONG_PX = 512
 LEAST_PX = 16
 EDGE_PX = 2  # pixels of the canvas at the edges, where borders and resampling shine in
 STRAIGHT, ON_GRID_PX = 1e-3, 0.02
+# Fine patterns must not leave other ones on each canvas: a picture that is so many times as fine is
+# averaged to as many times the canvas only, and softened before it is drawn.
+AHEAD, ANTI_ALIASING_PX = 2.0, 0.95
+MARGIN_PX = 8  # around what a canvas shows of a picture
+SMALL_PART = 0.5  # share of a picture up to which only that part of it is averaged
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,18 @@ def shared(aligned: Aligned) -> Canvas | None:
     ----------
     aligned : Aligned
     """
-    low, high = _overlap(aligned)
+    return part(aligned, *overlap(aligned))
+
+
+def part(aligned: Aligned, low: Floats, high: Floats) -> Canvas | None:
+    """Return a part that both show, or None if there is next to nothing.
+
+    Parameters
+    ----------
+    aligned : Aligned
+    low, high : ndarray of float64, shape (2,)
+        Its corners, x and y in pixels of the fine picture.
+    """
     extent = high - low
     step = max(float(extent.max()) / LONG_PX, aligned.ratio, 1.0)
     size = (round(float(extent[0]) / step), round(float(extent[1]) / step))
@@ -81,7 +97,7 @@ def shared(aligned: Aligned) -> Canvas | None:
     )
 
 
-def _overlap(aligned: Aligned) -> tuple[Floats, Floats]:
+def overlap(aligned: Aligned) -> tuple[Floats, Floats]:
     """Return the box of the fine picture, in its pixels, that the coarse one shows too."""
     corners = _corners(aligned.coarse.size)
     back = inverse(aligned.matrix)
@@ -98,8 +114,12 @@ def _corners(size: tuple[int, int]) -> Floats:
 
 def _drawn(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Pixels:
     """Return a picture averaged to a canvas, RGB; `matrix` takes the canvas to the picture."""
-    pixels, back = picture.reduced(max(scale_of(matrix), 1.0))
+    picture, matrix = _around(picture, matrix, size)
+    step = scale_of(matrix)
+    pixels, back = picture.reduced(max(step / AHEAD if step >= AHEAD else step, 1.0))
     matrix = chained(matrix, inverse(back))
+    if step >= AHEAD:
+        pixels = cv2.GaussianBlur(pixels, (0, 0), ANTI_ALIASING_PX)
     shift = np.round(matrix[:, 2]).astype(int)
     whole = np.column_stack([np.eye(2), shift])
     left, top = (int(v) for v in shift)
@@ -116,3 +136,16 @@ def _drawn(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Pixels:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return drawn
+
+
+def _around(picture: Picture, matrix: Floats, size: tuple[int, int]) -> tuple[Picture, Floats]:
+    """Return what a canvas shows of a picture, if that is a small part of it, and the map to it."""
+    ends = _corners(size) @ matrix[:, :2].T + matrix[:, 2]
+    room = MARGIN_PX * max(scale_of(matrix), 1.0)
+    left, top = np.maximum(np.floor(ends.min(0) - room), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(ends.max(0) + room), picture.size).astype(int)
+    width, height = picture.size
+    if (right - left) * (bottom - top) > SMALL_PART * width * height:
+        return picture, matrix
+    shift = np.array([[0, 0, left], [0, 0, top]])
+    return Picture(picture.pixels[top:bottom, left:right]), matrix - shift

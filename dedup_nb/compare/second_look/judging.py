@@ -6,15 +6,15 @@ left is a copy's noise, or it moved (a burst), or it stands out of the noise (an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup_nb.compare.holding.geometry import Aligned, Floats, Pixels
+from dedup_nb.compare.holding.geometry import Aligned, Floats, Pixels, scale_of
 from dedup_nb.compare.look_words import EDITED, MOVED, Look
-from dedup_nb.compare.second_look import canvas, fitting, motion, outlines, residuals
+from dedup_nb.compare.second_look import canvas, closer, fitting, motion, outlines, residuals
 from dedup_nb.compare.second_look.canvas import Canvas
 
 Mask = NDArray[np.bool_]
@@ -30,16 +30,21 @@ MOVED_TILES, MOVED_SHARE, MANY_TILES = 6, 0.05, 14
 MOTION, WIDE = 0.3, 40  # share and tiles from which on motion makes the difference, not an edit
 # What stands out: standard deviation of the average in pixels, least usual grey levels, and how
 # many times the usual a copy may leave.
-FINE, COARSE, COLOUR = (1.2, 0.35, 7.0), (3.0, 0.25, 6.5), (2.0, 0.6, 5.5)
-CLIPPED = 1.5  # more than that, where channels are clipped: what was clipped cannot be fitted
-# A coarse JPEG drops faint tints in some blocks and keeps them in others: grey levels for each unit
-# of coarseness beyond that of quality 75.
-CODED, FINE_CODING = 0.6, 0.5
+FINE, COARSE, COLOUR = (1.2, 0.35, 8.0), (3.0, 0.25, 7.5), (2.0, 0.6, 6.3)
+CLIPPED = 3.0  # more than that, where channels are clipped: what was clipped cannot be fitted
+# A coarse JPEG drops faint tints and detail in some blocks and keeps them in others: grey levels of
+# colour and of luma for each unit of coarseness beyond that of quality 75.
+CODED, CODED_LUMA, FINE_CODING = 0.75, 0.15, 0.5
 OUTLINED = 0.5  # share of the limit up to which the outline of an edit reaches
 # Largest area of a mark, and distances from an edge of a mark and of a line of text, as shares;
 # how many times longer than high such a line is.
 MARK = 0.025, (0.02, 0.07), 2.2
 ONE_TONE = 0.6  # share by which a channel of a mark is either lighter or darker than what it covers
+
+
+# Where a large picture is looked at closer, coding and sharpening show more: times the limits, and
+# pixels by which a tile may lie off.
+CLOSER = 1.6, 0.3
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,48 @@ def look(
     coarseness : pair of float
         Quantisation of the files of a and b; see `holding.judging.Saved`.
     """
-    shared = canvas.shared(aligned)
-    measured = None if shared is None else measures(shared, max(coarseness))
-    if shared is None or measured is None:
+    whole = canvas.shared(aligned)
+    measured = None if whole is None else measures(whole, max(coarseness))
+    if whole is None or measured is None:
         return Look()
+    found, marks = _judged(aligned, whole, measured, covered)
+    if found.kind:
+        return found
+    looks = [found]
+    for part in closer.canvases(aligned, whole, measured.standing_out, marks):
+        measured = measures(part, max(coarseness))
+        if measured is None:
+            continue
+        one, _ = _judged(aligned, part, measured, False, *CLOSER)
+        share = _shown(part) / _shown(whole)
+        looks.append(replace(one, area=round(min(one.area * share, 1.0), 5)))
+        if one.kind:
+            break
+    return max(looks, key=lambda one: one.score)
+
+
+def _shown(shared: Canvas) -> float:
+    """Return the area that a canvas shows, in pixels of the fine picture."""
+    return float(np.count_nonzero(shared.shown)) * scale_of(shared.to_fine) ** 2
+
+
+def _judged(
+    aligned: Aligned,
+    shared: Canvas,
+    measured: Measures,
+    covered: bool,
+    limit: float = 1.0,
+    still_px: float = STILL_PX,
+) -> tuple[Look, Mask]:
+    """Return what one canvas shows, and the marks on it that are no edits.
+
+    Scores are multiples of `limit`; what lies off by less than `still_px` did not move.
+    """
     to_a = shared.to_coarse if aligned.swapped else shared.to_fine
     size = (aligned.coarse if aligned.swapped else aligned.fine).size
-    edited = outlines.parts(measured.standing_out, OUTLINED)
-    moved = _moved(measured.tiles)
+    edited = outlines.parts(measured.standing_out / limit, OUTLINED)
+    moved = _moved(measured.tiles, still_px)
+    marks = np.zeros_like(edited)
     if covered:
         marks = outlines.marks(edited, *MARK)
         marks = outlines.of_one_tone(marks, shared.fine, shared.coarse, ONE_TONE)
@@ -86,21 +125,22 @@ def look(
         moved = moved & ~outlines.touched(marks, moved.shape)
     most, moving = outlines.largest(moved)
     share = _share(measured.tiles, moved)
-    motion_score = max(min(most / MOVED_TILES, share / MOVED_SHARE), most / MANY_TILES)
-    edit_score = float((measured.standing_out * edited).max())
+    motion_score = max(min(most / MOVED_TILES, share / MOVED_SHARE), most / MANY_TILES) / limit
+    edit_score = float((measured.standing_out * edited).max()) / limit
     score = max(motion_score, edit_score)
     if score <= 1:
-        return Look(score=round(score, 3))
+        return Look(score=round(score, 3)), marks
     little = edit_score > 1 and share < MOTION and most < WIDE
     kind = EDITED if motion_score <= 1 or little else MOVED
     where = edited | outlines.spread(moving, edited.shape) if kind == MOVED else edited
     shown = np.count_nonzero(shared.shown)
-    return Look(
+    look = Look(
         kind,
         where=outlines.boxes(where, to_a, size),
         score=round(min(score, 1e6), 3),
         area=round(min(int(np.count_nonzero(where)) / int(shown), 1.0), 4),
     )
+    return look, marks
 
 
 def measures(shared: Canvas, coarseness: float = 0.0) -> Measures | None:
@@ -121,17 +161,16 @@ def measures(shared: Canvas, coarseness: float = 0.0) -> Measures | None:
     if off < SLIGHT_PX:
         tiles = tiles.without(drift)
     slope = fitting.steepness([(to + fitted) / 2])
-    px, least, most = COLOUR
-    coded = CODED * max(coarseness - FINE_CODING, 0)
+    coarse = max(coarseness - FINE_CODING, 0)
     limits = (
-        (to - fitted, slope, FINE),
-        (to - fitted, slope, COARSE),
-        (found.chroma, slope + found.coloured, (px, least + coded, most)),
+        (to - fitted, slope, FINE, CODED_LUMA * coarse),
+        (to - fitted, slope, COARSE, CODED_LUMA * coarse),
+        (found.chroma, slope + found.coloured, COLOUR, CODED * coarse),
     )
     room = 1 + CLIPPED * found.clipped
     out = np.zeros_like(to)
-    for left, steep, (over_px, least, most) in limits:
-        one = residuals.standing_out(left, steep, shown, over_px, least)
+    for left, steep, (over_px, least, most), coded in limits:
+        one = residuals.standing_out(left, steep, shown, over_px, least + coded)
         np.maximum(out, one / (np.float32(most) * room), out=out)
     return Measures(tiles, out)
 
@@ -173,12 +212,12 @@ def _most(by: Floats) -> float:
     return float(np.abs(by).max())
 
 
-def _moved(tiles: motion.Tiles) -> Mask:
+def _moved(tiles: motion.Tiles, still_px: float = STILL_PX) -> Mask:
     """Return the tiles whose own shift explains what is left in them."""
     far = np.linalg.norm(tiles.shifts(), axis=-1)
     explained = tiles.explained()
     share = explained / (tiles.left - explained + NOISE)
-    moved: Mask = (far > STILL_PX) & (share > EXPLAINED) & (explained > LEAST_EXPLAINED)
+    moved: Mask = (far > still_px) & (share > EXPLAINED) & (explained > LEAST_EXPLAINED)
     return moved & tiles.shown
 
 
