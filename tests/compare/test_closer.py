@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from drawn import photo
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from test_second_look import corners, hill, noisy, resized, saved, seen, warped
 
 from dedup_nb.compare.second_look import closer
@@ -65,6 +65,14 @@ def test_a_change_of_a_few_pixels_in_a_large_picture_is_found(name, after):
 def test_at_the_size_of_the_first_look_nothing_is_seen_of_it(monkeypatch):
     monkeypatch.setattr(closer, "canvases", lambda *known: iter(()))
     assert seen(SHEET, saved(_written(SHEET), quality=85)).kind == ""
+
+
+@pytest.mark.parametrize(("change", "kind"), [(Image.Image.copy, ""), (_written, "edited")])
+def test_a_mark_near_an_edge_is_no_edit_at_full_size_either(change, kind):
+    dated = change(SHEET)
+    font = ImageFont.load_default(40)
+    ImageDraw.Draw(dated).text((1900, 1470), "2024 05 01 18:30", fill=(255, 160, 30), font=font)
+    assert seen(SHEET, saved(dated, quality=90), covered=True).kind == kind
 
 
 def test_a_picture_that_the_first_look_saw_nearly_whole_is_not_looked_at_again():

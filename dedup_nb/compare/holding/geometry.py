@@ -5,6 +5,7 @@ Affine maps take x, y of one picture to x, y of another; whole numbers are pixel
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -290,20 +291,27 @@ def best(
 
 
 def cut(pixels: Pixels, matrix: Floats, corner: tuple[int, int], side: int, how: int) -> Floats:
-    """Return a square of a picture as float32; `matrix` takes the grid of squares to it."""
-    start = matrix[:, :2] @ [corner[1], corner[0]] + matrix[:, 2]
-    x, y = (int(v) for v in np.round(start))
-    exact = abs(start[0] - x) < 1e-3 and abs(start[1] - y) < 1e-3
-    exact = exact and np.abs(matrix[:, :2] - np.eye(2)).max() < 1e-6
-    if exact and min(x, y) >= 0 and x + side <= pixels.shape[1] and y + side <= pixels.shape[0]:
+    """Return a square of a picture as float32; `matrix` takes the grid of squares to it.
+
+    Called for some hundred squares a pair, so it works with plain numbers.
+    """
+    (a, b, c), (d, e, f) = matrix.tolist()
+    top, left = corner
+    u, v = a * left + b * top + c, d * left + e * top + f
+    x, y = round(u), round(v)
+    height, width = pixels.shape[:2]
+    exact = max(abs(a - 1), abs(b), abs(d), abs(e - 1)) < 1e-6
+    exact = exact and max(abs(u - x), abs(v - y)) < 1e-3
+    if exact and min(x, y) >= 0 and x + side <= width and y + side <= height:
         return pixels[y : y + side, x : x + side].astype(np.float32)
-    ends = np.array([[0, 0], [side, 0], [0, side], [side, side]]) @ matrix[:, :2].T + start
-    low = np.maximum(np.floor(ends.min(0)).astype(int) - 8, 0)
-    high = np.ceil(ends.max(0)).astype(int) + 8
-    part = pixels[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    across = (0.0, a * side, b * side, (a + b) * side)
+    down = (0.0, d * side, e * side, (d + e) * side)
+    first = max(math.floor(u + min(across)) - 8, 0), max(math.floor(v + min(down)) - 8, 0)
+    last = max(math.ceil(u + max(across)) + 8, 0), max(math.ceil(v + max(down)) + 8, 0)
+    part = pixels[first[1] : last[1], first[0] : last[0]].astype(np.float32)
     if not part.size:
         return np.zeros((side, side), np.float32)
-    local = np.column_stack([matrix[:, :2], start - low])
+    local = np.array([[a, b, u - first[0]], [d, e, v - first[1]]])
     square: Floats = cv2.warpAffine(
         part,
         local,

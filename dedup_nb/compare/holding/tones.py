@@ -19,6 +19,7 @@ GREY_TONE = 7.5  # grey levels; a black-and-white version is mixed from the chan
 GREY_SHARE, COLOURED = 0.15, 2.0  # share of the other's chroma, and grey levels of chroma
 PART, PART_LIGHT, PART_SHARE = 4.5, 10.0, 0.004  # grey levels, and share of the area
 LEAST_CELLS = 64
+STEADY = 1e-10  # a flat picture has no curve
 MARGIN_PX = 2  # pixels of the canvas at the edges, where a border may shine in
 DITHER_PX, CALM, DITHER = 384, 6.0, 0.8  # long side; steepest plain place; grey levels apart there
 SAME, TONED, RECOLOURED, FINE_GREY, COARSE_GREY = "same", "tone", "part", "fine grey", "coarse grey"
@@ -111,5 +112,8 @@ def _curve(planes: Floats) -> Floats:
 
 
 def _fitted(terms: Floats, wanted: Floats) -> Floats:
-    fit: Floats = terms @ np.linalg.lstsq(terms, wanted, rcond=None)[0]
+    squares = cv2.mulTransposed(terms, aTa=True)  # one thread: the same sums every time
+    product = cv2.gemm(terms, np.ascontiguousarray(wanted), 1, None, 0, flags=cv2.GEMM_1_T)
+    steady = STEADY * np.trace(squares) * np.eye(len(squares))
+    fit: Floats = terms @ np.linalg.solve(squares + steady, product)
     return fit

@@ -8,6 +8,7 @@ or where the look at 512 px found something that was not quite enough, a square 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ from dedup_nb.compare.second_look.canvas import Canvas
 Mask = NDArray[np.bool_]
 
 SURVEY_PX = 2048  # long side of the survey
-LARGE = 1.5  # times finer than the canvas of the whole must both be
+LARGE = 1.9  # times finer than the canvas of the whole must both be
 CELL_PX = 12  # of the survey
 SOFT_PX = 1.2  # standard deviation: what is finer is coding
 BROAD_CELLS = 12  # tone that changes over so many cells is not looked at
@@ -37,6 +38,7 @@ RANGES, LEAST = 12, 0.35  # ranges of slope; grey levels that are usual anywhere
 SUSPICIOUS = 3.0  # times the usual from which on a place is looked at
 ALMOST = 0.5  # share of its limit that something reached at 512 px
 MOST = 3  # places
+SKIPPED_PX = 9  # of the canvas of the whole around what is skipped
 SOFTER, DETAIL = 0.45, 0.2  # share of the other's detail from which on both are alike; grey levels
 
 
@@ -87,7 +89,18 @@ def canvases(
         else:
             continue
         if part is not None:
-            yield part
+            yield _without(part, whole, skipped)
+
+
+def _without(part: Canvas, whole: Canvas, skipped: Mask) -> Canvas:
+    """Return a part that does not show what is skipped on the canvas of the whole."""
+    if not skipped.any():
+        return part
+    wide = cv2.dilate(skipped.astype(np.uint8), np.ones((SKIPPED_PX, SKIPPED_PX)))
+    size = part.shown.shape[1], part.shown.shape[0]
+    to_whole = chained(part.to_fine, inverse(whole.to_fine))
+    there = cv2.warpAffine(wide, to_whole, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    return replace(part, shown=part.shown & (there == 0))
 
 
 def _square(middle: Floats, step: float, low: Floats, high: Floats) -> tuple[Floats, Floats]:
