@@ -23,6 +23,7 @@ from dedup_nb.groups.overlaps import Move, united
 from dedup_nb.library import layout, tables
 from dedup_nb.session import notebooks, runs
 
+WHOLE_SET = "whole set"  # kind of an image that goes with its set
 LATER = (notebooks.REVIEW, notebooks.STAGE, notebooks.APPROVE)  # no finders
 FIGURES = {"groups", "images", "bytes", "review"}
 GROUPS = "group_id path role keeper reason bytes width height kind lacks".split()
@@ -186,6 +187,8 @@ def _finder(folder: Path, problems: list[str]) -> _Finder | None:
     for name, column in (("group", "group_id"), ("kind", "kind")):
         known = dict(zip(staged["path"], staged[column], strict=True))
         plan[name] = pd.Series([known.get(src, "") for src in plan["src"]], dtype=object)
+    if summary.get("staging") == layout.DELETE_REVIEW:  # compared stage by stage
+        plan["kind"] = plan["kind"].replace("", WHOLE_SET)
     return _Finder(folder.name, folder, summary, members, plan)
 
 

@@ -202,4 +202,5 @@ def test_staging_the_plans_in_order_moves_just_what_was_counted(run):
         staging.stage(staging.read_manifest(part.folder / "manifest.csv"), library)
     gone = before - {path.name for path in library.glob("*.png")}
     assert [part.name for part in made.parts] == ["40_set_pruning", "30_clip_faiss", "10_phash"]
+    assert made.going["kind"].tolist() == ["whole set", "whole set", "", "", ""]
     assert gone == set(made.going["path"]) == {"a.png", "b.png", "c.png", "f.png", "g.png"}
