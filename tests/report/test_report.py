@@ -94,6 +94,9 @@ def test_a_report_is_never_overwritten(tmp_path, thumbnail):
 def test_a_sheet_says_what_it_leaves_out(thumbnail):
     assert "3 more groups" in report.Sheet([group("a")] * 5, thumbnail, limit=2)._repr_html_()
     assert "no groups" in report.Sheet([], thumbnail)._repr_html_()
+    folded = report.Sheet([group("a")] * 5, thumbnail, folded=True)._repr_html_()
+    assert "<details><summary>5 groups as a static sheet" in folded and "<img" in folded
+    assert "<details" not in report.Sheet([], thumbnail, folded=True)._repr_html_()
 
 
 def test_bytes_freed_by_folder_biggest_first():
