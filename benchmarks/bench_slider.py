@@ -24,7 +24,8 @@ MOVES = 60
 REST_MS = 150  # between two moves
 
 NOTEBOOK = """
-import io, types
+import io, tempfile, types
+from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -62,6 +63,9 @@ run = types.SimpleNamespace(
     values={{"max_distance": 30, "profile": None}},
     notebook="bench",
     catalogue=images,
+    answers=Path(tempfile.mkdtemp()),
+    outputs=Path("bench"),
+    folder=Path("bench/today"),
     live_decisions=Decisions(None),
     thumbnail=lambda path: thumbnails[hash(path) % 40],
     beside=None,

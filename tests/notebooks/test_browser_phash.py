@@ -56,6 +56,7 @@ def test_moving_the_slider_cuts_the_groups_again(opened):
         "(old) => document.querySelector('.dnb-sums').innerText !== old", arg=before
     )
     assert lab.kernel("print(tuner.cut.threshold)").strip() == "16"
+    assert lab.page.locator(".noUi-handle").get_attribute("aria-label") == "max_distance"
     lab.settle()
     assert lab.page.locator(".dnb-tile").count() > members  # the turned copy has joined
     assert (

@@ -21,6 +21,15 @@ test("what waits comes first, then what the keeper lacks, then what only this im
   assert.ok(!texts(two, 1).includes("review"));
 });
 
+test("a time that has no room beside the sizes stands before the badges", () => {
+  const two = group(2);
+  two.members[1].badges = ["cropped"];
+  const chips = (differs) => chipsOf(two, 1, new Set(), ["2026-01-02", differs]).slice(1);
+  assert.deepEqual(chips(true)[0], { text: "2026-01-02", look: "dnb-when" });
+  assert.deepEqual(chips(false)[0], { text: "2026-01-02", look: "" });
+  assert.equal(chips(true)[1].text, "cropped");
+});
+
 test("a keeper that stays although it is marked for staging says so", () => {
   const one = group(2);
   one.members[0].mark = "stage";

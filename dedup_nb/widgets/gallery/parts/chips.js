@@ -10,17 +10,18 @@ const GAP_PX = 2; // between two
 const LINES = 2;
 const KEPT_WIDTHS = 4000;
 const URGENT = new Set(["dnb-call", "dnb-lack"]);
-const BOLD = new Set(["dnb-call", "dnb-lack", "dnb-more"]);
+const BOLD = new Set(["dnb-call", "dnb-lack", "dnb-more", "dnb-when"]);
 
 // The chips of a member, the most important first, as {text, look}. What all of its group have stands
-// in the head of the group.
-export function chipsOf(group, at, common) {
+// in the head of the group. `when` is a time, and whether it is another than that of the keeper.
+export function chipsOf(group, at, common, when) {
   const member = group.members[at];
   const now = standing(member, group);
   const chips = [{ text: valueText(group, at), look: "dnb-value" }];
   if (now === "review") chips.push({ text: "review", look: "dnb-call" });
   if (member.mark === "stage" && now === "keep") chips.push({ text: WORDS.last, look: "dnb-call" });
   for (const text of member.lacks ?? []) chips.push({ text, look: "dnb-lack" });
+  if (when) chips.push({ text: when[0], look: when[1] ? "dnb-when" : "" });
   for (const text of member.badges) if (!common.has(text)) chips.push({ text, look: "dnb-badge" });
   return chips.filter(({ text }) => text);
 }

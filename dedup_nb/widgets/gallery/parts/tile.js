@@ -1,7 +1,7 @@
 // One picture of a group, with its buttons, its name and its badges.
 
 import { chipsOf, chosen } from "./chips.js";
-import { metaParts } from "./differing.js";
+import { metaParts, whenText } from "./differing.js";
 import { button, icon, node, setSource } from "./dom.js";
 import { isPressed, keeperOf, standing } from "./members.js";
 import { nameParts, shortText, tileLabel, toldOf, tooltip, whoseMark } from "./wording.js";
@@ -83,8 +83,7 @@ export class Tile {
     this.paintMark("keep", this.keep, now);
     this.paintMark("stage", this.stage, now);
     this.paintShape();
-    this.paintTexts(group);
-    this.paintChips(group, width);
+    this.paintChips(group, width, this.paintTexts(group, width));
     this.paintPicture();
     const { focus, member: at, every } = this.view;
     const focused = focus === this.row.index && (at === this.at || every === focus);
@@ -111,22 +110,27 @@ export class Tile {
     this.keep.firstChild.replaceWith(icon(shape));
   }
 
-  paintTexts(group) {
+  // Returns the time of the last change if there is no room for it beside the sizes.
+  paintTexts(group, width) {
     const common = this.view.groups.commonOf(group);
     const parts = nameParts(this.member.name, common.ends);
     this.nameParts.forEach((part, k) => {
       part.textContent = k ? parts[k] : shortText(parts[k]);
     });
     const keeper = keeperOf(group, this.at);
-    this.meta.replaceChildren(...metaNodes(metaParts(this.member, keeper, common)));
+    const meta = metaParts(this.member, keeper, common);
+    const isLong = this.view.ruler.measure(meta.map(([text]) => text).join(" · "), true) > width - 4;
+    const left = isLong && whenText(this.member, common) ? meta.pop() : undefined;
+    this.meta.replaceChildren(...metaNodes(meta));
     this.el.title = tooltip(this.member);
     this.el.setAttribute("aria-label", tileLabel(group, this.at));
+    return left;
   }
 
   // As many as fit; the rest is told by the line below the groups, and where the mouse rests.
-  paintChips(group, width) {
+  paintChips(group, width, when) {
     const { groups, ruler } = this.view;
-    const chips = chipsOf(group, this.at, groups.commonOf(group).badges);
+    const chips = chipsOf(group, this.at, groups.commonOf(group).badges, when);
     const { shown, more } = chosen(chips, width, (chip) => ruler.chip(chip));
     this.chips.style.setProperty("--dnb-more", `${more}px`);
     this.chips.replaceChildren(...shown.map(({ text, look }) => node("span", look, text)));
