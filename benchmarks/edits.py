@@ -1,6 +1,7 @@
 """Pairs of pictures that differ by a small change that matters, and pairs that do not.
 
-    python benchmarks/edits.py PHOTOGRAPHS FOLDER [--each N] [--amount SHARE] [--seed N]
+    python benchmarks/edits.py PHOTOGRAPHS FOLDER [--each N] [--amount SHARE] [--inside PX]
+                               [--seed N]
 
 Makes what people who generate or retouch pictures keep both of: another expression, pose or hand,
 an object added or removed, a region generated again, steps of a walk between prompts, another seed,
@@ -9,6 +10,7 @@ base` with the answer `both` (keep both) or `duplicate` (the second is a worse o
 Expressions in portraits need faces.csv beside the photographs: `file`, then the places of both
 eyes and of the mouth as shares of the picture (`left_x, left_y, right_x, right_y, mouth_x,
 mouth_y`). The other kinds take any photograph. With `--amount .4` the changes are slight.
+With `--inside 400` photographs keep their size, and the change lies in a square of 400 pixels.
 """
 
 from __future__ import annotations
@@ -24,9 +26,12 @@ import cv2
 import numpy as np
 import transforms
 from made_library import photographs, read, seed_of
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 SIDE = 768  # long side of a pair, in pixels
+# that leave the edges of what they change as they are
+INSIDE = ("object removed", "object added", "soft inpainting", "part recoloured",
+          "text changed on a sign")  # fmt: skip
 COLUMNS = ("a", "b", "kind", "answer", "base")
 
 Picture = Any
@@ -426,22 +431,55 @@ def sized(path: Path) -> Picture:
     return transforms.fitted(picture, SIDE, SIDE) if max(picture.size) > SIDE else picture
 
 
-def write(folder: Path, bases: list[Path], each: int, seed: int, amount: float = 1) -> None:
+def within(make: Callable[..., Pair], picture: Picture, rng: Any, other: Picture,
+           amount: float, side: int) -> Pair:  # fmt: skip
+    """Make a change in a square of a photograph, somewhere."""
+    side = min(side, *picture.size)
+    place = [int(rng.uniform(0, length - side)) for length in picture.size]
+    pair = make(picture.crop((*place, place[0] + side, place[1] + side)), rng, other, amount)
+    if pair is None:
+        return None
+    both = picture.copy(), picture.copy()
+    for one, part in zip(both, pair, strict=True):
+        one.paste(part, tuple(place))
+    return both
+
+
+def whole(path: Path) -> Picture:
+    """Return a photograph upright, in its own size."""
+    return ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+
+
+def write(
+    folder: Path,
+    bases: list[Path],
+    each: int,
+    seed: int,
+    amount: float = 1,
+    inside: int | None = None,
+) -> None:
     """Write `each` pairs of each kind, and as many duplicates."""
     folder.mkdir(parents=True)
     rows = []
     faces = faces_in(bases[0].parent)
-    for name, make in [*EDITS.items(), *(COPIES.items() if amount == 1 else ())]:
+    kinds = [*EDITS.items(), *(COPIES.items() if amount == 1 and not inside else ())]
+    for name, make in kinds:
+        if inside and name not in INSIDE:
+            continue
         answer, done = ("both" if name in EDITS else "duplicate"), 0
         order = np.random.default_rng(seed_of(seed, name)).permutation(len(bases))
         for k in order:
             rng = np.random.default_rng(seed_of(seed, name, bases[k].name))
-            picture = sized(bases[k])
+            picture = whole(bases[k]) if inside else sized(bases[k])
             picture.info["face"] = faces.get(bases[k].name)
             if name in COPIES:
                 pair: Pair = (picture, COPIES[name](picture))
             else:
-                pair = make(picture, rng, sized(bases[(k + 1) % len(bases)]), amount)
+                other = sized(bases[(k + 1) % len(bases)])
+                if inside:
+                    pair = within(make, picture, rng, other, amount, inside)
+                else:
+                    pair = make(picture, rng, other, amount)
             if pair is None:
                 continue
             rows.append((*_saved(folder, name, done, pair, rng), name, answer, bases[k].name))
@@ -476,12 +514,13 @@ def main() -> None:
     asked.add_argument("folder", type=Path)
     asked.add_argument("--each", type=int, default=12)
     asked.add_argument("--amount", type=float, default=1, help="of the change, 0 to 1")
+    asked.add_argument("--inside", type=int, help="side in pixels of a square that is changed")
     asked.add_argument("--seed", type=int, default=18)
     given = asked.parse_args()
     bases = photographs(given.photographs)
     if not bases:
         asked.error(f"{given.photographs} contains no photographs; name a folder that does")
-    write(given.folder, bases, given.each, given.seed, given.amount)
+    write(given.folder, bases, given.each, given.seed, given.amount, given.inside)
 
 
 if __name__ == "__main__":
