@@ -79,7 +79,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Tree:
 
 def status(library: Path) -> dict[str, Any]:
     """Return what `staging.status` tells, as JSON would hold it; what is empty is left out."""
-    told = json.loads(json.dumps(asdict(staging.status(library))))
+    told = json.loads(json.dumps(asdict(staging.status(library)), default=str))
     batches = [{k: v for k, v in batch.items() if v} for batch in told.pop("batches")]
     return {"batches": batches} | {k: v for k, v in told.items() if v}
 

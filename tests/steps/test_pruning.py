@@ -428,7 +428,7 @@ def test_no_plan_of_any_notebook_or_merge_tears_a_set(library, tmp_path, begun, 
         review = start(tmp_path, library, "80_review", **more)
         merged = merging.Merged(review, merging.read(review, merging.find(review, inputs)))
         plan = merged.planned("all", review.live_decisions)
-        folders.append(review.save(plan, 1, name="min_inputs"))
+        folders.append(review.save(plan, 1, name="min_inputs", anew=True))
     plans = [manifest_of(folder) for folder in folders]
     assert [torn(by_hash, plan) for plan in plans] == [[], [], [], []]
     images = set(by_hash.catalogue["path"])
