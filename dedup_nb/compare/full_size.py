@@ -25,7 +25,7 @@ from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
-HOLDINGS = "holding 12"  # store kind; increase the number when the comparison changes
+HOLDINGS = "holding 13"  # store kind; increase the number when the comparison changes
 BATCH = 256  # pairs compared and stored together
 OPENCV = "opencv-python-headless"
 DECODERS = f"{openers.every_decoder()}, {OPENCV} {version(OPENCV)}"
