@@ -161,7 +161,9 @@ def _tiles(summed: Totals) -> list[dict[str, str]]:
         more = f"{size_text(summed.companion_bytes)} more"
         tiles.append(_tile(f"+ {summed.companions:,} files", "beside them go too", more, "finders"))
     reasons = waiting["why"].value_counts()
-    first = f"most often: {reasons.index[0]}" if len(reasons) else ""
+    first = ""
+    if len(reasons):
+        first = f"{size_text(int(waiting['bytes'].sum()))}; most often: {reasons.index[0]}"
     tiles.append(_tile(f"{len(waiting):,} images", "wait for your review", first, "doubtful"))
     if bad := len(summed.unreadable):
         tiles.append(
@@ -281,8 +283,7 @@ def _biggest(
         members = members[members["group_id"] == group_id].drop_duplicates("path")
         moves = members[members["path"].isin(gone)]
         stays = members[~members["path"].isin(gone)]
-        order = stays["role"].map({"keeper": 0, "protected": 1}).fillna(2)
-        shown = pd.concat([stays[order == 0].head(1), moves, stays[order > 0]]).head(MEMBERS)
+        shown = _beside_keepers(moves, stays).head(MEMBERS)
         groups.append(
             {
                 "title": f"frees {size_text(int(size))}: "
@@ -294,6 +295,19 @@ def _biggest(
             }
         )
     return _with_pictures(_cache_folder(folder, content), summed, groups, gone, links)
+
+
+def _beside_keepers(moves: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
+    """Return the images of a group, each that goes after what stays for it."""
+    keepers = list(dict.fromkeys(moves["keeper"]))
+    parts = [
+        part
+        for keeper in keepers
+        for part in (stays[stays["path"] == keeper], moves[moves["keeper"] == keeper])
+    ]
+    others = stays[~stays["path"].isin(keepers)]
+    order = others["role"].map({"keeper": 0, "protected": 1}).fillna(2)
+    return pd.concat([*parts, others.loc[order.sort_values(kind="stable").index]])
 
 
 def _with_pictures(
@@ -467,7 +481,10 @@ def _next_steps(
             }
         )
     if plan:
-        says = f"Move the {count(plan[1], 'image')} of the plan of 80_review"
+        says = (
+            f"Move the {count(plan[1], 'image')} of the plan that 80_review has written (after more "
+            "decisions, write it again there)"
+        )
         steps.append(_staging(says, [plan[0]]))
     elif len(summed.going):
         says = f"Or move all {count(len(summed.going), 'image')} that could go now"

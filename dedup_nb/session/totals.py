@@ -330,4 +330,5 @@ def plain_reason(reason: str, lacks: str, finder: str) -> str:
         return "made within seconds of another image, and not compared with it"
     text = NUMBER.sub("…", ENDS_REASON.split(reason)[0].strip())
     text = text.replace("no copy of its", "no copy of a file beside it")
+    text = text.replace("only … of … stages of its set are", "not every stage of its set is")
     return "near by the measure alone" if ONLY_MEASURED.match(text) else text
