@@ -482,8 +482,8 @@ def _next_steps(
         )
     if plan:
         says = (
-            f"Move the {count(plan[1], 'image')} of the plan that 80_review has written (after more "
-            "decisions, write it again there)"
+            f"Move the {count(plan[1], 'image')} of the plan that 80_review has written (after "
+            "more decisions, write it again there)"
         )
         steps.append(_staging(says, [plan[0]]))
     elif len(summed.going):
