@@ -169,6 +169,7 @@ class Calibration:
             self.taken.threshold,
             found.value if found else None,
             self.target,
+            answers=len(self.answered),
             reverse=self.taken.sign < 0,
         )
 

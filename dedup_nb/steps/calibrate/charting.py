@@ -23,6 +23,7 @@ def chart(
     found: float | None,
     precision: float,
     *,
+    answers: int,
     reverse: bool = False,
 ) -> report.Chart:
     """Draw precision and recall by threshold, and how many wrong images go, with 95 % intervals.
@@ -35,6 +36,8 @@ def chart(
         Unit of the measure, for the axes.
     threshold, found : float
         The current threshold, and the loosest that reaches `precision` with confidence.
+    answers : int
+        Number of answers so far, for the title: the chart is not drawn after each.
     reverse : bool
         Whether a larger measure means more alike; strict is on the left either way.
     """
@@ -45,7 +48,7 @@ def chart(
         left.fill_between(at, table[f"{name}_low"], table[f"{name}_high"], color=colour, alpha=0.15)
         left.plot(at, table[name], sign + "-", color=colour, label=name, markersize=3.5)
     left.axhline(precision, color=BLUE, linestyle=":", linewidth=1)
-    left.set(xlabel=f"threshold ({unit})", title="precision and recall")
+    left.set(xlabel=f"threshold ({unit})", title=f"precision and recall, {answers:,} answers")
     left.yaxis.set_major_formatter(PercentFormatter(1.0))
     left.set_ylim(0, 1.03)
     right.fill_between(at, table["wrong_low"], table["wrong_high"], color=RED, alpha=0.15)
