@@ -96,7 +96,7 @@ def answers(lab):
 def test_thirty_pairs_by_keyboard_then_close_and_go_on_and_the_bound_falls(lab, folder):
     before = tree(folder / "library")
     root = sheet(lab)
-    assert bound(root) == PAIRS
+    assert "nobody has looked at a sample" in root.locator(".dnb-told").inner_text()
     took = [press(lab, root, "y") for _ in range(30)]
     print(f"{sum(took) / 30:.2f} s for each answer, {10 * sum(took):.0f} s for 300")
     assert max(took) < MOST_S
