@@ -125,7 +125,7 @@ def test_the_command_says_its_version_at_once():
         (["status", "--library", "n" * 5000], "status: /.*nnn…$"),
         (["init", "file"], "file is not a folder; pass the folder of your pictures"),
         (["init", "n" * 300], "does not exist; pass the folder of your pictures"),
-        (["init", "lib"], "there is no image in .*lib: it is empty; pass"),
+        (["init", "lib"], "lib contains no images: it is empty; pass"),
         (["flag", "n" * 300], "."),
     ],
 )  # fmt: skip

@@ -108,7 +108,7 @@ def look(
             f"; {count(len(found.closed), 'folder')} in it cannot be read" if found.closed else ""
         )
         raise ValueError(
-            f"there is no image in {library}: {what}{more}; pass the folder of your pictures"
+            f"{library} contains no images: {what}{more}; pass the folder of your pictures"
         )
     return found
 

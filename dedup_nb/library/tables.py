@@ -30,6 +30,11 @@ SPREADSHEETS = {b"PK\x03\x04": "an .xlsx or .ods", b"\xd0\xcf\x11\xe0": "an .xls
 
 ROWS = 20_000  # rows written at once
 
+# What pandas and Arrow raise for a Parquet file that is damaged or holds another table
+NOT_A_TABLE = (
+    OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, OverflowError
+)  # fmt: skip
+
 csv.field_size_limit(2**31 - 1)  # no limit on the size of a cell
 
 

@@ -14,17 +14,12 @@ import pandas as pd
 
 from dedup_nb import __version__
 from dedup_nb.groups.pairs import tell_bound
+from dedup_nb.library import tables
 from dedup_nb.library.quantities import count
-from dedup_nb.library.tables import short
 from dedup_nb.session import parameters, runs
 
 PAIRS, EXCLUDED = "pairs.parquet", "excluded.parquet"
 SET_BY_RUNNER = ("run_dir", "interactive", "profile")
-
-# what pandas and Arrow raise for a file that is not the table that it should be
-NOT_A_TABLE = (
-    OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, OverflowError
-)  # fmt: skip
 
 
 def results_of(run_folder: Path, notebook: str, values: Mapping[str, Any]) -> Path | None:
@@ -49,7 +44,7 @@ def results_of(run_folder: Path, notebook: str, values: Mapping[str, Any]) -> Pa
         print(f"Computed again: {error}")
         return None
     if version != __version__:
-        made = f"version {short(str(version))}, and this is {__version__}"
+        made = f"version {tables.short(str(version))}, and this is {__version__}"
         print(f"Computed again: the results in {folder} were made by {made}.")
         return None
     defaults = {name: each.default for name, each in parameters.of_notebook(notebook).items()}
@@ -100,8 +95,8 @@ def pairs_in(folder: Path, images: int, asked: float) -> tuple[pd.DataFrame, flo
         if bound:
             tell_bound(pairs, bound["asked"], bound["used"], bound["reason"])
         used = type(asked)(bound["used"]) if bound else asked
-    except NOT_A_TABLE as error:
-        why = short(" ".join(str(error).split()), 200)
+    except tables.NOT_A_TABLE as error:
+        why = tables.short(" ".join(str(error).split()), 200)
         print(f"Computed again: {folder / PAIRS} does not fit its catalogue: {why}.")
         return None
     print(f"Read from {folder}: {count(len(pairs), 'pair')}; nothing was compared again.")

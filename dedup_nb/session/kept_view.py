@@ -138,7 +138,7 @@ class KeptView:
 
 
 def _entries(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the entries of a file by run; none if there is no file.
+    """Return the entries of a file by run; empty if the file does not exist.
 
     Raises
     ------

@@ -19,6 +19,7 @@ from dedup_nb.library import tables
 from dedup_nb.session import parameters
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.widgets.arriving import Arriving
+from dedup_nb.widgets.buttons import button
 from dedup_nb.widgets.following import Follower
 from dedup_nb.widgets.gallery import FALLBACK, Changed, Gallery, SavedFilters
 from dedup_nb.widgets.place import Place
@@ -175,16 +176,9 @@ class Tuner:
         self.follower = Follower(run.live_decisions, self._decided, self.gallery.lock)
         self.slider.observe(lambda change: self._moved(), "value")
         self.buttons = [
-            self._button("save this threshold's results", self._save, "download"),
-            self._button("write threshold to the profile", self._write, "pencil"),
+            button("save this threshold's results", "download", self._save),
+            button("write threshold to the profile", "pencil", self._write),
         ]
-
-    def _button(self, label: str, act: Any, icon: str) -> ipywidgets.Button:
-        button = ipywidgets.Button(
-            description=label, icon=icon, layout=ipywidgets.Layout(width="auto")
-        )
-        button.on_click(lambda _: act())
-        return button
 
     def show(self) -> None:
         """Display slider, buttons and gallery below the cell, and scroll to them."""

@@ -132,7 +132,7 @@ def test_the_cells_of_the_page_run_without_widgets(tmp_path, library, capsys):
 def test_without_a_run_the_page_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(notebooks, "notebooks_folder", lambda: tmp_path / "notebooks")
-    with pytest.raises(WrongInput, match="there is no run yet; to start one, run: "):
+    with pytest.raises(WrongInput, match="nothing has run yet; to start, run: "):
         page.open_run(None)
     with pytest.raises(WrongInput, match="is not a run folder"):
         page.open_run(str(tmp_path))

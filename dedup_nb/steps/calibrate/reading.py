@@ -12,8 +12,8 @@ import pandas as pd
 from dedup_nb.finders import embeddings
 from dedup_nb.groups import Candidates
 from dedup_nb.groups.measures import MEASURES, number
+from dedup_nb.library import tables
 from dedup_nb.library.quantities import count
-from dedup_nb.library.tables import short, shown
 from dedup_nb.session import notebooks, runs
 from dedup_nb.session.run import WrongInput
 from dedup_nb.session.workbench import Workbench
@@ -73,7 +73,7 @@ class Input:
         if self.others:
             names = ", ".join(sources.notebook_of(folder) for folder in self.others)
             lines.append(f"Also there: {names}; to calibrate one of them, set inputs.")
-        return shown("\n".join(lines))
+        return tables.shown("\n".join(lines))
 
 
 def read(run: Workbench, inputs: Sequence[str]) -> Input:
@@ -147,8 +147,10 @@ def _pairs(run: Workbench, folder: Path) -> tuple[pd.DataFrame, int]:
             raise ValueError("it names rows that its catalogue does not have")
     except WrongInput:
         raise
-    except reading.NOT_A_TABLE as error:
-        raise WrongInput(f"{path} cannot be read: {short(str(error))}; run it again") from error
+    except tables.NOT_A_TABLE as error:
+        raise WrongInput(
+            f"{path} cannot be read: {tables.short(str(error))}; run it again"
+        ) from error
     rows = np.sort(known[ends], axis=1)
     there = rows[:, 0] >= 0
     made = pd.DataFrame({"i": rows[there, 0], "j": rows[there, 1]})

@@ -18,7 +18,7 @@ from dedup_nb.session import index_page, notebooks, preflight, runs, totals
 from dedup_nb.session.run import WrongInput
 
 NAME = notebooks.INDEX
-NO_RUN = "there is no run yet; to start one, run: {lab}"
+NO_RUN = "nothing has run yet; to start, run: {lab}"
 
 
 @dataclass(frozen=True)

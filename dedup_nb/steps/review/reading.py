@@ -24,11 +24,6 @@ from dedup_nb.steps.review.sources import finder_words, notebook_of, run_of
 NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
 MARKED = (groups.KEPT, groups.LAST)
 
-# what pandas and Arrow raise for a file that is not the table that it should be
-NOT_A_TABLE = (
-    OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, OverflowError
-)  # fmt: skip
-
 
 def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
     """Read results folders and look up every image.
@@ -216,7 +211,7 @@ class _Reader:
                 raise ValueError("it has negative rows")
             i, j = (self.known.rows[end] for end in ends)
             value = pairs["value"].to_numpy(np.float64)
-        except NOT_A_TABLE as error:
+        except tables.NOT_A_TABLE as error:
             why = tables.short(" ".join(str(error).split()), 200)
             raise WrongInput(
                 f"{path} does not fit its catalogue: {why}; run the notebook again"

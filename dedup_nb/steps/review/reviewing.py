@@ -11,6 +11,7 @@ from dedup_nb.library.hints import command
 from dedup_nb.steps.review.page import Page, html_of
 from dedup_nb.steps.review.telling import describe, told
 from dedup_nb.widgets import tuning
+from dedup_nb.widgets.buttons import button
 from dedup_nb.widgets.gallery import Changed
 
 __all__ = ["Page", "Reviewer", "Revoker", "describe", "review", "revoker"]
@@ -46,8 +47,8 @@ class Reviewer(tuning.Tuner):
         super().__init__(page.run, page.merged, "min_inputs", low=1, high=high)
         page.join(self.gallery.lock, self._decided)
         page.follow("gallery", self.gallery.sum_up)
-        self.look = self._button("preview the plan", self._look, "list")
-        self.write = self._button("write this plan", self._save, "check")
+        self.look = button("preview the plan", "list", self._look)
+        self.write = button("write this plan", "check", self._save)
         self.buttons = [self.include, self.look, self.write]
         self.further = [self.told]
         self.include.observe(lambda change: self._unsettle(), "value")

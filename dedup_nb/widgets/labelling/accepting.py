@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import ipywidgets
 
@@ -17,6 +16,7 @@ from dedup_nb.session import acceptance
 from dedup_nb.session.acceptance import WISHED, Acceptance, pair_of
 from dedup_nb.session.workbench import Workbench
 from dedup_nb.staging import StagingError
+from dedup_nb.widgets.buttons import button
 from dedup_nb.widgets.labelling.labelling import FALLBACK, Asked, Labelling
 from dedup_nb.widgets.tuning import present
 
@@ -50,9 +50,9 @@ class Warranting:
             description="show",
             layout=ipywidgets.Layout(width="18rem"),
         )
-        self.begin = _button("answer the sample", "check-square-o", self.ask)
-        self.again = _button("look for plans again", "refresh", self.look)
-        self.done = _button("write it into the report", "check", self.write)
+        self.begin = button("answer the sample", "check-square-o", self.ask)
+        self.again = button("look for plans again", "refresh", self.look)
+        self.done = button("write it into the report", "check", self.write)
         self.said = ipywidgets.HTML()
         self.asking = Labelling(
             [],
@@ -159,12 +159,6 @@ class Warranting:
 
     def _say(self, text: str) -> None:
         self.said.value = escape(tables.shown(text))
-
-
-def _button(text: str, icon: str, act: Any) -> ipywidgets.Button:
-    made = ipywidgets.Button(description=text, icon=icon, layout=ipywidgets.Layout(width="auto"))
-    made.on_click(lambda _: act())
-    return made
 
 
 def warrant(run: Workbench, *, interactive: bool = True) -> Warranting | None:

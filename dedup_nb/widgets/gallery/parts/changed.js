@@ -1,6 +1,7 @@
 // The strip of pairs that joined or left with the last move of the slider, nearest first.
 
-import { node, setSource } from "./dom.js";
+import { node } from "./dom.js";
+import { Thumbs } from "./thumbs.js";
 import { counted } from "./wording.js";
 
 const NONE = "Move the slider to see the pairs that join or leave.";
@@ -13,7 +14,7 @@ export class Changed {
     this.text = node("span", "dnb-changed-text");
     this.pairs = node("div", "dnb-pairs");
     this.el.append(this.text, this.pairs);
-    this.images = []; // [key, element] of each picture
+    this.thumbs = new Thumbs();
   }
 
   paint({ joined, count, pairs = [] }) {
@@ -23,7 +24,7 @@ export class Changed {
     this.text.textContent = `${counted(count, "pair", "pairs")} ${what}`;
     this.el.setAttribute("aria-label", `${this.text.textContent} with the last move`);
     this.el.dataset.what = what;
-    this.images = [];
+    this.thumbs.clear();
     this.pairs.replaceChildren(...pairs.map((pair) => this.pair(pair)));
   }
 
@@ -32,25 +33,15 @@ export class Changed {
     made.title = `${nameA}\n${nameB}\n${value}`;
     made.setAttribute("role", "img");
     made.setAttribute("aria-label", `${nameA} and ${nameB}, ${value}`);
-    made.append(this.image(a), this.image(b), node("span", "", value));
-    return made;
-  }
-
-  image(key) {
-    const made = node("img");
-    made.alt = "";
-    this.images.push([key, made]);
+    made.append(this.thumbs.add(a), this.thumbs.add(b), node("span", "", value));
     return made;
   }
 
   paintPictures(pictures) {
-    for (const [key, image] of this.images) {
-      const url = pictures.get(key);
-      if (url) setSource(image, url);
-    }
+    this.thumbs.paint(pictures);
   }
 
   keys() {
-    return this.images.map(([key]) => key);
+    return this.thumbs.keys();
   }
 }

@@ -1,7 +1,8 @@
 // Accepting many groups at once: all on display or all that are alike, after a look at a sample.
 
-import { button, node, ownKeys, setSource } from "./dom.js";
+import { button, node, ownKeys } from "./dom.js";
 import { firstProposed } from "./members.js";
+import { Thumbs } from "./thumbs.js";
 import { bytesText, counted } from "./wording.js";
 
 const SOUGHT = { all: "all that are shown", alike: "those like the group in focus" };
@@ -13,7 +14,7 @@ export class Sweep {
     this.opener = opener;
     this.which = "all";
     this.seed = 1;
-    this.images = []; // [key, element] of each picture
+    this.thumbs = new Thumbs();
     this.build();
   }
 
@@ -80,7 +81,7 @@ export class Sweep {
     this.answer = undefined;
     this.title.textContent = `Accept ${SOUGHT[this.which]}`;
     this.told.textContent = "counting …";
-    this.images = [];
+    this.thumbs.clear();
     this.sample.replaceChildren();
     this.paintTools();
     this.askNow();
@@ -113,15 +114,8 @@ export class Sweep {
     const label = `group ${group.index + 1}, ${group.title}: look at it`;
     const made = button("", label, () => this.goTo(group.index), "dnb-sampled");
     const pictures = node("span", "dnb-two");
-    pictures.append(...two.map(({ key }) => this.image(key)));
+    pictures.append(...two.map(({ key }) => this.thumbs.add(key)));
     made.append(pictures, node("span", "", `${group.index + 1} · ${group.title}`));
-    return made;
-  }
-
-  image(key) {
-    const made = node("img");
-    made.alt = "";
-    this.images.push([key, made]);
     return made;
   }
 
@@ -133,21 +127,18 @@ export class Sweep {
   // -- painting -----------------------------------------------------------------------------------
 
   keys() {
-    return this.isOpen ? this.images.map(([key]) => key) : [];
+    return this.isOpen ? this.thumbs.keys() : [];
   }
 
   paintPictures(pictures) {
-    for (const [key, image] of this.images) {
-      const url = pictures.get(key);
-      if (url) setSource(image, url);
-    }
+    this.thumbs.paint(pictures);
     this.paintTools();
   }
 
   // Nothing is accepted before the pictures of the sample are here.
   paintTools() {
     const { answer } = this;
-    const here = this.images.every(([key]) => this.view.pictures.known(key));
+    const here = this.thumbs.keys().every((key) => this.view.pictures.known(key));
     const waited = this.yes.disabled;
     this.yes.disabled = !answer?.count || !here;
     this.yes.textContent = answer ? `Accept ${counted(answer.count, "group", "groups")}` : "Accept";
