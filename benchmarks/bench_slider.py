@@ -1,8 +1,9 @@
 """Measure the time from a move of the threshold slider to the painted groups.
 
 Runs JupyterLab in Chromium on notebooks of 1,000, 20,000 and 100,000 images with ten pairs per
-image, up to a million pairs. Each move is a key press on the slider; the time is measured in the
-browser, from that key press to the frame in which the new rows are painted. Requires Chromium.
+image, up to a million pairs. Each move is a key press on the slider, or one step of its handle by
+the mouse; the time is measured in the browser, from the key press or the move of the pointer to the
+frame in which the new rows are painted. Requires Chromium.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from browser import Lab
 SIZES = (1_000, 20_000, 100_000)
 PAIRS_AN_IMAGE = 10
 MOVES = 60
+STEPS = 64  # of the slider
 REST_MS = 150  # between two moves
 
 NOTEBOOK = """
@@ -72,7 +74,7 @@ run = types.SimpleNamespace(
     facts_of=None,
     views=lambda made, cut: workbench.Views(made, cut, images),
 )
-tuner = tuning.tune(run, candidates, "max_distance", low=0, high=64)
+tuner = tuning.tune(run, candidates, "max_distance", low=0, high={steps})
 """
 
 # Press a key on the slider and return the milliseconds until the new cut is painted.
@@ -89,10 +91,25 @@ MOVE = """([step]) => new Promise((done) => {
   requestAnimationFrame(look);
 })"""
 
+# Wait for the next move of the pointer, and note the milliseconds until the new cut is painted.
+WATCH = """() => {
+  const gallery = document.querySelector(".dnb-gallery");
+  const before = gallery.dataset.painted;
+  window.taken = new Promise((done) => {
+    const moved = () => {
+      const begun = performance.now();
+      const tell = () => done(performance.now() - begun);
+      const look = () => requestAnimationFrame(gallery.dataset.painted === before ? look : tell);
+      requestAnimationFrame(look);
+    };
+    document.addEventListener("pointermove", moved, { capture: true, once: true });
+  });
+}"""
 
-def measure(lab: Lab, n: int) -> list[float]:
-    """Return the milliseconds of `MOVES` moves in a notebook with `n` images."""
-    source = NOTEBOOK.format(n=n, pairs=n * PAIRS_AN_IMAGE)
+
+def measure(lab: Lab, n: int) -> tuple[list[float], list[float]]:
+    """Return the milliseconds of `MOVES` moves by keys and by mouse, in a notebook of n images."""
+    source = NOTEBOOK.format(n=n, pairs=n * PAIRS_AN_IMAGE, steps=STEPS)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, lab.folder / f"bench-{n}.ipynb")
@@ -104,19 +121,36 @@ def measure(lab: Lab, n: int) -> list[float]:
         step = "ArrowRight" if move // 6 % 2 == 0 else "ArrowLeft"
         took.append(lab.page.evaluate(MOVE, [step]))
         lab.page.wait_for_timeout(REST_MS)
+    return took, drawn_by_mouse(lab)
+
+
+def drawn_by_mouse(lab: Lab) -> list[float]:
+    """Draw the handle of the slider to and fro, a step at a time."""
+    handle = lab.page.locator(".noUi-handle").first.bounding_box()
+    track = lab.page.locator(".noUi-base").first.bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    lab.page.mouse.move(x, y)
+    lab.page.mouse.down()
+    took = []
+    for move in range(MOVES):
+        x += track["width"] / STEPS * (1 if move // 6 % 2 == 0 else -1)
+        lab.page.evaluate(WATCH)
+        lab.page.mouse.move(x, y)
+        took.append(lab.page.evaluate("() => window.taken"))
+        lab.page.wait_for_timeout(REST_MS)
+    lab.page.mouse.up()
     return took
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Lab(folder, height=1000) as lab:
         for n in SIZES:
-            took = measure(lab, n)
-            p50, p95 = statistics.median(took), statistics.quantiles(took, n=20)[-1]
-            groups = lab.page.locator(".dnb-sums b").first.inner_text()
-            print(
-                f"{n:>7,} images, {n * PAIRS_AN_IMAGE:>9,} pairs, {groups} groups: "
-                f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, first {took[0]:.0f} ms"
-            )
+            for what, took in zip(("keys", "mouse"), measure(lab, n), strict=True):
+                p50, p95 = statistics.median(took), statistics.quantiles(took, n=20)[-1]
+                print(
+                    f"{n:>7,} images, {n * PAIRS_AN_IMAGE:>9,} pairs, {what:>5}: "
+                    f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, first {took[0]:.0f} ms"
+                )
 
 
 if __name__ == "__main__":
