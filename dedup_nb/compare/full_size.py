@@ -124,8 +124,9 @@ class FullSize:
 
     def _compare(self, pairs: Sequence[Pair], verdicts: Mapping[Pair, Verdict]) -> None:
         tell = Ticker("pairs compared at full size:")
-        for start in range(0, len(pairs), BATCH):
-            part = pairs[start : start + BATCH]
+        size = self.engine.batch(BATCH)
+        for start in range(0, len(pairs), size):
+            part = pairs[start : start + size]
             items = [self._item(pair, verdicts[pair]) for pair in part]
             made = self.engine.judge("hold", items, len(items))
             results = dict(zip(part, tell.passing(made, start, len(pairs)), strict=True))

@@ -254,8 +254,9 @@ class Verdicts:
 
     def _compare(self, pairs: Sequence[Pair]) -> None:
         tell = Ticker("verified pairs:")
-        for start in range(0, len(pairs), BATCH):
-            part = pairs[start : start + BATCH]
+        size = self.engine.batch(BATCH)
+        for start in range(0, len(pairs), size):
+            part = pairs[start : start + size]
             small = self._thumbnails(part)
             self._at_first_sight(part, small)
             if lost := {d for d in _digests(part) if d not in small}:  # or damaged

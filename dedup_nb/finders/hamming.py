@@ -9,10 +9,8 @@ memory, where the processor compares several hashes at once.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dedup_nb.library.progress import Ticker
-from dedup_nb.pictures.engines import LOCAL, Engine
+from dedup_nb.pictures.engines import LOCAL, Engine, cores
 
 Words = NDArray[np.uint64]
 Keys = NDArray[np.int64]
@@ -43,6 +41,7 @@ MOST = 1 << PLACE_BITS  # hashes
 NOT_COUNTED = np.zeros(0, np.int32)
 
 T = TypeVar("T")
+N = TypeVar("N")
 
 
 @dataclass(frozen=True)
@@ -150,19 +149,14 @@ class Join:
         histogram = np.zeros(max(0, bound + 1), np.int64)
         parts: list[Keys] = [np.zeros(0, np.int64)]
 
-        def scan(task: _Task, start: int, stop: int) -> tuple[Keys, NDArray[np.int64]]:
-            """Return the pairs of some places, if they may still be few enough."""
-            room = AT_FIRST if len(parts) else 0
-            while True:
-                keys, counts = np.empty(room, np.int64), np.zeros_like(histogram)
-                found = task.scan(start, stop, keys, counts, NOT_COUNTED)
-                if found <= room or not room or found > most:
-                    return keys[:found], counts
-                room = found
+        def wanted() -> int:
+            """Return how many pairs are worth keeping: none once there are too many."""
+            return most if parts else -1
 
-        for keys, counts in self._parts(bound, scan):
-            histogram += counts
-            parts.append(keys)
+        for found in self._parts(bound, _pairs, wanted):
+            for keys, counts in found:
+                histogram += counts
+                parts.append(keys)
             if histogram.sum() > most:
                 parts.clear()
         if histogram.sum() > most:
@@ -172,31 +166,31 @@ class Join:
     def neighbours(self, bound: int) -> NDArray[np.int64]:
         """Return how many pairs within a bound each image has, over all orientations."""
         total = np.zeros(self.n, np.int64)
-
-        def scan(task: _Task, start: int, stop: int) -> NDArray[np.int32]:
-            neighbours = np.zeros(self.n, np.int32)
-            task.scan(start, stop, np.empty(0, np.int64), np.zeros(bound + 1, np.int64), neighbours)
-            return neighbours
-
-        for counts in self._parts(bound, scan, whole=True):
+        for counts in self._parts(bound, _neighbours, lambda: None):
             total += counts
         return total
 
     def _parts(
-        self, bound: int, scan: Callable[[_Task, int, int], T], whole: bool = False
+        self, bound: int, work: Callable[[_Task, int, int, N], T], now: Callable[[], N]
     ) -> Iterator[T]:
-        """Yield what `scan` returns of some places of each task; several threads ask it at once."""
+        """Yield what `work` returns for the places of each task, block by block."""
         if bound < 0 or self.n < 2:
             return
         bands = _cheapest(self.n, self.turns.shape[1], bound)
+        steps = self.n * sum(b.visits / 2 * (VISIT + self.n / (1 << b.width)) for b in bands)
         tell = Ticker("compared all pairs of hashes:", percent=True)
-        blocks = list(self.engine.blocks(self.n, BLOCK * self.n))
         every = list(itertools.product(range(len(self.turns)), range(len(bands))))
         for done, (turn, at) in enumerate(every):
             task = self._task(turn, bands[: at + 1], bound)
-            work = functools.partial(_in_threads, functools.partial(scan, task), whole)
-            for (_, stop), found in zip(blocks, self.engine.join(work, blocks), strict=True):
-                yield from found
+            for stop, found in self.engine.join(
+                work,
+                task,
+                self.n,
+                most_values=BLOCK * self.n,
+                steps=steps / len(bands),
+                now=now,
+            ):
+                yield found
                 tell(done * self.n + stop, len(every) * self.n)
 
     def _task(self, turn: int, bands: list[_Band], bound: int) -> _Task:
@@ -205,13 +199,43 @@ class Join:
         return _Task(left, right, turn == 0, bands, bound, self.crowded)
 
 
-def _in_threads(scan: Callable[[int, int], T], whole: bool, start: int, stop: int) -> list[T]:
-    """Return what `scan` returns for small pieces of a block, or one piece for each thread."""
-    threads = os.cpu_count() or 1
-    step = -(-(stop - start) // threads) if whole else CHUNK
+def _pairs(task: _Task, start: int, stop: int, wanted: int) -> list[tuple[Keys, NDArray[np.int64]]]:
+    """Return the pairs of a block and their number at each distance; at most about `wanted`."""
+
+    def scan(first: int, last: int) -> tuple[Keys, NDArray[np.int64]]:
+        room = AT_FIRST if wanted >= 0 else 0
+        while True:
+            keys, counts = np.empty(room, np.int64), np.zeros(task.bound + 1, np.int64)
+            found = task.scan(first, last, keys, counts, NOT_COUNTED)
+            if found <= room or not room or found > wanted:
+                return keys[:found], counts
+            room = found
+
+    return _in_threads(scan, CHUNK, start, stop)
+
+
+def _neighbours(task: _Task, start: int, stop: int, _: None) -> NDArray[np.int64]:
+    """Return how many pairs of a block each image is in."""
+
+    def scan(first: int, last: int) -> NDArray[np.int32]:
+        neighbours = np.zeros(len(task.crowded), np.int32)
+        counts = np.zeros(task.bound + 1, np.int64)
+        task.scan(first, last, np.empty(0, np.int64), counts, neighbours)
+        return neighbours
+
+    step = -(-(stop - start) // cores.count())
+    total = np.zeros(len(task.crowded), np.int64)
+    for neighbours in _in_threads(scan, step, start, stop):
+        total += neighbours
+    return total
+
+
+def _in_threads(scan: Callable[[int, int], T], step: int, start: int, stop: int) -> list[T]:
+    """Return what `scan` returns for pieces of a block."""
+    threads = cores.count()
     spans = list(itertools.pairwise([*range(start, stop, max(1, step)), stop]))
-    if len(spans) == 1:
-        return [scan(start, stop)]
+    if len(spans) == 1 or threads == 1:
+        return [scan(*span) for span in spans]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda span: scan(*span), spans))
 

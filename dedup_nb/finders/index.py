@@ -30,6 +30,7 @@ from dedup_nb.library.progress import Ticker, triangle
 from dedup_nb.pictures.engines import LOCAL, Engine
 
 Vectors = NDArray[np.float32]
+Part = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]  # i, j and the cosines
 
 DECIMALS = 4  # decimals of a reported cosine
 STEPS = 10**DECIMALS
@@ -129,16 +130,11 @@ class _Pairs:
     ) -> _Found:
         """Return the pairs, without those inside a crowd."""
         collected = _Found(floor, max_pairs)
-        inside = np.zeros(len(self.turned), bool)
-        inside[[] if crowded is None else crowded] = True
-
-        def look(i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[Any, Any, Any]:
-            if crowded is not None:
-                free = ~(inside[i] & inside[j])
-                i, j = i[free], j[free]
-            return i, j, _cosines(self.turned, i, j)
-
-        for part in self._parts(lambda: collected.bound - MARGIN, look):
+        inside = None
+        if crowded is not None:
+            inside = np.zeros(len(self.turned), bool)
+            inside[crowded] = True
+        for part in self._parts(lambda: collected.bound - MARGIN, inside):
             collected.add(*part)
         return collected
 
@@ -146,7 +142,7 @@ class _Pairs:
         """Return about how many neighbours above a cosine each vector has."""
         n = len(self.turned)
         counts = np.zeros(n, np.int64)
-        for i, j in self._parts(lambda: floor, lambda i, j: (i, j)):
+        for i, j, _ in self._parts(lambda: floor, measured=False):
             counts += np.bincount(i, minlength=n) + np.bincount(j, minlength=n)
         return counts
 
@@ -163,24 +159,76 @@ class _Pairs:
         collected.add(ends[:, 0], ends[:, 1], _cosines(self.turned, ends[:, 0], ends[:, 1]))
         return leaders
 
-    def _parts(self, bound: Callable[[], float], look: Callable[..., Any]) -> Iterator[Any]:
-        """Yield what `look` makes of the pairs (i, j), i < j, that may lie above a bound."""
+    def _parts(
+        self,
+        bound: Callable[[], float],
+        inside: NDArray[np.bool_] | None = None,
+        measured: bool = True,
+    ) -> Iterator[Part]:
+        """Yield (i, j, cosines) of the pairs, i < j, that may lie above a bound.
+
+        Pairs of two vectors that are both `inside` are left out. The cosines are empty if nothing
+        is to be `measured`.
+        """
         if self.cells is not None:
+            plain = _Task(self.turned, None, inside, measured)
             tell = Ticker("asked for neighbours:")
             for done, (i, j) in enumerate(self.cells.pairs(self.turned, bound), 1):
-                yield look(i, j)
+                yield plain.looked_at(i, j)
                 tell(min(done * QUERIES, len(self.turned)), len(self.turned))
             return
-        search = _search(self.turned, bound() + MARGIN)
-
-        def above(start: int, stop: int) -> Any:
-            return look(*search.above(start, stop, bound()))
-
-        blocks = list(self.engine.blocks(len(self.turned), BLOCK_VALUES))
+        n, turns, d = self.turned.shape
+        task = _Task(self.turned, _bounded(self.turned, bound() + MARGIN), inside, measured)
         tell = Ticker("compared all pairs of vectors:", percent=True)
-        for (_, stop), part in zip(blocks, self.engine.join(above, blocks), strict=True):
+        for stop, part in self.engine.join(
+            _above, task, n, most_values=BLOCK_VALUES, steps=n * n / 2 * turns * d, now=bound
+        ):
             yield part
-            tell(*triangle(stop, len(self.turned)))
+            tell(*triangle(stop, n))
+
+
+@dataclass
+class _Task:
+    """What all blocks of a join share.
+
+    Attributes
+    ----------
+    turned : ndarray of float32, shape (n, n_orientations, d)
+    bounded : _Search or None
+        A cheaper search than that of the vectors themselves.
+    inside : ndarray of bool, shape (n,), or None
+        The members of a crowd, whose pairs among each other are left out.
+    measured : bool
+        Whether the cosines of the pairs are wanted.
+    """
+
+    turned: Vectors
+    bounded: _Search | None
+    inside: NDArray[np.bool_] | None
+    measured: bool
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.turned, self.bounded, self.inside, self.measured
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.turned, self.bounded, self.inside, self.measured = state
+
+    @cached_property
+    def search(self) -> _Search:
+        """The search for candidates."""
+        return self.bounded or _plain(self.turned)
+
+    def looked_at(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Part:
+        """Return the pairs that are not inside a crowd, with their cosines."""
+        if self.inside is not None:
+            free = ~(self.inside[i] & self.inside[j])
+            i, j = i[free], j[free]
+        return i, j, _cosines(self.turned, i, j) if self.measured else np.zeros(0)
+
+
+def _above(task: _Task, start: int, stop: int, bound: float) -> Part:
+    """Return the pairs of a block that may lie above a bound."""
+    return task.looked_at(*task.search.above(start, stop, bound))
 
 
 def nearest(
@@ -601,10 +649,15 @@ def _cosines_to_all(turned: Vectors, some: NDArray[np.int64]) -> Vectors:
 
 @dataclass
 class _Search:
-    """A search for large products of `left` and `right`, which bound the cosine from above."""
+    """A search for large products of vectors, which bound the cosine from above."""
 
-    left: Vectors  # (n, d)
-    right: Vectors  # (n_orientations, n, d)
+    right: Vectors  # (n_orientations, n, d), upright ones first
+
+    @property
+    def left(self) -> Vectors:
+        """The upright vectors, shape (n, d)."""
+        upright: Vectors = self.right[0]
+        return upright
 
     def above(
         self, start: int, stop: int, bound: float
@@ -624,15 +677,23 @@ class _Search:
 
 def _search(turned: Vectors, floor: float) -> _Search:
     """Return the cheapest search that misses no pair."""
-    right = np.ascontiguousarray(turned.swapaxes(0, 1))
-    plain = _Search(right[0], right)
+    return _bounded(turned, floor) or _plain(turned)
+
+
+def _plain(turned: Vectors) -> _Search:
+    """Return a search by the vectors themselves."""
+    return _Search(np.ascontiguousarray(turned.swapaxes(0, 1)))
+
+
+def _bounded(turned: Vectors, floor: float) -> _Search | None:
+    """Return a search by shorter vectors, if there is a cheaper one that misses no pair."""
     n, _, d = turned.shape
     if n < WORTHWHILE_N or d < WORTHWHILE_D:
-        return plain
-    bounded = _projected(right)
+        return None
+    bounded = _projected(np.ascontiguousarray(turned.swapaxes(0, 1)))
     some = np.linspace(0, n - 1, SAMPLE).astype(np.int64)
     doubted = np.max([bounded.left[some] @ turn.T for turn in bounded.right], axis=0)
-    return bounded if float((doubted >= floor - MARGIN).mean()) <= MOST_DOUBTED else plain
+    return bounded if float((doubted >= floor - MARGIN).mean()) <= MOST_DOUBTED else None
 
 
 def _projected(right: Vectors) -> _Search:
@@ -652,8 +713,7 @@ def _projected(right: Vectors) -> _Search:
         rest = np.sqrt(np.maximum(left, 0)) + np.float32(1e-5)
         return np.ascontiguousarray(np.concatenate([inside, rest[..., None]], axis=-1))
 
-    turns = np.stack([shortened(turn) for turn in right])
-    return _Search(turns[0], turns)
+    return _Search(np.stack([shortened(turn) for turn in right]))
 
 
 @numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]

@@ -21,7 +21,7 @@ from dedup_nb.finders import encoders
 from dedup_nb.finders.embeddings import Embedder
 from dedup_nb.finders.encoders import NOT_A_VECTOR, Encoder, Weights
 from dedup_nb.pictures import images, measures, orientations
-from dedup_nb.pictures.engines import LOCAL
+from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.engines.decoders import Content
 from dedup_nb.pictures.store import FileKey, Store
 
@@ -61,6 +61,7 @@ def by_model(
     *,
     progress: Callable[[], measures.Progress] = lambda: lambda done, total: None,
     say: Callable[[str], None] = print,
+    engine: Engine = LOCAL,
 ) -> Vectors:
     """Return the vectors of files from an embedder with weights, embedding new content.
 
@@ -78,6 +79,8 @@ def by_model(
         Called when the model is ready; returns a function that is called with (done, total).
     say : callable
         Called with a description of the model and its device, if a model is needed.
+    engine : Engine
+        Decodes the files; the model runs on this machine.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def by_model(
         model.check_turns(invariance)
         say(model.says)
         wanted = {d: file for file, d in zip(files, sha256s, strict=True) if d in new}
-        _embed(library, wanted, store, model, names, lacking, progress())
+        _embed(library, wanted, store, model, names, lacking, progress(), engine)
         for values, name in zip(known, names, strict=True):
             values |= store.measures(name, new)
         lacking = [set(new).difference(values) for values in known]
@@ -146,6 +149,7 @@ def _embed(
     names: Sequence[str],
     lacking: Sequence[Set[str]],
     progress: measures.Progress,
+    engine: Engine = LOCAL,
 ) -> None:
     """Embed files and store the vectors, one transaction for each batch."""
     paths = [os.fsencode(library / file.path) for file in wanted.values()]
@@ -154,7 +158,7 @@ def _embed(
     done = 0
     progress(done, len(paths))
     # the batch size shrinks when memory runs short, so it is read each time
-    with closing(_decoded(paths, model.input, model.batch, contents)) as stream:
+    with closing(_decoded(paths, model.input, model.batch, contents, engine)) as stream:
         for batch in stream:
             made = []
             for name, turn, wanting in zip(names, turns, lacking, strict=True):
@@ -175,6 +179,7 @@ def _decoded(
     wanted: images.ModelInput,
     size: int,
     contents: Sequence[Content] = (),
+    engine: Engine = LOCAL,
 ) -> Generator[list[Picture], None, None]:
     """Yield batches of pictures in the order of their paths, decoded ahead of the model.
 
@@ -192,7 +197,7 @@ def _decoded(
 
     def work() -> None:
         try:
-            with closing(_in_order(paths, wanted, contents)) as stream:
+            with closing(_in_order(paths, wanted, contents, engine)) as stream:
                 batch: list[Picture] = []
                 for picture in stream:
                     batch.append(picture)
@@ -223,12 +228,16 @@ def _in_order(
     paths: Sequence[bytes],
     wanted: images.ModelInput,
     contents: Sequence[Content],
+    engine: Engine = LOCAL,
 ) -> Generator[Picture, None, None]:
     """Yield (sha256, raster) in the order of the paths, so that batches are reproducible."""
     early: dict[int, images.Measured] = {}
     following = 0
     # the catalogue has already applied the limit on pixels
-    stream = LOCAL.measure(paths, [wanted], contents=contents, max_pixels=float("inf"))
+    lengths = [content[0] for content in contents]
+    stream = engine.measure(
+        paths, [wanted], contents=contents, max_pixels=float("inf"), lengths=lengths
+    )
     with closing(stream):
         for position, measured in stream:
             if isinstance(measured, images.Measured):

@@ -8,7 +8,7 @@ from dedup_nb.pictures import features, images
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
 
-BATCH = 256  # pictures whose features are found and stored together
+BATCH = 256  # pictures whose features are found and stored together, on one machine
 
 Remake = Callable[[Sequence[str]], None]
 
@@ -55,7 +55,7 @@ def stream(
     failed: dict[str, str],
     engine: Engine = LOCAL,
 ) -> Iterator[dict[str, bytes]]:
-    """Yield the features of contents, `BATCH` at a time; missing ones are found first.
+    """Yield the features of contents, some hundreds at a time; missing ones are found first.
 
     Parameters
     ----------
@@ -70,8 +70,10 @@ def stream(
     engine : Engine
         Finds the missing ones.
     """
-    for start in range(0, len(digests), BATCH):
-        part = digests[start : start + BATCH]
+    start = 0
+    while start < len(digests):
+        part = digests[start : start + engine.batch(BATCH)]
+        start += len(part)
         known = store.measures(features.KIND, part, features.sound)
         missing = [digest for digest in part if digest not in known]
         for attempt in (remake, None):

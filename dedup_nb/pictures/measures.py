@@ -16,6 +16,7 @@ from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Facts, FileKey, Sound, Store, uncollected
 
 BATCH = 64  # pictures stored in one transaction
+SHA256_DIGITS = 64
 
 Rasters = dict[images.Raster, bytes]  # the rasters of one picture
 Progress = Callable[[int, int], None]  # done, total
@@ -83,7 +84,7 @@ def measure_files(
     """
     with uncollected():
         digests = _known(store, files, digests or [None] * len(files))
-        complete = _Complete(store, [d for d in digests if d], kinds, max_pixels)
+        complete = _Complete(store, [d for d in digests if d], kinds)
     todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
     kinds = complete.lacked_by([digests[k] for k in todo])
     results: dict[int, Facts] = {}
@@ -93,7 +94,13 @@ def measure_files(
     done = len(files) - len(todo)
     progress(done, len(files))
     stream = engine.measure(
-        paths, sizes, known=complete.__contains__, workers=workers, max_pixels=max_pixels
+        paths,
+        sizes,
+        known=complete.__contains__,
+        workers=workers,
+        max_pixels=max_pixels,
+        lengths=[files[k].bytes for k in todo],
+        every_known=complete.elsewhere,
     )
     for position, measured in stream:
         batch.append((todo[position], measured))
@@ -120,9 +127,7 @@ def _known(
 class _Complete:
     """The contents that need no decoding, because facts and all measures are in the store."""
 
-    def __init__(
-        self, store: Store, digests: Sequence[str], kinds: Sequence[Kind], max_pixels: float
-    ) -> None:
+    def __init__(self, store: Store, digests: Sequence[str], kinds: Sequence[Kind]) -> None:
         self.store, self.kinds = store, kinds
         self.known: dict[str, bool] = dict.fromkeys(digests, False)
         self.facts = store.facts(digests)
@@ -147,6 +152,13 @@ class _Complete:
             facts = self.store.facts([key]).get(key)
             self.known[key] = facts is not None and _holds(facts) and not self._lacks(key, facts)
         return self.known[key]
+
+    def elsewhere(self) -> list[str]:
+        """Return the other complete contents of the store, such as those of files that moved."""
+        keys = self.store.contents() - self.known.keys()
+        others = sorted(key for key in keys if len(key) == SHA256_DIGITS)  # not those of pairs
+        made = _Complete(self.store, others, self.kinds)
+        return [digest for digest in others if made.known[digest]]
 
     def _lacks(self, key: str, facts: Facts) -> bool:
         if facts.status != "ok":

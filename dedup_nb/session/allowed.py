@@ -19,6 +19,7 @@ from dedup_nb.groups.keepers import KEEPER_WORDS
 from dedup_nb.library.naming import reading
 from dedup_nb.library.naming.presets import PRESETS
 from dedup_nb.library.tables import short
+from dedup_nb.pictures.engines import ENGINES
 from dedup_nb.pictures.orientations import INVARIANCES
 
 INFINITE = float("inf")
@@ -89,6 +90,11 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "metric": Words(METRICS),
     "include": Words(("reviewed", "all")),
     "keeper_order": Words(KEEPER_WORDS),
+    "engine": Words(ENGINES),
+    "scheduler": Form(
+        r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}",
+        "an address such as tcp://10.0.0.5:8786, tls://10.0.0.5:8786",
+    ),
     "device": Form(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, cuda, cuda:1, mps"),
     "limit": Range(1),
     "max_pixels": Range(1, 1e12),

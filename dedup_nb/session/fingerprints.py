@@ -141,6 +141,7 @@ class Fingerprints:
                 chosen,
                 invariance,
                 progress=lambda: Ticker("embedded"),
+                engine=run.engine,
             )
         except ValueError as error:
             raise WrongInput(str(error)) from None

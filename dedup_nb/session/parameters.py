@@ -49,6 +49,8 @@ SHARED = [
     "device",
     "verify",
     "cache_dir",
+    "engine",
+    "scheduler",
 ]
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
@@ -172,6 +174,10 @@ def _could_be_named(text: str) -> bool:
 
 
 def _check_together(values: Mapping[str, Any], source: str) -> None:
+    if values.get("scheduler") and values.get("engine") == "local":
+        raise ValueError(
+            f"{source} sets scheduler, which engine local does not have; set engine: dask"
+        )
     bits, ceiling = values.get("hash_bits"), values.get("ceiling")
     distance = values.get("max_distance")
     if ceiling is not None and distance is not None and distance > ceiling:

@@ -10,7 +10,7 @@ from dedup_nb.finders import embeddings, vectors
 from dedup_nb.finders.encoders import Weights
 from dedup_nb.library import catalogue, files
 from dedup_nb.library.layout import refuse_inside
-from dedup_nb.pictures import store
+from dedup_nb.pictures import engines, store
 from dedup_nb.session import notebooks, parameters, runs
 from dedup_nb.session.parameters import Profile
 
@@ -57,6 +57,7 @@ def prepare(profile: Profile, notebooks: Sequence[str], out: Path | None = None)
             check_embedder(name, defaults | flat[name])
             check_thresholds(defaults | flat[name])
         check_weights(library, roots, flat)
+        check_engines(library, roots, flat)
     except ValueError as error:
         raise ValueError(f"{profile.path}: {error}") from error
     refuse_inside(parent, library, "the results folder")
@@ -83,6 +84,7 @@ def resume(folder: Path, profile: Profile, notebooks: Sequence[str]) -> tuple[Pa
     left = [name for name in notebooks if states.get(name) != runs.DONE]
     flat = {name: profile.flat(name) for name in left}
     check_weights(Path(content["library"]), content["roots"], flat)
+    check_engines(Path(content["library"]), content["roots"], flat)
     check_cache(Path(content["library"]), flat)
     for name in left:
         if states.get(name, runs.WAITING) != runs.WAITING and runs.was_begun(folder / name):
@@ -137,6 +139,33 @@ def check_embedder(notebook: str, values: Mapping[str, Any]) -> None:
     """Refuse an embedder without vectors for a notebook that compares vectors."""
     if "embedder" in values and "min_matches" not in values:
         embeddings.check_vectors(values["embedder"], notebook)
+
+
+def check_engines(
+    library: Path, roots: Sequence[str], flat: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Refuse an engine that is not installed, or a cluster that cannot do the work."""
+    wanted = {(values.get("engine"), values.get("scheduler")) for values in flat.values()}
+    for name, scheduler in sorted(wanted, key=str):
+        engine = open_engine({"engine": name, "scheduler": scheduler}, library, roots)
+        try:
+            engine.check()
+        except engines.EngineError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            engine.close()
+
+
+def open_engine(values: Mapping[str, Any], library: Path, roots: Sequence[str]) -> engines.Engine:
+    """Return the engine of some parameters; nothing is started before it is needed.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    name, scheduler = values.get("engine") or engines.LOCAL.name, values.get("scheduler")
+    return engines.opened(name, scheduler, [library.absolute() / root for root in roots])
 
 
 def check_thresholds(values: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from dedup_nb.library.naming.table import Patterns
 from dedup_nb.library.progress import Ticker
 from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images, measures, openers, store
+from dedup_nb.pictures.engines import Engine
 from dedup_nb.session import held, kept_catalogue, notebooks, parameters, preflight, runs
 
 pd.set_option("display.max_colwidth", 100)  # do not cut off paths
@@ -105,6 +106,7 @@ class Run:
             preflight.check_folders(self.library, self.values)
             preflight.check_embedder(self.notebook, self.values)
             preflight.check_thresholds(self.values)
+            preflight.open_engine(self.values, self.library, self.roots)
         except ValueError as error:
             if not self.library.is_dir() and self.library.name == "demo-library":
                 raise ValueError(
@@ -178,6 +180,11 @@ class Run:
             runs.write_params(folder, self.notebook, self.params | dict(changed))
         return folder
 
+    @cached_property
+    def engine(self) -> Engine:
+        """What decodes files, compares pairs and joins; nothing is started before it is needed."""
+        return preflight.open_engine(self.values, self.library, self.roots)
+
     # -- the catalogue ---------------------------------------------------------------------------
 
     @cached_property
@@ -235,6 +242,7 @@ class Run:
                 digests=[image.sha256 for image in part],
                 max_pixels=limit,
                 progress=progress,
+                engine=self.engine,
             )
             yield part, facts
 
@@ -273,7 +281,9 @@ class Run:
         lost = lost[lost["status"] == "ok"].drop_duplicates("sha256")
         keys = [key for path in lost["path"] if (key := store.FileKey.of(self.library, path))]
         limit, tell = float("inf"), Ticker("decoded")
-        measures.measure_files(self.library, keys, self.store, (), max_pixels=limit, progress=tell)
+        measures.measure_files(
+            self.library, keys, self.store, (), max_pixels=limit, progress=tell, engine=self.engine
+        )
 
     def tell_damage(self) -> None:
         """Print how many values of the cache were damaged, once."""

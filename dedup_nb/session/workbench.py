@@ -169,8 +169,8 @@ class Workbench(Run):
         """Compares the pixels of proposed pairs; None if `verify` is false."""
         if not self.values.get("verify"):
             return None
-        full_size = FullSize(self.catalogue, self.library, self.store)
-        return Verdicts(self.catalogue, self.store, remake=self.remake, full_size=full_size)
+        full_size = FullSize(self.catalogue, self.library, self.store, self.engine)
+        return Verdicts(self.catalogue, self.store, self.engine, self.remake, full_size)
 
     @cached_property
     def beside(self) -> Beside:

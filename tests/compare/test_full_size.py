@@ -16,6 +16,7 @@ from dedup_nb.compare.verdicts import Verdicts, beside
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.groups.checks import Judgement
 from dedup_nb.library import files
+from dedup_nb.pictures.engines.local import Local
 from dedup_nb.pictures.engines.tasks import Failure, Item
 from dedup_nb.pictures.store import Store
 
@@ -37,7 +38,7 @@ def two(tmp_path):
     return catalogue, Store(tmp_path / "cache"), tuple(sorted(digests))
 
 
-class Engine:
+class Engine(Local):
     """Answers every item alike and counts."""
 
     def __init__(self, *answers):

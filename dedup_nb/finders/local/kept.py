@@ -93,8 +93,9 @@ def _encode(
     for known in kept_features.stream(store, new, remake, made.failed, engine):
         store.put([], measures=[(KIND, digest, encode(value)) for digest, value in known.items()])
         made.encoded += len(known)
-        done = min(done + kept_features.BATCH, len(new))
+        done += len(known)
         progress(done, len(new))
+    progress(len(new), len(new))
 
 
 def _nothing() -> Coded:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dedup_nb.finders.local import codes, search
 from dedup_nb.finders.local.codes import Coded
 from dedup_nb.groups.unions import unite
+from dedup_nb.pictures.engines import LOCAL, Engine
 
 Indices = NDArray[np.int64]
 Progress = Callable[[int, int], None]  # done, total
@@ -80,6 +81,7 @@ def propose(
     ranks: Callable[[], Indices],
     further: Callable[[], NDArray[np.int64]] = lambda: np.zeros((0, 3), np.int64),
     progress: Progress = lambda done, total: None,
+    engine: Engine = LOCAL,
 ) -> Proposed:
     """Return the pairs that the pictures propose.
 
@@ -93,17 +95,31 @@ def propose(
         Returns rows of further pairs: i < j and matches.
     progress : callable
         Called with (done, total) pictures.
+    engine : Engine
+        Asks for blocks of pictures.
     """
     firsts, same = pictures.firsts, pictures.same
     n = len(firsts)
     parts = [_pairs(firsts[same], np.arange(len(same)), np.full(len(same), MOST))]
-    for start in range(0, n, BLOCK):
-        found = pictures.index.ask(start, min(n, start + BLOCK))
+    index = pictures.index
+    for stop, found in engine.join(
+        _ask, index, n, most_values=BLOCK * n, steps=_steps(index), now=lambda: None
+    ):
         parts.append(_pairs(firsts[found.asked], firsts[found.others], found.agreeing))
-        progress(min(n, start + BLOCK), n)
+        progress(stop, n)
     pairs = _merged([*parts, further()])
     crowds = _crowds(pictures, pairs[pairs[:, 2] >= SURE], ranks)
     return Proposed(*_merged([pairs, *crowds]).T)
+
+
+def _ask(index: search.Index, start: int, stop: int, _: None) -> search.Found:
+    return index.ask(start, stop)
+
+
+def _steps(index: search.Index) -> float:
+    """Return about how many operations it takes to ask for all pictures."""
+    entries = len(index.values)
+    return entries * search.PROBES * entries / codes.CELLS * codes.WIDTH
 
 
 def _alike(coded: Coded, labels: NDArray[np.int32]) -> tuple[Indices, Indices]:

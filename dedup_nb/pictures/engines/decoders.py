@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,75 @@ def measure_all(
     (int, Measured or str)
         Position in `paths` and the result; only the sha256 if the file was `known`.
     """
+    here = os.fsencode(Path.cwd())  # a worker has another current folder
+    stream = told_by_decoders(
+        [os.path.join(here, path) for path in paths],
+        setup(sizes, max_pixels),
+        contents=contents,
+        known=known,
+        workers=workers,
+        seconds=seconds,
+    )
+    for position, told in stream:
+        before = contents[position][-1] if position < len(contents) else ""
+        yield position, told.measured(sizes, before)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a decoder tells about a file, plain data that nobody has checked.
+
+    Attributes
+    ----------
+    result : Item or Failure
+        Of the task `measure`.
+    asked : str
+        The sha256 that it asked about, or "".
+    """
+
+    result: Item | Failure
+    asked: str
+
+    def measured(self, sizes: Sequence[Raster], before: str = "") -> images.Measured | str:
+        """Return it checked: the measured picture, or only its sha256 if that was known.
+
+        Parameters
+        ----------
+        sizes : sequence of Raster
+            The rasters that were asked for.
+        before : str
+            The sha256 of the file at the last reading, or "".
+        """
+        if isinstance(self.result, Failure):
+            return images.Measured("unreadable", self.result.reason, self.asked)
+        if self.result.facts == {"known": True} and self.asked:
+            return self.asked
+        return _measured(self.result, sizes, self.asked or before)
+
+
+def setup(sizes: Sequence[Raster], max_pixels: float) -> dict[str, Any]:
+    """Return the facts that all items of the task `measure` share."""
+    return {"sizes": [_named(size) for size in sizes], "max_pixels": max_pixels}
+
+
+def told_by_decoders(
+    paths: Sequence[bytes],
+    setup: Mapping[str, Any],
+    *,
+    contents: Sequence[Content] = (),
+    known: Callable[[str], bool] = lambda sha256: False,
+    workers: int | None = None,
+    seconds: float = SECONDS_PER_IMAGE,
+) -> Generator[tuple[int, Told], None, None]:
+    """Yield position and what a decoder tells about each file; see `measure_all`.
+
+    Parameters
+    ----------
+    paths : sequence of bytes
+        Absolute paths.
+    setup : mapping
+        See `setup`.
+    """
     digests: dict[int, str] = {}
 
     def answer(position: int, question: Item) -> Item:
@@ -72,24 +141,12 @@ def measure_all(
         digests[position] = digest
         return Item({"decode": not known(digest)})
 
-    here = os.fsencode(Path.cwd())  # a worker has another current folder
-    items = (
-        Item({"content": content}, [os.path.join(here, path)])
-        for path, content in zip_longest(paths, contents)
-    )
-    setup = {"sizes": [_named(size) for size in sizes], "max_pixels": max_pixels}
+    items = (Item({"content": content}, [path]) for path, content in zip_longest(paths, contents))
     stream = dispatch.as_ready(
         "measure", items, len(paths), setup=setup, seconds=seconds, workers=workers, answer=answer
     )
     for position, result in stream:
-        before = contents[position][-1] if position < len(contents) else ""
-        asked = digests.pop(position, "")
-        if isinstance(result, Failure):
-            yield position, images.Measured("unreadable", result.reason, asked)
-        elif result.facts == {"known": True} and asked:
-            yield position, asked
-        else:
-            yield position, _measured(result, sizes, asked or before)
+        yield position, Told(result, digests.pop(position, ""))
 
 
 def _named(size: Raster) -> Any:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-
-from threadpoolctl import threadpool_limits
 
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import decoders, dispatch
-from dedup_nb.pictures.engines.base import A, B, Engine
+from dedup_nb.pictures.engines.base import B, Engine, N, S, blocks
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
 
@@ -30,6 +27,8 @@ class Local(Engine):
         known: Callable[[str], bool] = lambda sha256: False,
         workers: int | None = None,
         max_pixels: float = images.MAX_PIXELS,
+        lengths: Sequence[int] = (),
+        every_known: Callable[[], Sequence[str]] = lambda: (),
     ) -> Generator[tuple[int, images.Measured | str], None, None]:
         """Decode each file in a watched process; see `decoders.measure_all`."""
         return decoders.measure_all(
@@ -48,21 +47,20 @@ class Local(Engine):
         """Carry out a task in watched processes, one per core; see `Engine.judge`."""
         return dispatch.in_order(task, items, count, setup=setup, seconds=seconds)
 
-    def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-        """Apply `work` in threads, one per core."""
-        # with its own threads BLAS takes twice as long for such small products
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from pool.map(work, items)
-
-    def join(self, work: Callable[[int, int], B], blocks: Iterable[tuple[int, int]]) -> Iterator[B]:
+    def join(
+        self,
+        work: Callable[[S, int, int, N], B],
+        shared: S,
+        n: int,
+        *,
+        most_values: int | None = None,
+        steps: float = math.inf,
+        now: Callable[[], N],
+    ) -> Iterator[tuple[int, B]]:
         """Process one block after another; each block uses all cores."""
-        for start, stop in blocks:
-            yield work(start, stop)
+        for start, stop in self.blocks(n, most_values):
+            yield stop, work(shared, start, stop, now())
 
     def blocks(self, n: int, most_values: int | None = None) -> Iterator[tuple[int, int]]:
         """Split the rows only as far as memory requires."""
-        start = 0
-        while start < n:
-            stop = n if most_values is None else min(n, start + max(1, most_values // (n - start)))
-            yield start, stop
-            start = stop
+        return blocks(n, most_values)

@@ -91,7 +91,7 @@ class Search:
                 self.cells.name(self._numbers[some])
             order = lambda: twins.ranks()[rows]  # noqa: E731
             return index.near_pairs(
-                self.vectors[some], floor, max_pairs, rows, self.cells, order=order
+                self.vectors[some], floor, max_pairs, rows, self.cells, self.run.engine, order
             )
 
         pairs, bound = twins.joined(join, self.rows)

@@ -50,7 +50,11 @@ class Matching:
         digests = run.catalogue["sha256"].to_numpy(object)[self.rows]
         self.contents, self._content = np.unique(digests.astype(str), return_inverse=True)
         known = kept.of_contents(
-            run.store, self.contents.tolist(), run.remake, Ticker("found the features of")
+            run.store,
+            self.contents.tolist(),
+            run.remake,
+            Ticker("found the features of"),
+            run.engine,
         )
         self.notes: list[str] = []
         counts = np.diff(known.coded.starts)
@@ -160,7 +164,11 @@ class Matching:
     @cached_property
     def _proposed(self) -> Proposed:
         return proposing.propose(
-            self._pictures, self._ranks, self._whole, Ticker("asked for pairs of")
+            self._pictures,
+            self._ranks,
+            self._whole,
+            Ticker("asked for pairs of"),
+            self.run.engine,
         )
 
     def _ranks(self) -> Indices:

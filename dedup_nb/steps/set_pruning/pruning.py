@@ -20,7 +20,7 @@ from dedup_nb.library import files, formats, names, sidecars, yaml_files
 from dedup_nb.library.bundles import FolderBundles
 from dedup_nb.library.naming import series
 from dedup_nb.library.progress import Ticker
-from dedup_nb.pictures.engines import LOCAL, Failure, Item
+from dedup_nb.pictures.engines import Failure, Item
 from dedup_nb.session.workbench import Workbench
 
 ROOM = 0.1  # sets are compared down to this far below min_cosine, as the slider's range
@@ -265,7 +265,7 @@ class Images(NamedTuple):
 def _by_hash(images: Images) -> pd.DataFrame:
     hashes, rows = images.run.hashes("phash", 64)
     keep = images.in_series[rows]
-    return phash.near_pairs(hashes[keep], PHASH_BITS, rows=rows[keep])[0]
+    return phash.near_pairs(hashes[keep], PHASH_BITS, rows=rows[keep], engine=images.run.engine)[0]
 
 
 def _by_clusters(images: Images) -> pd.DataFrame:
@@ -278,7 +278,7 @@ def _by_clusters(images: Images) -> pd.DataFrame:
 def _by_embedding(images: Images) -> pd.DataFrame:
     keep = images.in_series[images.rows]
     vectors, rows = images.vectors[keep][:, :1], images.rows[keep]
-    return index.near_pairs(vectors, images.floor, rows=rows)[0]
+    return index.near_pairs(vectors, images.floor, rows=rows, engine=images.run.engine)[0]
 
 
 # Value of the parameter `candidates` -> function that proposes pairs of images, as catalogue rows.
@@ -314,7 +314,7 @@ class Eyes:
             for k, ((a, b), (one, other)) in enumerate(zip(pairs, jpegs, strict=True))
             if one and other and self.digests[a] != self.digests[b]
         }
-        results = LOCAL.judge("same place", todo.values(), len(todo))
+        results = self.run.engine.judge("same place", todo.values(), len(todo))
         looked = dict(zip(todo, results, strict=True))
         return [self._told_apart(a, b, looked.get(k)) for k, (a, b) in enumerate(pairs)]
 

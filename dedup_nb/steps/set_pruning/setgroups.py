@@ -207,8 +207,9 @@ class Sets(groups.Candidates):
         known = Verdicts(
             run.catalogue,
             run.store,
-            remake=run.remake,
-            full_size=FullSize(run.catalogue, run.library, run.store),
+            run.engine,
+            run.remake,
+            FullSize(run.catalogue, run.library, run.store, run.engine),
         )
         ends = [
             pair

@@ -293,9 +293,11 @@ def _confirming_pairs(run: Workbench, stamps: Stamps, distance: int | None) -> p
     if distance is None:
         return pd.DataFrame({"i": [], "j": [], "hamming_bits": []}, dtype=np.int64)
     hashes, rows = run.hashes("phash", 64)
-    near, bound = phash.near_pairs(hashes, distance, rows=rows)
+    near, bound = phash.near_pairs(hashes, distance, rows=rows, engine=run.engine)
     if bound_of(near):  # thin the copies of one file only then: they may lie in many clusters
-        near, bound = phash.near_pairs(hashes, distance, rows=rows, twins=run.twins)
+        near, bound = phash.near_pairs(
+            hashes, distance, rows=rows, engine=run.engine, twins=run.twins
+        )
     if bound < distance:
         raise ValueError(
             f"too many pairs lie within confirm_distance {distance}; set it to {bound} or less"
