@@ -93,7 +93,7 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     "engine": Words(ENGINES),
     "scheduler": Form(
         r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}",
-        "an address such as tcp://10.0.0.5:8786, tls://10.0.0.5:8786",
+        "the addresses tcp://HOST:PORT and tls://HOST:PORT",
     ),
     "device": Form(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, cuda, cuda:1, mps"),
     "limit": Range(1),

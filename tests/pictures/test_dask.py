@@ -1,21 +1,28 @@
 """The engine dask: the same results as on one machine, whatever happens to its workers."""
 
+import importlib.util
 import os
+import re
+import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
 import psutil
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, get_worker
 from drawn import photo, save
 from test_engines import hashes
 
 from dedup_nb.finders import index, phash
-from dedup_nb.pictures.engines import LOCAL, Item
+from dedup_nb.pictures.engines import LOCAL, Item, opened
+from dedup_nb.pictures.engines.by_dask import cluster as clusters
 from dedup_nb.pictures.engines.by_dask import engine as engines
 from dedup_nb.pictures.engines.by_dask import fitness, flight, partitions
-from dedup_nb.pictures.engines.by_dask.cluster import Cluster
+from dedup_nb.pictures.engines.by_dask.cluster import Cluster, LostCluster
 from dedup_nb.pictures.engines.by_dask.engine import Dask
+from dedup_nb.pictures.engines.by_dask.fitness import Needs, Probe
 from dedup_nb.pictures.engines.by_dask.flight import Flight
 from dedup_nb.pictures.engines.by_dask.partitions import Part
 
@@ -149,6 +156,7 @@ def test_results_come_in_order_if_asked(three):
     assert flown(three, work, list(range(40)), ordered=True) == [(k, k) for k in range(40)]
 
 
+@pytest.mark.slow
 def test_an_item_that_kills_its_workers_is_blamed_and_no_other_is(three):
     def work(item):
         if item == 6:
@@ -171,6 +179,7 @@ def test_a_worker_that_is_killed_costs_no_result(dask, paths):
     assert made == dict(LOCAL.measure(paths * 3, SIZES))
 
 
+@pytest.mark.slow
 def test_work_of_a_worker_that_hangs_goes_to_another(three, monkeypatch):
     monkeypatch.setattr(flight, "SLOW_SECONDS", 0.6)
     with Client(three, set_as_default=False) as client:
@@ -185,3 +194,118 @@ def test_work_of_a_worker_that_hangs_goes_to_another(three, monkeypatch):
     for _ in range(3):  # some partition with item 0 meets that worker
         assert sorted(flown(three, work, [0] * 9)) == [(k, 0) for k in range(9)]
     assert time.monotonic() - began < 8
+
+
+OTHER = tuple({**fitness.versions(), "numpy": "1.0"}.items())
+
+
+@pytest.mark.parametrize(
+    ("needs", "reason"),
+    [
+        (Needs(OTHER), f"has numpy {np.__version__}, this machine has 1.0; install the same"),
+        (
+            Needs((), (Probe(b"/nowhere/a.jpg", 3, ""),)),
+            "does not see /nowhere/a.jpg (No such file or directory); mount the library there",
+        ),
+        (
+            Needs((), (Probe(os.fsencode(__file__), 3, ""),)),
+            f"sees another file as {__file__}; mount the same library there",
+        ),
+    ],
+)
+def test_what_a_worker_lacks_is_told_with_both_sides(needs, reason):
+    assert fitness.lacking(needs).startswith(reason)
+
+
+def test_a_worker_of_another_version_is_refused_by_name(three):
+    with pytest.raises(LostCluster) as refused:
+        Cluster(three, Needs(OTHER), lambda line: None)
+    reason = f"has numpy {np.__version__}, this machine has 1.0; install the same"
+    assert re.fullmatch(rf"worker tcp://127\.0\.0\.1:\d+ on \S+ {re.escape(reason)}.*", str(refused.value))  # fmt: skip
+
+
+def test_a_worker_that_is_not_fit_and_joined_later_gets_no_work(three, monkeypatch):
+    said = []
+    cluster = Cluster(three, fitness.needs([]), said.append)
+    odd = sorted(cluster.fit)[0]
+    cluster.refuse(odd, "does not see /library")
+
+    parts = (Part(k, [k]) for k in range(12))
+
+    def send(part, only):
+        work = lambda items: [get_worker().address for _ in items]  # noqa: E731
+        return cluster.client.submit(work, part.items, pure=False, workers=only)
+
+    used = {address for _, address in Flight(cluster, parts, send, None, ordered=False).results()}
+    cluster.close()
+    assert odd not in used and len(used) == 2
+    assert re.fullmatch(rf"worker {odd} on \S+ does not see /library; it gets no work", said[-1])
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_scheduler_that_is_none_is_refused_in_moments(monkeypatch, answers):
+    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not answers:
+            server.close()
+        with pytest.raises(LostCluster, match=f"scheduler at tcp://127.0.0.1:{port} cannot be"):
+            Cluster(f"tcp://127.0.0.1:{port}", fitness.needs([]), lambda line: None)
+
+
+def test_a_scheduler_that_is_gone_is_told_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(clusters, "RECONNECT_SECONDS", 0.5)
+    code = (
+        "import time; from distributed import LocalCluster\n"
+        "if __name__ == '__main__':\n"
+        " c = LocalCluster(n_workers=1, processes=False, threads_per_worker=1, host='127.0.0.1',"
+        " protocol='tcp', dashboard_address='127.0.0.1:0')\n"
+        " print(c.scheduler_address, flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    address = other.stdout.readline().strip()
+
+    def work(item):
+        os.kill(item, 9)
+
+    with pytest.raises(LostCluster, match=f"scheduler at {address} is gone.*--resume"):
+        flown(address, work, [other.pid])
+    other.wait()
+    other.stdout.close()
+
+
+def test_a_cluster_of_this_machine_listens_on_loopback_only_and_is_encrypted(monkeypatch, capsys):
+    monkeypatch.setattr(clusters.os, "cpu_count", lambda: 1)
+    engine = Dask(None)
+    try:
+        assert engine.cluster.address.startswith("tls://127.0.0.1:")
+        every = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        listening = {c.laddr.ip for p in every for c in p.net_connections() if c.status == "LISTEN"}
+        assert listening == {"127.0.0.1"}
+        assert "dashboard: http://127.0.0.1:" in capsys.readouterr().out
+    finally:
+        engine.close()
+
+
+def test_a_way_that_is_not_encrypted_is_warned_of():
+    warned = {
+        address: bool(clusters._unencrypted(address))
+        for address in (
+            "tcp://10.0.0.5:1",
+            "tls://10.0.0.5:1",
+            "tcp://127.0.0.1:1",
+            "tcp://[::1]:1",
+        )
+    }
+    assert list(warned.values()) == [True, False, False, False]
+
+
+def test_the_engine_local_imports_nothing_of_dask():
+    code = "import sys, dedup_nb.session.workbench; print({'dask', 'distributed'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_an_engine_that_is_not_installed_is_refused_with_the_way_to_install_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"engine dask is not installed; run: pip install 'dedup_nb\[dask\]'"):  # fmt: skip
+        opened("dask")

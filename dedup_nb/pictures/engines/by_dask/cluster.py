@@ -81,7 +81,7 @@ class Cluster:
             self._await_workers()
             self.look(now=True)
             if self.unfit:
-                raise LostCluster("; ".join(self.unfit.values()))
+                raise LostCluster(self._refusal())
         except BaseException:
             self.close()
             raise
@@ -93,13 +93,15 @@ class Cluster:
             return Client(self.own)
         if warning := _unencrypted(scheduler):
             self.say(warning)
-        why = ""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of versions, which are compared anyway
-                return Client(scheduler, timeout=CONNECT_SECONDS)
-        except Exception as error:  # of many kinds: no route, no TLS, another protocol
-            why = str(error).partition("\n")[0] or type(error).__name__
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions, which are compared anyway
+            # what listens there may be no scheduler, and never answer
+            made = _within(CONNECT_SECONDS + 1, lambda: Client(scheduler, timeout=CONNECT_SECONDS))
+        if isinstance(made, Client):
+            return made
+        why = "what listens there is not a Dask scheduler"
+        if made is not None and not isinstance(made, MemoryError | TypeError):
+            why = str(made).partition("\n")[0] or type(made).__name__
         raise LostCluster(
             f"the Dask scheduler at {scheduler} cannot be reached within {CONNECT_SECONDS:g} s "
             f"({short(why)}); start it with: dask scheduler"
@@ -116,6 +118,10 @@ class Cluster:
                     f"dask worker {self.address}"
                 )
             time.sleep(0.1)
+
+    def _refusal(self) -> str:
+        first, *others = self.unfit.values()
+        return f"{first} ({count(len(others), 'worker')} more cannot be used)" if others else first
 
     def describe(self) -> str:
         """Return a sentence: how many workers there are, where, and the dashboard."""
@@ -158,8 +164,8 @@ class Cluster:
         self.unfit = {address: why for address, why in self.unfit.items() if address in there}
         if new := there.keys() - self.fit.keys() - self.unfit.keys():
             self._check(new, there)
-        self.looked = time.monotonic()
-        if self.fit:
+        first_look, self.looked = not self.looked, time.monotonic()
+        if self.fit or first_look:
             self.alone_since = 0.0
         elif not self.alone_since:
             self.alone_since = self.looked
@@ -186,7 +192,8 @@ class Cluster:
         def ask() -> Any:
             return self.client.run(work, *values, workers=sorted(workers), on_error="return")
 
-        return _within(CHECK_SECONDS, ask) or {}
+        made = _within(CHECK_SECONDS, ask)
+        return made if isinstance(made, dict) else {}
 
     def _why(self, address: str, answer: object) -> str:
         if isinstance(answer, str):
@@ -278,14 +285,6 @@ def _started() -> LocalCluster:
     )
 
 
-def refusal(address: str) -> str:
-    """Return what is wrong with the address of a scheduler, or ""."""
-    match = ADDRESS.fullmatch(address)
-    if match and 0 < int(match[3]) < 2**16:
-        return ""
-    return f"to {short(address)}; it must be an address such as tcp://10.0.0.5:8786 or tls://..."
-
-
 def _unencrypted(address: str) -> str:
     """Return a warning if the way to a scheduler leaves this machine and is not encrypted."""
     match = ADDRESS.fullmatch(address)
@@ -297,13 +296,15 @@ def _unencrypted(address: str) -> str:
     )
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T | None:
-    """Return what `work` returns, or None if it takes longer."""
-    made: list[T] = []
+def _within(seconds: float, work: Callable[[], T]) -> T | Exception | None:
+    """Return what `work` returns or raises, or None if it takes longer."""
+    made: list[T | Exception] = []
 
     def run() -> None:
-        with contextlib.suppress(Exception):
+        try:
             made.append(work())
+        except Exception as error:  # of many kinds: no route, no TLS, another protocol
+            made.append(error)
 
     thread = threading.Thread(target=run, daemon=True, name="asks the workers")
     thread.start()
