@@ -93,7 +93,20 @@ def _add_run(commands: Commands) -> None:
     command.add_argument(
         "--resume", metavar="RUN", type=Path, help="continue an unfinished run in its folder"
     )
+    command.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_jobs,
+        help="notebooks at work at once (default: jobs of the profile, or one a core, at most 4)",
+    )
     command.set_defaults(run=_run)
+
+
+def _jobs(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 4 else 0
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a number of notebooks, 1 to 64")
+    return number
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -108,7 +121,7 @@ def _run(args: argparse.Namespace) -> int:
         with runs.held(folder):
             if args.resume:
                 folder, names = preflight.resume(folder, profile, names)
-            states = execute.execute(folder, names)
+            states = execute.execute(folder, names, jobs=args.jobs or profile.jobs)
     except runs.Running as error:
         _warn(f"dedup-nb run: {error}")
         return LOCKED

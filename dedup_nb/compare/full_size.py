@@ -19,6 +19,7 @@ import pandas as pd
 from dedup_nb.compare.holding import Holding
 from dedup_nb.compare.look_words import EDITED, MOVED, Look
 from dedup_nb.compare.verify import Verdict
+from dedup_nb.library import turns
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import openers
 from dedup_nb.pictures.engines import LOCAL, Engine
@@ -109,7 +110,9 @@ class FullSize:
         unknown = self._look_up(asked)
         now = unknown[: int(min(most, len(unknown)))]
         if now:
-            self._compare(sorted(now), verdicts)
+            with turns.at("verdicts") as shared:  # another notebook may have compared them
+                if left := self._look_up(now) if shared else now:
+                    self._compare(sorted(left), verdicts)
         return len(now), unknown[len(now) :]
 
     def _look_up(self, wanted: Sequence[Pair]) -> list[Pair]:

@@ -32,6 +32,7 @@ from dedup_nb.groups.checks import (
     SAME,
     Judgement,
 )
+from dedup_nb.library import turns
 from dedup_nb.library.progress import Ticker
 from dedup_nb.pictures import features, images, kept_features
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
@@ -217,12 +218,28 @@ class Verdicts:
 
         While a slider moves, all are compared or none, so that it stays fast.
         """
+        unknown = self._looked_up(pairs)
+        if self.left is None:
+            now = unknown if len(unknown) <= AT_ONCE else []
+        else:
+            now = unknown[: int(min(self.left, len(unknown)))]
+            self.left -= len(now)
+        self.waiting |= set(unknown[len(now) :])
+        self.waiting -= set(now)
+        if not now:
+            return
+        with turns.at("verdicts") as shared:  # what another notebook has compared meanwhile is kept
+            if now := self._looked_up(now) if shared else now:
+                self._compare(sorted(now))
+
+    def _looked_up(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Look pairs up in the store; return those that were never compared."""
         known = self.verdicts.keys() | self.failed | self.uncompared.keys()
         unknown = [
             pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and pair not in known
         ]
         if not unknown:
-            return
+            return []
         stored = self.store.measures(VERDICTS, map(" ".join, unknown), sound)
         self.verdicts |= {
             pair: unpacked(stored[" ".join(pair)]) for pair in unknown if " ".join(pair) in stored
@@ -232,16 +249,7 @@ class Verdicts:
         self.uncompared |= {
             pair: reasons[" ".join(pair)].decode() for pair in unknown if " ".join(pair) in reasons
         }
-        unknown = [pair for pair in unknown if pair not in self.uncompared]
-        if self.left is None:
-            now = unknown if len(unknown) <= AT_ONCE else []
-        else:
-            now = unknown[: int(min(self.left, len(unknown)))]
-            self.left -= len(now)
-        self.waiting |= set(unknown[len(now) :])
-        self.waiting -= set(now)
-        if now:
-            self._compare(sorted(now))
+        return [pair for pair in unknown if pair not in self.uncompared]
 
     def _know_at_full_size(self, pairs: Iterable[Pair]) -> None:
         """Compare the pairs that their thumbnails would stage at full size too, the first first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from dedup_nb.library import turns
 from dedup_nb.pictures import features, images
 from dedup_nb.pictures.engines import LOCAL, Engine, Failure, Item
 from dedup_nb.pictures.store import Store
@@ -74,18 +75,19 @@ def stream(
     while start < len(digests):
         part = digests[start : start + engine.batch(BATCH)]
         start += len(part)
-        known = store.measures(features.KIND, part, features.sound)
-        missing = [digest for digest in part if digest not in known]
-        for attempt in (remake, None):
-            small = _thumbnails(store, missing)
-            made, why = make(store, small, engine)
-            known |= made
-            failed |= why
-            missing = [d for d in missing if d not in made and d not in why]
-            if not missing or attempt is None:
-                break
-            attempt(missing)
-        failed |= dict.fromkeys(missing, "its thumbnail cannot be made")
+        with turns.at("verdicts"):  # which need them too, in other notebooks
+            known = store.measures(features.KIND, part, features.sound)
+            missing = [digest for digest in part if digest not in known]
+            for attempt in (remake, None):
+                small = _thumbnails(store, missing)
+                made, why = make(store, small, engine)
+                known |= made
+                failed |= why
+                missing = [d for d in missing if d not in made and d not in why]
+                if not missing or attempt is None:
+                    break
+                attempt(missing)
+            failed |= dict.fromkeys(missing, "its thumbnail cannot be made")
         yield known
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from dedup_nb.library import turns
 from dedup_nb.pictures import images, openers
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.store import Facts, FileKey, Sound, Store, uncollected
@@ -82,39 +84,52 @@ def measure_files(
     list of Facts
         In the order of `files`; `sha256` is empty if a file could not be read at all.
     """
+    given = digests or [None] * len(files)
+    with ExitStack() as stack:
+        digests, complete, todo = _to_do(store, files, given, kinds)
+        turn: AbstractContextManager[bool] = turns.at("decoding") if todo else nullcontext(False)
+        if stack.enter_context(turn):  # other notebooks may have decoded them meanwhile
+            digests, complete, todo = _to_do(store, files, given, kinds)
+        kinds = complete.lacked_by([digests[k] for k in todo])
+        results: dict[int, Facts] = {}
+        sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
+        paths = [os.fsencode(library / files[k].path) for k in todo]
+        batch: list[tuple[int, images.Measured | str]] = []
+        done = len(files) - len(todo)
+        progress(done, len(files))
+        stream = engine.measure(
+            paths,
+            sizes,
+            known=complete.__contains__,
+            workers=workers,
+            max_pixels=max_pixels,
+            lengths=[files[k].bytes for k in todo],
+            every_known=complete.elsewhere,
+        )
+        for position, measured in stream:
+            batch.append((todo[position], measured))
+            done += 1
+            if len(batch) == BATCH:
+                results |= _keep(batch, files, store, kinds, complete)
+                progress(done, len(files))
+                batch = []
+        results |= _keep(batch, files, store, kinds, complete)
+        progress(done, len(files))
+        return [
+            _limited(results[k] if k in results else complete.facts[digests[k] or ""], max_pixels)
+            for k in range(len(files))
+        ]
+
+
+def _to_do(
+    store: Store, files: Sequence[FileKey], digests: Sequence[str | None], kinds: Sequence[Kind]
+) -> tuple[list[str | None], _Complete, list[int]]:
+    """Return the digests as far as they are known, what is in the store, and which files not."""
     with uncollected():
-        digests = _known(store, files, digests or [None] * len(files))
-        complete = _Complete(store, [d for d in digests if d], kinds)
-    todo = [k for k, digest in enumerate(digests) if digest is None or digest not in complete]
-    kinds = complete.lacked_by([digests[k] for k in todo])
-    results: dict[int, Facts] = {}
-    sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
-    paths = [os.fsencode(library / files[k].path) for k in todo]
-    batch: list[tuple[int, images.Measured | str]] = []
-    done = len(files) - len(todo)
-    progress(done, len(files))
-    stream = engine.measure(
-        paths,
-        sizes,
-        known=complete.__contains__,
-        workers=workers,
-        max_pixels=max_pixels,
-        lengths=[files[k].bytes for k in todo],
-        every_known=complete.elsewhere,
-    )
-    for position, measured in stream:
-        batch.append((todo[position], measured))
-        done += 1
-        if len(batch) == BATCH:
-            results |= _keep(batch, files, store, kinds, complete)
-            progress(done, len(files))
-            batch = []
-    results |= _keep(batch, files, store, kinds, complete)
-    progress(done, len(files))
-    return [
-        _limited(results[k] if k in results else complete.facts[digests[k] or ""], max_pixels)
-        for k in range(len(files))
-    ]
+        known = _known(store, files, digests)
+        complete = _Complete(store, [d for d in known if d], kinds)
+    todo = [k for k, digest in enumerate(known) if digest is None or digest not in complete]
+    return known, complete, todo
 
 
 def _known(

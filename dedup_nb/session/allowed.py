@@ -97,6 +97,7 @@ ALLOWED: Mapping[str, Words | Range | Form] = {
     ),
     "device": Form(r"auto|cpu|mps|cuda(:\d+)?", "auto, cpu, cuda, cuda:1, mps"),
     "limit": Range(1),
+    "jobs": Range(1, 64),
     "max_pixels": Range(1, 1e12),
     "max_distance": Range(0, 256),
     "ceiling": Range(0, 256),

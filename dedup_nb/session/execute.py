@@ -5,27 +5,48 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from dedup_nb.library import safe_path
+from dedup_nb.library import safe_path, turns
 from dedup_nb.library.hints import command
 from dedup_nb.library.tables import plain, short
 from dedup_nb.session import filling
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
+from dedup_nb.session.kernels import Kernels
 from dedup_nb.session.parameters import Profile
 from dedup_nb.session.preflight import prepare
 from dedup_nb.session.runners import this_process
 from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note, read_params, record
+from dedup_nb.session.telling import InOrder
+
+LINUX = hasattr(os, "sched_getaffinity")
+MOST_JOBS = 4  # more would wait for each other's decoders
 
 
 def execute(
-    folder: Path, notebooks: Sequence[str], say: Callable[[str], None] = print
+    folder: Path,
+    notebooks: Sequence[str],
+    say: Callable[[str], None] = print,
+    jobs: int | None = None,
 ) -> dict[str, str]:
     """Run notebooks headlessly in a run folder; if one fails, only those that need it are skipped.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    notebooks : sequence of str
+        Their names, in order.
+    say : callable
+        Told of each notebook; the lines of one follow each other, and notebooks are told in order.
+    jobs : int, optional
+        Most notebooks at work at once; see `most_jobs`.
 
     Returns
     -------
@@ -34,32 +55,96 @@ def execute(
     """
     safe_path.enforce()  # kernels take over this process's environment
     record(folder, runner=this_process())
-    states: dict[str, str] = {}
     for name in notebooks:
         note(folder, name, status=WAITING)
-    for number, name in enumerate(notebooks, 1):
-        if broken := [
-            need for need in known.of(name).needs if states.get(need) in (FAILED, SKIPPED)
-        ]:
-            states[name] = SKIPPED
-            note(folder, name, status=SKIPPED, error=f"needs {broken[0]}, which failed")
-            say(f"[{number}/{len(notebooks)}] {name}: skipped, needs {broken[0]}")
-            continue
-        say(f"[{number}/{len(notebooks)}] {name} ...")
-        started = time.monotonic()
-        note(folder, name, status=RUNNING)
-        error = _execute_one(folder, name)
-        seconds = round(time.monotonic() - started, 1)
-        states[name] = FAILED if error else DONE
-        note(folder, name, status=states[name], seconds=seconds, error=error)
-        say(plain(f"[{number}/{len(notebooks)}] {name}: {error or 'done'} ({seconds} s)"))
-        write_index(folder)
+    with Kernels() as kernels, turns.shared():
+        states = _Execution(folder, notebooks, say, kernels).run(jobs or most_jobs())
     write_index(folder)
     return states
 
 
-def _execute_one(folder: Path, name: str) -> str:
-    import papermill
+def most_jobs() -> int:
+    """Return how many notebooks are at work at once by default: one for each core, 4 at most."""
+    return max(1, min(len(os.sched_getaffinity(0)) if LINUX else os.cpu_count() or 1, MOST_JOBS))
+
+
+class _Execution:
+    """The notebooks of one command, several of them at work at once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        notebooks: Sequence[str],
+        say: Callable[[str], None],
+        kernels: Kernels,
+    ) -> None:
+        self.folder, self.notebooks, self.kernels = folder, list(notebooks), kernels
+        self.states: dict[str, str] = {}
+        self.telling = InOrder(self.notebooks, say, sys.stderr)
+        self.at_work: dict[Future[None], str] = {}
+        self.indexing = threading.Lock()
+        self.stopped = False
+
+    def run(self, jobs: int) -> dict[str, str]:
+        """Execute all of them; return their states."""
+        pool = ThreadPoolExecutor(jobs, "notebook")
+        try:
+            while len(self.states) < len(self.notebooks):
+                for name in self._ready()[: jobs - len(self.at_work)]:
+                    self.telling.begin(name)
+                    note(self.folder, name, status=RUNNING)
+                    self.at_work[pool.submit(self._one, name)] = name
+                done, _ = wait(self.at_work, return_when=FIRST_COMPLETED)
+                for future in done:
+                    del self.at_work[future]
+                    future.result()
+        except BaseException:
+            self.stopped = True  # what was at work will be read as interrupted
+            self.kernels.end()
+            raise
+        finally:
+            pool.shutdown()
+        return {name: self.states[name] for name in self.notebooks}
+
+    def _ready(self) -> list[str]:
+        """Return the notebooks that may begin; those that need one that failed are skipped."""
+        ready = []
+        for name in self.notebooks:
+            if name in self.states or name in self.at_work.values():
+                continue
+            needs = [need for need in known.of(name).needs if need in self.notebooks]
+            broken = [need for need in needs if self.states.get(need) in (FAILED, SKIPPED)]
+            if broken:
+                self.states[name] = SKIPPED
+                note(self.folder, name, status=SKIPPED, error=f"needs {broken[0]}, which failed")
+                self.telling.end(name, f"skipped, needs {broken[0]}")
+            elif all(self.states.get(need) == DONE for need in needs) and not self._waits(name):
+                ready.append(name)
+        return ready
+
+    def _waits(self, name: str) -> bool:
+        """Return whether a notebook reads what others of this command write, and must follow."""
+        if not known.of(name).only_when_named:
+            return False
+        before = self.notebooks[: self.notebooks.index(name)]
+        return any(other not in self.states for other in before)
+
+    def _one(self, name: str) -> None:
+        started = time.monotonic()
+        error = _execute_one(self.folder, name, self.kernels, self.telling.of(name))
+        if self.stopped and error:
+            return
+        seconds = round(time.monotonic() - started, 1)
+        state = FAILED if error else DONE
+        note(self.folder, name, status=state, seconds=seconds, error=error)
+        self.telling.end(name, plain(f"{error or 'done'} ({seconds} s)"))
+        with self.indexing:
+            write_index(self.folder)
+        self.states[name] = state
+
+
+def _execute_one(folder: Path, name: str, kernels: Kernels, told: TextIO) -> str:
+    papermill = kernels.papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -71,7 +156,7 @@ def _execute_one(folder: Path, name: str) -> str:
             parameters=values | {"run_dir": str(folder), "interactive": False},
             kernel_name="python3",
             progress_bar=False,
-            stdout_file=_Indented(sys.stderr),
+            stdout_file=_Indented(told),
             cwd=known.notebooks_folder(),
             extra_arguments=[
                 # a kernel starts with a warning, and calls it an error when it is shut down; errors
@@ -79,6 +164,7 @@ def _execute_one(folder: Path, name: str) -> str:
                 "--log-level=50",
                 "--InteractiveShellApp.ignore_cwd=True",
             ],
+            **kernels.options,
         )
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from dedup_nb import __version__
 from dedup_nb.library import files
-from dedup_nb.session import notebooks
+from dedup_nb.session import kernels, notebooks
 
 MOST_BYTES = 2**28  # of a notebook with its outputs
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -44,6 +44,7 @@ def write(
 
 def filled(name: str, values: Mapping[str, Any], folder: Path) -> Any:
     """Return a shipped notebook with its parameters filled in; see `write`."""
+    kernels.imported()
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 

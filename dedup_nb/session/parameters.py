@@ -52,6 +52,7 @@ SHARED = [
     "engine",
     "scheduler",
 ]
+JOBS = "jobs"  # of a whole run: no notebook has it
 SET_BY_RUNNER = ("interactive", "run_dir", "profile")
 PATHS = ("library", "cache_dir", "manifest", "run_dir", "profile")  # made absolute
 NAMES_OR_PATHS = ("model", "pretrained")  # made absolute if they name a file
@@ -69,6 +70,9 @@ class Parameter:
     type: str
     default: Any
     help: str
+
+
+OF_JOBS = Parameter(JOBS, "int | None", None, "notebooks at work at once in dedup-nb run")
 
 
 def of_notebook(name: str) -> dict[str, Parameter]:
@@ -251,6 +255,12 @@ class Profile:
         """Name of the folder of its results."""
         return self.path.stem
 
+    @property
+    def jobs(self) -> int | None:
+        """Most notebooks at work at once; None leaves it to the machine."""
+        jobs: int | None = self.shared.get(JOBS)
+        return jobs
+
     def flat(self, notebook: str) -> dict[str, Any]:
         """Return the parameters of one notebook, inputs only, with absolute paths."""
         known = of_notebook(notebook)
@@ -309,13 +319,14 @@ def load(path: Path) -> Profile:
             profile.shared[str(key)] = value
     every = {name: of_notebook(name) for name in names}
     common = {key: p for known in every.values() for key, p in known.items()}
+    common[JOBS] = OF_JOBS
     for key, value in profile.shared.items():
-        owners = [name for name in names if key in every[name]]
+        owners = [name for name in names if key in every[name] or key == JOBS]
         _refuse_runner_key(key, path)
         if not owners:
             hint = _hint(key, common, names)
             raise ValueError(f"{path} sets {short(key)}, which no notebook has{hint}")
-        if key not in SHARED:
+        if key not in (*SHARED, JOBS):
             raise ValueError(f"{path} sets {key} at the top; it belongs in the section {owners[0]}")
         check_value(common[key], value, str(path))
     for name in profile.sections:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
+from dedup_nb.library import turns
 from dedup_nb.pictures.engines.processes import POOL, Pool, Worker
 from dedup_nb.pictures.engines.tasks import TASKS, Failure, Item, Task
 from dedup_nb.pictures.engines.wire import Malformed, Message
@@ -124,6 +125,7 @@ class Work:
         self.given = self.done = self.failed_starts = 0
         self.spent = 0.0
         self.crew: list[Worker] = []
+        self.slots = turns.Slots(os.cpu_count() or 1)
         self.selector = selectors.DefaultSelector()
 
     def results(self) -> Generator[tuple[int, Item | Failure], None, None]:
@@ -143,6 +145,7 @@ class Work:
             self.pool.put(worker)
         self.crew = []
         self.selector.close()
+        self.slots.give_back()
 
     # -- hiring and feeding ----------------------------------------------------------------------
 
@@ -150,14 +153,15 @@ class Work:
         """Take workers that wait, and start new ones as far as the remaining work is worth it."""
         left = self.count - self.given + len(self.again)  # not yet with a worker
         idle = sum(not worker.held for worker in self.crew)
-        while len(self.crew) < self.most and left > idle and (worker := self.pool.take()):
+        most = self.slots.take(min(self.most, len(self.crew) + left)) if left > idle else 0
+        while len(self.crew) < most and left > idle and (worker := self.pool.take()):
             self._add(worker)
             idle += 1
         known_pace = self.done >= PACE_ITEMS or self.spent >= PACE_SECONDS  # the first is slow
         worth = min(left, 1)
         if known_pace and self.done:
             worth = math.ceil(left * self.spent / self.done / WORTH_SECONDS)
-        for _ in range(min(self.most, worth) - len(self.crew)):
+        for _ in range(min(most, worth) - len(self.crew)):
             self._add(Worker())
 
     def _add(self, worker: Worker) -> None:
