@@ -14,7 +14,7 @@ from dedup_nb.library import safe_path
 from dedup_nb.session import execute
 
 NAMES = (
-    "numpy json argparse re typing pathlib kornia_rs cv2 pandas yaml PIL/__init__ scipy/__init__ "
+    "numpy json argparse re typing pathlib isal/__init__ cv2 pandas yaml PIL/__init__ scipy/__init__ "
     "IPython/__init__ ipykernel/__init__ ipykernel_launcher jupyterlab/__init__ papermill/__init__ "
     "dedup_nb/__init__ dedup_nb/__main__ collections/__init__ socket warnings usercustomize "
     "matplotlib/__init__ numba/__init__ "
@@ -102,7 +102,7 @@ def test_the_lab_imports_nothing_from_where_it_was_started_or_from_its_folder(ho
     code += "from jupyter_client.manager import start_new_kernel\n"
     code += "from jupyter_client.kernelspec import KernelSpecManager\n"
     code += "manager, client = start_new_kernel(kernel_name='python3', cwd=os.getcwd())\n"
-    code += "for line in ('import numpy, json, cv2, PIL, kornia_rs', '%matplotlib inline'):\n"
+    code += "for line in ('import numpy, json, cv2, PIL, isal', '%matplotlib inline'):\n"
     code += "    reply = client.execute_interactive(line, timeout=60)['content']\n"
     code += "    assert reply['status'] == 'ok', reply\n"
     code += "manager.shutdown_kernel(now=True)\n"

@@ -147,10 +147,7 @@ FORMATS: Mapping[str, Format] = {
             "JPEG", "JPEG", ".jpg .jpeg .jpe .jfif", _with(b"\xff\xd8\xff"), "JPEG",
             ("pillow", "simplejpeg"),
         ),
-        Format(
-            "PNG", "PNG, animated or not", ".png .apng", _with(b"\x89PNG\r\n\x1a\n"), "PNG",
-            ("pillow", "kornia-rs"),
-        ),
+        Format("PNG", "PNG, animated or not", ".png .apng", _with(b"\x89PNG\r\n\x1a\n"), "PNG"),
         Format("GIF", "GIF", ".gif", _with(b"GIF87a", b"GIF89a"), "GIF"),
         Format("WEBP", "WebP", ".webp", _is_webp, "WEBP"),
         Format("BMP", "Windows bitmap", ".bmp .dib", _is_bmp, "BMP"),

@@ -12,21 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import kornia_rs.io
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError
 from PIL.Image import Transpose
 
 from dedup_nb.library import formats
 from dedup_nb.library.files import sha256
-from dedup_nb.pictures import openers
-from dedup_nb.pictures.contents import contents_of, items, jpeg
+from dedup_nb.pictures import decoding, openers
+from dedup_nb.pictures.contents import contents_of, items
 from dedup_nb.pictures.openers import Opened, Refused, TooLarge
 
 MAX_PIXELS = 300_000_000
-SHORT_SIDE_PX, LONG_SIDE_PX = 128, 256  # smallest sides after the cheap reduction
 THUMBNAIL_PX = 256
 MOST_THUMBNAIL_BYTES, MOST_CONTENTS_BYTES = 2**19, 2**20
 BASELINE, HUFFMAN, START_OF_SCAN = 0xC0, 0xC4, 0xDA  # segments of a JPEG
@@ -39,9 +36,6 @@ TURNS = {  # EXIF orientation -> what makes the picture upright
 LIES = 5  # orientations from this one on lie on their side
 EXPOSURE_IFD = 0x8769
 TAKEN, SUB_SECOND, EXPOSURE_MODE, BIAS = 0x9003, 0x9291, 0xA402, 0x9204
-PNG_FAST = {"RGB": "rgb", "RGBA": "rgba", "L": "mono"}  # Pillow's mode -> kornia's
-JPEG_FAST = {"RGB": "RGB", "L": "GRAY"}  # Pillow's mode -> simplejpeg's
-DAMAGE = "damage"  # where what a decoder complains of is kept in the `info` of a picture
 # Four times brighter; differences caused by JPEG alone stay black.
 DIFFERENCE_TONES = [min(255, 4 * max(0, value - 6)) for value in range(256)]
 FLAT_CONTRAST = 3.0  # below this standard deviation of the 32x32 grey picture hashes collide
@@ -185,7 +179,7 @@ def _fill(measured: Measured, data: bytes, sizes: Sequence[Raster], max_pixels: 
     opened = _opened(measured, data, max_pixels)
     has_exif = _may_have_exif(opened)
     measured.exposure = _exposure(opened, data) if has_exif else ""
-    small = _reduced(opened)
+    small = decoding.reduced(opened)
     small = _flattened(_upright(small, _turned(measured, opened, has_exif)))
     measured.animated = _animated(opened)
     grey = small.convert("L")
@@ -205,7 +199,7 @@ def _contents(opened: Opened, data: bytes, image_format: str) -> bytes:
     """Return what a decoded file holds besides its pixels, with what its decoder complained of."""
     held = (opened.data, opened.inner) if opened.inner else (data, image_format)
     made = contents_of(*held)
-    damage = opened.picture.info.get(DAMAGE)
+    damage = opened.picture.info.get(decoding.DAMAGE)
     return (replace(made, damage=damage) if damage else made).to_bytes()
 
 
@@ -234,7 +228,7 @@ def _fill_for_model(measured: Measured, data: bytes, wanted: ModelInput, limit: 
         picture.draft(
             picture.mode, (int(picture.width * scale) + 1, int(picture.height * scale) + 1)
         )
-    pixels = _pixels(opened, max(1, int(1 / scale)))
+    pixels = decoding.pixels(opened, max(1, int(1 / scale)))
     upright = _flattened(_upright(pixels, _turned(measured, opened, has_exif)))
     if upright.mode != "RGB":  # `convert` would copy an RGB picture
         upright = upright.convert("RGB")
@@ -344,112 +338,6 @@ def _exif_of(data: bytes) -> Image.Exif:
 def _exif_text(value: Any) -> str:
     text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
     return text.replace("\0", "").strip()[:40]
-
-
-def _reduced(
-    opened: Opened, short_px: int = SHORT_SIDE_PX, long_px: int = LONG_SIDE_PX
-) -> Image.Image:
-    """Decode to a small picture cheaply, by scaled JPEG decoding and a box filter.
-
-    The short side stays >= `short_px` and the long side >= `long_px`, if the picture is that
-    large.
-    """
-    picture = opened.picture
-    short, long = sorted(picture.size)
-    scale = max(short_px / short, long_px / long, 1e-9)
-    if scale < 1 and picture.format in ("JPEG", "MPO"):
-        wanted = (int(picture.width * scale) or 1, int(picture.height * scale) or 1)
-        picture.draft(picture.mode, wanted)
-    pixels = _pixels(opened)
-    short, long = sorted(pixels.size)
-    factor = int(min(short / short_px, long / long_px))
-    return pixels.reduce(factor) if factor > 1 else pixels
-
-
-def _pixels(opened: Opened, factor: int = 1) -> Image.Image:
-    """Decode to 8 bits per channel, with a faster decoder where there is one.
-
-    The result may be reduced by `factor` if only every `factor`-th pixel is needed.
-    """
-    picture, array = opened.picture, None
-    if picture.format in ("JPEG", "MPO"):
-        array = _decoded_jpeg(picture, opened.data)
-    elif picture.format == "PNG":
-        array = _decoded_png(picture, opened.data)
-    if array is None:
-        picture.load()
-        return _eight_bit(picture)
-    return Image.fromarray(_averaged(array, factor))
-
-
-def _averaged(array: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Average squares of pixels, five times faster than Pillow; unchanged if none would be left.
-
-    Colours of transparent pixels must not be mixed with visible ones.
-    """
-    height, width = array.shape[:2]
-    if factor == 1 or height % factor or width % factor or array.shape[2:] == (4,):
-        return array
-    import cv2  # imported only when needed, so that decoders start faster
-
-    size = (width // factor, height // factor)
-    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA))
-
-
-def _decoded_jpeg(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode a grey or RGB JPEG at the size of its draft; None if Pillow must decode it.
-
-    The pixels are those of Pillow, which has the same library inside but hides its complaints;
-    they are kept under `DAMAGE`.
-    """
-    if opened.mode not in JPEG_FAST:
-        return None
-    width, height = opened.size
-    try:
-        array = simplejpeg.decode_jpeg(
-            data, JPEG_FAST[opened.mode], fastdct=False, fastupsample=False,
-            min_height=height, min_width=width,
-        )  # fmt: skip
-    except ValueError as error:
-        opened.info[DAMAGE] = jpeg.damage(data, str(error))
-        return None
-    pixels = np.asarray(array, np.uint8)
-    if pixels.shape[:2] != (height, width):
-        return None
-    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
-
-
-def _decoded_png(opened: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """Decode a plain 8-bit PNG, 2.4 times faster than Pillow; None if Pillow must decode it."""
-    if opened.mode not in PNG_FAST or "transparency" in opened.info or _png_has_exif(data):
-        return None
-    if getattr(opened, "is_animated", False):
-        return None
-    shape = (opened.height, opened.width)
-    try:
-        pixels = kornia_rs.io.decode_image_png_u8(data, shape, PNG_FAST[opened.mode])
-    except Exception:  # not 8 bits per channel, or malformed: Pillow decides
-        return None
-    array = np.asarray(pixels)
-    return array[..., 0] if array.shape[-1] == 1 else array
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Convert any mode to 8 bits per channel; deep greys are scaled, as `convert` clips them."""
-    if picture.mode.startswith("I;16"):
-        deep = np.asarray(picture).astype(np.uint16)
-        return Image.fromarray((deep >> 8).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-        low, high = float(values.min()), float(values.max())
-        if picture.mode == "I" and low >= 0 and high < 2**16:
-            low, high = 0.0, 65535.0  # a 16-bit picture in a 32-bit mode keeps its brightness
-        spread = (high - low) or 1.0
-        return Image.fromarray(((values - low) / spread * 255).round().astype(np.uint8))
-    if picture.mode in ("RGB", "L", "RGBA", "LA") and "transparency" not in picture.info:
-        return picture
-    translucent = "A" in picture.getbands() or "a" in picture.getbands()
-    return picture.convert("RGBA" if translucent or "transparency" in picture.info else "RGB")
 
 
 def _flattened(picture: Image.Image) -> Image.Image:
@@ -674,7 +562,7 @@ def whole(
         if long_side_px and opened.picture.format in ("JPEG", "MPO"):
             opened.picture.draft(opened.picture.mode, (long_side_px, long_side_px))
         has_exif = _may_have_exif(opened)
-        picture = _pixels(opened)
+        picture = decoding.pixels(opened)
         if long_side_px and max(picture.size) > long_side_px:
             picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS)
         orientation = opened.orientation or (_orientation(opened.picture) if has_exif else 1)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dedup_nb.finders import phash
 from dedup_nb.library import files
-from dedup_nb.pictures import images
+from dedup_nb.pictures import decoding, images
 
 SIZES = [(32, 32)]
 
@@ -188,7 +188,7 @@ def test_the_fast_decoder_of_jpegs_gives_the_pixels_of_pillow(size, mode, option
     for one in reduced:
         one.draft(mode, (size[0] // 3, size[1] // 3))
 
-    fast = images._decoded_jpeg(reduced[0], buffer.getvalue())
+    fast = decoding._decoded_jpeg(reduced[0], buffer.getvalue())
 
     assert np.array_equal(fast, np.asarray(reduced[1]))
 

@@ -303,3 +303,12 @@ def test_the_line_on_the_catalogue_names_the_extra_that_would_read_more(tmp_path
     assert run.describe().endswith(
         "1 unreadable image (pip install 'dedup_nb[jxl]' reads 1 of them)"
     )
+
+
+def test_the_line_on_the_catalogue_says_that_png_files_are_decoded_slowly(tmp_path, monkeypatch):
+    save(photo(1), tmp_path / "lib/a.png")
+    monkeypatch.setattr(session_run, "HAS_ISAL", False)
+    run = start(tmp_path, tmp_path / "lib", roots=["."])
+    assert run.describe().endswith(
+        "; 1 PNG file decoded four times slower than with the package isal"
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 from dedup_nb.library import png_chunks, tiff, words
 from dedup_nb.pictures.contents import exif
 from dedup_nb.pictures.contents.parts import APPENDED, RAW_DATA, Parts
+from dedup_nb.pictures.png.plain import crc32
 
 MOST_CHUNKS = 100_000
 NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"fdAT")  # chunks that hold the picture
@@ -23,7 +23,7 @@ def read_png(data: bytes, parts: Parts) -> None:
     texts, end = 0, 0
     for kind, start, stop in png_chunks.chunks(data):
         checksum = int.from_bytes(data[stop : stop + 4], "big")
-        if zlib.crc32(memoryview(data)[start - 4 : stop]) != checksum and kind in NEEDED:
+        if kind in NEEDED and crc32(memoryview(data)[start - 4 : stop]) != checksum:
             parts.damage = "some of its data is damaged"
         if kind == b"IHDR" and stop - start >= 10:
             parts.depth, colour = data[start + 8], data[start + 9]
