@@ -363,6 +363,7 @@ def _similar(args: argparse.Namespace) -> int:
         _warn("using embedder dct, because --min-cosine is a cosine; --min-matches is for local")
     thresholds = {"min_cosine": args.min_cosine, "min_matches": args.min_matches}
     given = {name: value for name, value in thresholds.items() if value is not None}
+    values |= {"engine": "local", "scheduler": None}  # one picture is not worth a cluster
     _warn(f"searching {values['library']}")
     with redirect_stdout(sys.stderr):  # messages of the model and the decoders
         table, says = similar(args.image, values, args.k, given)

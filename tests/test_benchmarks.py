@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import bench_dask
 import made_library
 import transforms
 
@@ -41,3 +42,11 @@ def test_a_photograph_gets_no_transform_twice_and_each_transform_its_share():
     assert len(set(given)) == len(given) == 4 * 59
     counts = [[name for _, name in given].count(name) for name in transforms.TRANSFORMS]
     assert max(counts) - min(counts) <= 2
+
+
+def test_the_cost_of_joins_grows_with_the_square_and_of_the_rest_with_the_number():
+    few, many = bench_dask.predicted(10**6, 64), bench_dask.predicted(10**7, 64)
+
+    assert many.vectors_h / few.vectors_h == pytest.approx(100, rel=1e-3)
+    assert many.fingerprints_h / few.fingerprints_h == pytest.approx(10)
+    assert few.fingerprints_h == max(few.decode_h, few.head_h, few.network_h)
