@@ -39,8 +39,8 @@ example: venv ## name the choices of today in params/example.yaml
 strip: venv ## clear notebook outputs before a commit, as the pre-commit hook does
 	$(STRIP) $(NOTEBOOKS)
 
-bench: venv ## run the benchmarks: ratios to peer tools and to lower bounds
-	for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+bench: venv ## run the benchmarks that need nothing more; NAMES=, SIZES= and PHOTOGRAPHS= choose others
+	$(BIN)/python benchmarks/bench.py $(NAMES) $(if $(SIZES),--sizes $(SIZES)) $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)")
 
 venv: .venv/ready ## create the environment only
 

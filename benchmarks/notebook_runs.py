@@ -30,7 +30,7 @@ READ, FIND, COMPARE, REST = "read", "find", "compare", "rest"
 def cpu_seconds() -> float:
     """Return the CPU time of this process and of all that it started, ended or not."""
     own = os.times()
-    total = own.user + own.system + own.children_user + own.children_system
+    total = time.process_time() + own.children_user + own.children_system  # own: not in ticks
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             times = child.cpu_times()

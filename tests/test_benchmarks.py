@@ -8,8 +8,12 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import bench
+import bench_curve
 import bench_dask
 import made_library
+import results
+import scaled_library
 import transforms
 
 
@@ -50,3 +54,59 @@ def test_the_cost_of_joins_grows_with_the_square_and_of_the_rest_with_the_number
     assert many.vectors_h / few.vectors_h == pytest.approx(100, rel=1e-3)
     assert many.fingerprints_h / few.fingerprints_h == pytest.approx(10)
     assert few.fingerprints_h == max(few.decode_h, few.head_h, few.network_h)
+
+
+def test_every_benchmark_is_in_the_list_of_make_bench():
+    files = Path(bench.__file__).parent.glob("bench_*.py")
+
+    assert {f"bench_{one.name}" for one in bench.BENCHES} >= {file.stem for file in files}
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "photographs", "browser", "why"),
+    [
+        ("index", [], "", False, ""),
+        ("index", ["curve"], "", False, "not named"),
+        ("local", [], "", False, f"needs {bench.PHOTOGRAPHS}"),
+        ("local", ["local"], "photographs", False, ""),
+        ("slider", ["slider"], "", False, "needs Chromium, which is not installed"),
+        ("slider", ["slider"], "", True, ""),
+        ("clip", [], "", True, "takes about 5 minutes; name it to run it"),
+    ],
+)
+def test_a_benchmark_is_left_out_for_a_reason(name, names, photographs, browser, why):
+    [one] = [one for one in bench.BENCHES if one.name == name]
+
+    assert bench.left_out(one, names, photographs, browser) == why
+
+
+def test_results_replace_their_own_section_and_leave_the_others(tmp_path):
+    file = tmp_path / "RESULTS.md"
+    for name, text in (("a", "first"), ("b", "other"), ("a", "second")):
+        results.write(name, name.upper(), text, file)
+
+    text = file.read_text()
+
+    assert [text.count(word) for word in ("first", "second", "other", "## A", "Measured on")] == [
+        *(0, 1, 1, 1, 2)
+    ]
+
+
+def test_a_scaled_library_is_the_same_twice_and_a_third_of_it_are_groups():
+    first, again = (dict(scaled_library.files(600)) for _ in range(2))
+    made = scaled_library.shape(600)
+    members = np.bincount(made.base, minlength=600)[made.base] > 1
+    assert first == again
+    assert 190 <= int(members.sum()) <= 210
+
+
+def test_growth_is_the_cpu_time_a_picture_from_one_size_to_the_next():
+    def part(cpu_s):
+        return {"name": "scan", "cpu_s": cpu_s, "wall_s": 1, "peak_bytes": 1e6} | {
+            "disk_bytes": 0,
+            "count": 0,
+        }
+
+    text = bench_curve.curve({1_000: [part(0.5)], 10_000: [part(10.0)]})
+
+    assert "| scan | 500.0 | 1,000.0 | 2.00 |" in text

@@ -99,6 +99,7 @@ class Verdicts:
         self.left: float | None = None  # None while a slider moves: `AT_ONCE` at a time
         self.left_at_full_size = 0.0
         self.waiting: set[Pair] = set()  # asked for in a block with a limit, and not compared
+        self._final: dict[tuple[int, int], Judgement] = {}  # that no further comparison changes
 
     # -- interface for groups --------------------------------------------------------------------
 
@@ -123,6 +124,10 @@ class Verdicts:
 
     def judgement(self, member: int, keeper: int) -> Judgement | None:
         """Return the judgement on a member and its keeper, or None if it is not known."""
+        final = self._final.get((member, keeper))
+        return self._judged(member, keeper) if final is None else final
+
+    def _judged(self, member: int, keeper: int) -> Judgement | None:
         pair = self._pair(member, keeper)
         if pair[0] == pair[1]:
             return Judgement(True, "exact copy", 1.0, equal=True)
@@ -136,10 +141,14 @@ class Verdicts:
         judged, stays = judge(verdict, member_first=member_first), "b" if member_first else "a"
         compared = None if self.full_size is None else self.full_size.known.get(pair)
         if compared is not None and compared.look.whole:
-            return contained(judged, compared, stays)
-        if self.full_size is None or not judged.accepted:
-            return judged
-        return None if compared is None else beside(judged, compared, stays)
+            judged = contained(judged, compared, stays)
+        elif compared is not None and judged.accepted:
+            judged = beside(judged, compared, stays)
+        elif self.full_size is not None and judged.accepted:
+            return None
+        if self.full_size is None or compared is not None:
+            self._final[member, keeper] = judged  # a slider and a mark ask for it at every cut
+        return judged
 
     def pictures(self, members: NDArray[np.int64], keepers: NDArray[np.int64]) -> list[str | None]:
         """Return whether pairs show the same picture, by their thumbnails; see `Checks.pictures`.

@@ -159,22 +159,19 @@ class Candidates:
         """Exclude the pairs that are never proposed, and count them by reason."""
         i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
 
-        def both(column: str) -> tuple[NDArray[Any], NDArray[Any]]:
-            values = self.images.table[column].to_numpy()
-            return values[i], values[j]
+        def alike(column: str) -> NDArray[np.bool_]:
+            codes = pd.factorize(self.images.table[column])[0].astype(np.int32)
+            return np.asarray(codes[i] == codes[j], bool)
 
-        folder_i, folder_j = both("folder")
-        one_folder = np.asarray(folder_i == folder_j, bool)
+        one_folder = alike("folder")
         series_i, series_j = self.images.series.of[i], self.images.series.of[j]
         in_series = np.asarray((series_i == series_j) & (series_i >= 0), bool)
-        stem_i, stem_j = both("stem")
-        one_name = one_folder & np.asarray(stem_i == stem_j, bool)
+        one_name = one_folder & alike("stem")
         level_i, level_j = self.images.levels[i], self.images.levels[j]
         stages = same_stage_only & ~np.isnan(level_i) & ~np.isnan(level_j) & (level_i != level_j)
         raw = self.images.is_raw[i] & self.images.is_raw[j]
         raw &= self.images.works_apart(i, j)
-        root_i, root_j = both("root")
-        one_root = np.asarray(root_i == root_j, bool) & cross_root_only
+        one_root = alike("root") & cross_root_only
         apart = {
             "inside one series": in_series,
             "of one name in one folder": one_name,
@@ -189,7 +186,7 @@ class Candidates:
             left &= ~members
         self.series_pairs = pairs[in_series].reset_index(drop=True)
         self.excluded = pairs[~left].reset_index(drop=True)
-        self.pairs = pairs[left].reset_index(drop=True)
+        self.pairs = (pairs if left.all() else pairs[left]).reset_index(drop=True)
 
     def limits(self, pairs: pd.DataFrame) -> NDArray[np.float64]:
         """Return the distance of each pair from which on it is ambiguous and joins no group.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dedup_nb.groups.cut import Parts
 from dedup_nb.groups.roles import Indices
+from dedup_nb.groups.rows import nearest_first, rows_of
 from dedup_nb.groups.unions import unite
 
 Distances = NDArray[np.float64]
@@ -108,25 +109,20 @@ class Stars:
         limits: NDArray[np.float64] | None = None,
     ) -> None:
         self.n = n
-        if limits is None:
-            limits = np.full(len(i), np.inf)
-        ends = np.concatenate([i, j]).astype(np.int64)
-        others = np.concatenate([j, i]).astype(np.int64)
-        both = np.concatenate([distances, distances]).astype(np.float64)
-        by_row = np.lexsort((ranks[others], both, ends))
         self.ranks = np.asarray(ranks, np.int64)
-        self.neighbours, self.distances = others[by_row], both[by_row]
-        self.limits = np.concatenate([limits, limits])[by_row]
-        self.refused = np.zeros(len(ends), np.bool_)  # this member may never join this keeper
-        self.yields = np.zeros(len(ends), np.bool_)  # the keeper may be staged for this member
-        self.barred = np.zeros(len(ends), np.bool_)  # this member is not even shown with it
-        self.held = np.zeros(len(ends), np.bool_)  # likewise, and never joins it at this threshold
+        self.neighbours, self.distances, self.limits = rows_of(i, j, distances, self.ranks, limits)
+        each = len(self.neighbours)
+        self.refused = np.zeros(each, np.bool_)  # this member may never join this keeper
+        self.yields = np.zeros(each, np.bool_)  # the keeper may be staged for this member
+        self.barred = np.zeros(each, np.bool_)  # this member is not even shown with it
+        self.held = np.zeros(each, np.bool_)  # likewise, and never joins it at this threshold
         self.holds = False  # whether any is
-        self.apart = np.zeros(len(ends), np.int8)  # 0 unless they may show different pictures
-        self.starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
-        connected = np.flatnonzero(np.diff(self.starts))
-        self.order = connected[np.argsort(ranks[connected])]
-        nearest = np.lexsort((j, i, distances))  # union the nearest pairs first
+        self.apart = np.zeros(each, np.int8)  # 0 unless they may show different pictures
+        degrees = np.bincount(i, minlength=n) + np.bincount(j, minlength=n)
+        self.starts = np.concatenate([[0], np.cumsum(degrees)])
+        connected = np.flatnonzero(degrees)
+        self.order = connected[np.argsort(self.ranks[connected])]
+        nearest = nearest_first(i, j, distances)  # union the nearest pairs first
         near_i, near_j = i[nearest].astype(np.int64), j[nearest].astype(np.int64)
         _, needed = unite(n, near_i, near_j)
         self.forest = near_i[needed], near_j[needed], distances[nearest][needed]

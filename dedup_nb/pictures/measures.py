@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dedup_nb.library import turns
+from dedup_nb.library.memory import uncollected
 from dedup_nb.pictures import images, openers
 from dedup_nb.pictures.engines import LOCAL, Engine
-from dedup_nb.pictures.store import Facts, FileKey, Sound, Store, uncollected
+from dedup_nb.pictures.store import Facts, FileKey, Sound, Store
 
 BATCH = 64  # pictures stored in one transaction
 SHA256_DIGITS = 64

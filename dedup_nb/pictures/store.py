@@ -14,7 +14,6 @@ only the one that has something to learn lies beside this file; see `cells`.
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import itertools
 import json
@@ -136,21 +135,6 @@ def is_store(path: Path) -> bool:
     except (sqlite3.Error, UnicodeEncodeError):
         return False
     return {"file", "image", "measure"} <= tables
-
-
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Disable the garbage collector while very many records without cycles are created.
-
-    It would otherwise traverse all of them, and all imported modules, again and again.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 class Unusable(files.Plain, ValueError):

@@ -23,6 +23,7 @@ from dedup_nb.library import bundles, catalogue, companions, files, formats, tab
 from dedup_nb.library.catalogue import ImageFile, Other
 from dedup_nb.library.hints import command
 from dedup_nb.library.layout import refuse_inside
+from dedup_nb.library.memory import uncollected
 from dedup_nb.library.naming.reading import AUTO, Naming
 from dedup_nb.library.naming.series import places
 from dedup_nb.library.naming.table import Patterns
@@ -196,7 +197,7 @@ class Run:
     def _scan(self) -> catalogue.Scan:
         only = self.values.get("only_folders") or ()
         limit = self.values.get("limit")
-        with store.uncollected():
+        with uncollected():
             skip = self.values.get("skip_folders") or ()
             ticker = Ticker("files listed:")
             digests, naming = self.store.digests, self.naming

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,12 @@ class Contents:
     records: list[Record] = field(default_factory=list)
     good_bytes: int = 0  # where the next record goes; at most a torn line follows
     damage: str = ""  # why the journal is read-only; '' if it is not
+
+    def taken(self) -> Iterator[Record]:
+        """Yield the records in order, and forget each: a library may have had millions of moves."""
+        records, self.records = self.records[::-1], []
+        while records:
+            yield records.pop()
 
 
 def parse(data: bytes) -> Contents:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from dedup_nb.library.memory import uncollected
 from dedup_nb.staging import journal, records, safefs
 from dedup_nb.staging.journal import Contents, Record
 from dedup_nb.staging.library import Library
@@ -195,7 +196,8 @@ def read_ledger(library: Library) -> Ledger:
         return Ledger([])
     try:
         names = sorted(name for name in safefs.list_names(folder) if name.endswith(".jsonl"))
-        return Ledger([read_batch(folder, name) for name in names])
+        with uncollected():
+            return Ledger([read_batch(folder, name) for name in names])
     finally:
         os.close(folder)
 
@@ -207,7 +209,7 @@ def read_batch(folder_fd: int, name: str) -> Batch:
     if not BATCH_ID.fullmatch(batch.id):
         contents.damage = contents.damage or "its name is not a batch id"
         return batch
-    for number, record in enumerate(contents.records, 1):
+    for number, record in enumerate(contents.taken(), 1):
         try:
             _take(batch, number, record)
         except ValueError as error:

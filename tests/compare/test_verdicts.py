@@ -127,6 +127,20 @@ def test_a_limit_is_spent_on_the_nearest_pairs_and_the_others_are_counted(tmp_pa
     assert "not compared" not in run.verdicts.describe()
 
 
+def test_a_judgement_follows_what_becomes_known_and_then_stays(tmp_path):
+    whole = drawn(3)
+    run, _ = run_of(tmp_path, {"a.png": whole, "b.png": jpeg(whole, 70)})
+    ends = np.array([[1], [0]])
+    told = [run.verdicts.judgement(1, 0)]
+    for limits in ((1, 0), (1, 1)):  # by its thumbnails alone, then at full size
+        with run.verdicts.at_most(*limits):
+            run.verdicts.refused(*ends)
+        told.append(run.verdicts.judgement(1, 0))
+    assert [one is not None and one.accepted for one in told] == [False, False, True]
+    assert run.verdicts.judgement(1, 0) is told[-1]
+    assert not run.verdicts.judgement(0, 1).accepted  # the other way is another judgement
+
+
 def test_verdicts_are_the_same_in_one_process_and_in_many(tmp_path, monkeypatch):
     whole = drawn(4, (480, 320))
     files = {

@@ -50,6 +50,11 @@ def test_a_torn_last_line_is_ignored(torn: bytes) -> None:
     assert contents.good_bytes == len(lines(HEADER, DONE))
 
 
+def test_records_are_taken_in_order_and_forgotten_one_by_one() -> None:
+    contents = parse(lines(HEADER, DONE))
+    assert (list(contents.taken()), contents.records) == ([HEADER, DONE], [])
+
+
 def test_a_bad_line_elsewhere_makes_the_journal_read_only() -> None:
     contents = parse(lines(HEADER) + b"garbage\n" + lines(DONE))
     assert (contents.records, contents.damage) == ([HEADER, DONE], "line 2 is damaged")
