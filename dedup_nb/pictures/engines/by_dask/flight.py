@@ -3,7 +3,7 @@
 A worker that dies costs time, not results: Dask gives its partitions to others. A partition of
 which several workers die is sent again item by item, and an item of which workers die even while
 nothing else is on its way is to blame. A partition that takes far longer than all others is sent to
-another worker too, and the first answer counts.
+another worker too, once one is idle, and the first answer counts.
 """
 
 from __future__ import annotations
@@ -214,11 +214,12 @@ class Flight(Generic[T, R]):
         if self.cluster.client.status != "running":
             self.cluster.await_connection()
         limit = max(SLOW_SECONDS, SLOW_TIMES * self.longest)
+        idle = len(self.flown) < self.cluster.threads  # else a copy would delay other work
         for flown in list(self.flown.values()):
             lost = any(future.status in ("cancelled", "lost") for future in flown.futures)
             if lost or (flown.only is not None and flown.only.isdisjoint(self.cluster.fit)):
                 self._again(flown)
-            elif len(flown.futures) == 1 and time.monotonic() - flown.since > limit:
+            elif idle and len(flown.futures) == 1 and time.monotonic() - flown.since > limit:
                 self._copy(flown)
 
     def _copy(self, flown: _Flown[T]) -> None:
