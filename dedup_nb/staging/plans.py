@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dedup_nb.library.bundles import folded
 from dedup_nb.library.layout import CLUSTERS, OURS, STAGING
+from dedup_nb.library.memory import uncollected
 from dedup_nb.library.skipped import not_theirs
 from dedup_nb.library.tables import read_edited, short, shown
 from dedup_nb.staging.refusals import WRONG_INPUT, Refused, StagingError
@@ -108,6 +109,7 @@ class Plan:
             yield from (b for b in self.bundles.values() if b.shared_only is last)
 
 
+@uncollected()
 def read_manifest(path: str | Path) -> Plan:
     """Read a manifest into a plan, without looking at the library.
 
