@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -48,7 +49,7 @@ def test_every_package_that_is_imported_is_declared():
     wanted = content["project"]["dependencies"] + [
         one for extra, several in extras.items() if extra != "dev" for one in several
     ]
-    declared = {normal(d.split(">")[0]) for d in wanted}
+    declared = {normal(re.split("[>;]", d)[0]) for d in wanted}
     owners = packages_distributions()
     missing = {
         name for name in imported() - OPTIONAL if not declared & set(map(normal, owners[name]))

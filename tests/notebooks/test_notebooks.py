@@ -149,7 +149,7 @@ def test_a_failed_notebook_stops_those_that_need_it_and_is_shown(world, tmp_path
     _, profile, _ = world
     loaded = parameters.load(profile)
     run = preflight.prepare(loaded, ["00_catalogue", "10_phash"], tmp_path)
-    monkeypatch.setattr(execute, "_execute_one", lambda folder, name: "ValueError: broke")
+    monkeypatch.setattr(execute, "_execute_one", lambda *given: "ValueError: broke")
     states = execute.execute(run, ["00_catalogue", "10_phash"], lambda line: None)
     assert states == {"00_catalogue": "failed", "10_phash": "skipped"}
     assert "ValueError: broke" in (run / "index.html").read_text()

@@ -7,7 +7,7 @@ from dedup_nb.finders import embeddings, phash
 from dedup_nb.finders.local import proposing, search
 from dedup_nb.groups import columns, keepers, measures, rules
 from dedup_nb.library import formats
-from dedup_nb.pictures import engines, images, store
+from dedup_nb.pictures import decoding, engines, images, store
 from dedup_nb.session import allowed, example, notebooks, parameters
 from dedup_nb.steps.set_pruning import pruning
 
@@ -101,5 +101,5 @@ def test_the_notebooks_keep_in_the_order_that_the_package_does():
 
 def test_thumbnails_of_another_size_have_another_version():
     """Thumbnails feed `verify`: raise `THUMBNAIL`, `VERDICTS` and `FEATURES` with their size."""
-    assert (store.THUMBNAIL, images.THUMBNAIL_PX, images.LONG_SIDE_PX) == (1, 256, 256)
+    assert (store.THUMBNAIL, images.THUMBNAIL_PX, decoding.LONG_SIDE_PX) == (1, 256, 256)
     assert (verdicts.VERDICTS, verdicts.FEATURES) == ("verdict 18", "sift 5")
