@@ -1,4 +1,4 @@
-"""Papermill and the kernels that it executes notebooks in, forked where that is safe."""
+"""Papermill and the kernels that it executes notebooks in."""
 
 from __future__ import annotations
 
@@ -7,53 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from types import ModuleType, TracebackType
-from typing import Any
-
-from dedup_nb.session.nursery import Nursery, is_safe, manager_class
+from types import ModuleType
 
 
-class Kernels:
-    """Starts the kernels of one command; ends them all when it is left.
+def end() -> None:
+    """End all kernels at once, as after an interrupt; their notebooks can be run again."""
+    import psutil
 
-    Attributes
-    ----------
-    papermill : module
-        Papermill, imported.
-    options : dict
-        What papermill passes on to the client of a notebook.
-    """
-
-    def __init__(self) -> None:
-        self.nursery: Nursery | None = None
-        self.options: dict[str, Any] = {}
-
-    def __enter__(self) -> Kernels:
-        if is_safe():
-            with contextlib.suppress(OSError):  # no more processes or memory: start them as usual
-                self.nursery = Nursery()
-        self.papermill = imported()
-        if self.nursery is not None:
-            self.options["kernel_manager_class"] = manager_class(self.nursery)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.nursery is not None:
-            self.nursery.close()
-
-    def end(self) -> None:
-        """End all kernels at once, as after an interrupt; their notebooks can be run again."""
-        import psutil
-
-        for child in psutil.Process().children(recursive=True):
-            if self.nursery is None or child.pid != self.nursery.pid:
-                with contextlib.suppress(psutil.Error):
-                    os.kill(child.pid, signal.SIGKILL)
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
 
 
 def imported() -> ModuleType:
