@@ -205,14 +205,6 @@ class Pool:
         self._timer: threading.Timer | None = None
         self._owner = os.getpid()
         atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._forget)
-
-    def _forget(self) -> None:
-        """Begin anew in a forked process: the workers belong to the other."""
-        self._resting, self._timer = [], None
-        self._lock, self._owner = threading.Lock(), os.getpid()
-        atexit.unregister(self.close)
-        atexit.register(self.close)
 
     def __len__(self) -> int:
         return len(self._resting)
