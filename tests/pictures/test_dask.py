@@ -226,6 +226,8 @@ def test_a_worker_of_another_version_is_refused_by_name(three):
 
 def test_a_worker_that_is_not_fit_and_joined_later_gets_no_work(three, monkeypatch):
     said = []
+    with Client(three) as client:
+        client.wait_for_workers(3)  # others may have been killed a moment ago
     cluster = Cluster(three, fitness.needs([]), said.append)
     odd = sorted(cluster.fit)[0]
     cluster.refuse(odd, "does not see /library")
@@ -233,7 +235,10 @@ def test_a_worker_that_is_not_fit_and_joined_later_gets_no_work(three, monkeypat
     parts = (Part(k, [k]) for k in range(12))
 
     def send(part, only):
-        work = lambda items: [get_worker().address for _ in items]  # noqa: E731
+        def work(items):
+            time.sleep(0.05)  # so that each worker that may have work gets some
+            return [get_worker().address for _ in items]
+
         return cluster.client.submit(work, part.items, pure=False, workers=only)
 
     used = {address for _, address in Flight(cluster, parts, send, None, ordered=False).results()}

@@ -3,9 +3,9 @@
 import os
 import signal
 
-import psutil
 import pytest
 from drawn import photo, save, write
+from workers import working
 
 from dedup_nb.library import files
 from dedup_nb.pictures import images
@@ -83,7 +83,7 @@ def test_a_dead_worker_is_replaced_between_two_files(tmp_path):
     paths = [save(photo(seed), tmp_path / f"{seed}.png") for seed in range(4)]
     stream = decoders.measure_all([os.fsencode(p) for p in paths], SIZES, workers=1)
     first = next(stream)
-    (worker,) = psutil.Process().children()
+    (worker,) = working()
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     assert first[1].status == "ok"

@@ -8,6 +8,7 @@ import time
 
 import psutil
 import pytest
+from workers import working
 
 from dedup_nb.pictures.engines import LOCAL, dispatch, processes
 from dedup_nb.pictures.engines.tasks import TASKS, Failure, Item, Task
@@ -121,11 +122,11 @@ def test_a_process_that_reads_nothing_stops_nobody(probe):
 def test_workers_serve_the_next_call_and_end_when_idle(probe, monkeypatch):
     monkeypatch.setattr(processes, "IDLE_SECONDS", 0.5)
     judged([{}])
-    (first,) = psutil.Process().children()
+    (first,) = working()
     judged([{}])
-    assert psutil.Process().children() == [first]
+    assert working() == [first]
     first.wait(10)
-    assert psutil.Process().children() == [] and len(processes.POOL) == 0
+    assert working() == [] and len(processes.POOL) == 0
 
 
 def test_workers_do_not_outlive_a_call_that_was_given_up(probe):
@@ -133,7 +134,7 @@ def test_workers_do_not_outlive_a_call_that_was_given_up(probe):
     stream = LOCAL.judge("probe", items, 2)
     next(stream)
     stream.close()
-    assert len(psutil.Process().children()) == len(processes.POOL) <= 1
+    assert len(working()) == len(processes.POOL) <= 1
 
 
 def test_a_large_worker_is_not_kept(probe, monkeypatch):
@@ -159,7 +160,7 @@ def test_where_no_worker_can_start_the_items_are_not_blamed(monkeypatch):
 def test_an_interrupt_is_not_for_the_workers(probe):
     stream = LOCAL.judge("probe", [Item({"run": "time.sleep(0.5)"})] * 2, 2)
     assert next(stream) == Item({"sum": 0}, [])
-    for child in psutil.Process().children():
+    for child in working():
         child.send_signal(signal.SIGINT)
     assert next(stream) == Item({"sum": 0}, [])
 
