@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -100,11 +100,8 @@ class Embedder:
     def kind(self) -> Kind:
         """How to compute it from a picture, for `measures.measure_files`; without weights only."""
         parts = _parts_of(self)
-
-        def encode(pictures: Sequence[Rasters]) -> list[bytes]:
-            return [parts.vector(picture).astype(np.float32).tobytes() for picture in pictures]
-
         d = len(parts.turned(False, False, False)[0])
+        encode = partial(_encoded, self.name)
         return Kind(f"{self.name}-v1", parts.needs, encode, lambda values: sound(values, d))
 
     def thresholds(self, min_cosine: float | None, floor: float | None) -> tuple[float, float]:
@@ -131,6 +128,11 @@ class Embedder:
                 "which pairs are computed"
             )
         return near, loose
+
+
+def _encoded(name: str, pictures: Sequence[Rasters]) -> list[bytes]:
+    parts = _parts_of(EMBEDDERS[name])
+    return [parts.vector(picture).astype(np.float32).tobytes() for picture in pictures]
 
 
 def bounds(chosen: Embedder, values: Mapping[str, Any]) -> tuple[float, float]:

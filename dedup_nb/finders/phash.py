@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import imagehash
 import numpy as np
@@ -121,17 +122,18 @@ def kind(name: str, hash_bits: int) -> Kind:
         )
     upright = HASHES[name].size(8 if hash_bits == 64 else 16)
     sizes = upright, upright[::-1]  # upright, and after a quarter turn
-
-    def encode(pictures: Sequence[Rasters]) -> list[bytes]:
-        columns = [
-            hash_rasters(name, _oriented(pictures, sizes[quarter % 2], mirror, quarter))
-            for quarter in range(4)
-            for mirror in (False, True)
-        ]
-        return [row.tobytes() for row in np.stack(columns, axis=1)]
-
+    encode = partial(_encoded, name, sizes)
     # eight orientations of hash_bits / 8 bytes
     return Kind(f"{name}{hash_bits}-v1", tuple(dict.fromkeys(sizes)), encode, of_length(hash_bits))
+
+
+def _encoded(name: str, sizes: tuple[Size, Size], pictures: Sequence[Rasters]) -> list[bytes]:
+    columns = [
+        hash_rasters(name, _oriented(pictures, sizes[quarter % 2], mirror, quarter))
+        for quarter in range(4)
+        for mirror in (False, True)
+    ]
+    return [row.tobytes() for row in np.stack(columns, axis=1)]
 
 
 def _oriented(

@@ -101,6 +101,8 @@ class Measured:
         Exposure data from EXIF; see `exposure`.
     thumbnail : bytes
         JPEG, at most `THUMBNAIL_PX` on its long side.
+    values : list of bytes, optional
+        What was asked to be computed from `rasters`, which are then left out; see `encoding`.
     """
 
     status: str
@@ -115,6 +117,7 @@ class Measured:
     exposure: str = ""
     rasters: dict[Raster, bytes] = field(default_factory=dict)
     thumbnail: bytes = b""
+    values: list[bytes] | None = None
 
 
 def measure(

@@ -7,6 +7,7 @@ one decode, and is stored.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from pathlib import Path
 from dedup_nb.library import turns
 from dedup_nb.library.memory import uncollected
 from dedup_nb.pictures import images, openers
-from dedup_nb.pictures.engines import LOCAL, Engine
+from dedup_nb.pictures.engines import LOCAL, Engine, encoding
+from dedup_nb.pictures.engines.encoding import Encode, Encoding
 from dedup_nb.pictures.store import Facts, FileKey, Sound, Store
 
-BATCH = 64  # pictures stored in one transaction
+BATCH = 256  # pictures stored in one transaction at most,
+BATCH_SECONDS = 2.0  # and those of so long, since a kill costs what is not stored yet
 SHA256_DIGITS = 64
 
 Rasters = dict[images.Raster, bytes]  # the rasters of one picture
@@ -29,20 +32,23 @@ Progress = Callable[[int, int], None]  # done, total
 class Kind:
     """One kind of measure: its name in the store, its input, and how to compute it.
 
-    `encode` takes the rasters of many pictures and returns the bytes to store for each; `sound`
-    tells which stored values may be valid.
+    `encode` takes the rasters of many pictures and returns the bytes to store for each. It is a
+    function of a module, or a `partial` of one, so that other processes can import it. `sound`
+    tells which values may be valid.
     """
 
     name: str
     sizes: tuple[images.Raster, ...]
-    encode: Callable[[Sequence[Rasters]], list[bytes]]
+    encode: Encode
     sound: Sound | None = None
 
 
+def _contents(rasters: Sequence[Rasters]) -> list[bytes]:
+    return [one[images.CONTENTS] for one in rasters]
+
+
 # what each content holds besides its pixels; see `contents.Contents.of_bytes`
-CONTENTS = Kind(
-    "contents-v3", (images.CONTENTS,), lambda rasters: [one[images.CONTENTS] for one in rasters]
-)
+CONTENTS = Kind("contents-v3", (images.CONTENTS,), _contents)
 
 
 def measure_files(
@@ -96,7 +102,7 @@ def measure_files(
         sizes = tuple(dict.fromkeys(size for kind in kinds for size in kind.sizes))
         paths = [os.fsencode(library / files[k].path) for k in todo]
         batch: list[tuple[int, images.Measured | str]] = []
-        done = len(files) - len(todo)
+        done, begun = len(files) - len(todo), 0.0
         progress(done, len(files))
         stream = engine.measure(
             paths,
@@ -106,11 +112,13 @@ def measure_files(
             max_pixels=max_pixels,
             lengths=[files[k].bytes for k in todo],
             every_known=complete.elsewhere,
+            encoding=_encoding(kinds),
         )
         for position, measured in stream:
+            begun = begun if batch else time.monotonic()
             batch.append((todo[position], measured))
             done += 1
-            if len(batch) == BATCH:
+            if len(batch) == BATCH or time.monotonic() - begun > BATCH_SECONDS:
                 results |= _keep(batch, files, store, kinds, complete)
                 progress(done, len(files))
                 batch = []
@@ -200,12 +208,15 @@ def _keep(
     fresh = [(k, result) for k, result in batch if isinstance(result, images.Measured)]
     facts = {k: _facts(result) for k, result in fresh}
     good = [(facts[k].sha256, result) for k, result in fresh if result.status == "ok"]
-    rasters = [result.rasters for _, result in good]
+    values = _values([result for _, result in good], kinds)
     made: list[tuple[str, str, bytes]] = []
-    for kind in kinds if good else ():
+    for place, kind in enumerate(kinds if good else ()):
         missing = store.lacking(kind.name, [sha256 for sha256, _ in good])
-        values = zip(good, kind.encode(rasters), strict=True)
-        made += [(kind.name, sha256, value) for (sha256, _), value in values if sha256 in missing]
+        made += [
+            (kind.name, sha256, own[place])
+            for (sha256, _), own in zip(good, values, strict=True)
+            if sha256 in missing
+        ]
     seen = [(files[k], result) for k, result in batch if isinstance(result, str)]
     # do not store results of a limit or a crash: another run may have another limit
     lasting = [k for k, result in fresh if facts[k].sha256 and _lasting(result)]
@@ -218,6 +229,17 @@ def _keep(
     complete.known |= {facts[k].sha256: True for k in lasting}
     stored = store.facts(sha256 for _, sha256 in seen)
     return facts | {k: stored[sha256] for k, sha256 in batch if isinstance(sha256, str)}
+
+
+def _encoding(kinds: Sequence[Kind]) -> Encoding:
+    return Encoding([kind.encode for kind in kinds], [kind.sound for kind in kinds])
+
+
+def _values(results: Sequence[images.Measured], kinds: Sequence[Kind]) -> list[list[bytes]]:
+    """Return the values of each picture, one of each kind; engines may have computed them."""
+    left = [result.rasters for result in results if result.values is None]
+    made = iter(encoding.values(_encoding(kinds).encoders, left))
+    return [next(made) if result.values is None else result.values for result in results]
 
 
 def _lasting(result: images.Measured) -> bool:

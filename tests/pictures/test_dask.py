@@ -7,6 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 
 import numpy as np
 import psutil
@@ -25,6 +28,8 @@ from dedup_nb.pictures.engines.by_dask.engine import Dask
 from dedup_nb.pictures.engines.by_dask.fitness import Needs, Probe
 from dedup_nb.pictures.engines.by_dask.flight import Flight
 from dedup_nb.pictures.engines.by_dask.partitions import Part
+from dedup_nb.pictures.engines.decoders import Told, setup, told_by_decoders
+from dedup_nb.pictures.engines.encoding import Encoding
 
 SIZES = [(32, 32)]
 
@@ -80,6 +85,42 @@ def test_contents_that_are_known_are_not_decoded(dask, paths):
 
     expected = dict(LOCAL.measure(paths[:20], SIZES, known=known.__contains__))
     assert made == expected and sum(isinstance(m, str) for m in made.values()) == 10
+
+
+ENCODING = Encoding([partial(map, itemgetter((32, 32)))], [lambda values: [len(values[0]) == 1024]])
+
+
+def test_hashes_are_computed_where_files_are_decoded(dask, paths):
+    whole = dict(LOCAL.measure(paths, SIZES))
+    made = dict(dask.measure(paths, SIZES, encoding=ENCODING))
+    assert made == {
+        k: replace(one, rasters={}, values=[*one.rasters.values()] if one.rasters else None)
+        for k, one in whole.items()
+    }
+
+
+def test_what_a_worker_sends_that_cannot_be_is_made_here(dask, paths, monkeypatch):
+    monkeypatch.setattr(engines.on_worker, "measure", lambda needs, part, *_: [Told(Item({}), "")] * len(part.items))  # fmt: skip
+    made = dict(dask.measure(paths, SIZES, encoding=ENCODING))
+    assert made == dict(LOCAL.measure(paths, SIZES))
+
+
+def test_values_are_checked_before_they_are_kept(paths):
+    (_, told), *_ = told_by_decoders(paths[:1], setup(SIZES, 1e9))
+    (raster, thumbnail), digest = told.result.blocks, told.asked
+    statuses = [
+        Told(Item(told.result.facts, blocks), digest).measured(SIZES, "", ENCODING).status
+        for blocks in (
+            [raster, thumbnail],
+            [raster[1:], thumbnail],
+            [raster, raster, thumbnail],
+            [thumbnail],
+            [list(raster), thumbnail],
+            [raster, thumbnail[1:]],
+            [],
+        )
+    ]
+    assert statuses == ["ok"] + 6 * ["unreadable"]
 
 
 def test_tasks_are_carried_out_as_on_one_machine_and_in_order(dask, paths):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines.decoders import Content
+from dedup_nb.pictures.engines.encoding import Encoding
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
 S = TypeVar("S")  # what all blocks of a join share
@@ -40,6 +41,7 @@ class Engine(ABC):
         max_pixels: float = images.MAX_PIXELS,
         lengths: Sequence[int] = (),
         every_known: Callable[[], Sequence[str]] = lambda: (),
+        encoding: Encoding | None = None,
     ) -> Generator[tuple[int, images.Measured | str], None, None]:
         """Decode each file in a watched process; see `decoders.measure_all`.
 
@@ -50,6 +52,9 @@ class Engine(ABC):
         every_known : callable
             Returns the digests that `known` will accept, or some of them, for engines whose
             processes cannot ask about each.
+        encoding : Encoding, optional
+            What will be computed from the rasters. An engine may do so where it decodes; `values`
+            are then given instead of `rasters`.
         """
 
     @abstractmethod

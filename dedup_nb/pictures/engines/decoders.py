@@ -20,11 +20,13 @@ from PIL import Image
 from dedup_nb.library import files, formats
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import dispatch
+from dedup_nb.pictures.engines.encoding import Encoding
 from dedup_nb.pictures.engines.tasks import Ask, Failure, Item
 
 SECONDS_PER_IMAGE = 60.0
 DIGEST = re.compile(r"[0-9a-f]{64}")
 STATUSES = ("ok", "unreadable", "too_large")
+ODD = "the decoder sent what it should not"
 MOST_CHARS = 1000  # of a text that a decoder tells
 
 Raster = images.Raster
@@ -92,7 +94,9 @@ class Told:
     result: Item | Failure
     asked: str
 
-    def measured(self, sizes: Sequence[Raster], before: str = "") -> images.Measured | str:
+    def measured(
+        self, sizes: Sequence[Raster], before: str = "", encoding: Encoding | None = None
+    ) -> images.Measured | str:
         """Return it checked: the measured picture, or only its sha256 if that was known.
 
         Parameters
@@ -101,17 +105,29 @@ class Told:
             The rasters that were asked for.
         before : str
             The sha256 of the file at the last reading, or "".
+        encoding : Encoding, optional
+            What was computed from the rasters, if it comes instead of them.
         """
         if isinstance(self.result, Failure):
             return images.Measured("unreadable", self.result.reason, self.asked)
         if self.result.facts == {"known": True} and self.asked:
             return self.asked
-        return _measured(self.result, sizes, self.asked or before)
+        return _measured(self.result, sizes, self.asked or before, encoding)
+
+    def encoded(self, values: Sequence[bytes]) -> Told:
+        """Return it with what was computed from its rasters instead of them."""
+        facts, blocks = self.result  # type: ignore[misc]  # no `Failure` has rasters
+        return Told(Item(facts, [*values, blocks[-1]]), self.asked)
 
 
 def setup(sizes: Sequence[Raster], max_pixels: float) -> dict[str, Any]:
     """Return the facts that all items of the task `measure` share."""
     return {"sizes": [_named(size) for size in sizes], "max_pixels": max_pixels}
+
+
+def sizes_of(setup: Mapping[str, Any]) -> list[Raster]:
+    """Return the rasters that a `setup` asks for."""
+    return [_size(size) for size in setup["sizes"]]
 
 
 def told_by_decoders(
@@ -153,7 +169,9 @@ def _named(size: Raster) -> Any:
     return size._asdict() if isinstance(size, images.ModelInput) else size
 
 
-def _measured(result: Item, sizes: Sequence[Raster], digest: str) -> images.Measured:
+def _measured(
+    result: Item, sizes: Sequence[Raster], digest: str, encoding: Encoding | None = None
+) -> images.Measured:
     """Return what a decoder tells, if it is of the right types and lengths."""
     facts, blocks = result
     good = (
@@ -161,12 +179,15 @@ def _measured(result: Item, sizes: Sequence[Raster], digest: str) -> images.Meas
         and all(check(facts[name]) for name, check in FACTS.items())
         and facts["sha256"] in ("", digest)
     )
-    if good and facts["status"] == "ok" and facts["sha256"] and _are_rasters(blocks, sizes):
-        kept = dict(zip(sizes, blocks, strict=False))
-        return images.Measured(**facts, rasters=kept, thumbnail=blocks[-1])
+    if good and facts["status"] == "ok" and facts["sha256"]:
+        if encoding is not None and _are_values(blocks, encoding):
+            return images.Measured(**facts, values=list(blocks[:-1]), thumbnail=blocks[-1])
+        if encoding is None and _are_rasters(blocks, sizes):
+            kept = dict(zip(sizes, blocks, strict=False))
+            return images.Measured(**facts, rasters=kept, thumbnail=blocks[-1])
     if good and facts["status"] != "ok" and not blocks:
         return images.Measured(**facts)
-    return images.Measured("unreadable", "the decoder sent what it should not", digest)
+    return images.Measured("unreadable", ODD, digest)
 
 
 def _are_rasters(blocks: Sequence[bytes], sizes: Sequence[Raster]) -> bool:
@@ -175,6 +196,16 @@ def _are_rasters(blocks: Sequence[bytes], sizes: Sequence[Raster]) -> bool:
         return False
     for_model = bool(sizes) and isinstance(sizes[0], images.ModelInput)
     return images.is_thumbnail(blocks[-1]) or (for_model and not blocks[-1])
+
+
+def _are_values(blocks: Sequence[bytes], encoding: Encoding) -> bool:
+    """Return whether blocks may be what was computed, and a thumbnail."""
+    return (
+        bool(blocks)
+        and encoding.are_sound(blocks[:-1])
+        and type(blocks[-1]) is bytes
+        and images.is_thumbnail(blocks[-1])
+    )
 
 
 def _is_text(value: Any) -> bool:
@@ -217,9 +248,12 @@ def measure(item: Item, ask: Ask) -> Item:
     digest = content[-1] if same else files.sha256(data)
     if not same and not ask(Item({"sha256": digest})).facts["decode"]:
         return Item({"known": True})
-    sizes = [_size(size) for size in facts["sizes"]]
+    sizes = sizes_of(facts)
     name = os.fsdecode(os.path.basename(path))
     return _told(images.measure(data, name, sizes, facts["max_pixels"], digest), sizes)
+
+
+BLOCKS = ("rasters", "thumbnail", "values")  # of `Measured`, the rest are facts
 
 
 def _size(named: Any) -> Raster:
@@ -230,7 +264,7 @@ def _size(named: Any) -> Raster:
 
 def _told(measured: images.Measured, sizes: Sequence[Raster] = ()) -> Item:
     names = [field.name for field in fields(measured)]
-    facts = {n: getattr(measured, n) for n in names if n not in ("rasters", "thumbnail")}
+    facts = {n: getattr(measured, n) for n in names if n not in BLOCKS}
     if measured.status != "ok":
         return Item(facts)
     return Item(facts, [*(measured.rasters[size] for size in sizes), measured.thumbnail])

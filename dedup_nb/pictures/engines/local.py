@@ -9,6 +9,7 @@ from typing import Any
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import decoders, dispatch
 from dedup_nb.pictures.engines.base import B, Engine, N, S, blocks
+from dedup_nb.pictures.engines.encoding import Encoding
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
 
@@ -29,6 +30,7 @@ class Local(Engine):
         max_pixels: float = images.MAX_PIXELS,
         lengths: Sequence[int] = (),
         every_known: Callable[[], Sequence[str]] = lambda: (),
+        encoding: Encoding | None = None,
     ) -> Generator[tuple[int, images.Measured | str], None, None]:
         """Decode each file in a watched process; see `decoders.measure_all`."""
         return decoders.measure_all(

@@ -23,6 +23,7 @@ from dedup_nb.pictures.engines.by_dask.cluster import Cluster, LostCluster
 from dedup_nb.pictures.engines.by_dask.flight import Flight
 from dedup_nb.pictures.engines.by_dask.partitions import Part
 from dedup_nb.pictures.engines.decoders import Content, Told
+from dedup_nb.pictures.engines.encoding import Encoding
 from dedup_nb.pictures.engines.local import Local
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
@@ -33,7 +34,7 @@ BLOCKS_EACH = 32  # blocks of a join for each thread, so that all end together
 MOST_SHARED = 0.5  # of a worker's memory, that what all blocks share may take
 MOST_BATCHES = 8  # batches of `judge` that are given at once
 # A worker may be slow, out of memory, or not see a file for a moment; then this machine decides.
-DOUBTFUL = ("cannot be read", "took longer than", "(signal 9)")
+DOUBTFUL = ("cannot be read", "took longer than", "(signal 9)", decoders.ODD)
 
 HERE = Local()
 
@@ -113,6 +114,7 @@ class Dask(Engine):
         max_pixels: float = images.MAX_PIXELS,
         lengths: Sequence[int] = (),
         every_known: Callable[[], Sequence[str]] = lambda: (),
+        encoding: Encoding | None = None,
     ) -> Generator[tuple[int, images.Measured | str], None, None]:
         """Decode partitions of files on the workers; see `Engine.measure`."""
         setup = decoders.setup(sizes, max_pixels)
@@ -124,15 +126,13 @@ class Dask(Engine):
             files = [(every[k], contents[k] if contents else None) for k in todo]
             size = [lengths[k] if lengths else 0 for k in todo]
             again = []
-            for place, told in self._told(files, size, setup, hint):
+            for place, told in self._told(files, size, setup, hint, encoding):
                 k = todo[place]
-                result = told.measured(sizes, contents[k][-1] if contents else "")
+                result = told.measured(sizes, contents[k][-1] if contents else "", encoding)
                 if isinstance(result, str) and not known(result):
                     again.append(k)  # its number was that of another content
                 elif isinstance(result, images.Measured) and _is_doubtful(result.error):
                     left.append(k)
-                elif isinstance(result, images.Measured) and result.sha256 and known(result.sha256):
-                    yield k, result.sha256
                 else:
                     yield k, result
             todo, hint = again, None
@@ -159,13 +159,15 @@ class Dask(Engine):
         lengths: Sequence[int],
         setup: Mapping[str, Any],
         hint: Future | None,
+        encoding: Encoding | None,
     ) -> Iterator[tuple[int, Told]]:
         cluster = self.cluster
         parts = partitions.cut(files, len(files), lambda k, _: lengths[k], lambda: cluster.threads)
+        encoders = tuple(encoding.encoders) if encoding is not None else None
 
         def send(part: Part[File], only: list[str] | None) -> Future:
             known = hint if hint is not None and hint.status == "finished" else None
-            return self._sent(on_worker.measure, part.items, setup, known, only=only)
+            return self._sent(on_worker.measure, part, setup, known, encoders, only=only)
 
         def blame(file: File, deaths: int) -> Told:
             return Told(Failure(_killed(deaths)), file[1][-1] if file[1] else "")
@@ -203,7 +205,7 @@ class Dask(Engine):
                 yield part
 
         def send(part: Part[Item], only: list[str] | None) -> Future:
-            return self._sent(on_worker.judge, task, part.items, setup, seconds, only=only)
+            return self._sent(on_worker.judge, task, part, setup, seconds, only=only)
 
         def blame(item: Item, deaths: int) -> Item | Failure:
             return Failure(_killed(deaths))

@@ -14,10 +14,13 @@ import numpy as np
 from distributed import get_worker
 from numpy.typing import NDArray
 
-from dedup_nb.pictures.engines import base, cores, decoders, dispatch
+from dedup_nb.pictures import images
+from dedup_nb.pictures.engines import base, cores, decoders, dispatch, encoding
 from dedup_nb.pictures.engines.by_dask import fitness
 from dedup_nb.pictures.engines.by_dask.fitness import Needs, Unfit
+from dedup_nb.pictures.engines.by_dask.partitions import Part
 from dedup_nb.pictures.engines.decoders import Content, Told
+from dedup_nb.pictures.engines.encoding import Encode
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
 PREFIX_DIGITS = 16  # of a sha256, by which a worker knows contents
@@ -28,9 +31,10 @@ _fit: set[Needs] = set()
 
 def measure(
     needs: Needs,
-    files: Sequence[tuple[bytes, Content | None]],
+    part: Part[tuple[bytes, Content | None]],
     setup: Mapping[str, Any],
     known: NDArray[np.uint64] | None,
+    encoders: Sequence[Encode] | None = None,
 ) -> list[Told] | Unfit:
     """Decode files; return what decoders tell, in their order.
 
@@ -38,13 +42,17 @@ def measure(
     ----------
     needs : Needs
         What this worker must have.
-    files : sequence of (bytes, Content or None)
+    part : Part of (bytes, Content or None)
         Absolute paths, with the content at the last reading.
     setup : mapping
         See `decoders.setup`.
     known : ndarray of uint64, ascending, or None
         Prefixes of the digests of contents that are not decoded.
+    encoders : sequence of Encode, optional
+        What to compute from the rasters, which are then not sent.
     """
+
+    files = part.items
 
     def work() -> list[Told]:
         made = decoders.told_by_decoders(
@@ -55,25 +63,49 @@ def measure(
             workers=1,
         )
         results = dict(made)
-        return [results[k] for k in range(len(files))]
+        every = [results[k] for k in range(len(files))]
+        return every if encoders is None else _encoded(every, files, setup, encoders)
 
     return _if_fit(needs, work)
+
+
+def _encoded(
+    every: Sequence[Told],
+    files: Sequence[tuple[bytes, Content | None]],
+    setup: Mapping[str, Any],
+    encoders: Sequence[Encode],
+) -> list[Told]:
+    """Return what decoders tell, with what is computed from the rasters instead of them."""
+    sizes, made = decoders.sizes_of(setup), list(every)
+    good: dict[int, images.Measured] = {}
+    for k, told in enumerate(every):
+        checked = told.measured(sizes, content[-1] if (content := files[k][1]) else "")
+        if isinstance(checked, images.Measured) and checked.status == "ok":
+            good[k] = checked
+        elif isinstance(checked, images.Measured) and checked.error == decoders.ODD:
+            made[k] = Told(Item({}), told.asked)  # no values, which it could be mistaken for
+    values = encoding.values(encoders, [checked.rasters for checked in good.values()])
+    for k, own in zip(good, values, strict=True):
+        made[k] = every[k].encoded(own)
+    return made
 
 
 def judge(
     needs: Needs,
     task: str,
-    items: Sequence[Item],
+    part: Part[Item],
     setup: Mapping[str, Any] | None,
     seconds: float | None,
 ) -> list[Item | Failure] | Unfit:
     """Carry out a task on items; return the results in their order."""
-    return _if_fit(
-        needs,
-        lambda: list(
+    items = part.items
+
+    def work() -> list[Item | Failure]:
+        return list(
             dispatch.in_order(task, items, len(items), setup=setup, seconds=seconds, workers=1)
-        ),
-    )
+        )
+
+    return _if_fit(needs, work)
 
 
 def join(
