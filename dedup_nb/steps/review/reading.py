@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from dedup_nb import groups
 from dedup_nb.compare import verify
 from dedup_nb.groups import checks
+from dedup_nb.groups.unions import unite
 from dedup_nb.library import formats, tables
 from dedup_nb.session import kept_catalogue, runs
 from dedup_nb.session.run import WrongInput
@@ -23,10 +26,18 @@ from dedup_nb.steps.review.sources import finder_words, notebook_of, run_of
 
 NEEDED = ("group_id", "path", "role", "keeper", "measure", "value", "reason")
 MARKED = (groups.KEPT, groups.LAST)
+PAIRS_AT_ONCE = 2**20  # read together
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Choice = Callable[[Indices, Indices, Mask], Mask]
 
 
 def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
     """Read results folders and look up every image.
+
+    A pair that is too far apart for an input is kept where it may be shown: where other pairs join
+    its two images into one group. There may be twenty million others.
 
     Raises
     ------
@@ -36,17 +47,22 @@ def read(run: Workbench, folders: Sequence[Path]) -> list[Finding]:
     names = [notebook_of(folder) for folder in folders]
     twice = {name for name, count in Counter(names).items() if count > 1}
     read_before: dict[Path, Known] = {}
-    findings = []
+    readers = []
     for folder, name in zip(folders, names, strict=True):
         home = run_of(folder)
         if home not in read_before:
             read_before[home] = Known(run, home)
         label = f"{home.name}/{folder.relative_to(home)}" if name in twice else name
-        finding = _Reader(run, read_before[home], folder, label).finding
+        reader = _Reader(run, read_before[home], folder, label)
         words = finder_words(folder, name)
-        finding.words = f"{words} ({label})" if name in twice else words
-        findings.append(finding)
-    return findings
+        reader.finding.words = f"{words} ({label})" if name in twice else words
+        readers.append(reader)
+    ends = [np.concatenate([np.zeros(0, np.int64), *(r.finding.pairs[e] for r in readers)])
+            for e in ("i", "j")]  # fmt: skip
+    joined = unite(len(run.catalogue), *ends)[0]
+    for reader in readers:
+        reader.add_beyond(joined)
+    return [reader.finding for reader in readers]
 
 
 class Known:
@@ -105,7 +121,7 @@ class _Reader:
         self.run, self.known, self.folder = run, known, folder
         self.n = len(run.catalogue)
         self.finding = Finding(name, folder)
-        table = self._table()
+        self.table = table = self._table()
         self.finding.measure = str(table["measure"].iloc[0]) if len(table) else ""
         self._take_units()
         parts = [self._from_groups(table), self._from_pairs(table)]
@@ -198,36 +214,65 @@ class _Reader:
             self.finding.protected.add(k)
 
     def _from_pairs(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return pairs within the threshold and one group as near, the others as beyond."""
-        path = self.folder / "pairs.parquet"
+        """Return the pairs within the threshold and one group, as near."""
+        group_of = np.full(self.n, -1, np.int64)
+        rows = np.array([self.known.row_of.get(path, -1) for path in table["path"]], np.int64)
+        codes = pd.factorize(table["group_id"])[0]
+        group_of[rows[rows >= 0]] = codes[rows >= 0]
+
+        def near(i: Indices, j: Indices, within: Mask) -> Mask:
+            return np.asarray(within & (group_of[i] >= 0) & (group_of[i] == group_of[j]))
+
+        return self._chosen(table, near, "near")
+
+    def add_beyond(self, joined: Indices) -> None:
+        """Add the pairs beyond the threshold whose images are `joined`, of the same number."""
+
+        def beyond(i: Indices, j: Indices, within: Mask) -> Mask:
+            return np.asarray(~within & (joined[i] == joined[j]))
+
+        added = self._chosen(self.table, beyond, "beyond")
+        if len(added):
+            every = pd.concat([self.finding.pairs, added], ignore_index=True)
+            self.finding.pairs = once(every, ["i", "j"])
+
+    def _chosen(self, table: pd.DataFrame, choose: Choice, state: str) -> pd.DataFrame:
+        """Return the pairs that are chosen by their images and by whether they are near enough."""
         threshold = self._threshold()
-        if threshold is None or not path.is_file() or not len(table):
+        if threshold is None or not len(table):
             return frame([])
+        sign = -1.0 if self._similarity(table) else 1.0
+        parts = [frame([])]
+        for i, j, value in self._batches():
+            usable = (i >= 0) & (j >= 0) & ~np.isnan(value)
+            i, j, value = i[usable], j[usable], value[usable]
+            chosen = choose(i, j, sign * value <= sign * threshold)
+            i, j = i[chosen], j[chosen]
+            ends = {"i": np.minimum(i, j), "j": np.maximum(i, j)}
+            part = pd.DataFrame(ends | {"value": value[chosen]})
+            parts.append(part.assign(state=state, reason=""))
+        return pd.concat(parts, ignore_index=True)
+
+    def _batches(self) -> Iterator[tuple[Indices, Indices, NDArray[np.float64]]]:
+        """Yield the pairs of the input, a part at a time, in rows of the current catalogue."""
+        path = self.folder / "pairs.parquet"
+        if not path.is_file():
+            return
         try:
-            pairs = pd.read_parquet(path)
-            pairs.columns = pd.Index(["i", "j", "value", *pairs.columns[3:]])
-            ends = [pairs[end].to_numpy(np.int64) for end in ("i", "j")]
-            if any((end < 0).any() for end in ends):
-                raise ValueError("it has negative rows")
-            i, j = (self.known.rows[end] for end in ends)
-            value = pairs["value"].to_numpy(np.float64)
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(PAIRS_AT_ONCE):
+                    pairs = batch.to_pandas()
+                    pairs.columns = pd.Index(["i", "j", "value", *pairs.columns[3:]])
+                    ends = [pairs[end].to_numpy(np.int64) for end in ("i", "j")]
+                    if any((end < 0).any() for end in ends):
+                        raise ValueError("it has negative rows")
+                    i, j = (self.known.rows[end] for end in ends)
+                    yield i, j, pairs["value"].to_numpy(np.float64)
         except tables.NOT_A_TABLE as error:
             why = tables.short(" ".join(str(error).split()), 200)
             raise WrongInput(
                 f"{path} does not fit its catalogue: {why}; run the notebook again"
             ) from error
-        sign = -1.0 if self._similarity(table) else 1.0
-        group_of = np.full(self.n, -1, np.int64)
-        rows = np.array([self.known.row_of.get(path, -1) for path in table["path"]], np.int64)
-        codes = pd.factorize(table["group_id"])[0]
-        group_of[rows[rows >= 0]] = codes[rows >= 0]
-        usable = (i >= 0) & (j >= 0)
-        together = usable & (group_of[i] >= 0) & (group_of[i] == group_of[j])
-        near = together & (sign * value <= sign * threshold)
-        found = pd.DataFrame({"i": np.minimum(i, j), "j": np.maximum(i, j), "value": value})
-        found["state"] = np.where(near, "near", "beyond")
-        found["reason"] = ""
-        return found[near | (usable & (sign * value > sign * threshold))]
 
     def _threshold(self) -> float | None:
         try:
