@@ -61,7 +61,10 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.library, self.cache = folder / "library", folder / "cache"
-        self.run, self.again = folder / "outputs" / "run", folder / "outputs" / "again"
+        self.run, self.again = (
+            folder / "outputs" / "library" / "run",
+            folder / "outputs" / "library" / "again",
+        )
         self.parts: list[Part] = []
         self.counted = 0
 
@@ -284,7 +287,9 @@ def ask(shown: Any, **content: Any) -> None:
 def fingerprints(here: Folder) -> None:
     """Decode every picture into an empty cache."""
     cache = here.folder / "outputs" / "decoded"
-    run = here.started("00_catalogue", here.folder / "outputs" / "first", cache_dir=str(cache))
+    run = here.started(
+        "00_catalogue", here.folder / "outputs" / "library" / "first", cache_dir=str(cache)
+    )
     scanned = run.scan
     here_count = len(scanned.images)
     with here.part("fingerprints (every picture decoded)", cache):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -55,6 +55,7 @@ SIDES = ("", "a", "b")
 CROPS = (*SIDES, verify.BOTH_CROPPED)
 MOST = 1e300  # neither infinite nor, as comparisons tell, not a number
 LENGTHS = {"where": (0, 4), "where_in_b": (0, 4), "matrix": (0, 6)}  # of fields that hold numbers
+USUAL = asdict(Verdict(0.0))
 TUPLES = ("kinds", "where", "where_in_b", "matrix")  # fields of a verdict that JSON keeps as lists
 
 Pair = tuple[str, str]  # two sha256, the smaller first
@@ -501,10 +502,9 @@ def unpacked(data: bytes) -> Verdict:
 
 def _checked(values: Any) -> Verdict:
     """Return a verdict from its values, if all have the right types and lengths."""
-    names = {field.name for field in fields(Verdict)}
-    if not isinstance(values, dict) or "score" not in values or not values.keys() <= names:
+    if not isinstance(values, dict) or "score" not in values or not values.keys() <= USUAL.keys():
         raise ValueError("not a verdict")
-    values = asdict(Verdict(0.0)) | values  # an earlier version had fewer
+    values = USUAL | values  # an earlier version had fewer
     plain = dict(values)
     right = plain.pop("crop") in CROPS and plain.pop("border") in SIDES
     kinds = plain.pop("kinds")

@@ -72,6 +72,44 @@ class Checks(Protocol):
         """
 
 
+class Accepted:
+    """Pairs that are known to be accepted, so that none of them is asked for at every cut."""
+
+    def __init__(self) -> None:
+        self._keys, self._cropped = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+
+    def among(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which pairs are known to be accepted.
+
+        Parameters
+        ----------
+        members, keepers : ndarray of int64, shape (n,)
+            Positions of the images, pair by pair.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        return _among(self._keys, _keys(members, keepers))
+
+    def cropped(self, members: Indices, keepers: Indices) -> NDArray[np.bool_]:
+        """Return which pairs are known to be accepted and their member to be a crop."""
+        return _among(self._keys[self._cropped], _keys(members, keepers))
+
+    def add(self, members: Indices, keepers: Indices, cropped: NDArray[np.bool_]) -> None:
+        """Add pairs that are not among them, and whether the member is a crop."""
+        if len(members):
+            keys = np.concatenate([self._keys, _keys(members, keepers)])
+            order = np.argsort(keys, kind="stable")
+            self._keys = keys[order]
+            self._cropped = np.concatenate([self._cropped, cropped])[order]
+
+
+def _keys(members: Indices, keepers: Indices) -> Indices:
+    keys: Indices = (members << 32) | keepers
+    return keys
+
+
 def frames_apart(
     images: Images, checks: Checks | None, members: Indices, keepers: Indices
 ) -> NDArray[np.bool_]:
@@ -121,7 +159,7 @@ class Checked:
         self.stars, self.images, self.checks = stars, images, checks
         self.components, self.between = stars.components, stars.between
         self.may_propose = stars.may_propose
-        self._accepted: Indices = np.zeros(0, np.int64)  # keys of accepted pairs, sorted
+        self._accepted = Accepted()
         self._open: dict[tuple[int, int], float] = {}  # refused pairs -> distance, until compared
 
     def assign(self, threshold: float) -> Assignment:
@@ -207,8 +245,7 @@ class Checked:
             joined = (keepers >= 0) & (keepers != np.arange(len(keepers))) & images.needs_check
             members = np.flatnonzero(joined)
             members = members[~images.doubted[keepers[members]]]
-            keys = members * len(self.images) + keepers[members]
-            fresh = members[~_among(self._accepted, keys)]
+            fresh = members[~self._accepted.among(members, keepers[members])]
             fresh = fresh[np.argsort(distances[fresh], kind="stable")]  # the best first
             are_refused = self._are_refused(fresh, keepers[fresh])
             self._accept(fresh[~are_refused], keepers[fresh[~are_refused]])
@@ -222,14 +259,15 @@ class Checked:
             self.stars.hold(inside, keepers[inside])
 
     def _accept(self, members: Indices, keepers: Indices) -> None:
-        """Record the pairs that are known to be accepted, so that none is asked for again."""
+        """Record the pairs that are known to be accepted."""
+        cropped = np.zeros(len(members), np.bool_)
         if self.checks is not None:
             ends = zip(members.tolist(), keepers.tolist(), strict=True)
-            known = np.array([self.checks.judgement(*pair) is not None for pair in ends], bool)
-            members, keepers = members[known], keepers[known]
-        if len(members):
-            keys = np.concatenate([self._accepted, members * len(self.images) + keepers])
-            self._accepted = np.sort(keys, kind="stable")
+            judged = [self.checks.judgement(*pair) for pair in ends]
+            known = np.array([one is not None for one in judged], bool)
+            cropped = np.array([one is not None and CROPPED in one.kind for one in judged], bool)
+            members, keepers, cropped = members[known], keepers[known], cropped[known]
+        self._accepted.add(members, keepers, cropped)
 
     def _parts_of_containers(self, threshold: float, members: Indices, keepers: Indices) -> Indices:
         """Return the crops among members whose keeper is a container of another image near it.
@@ -237,17 +275,11 @@ class Checked:
         A crop has no sides in a screenshot of the whole picture, so that only the whole, or a copy
         of it, tells that the keeper is a screenshot.
         """
-        if self.checks is None:
-            return members[:0]
-        ends = list(zip(members.tolist(), keepers.tolist(), strict=True))
-        judged = (self.checks.judgement(*pair) for pair in ends)
-        parts = [
-            pair
-            for pair, one in zip(ends, judged, strict=True)
-            if one is not None and CROPPED in one.kind
-        ]
-        shows = {k: self._is_container(k, threshold) for k in sorted({k for _, k in parts})}
-        return np.array([member for member, keeper in parts if shows[keeper]], np.int64)
+        cropped = self._accepted.cropped(members, keepers)
+        parts, wholes = members[cropped], keepers[cropped]
+        shows = {k: self._is_container(k, threshold) for k in np.unique(wholes).tolist()}
+        inside: Indices = parts[np.array([shows[k] for k in wholes.tolist()], bool)]
+        return inside
 
     def _is_container(self, image: int, threshold: float) -> bool:
         near = self.stars.near(image, threshold)[:MOST_NEAR]

@@ -75,6 +75,7 @@ class Decisions:
     _offset: int  # of the file, up to which its lines were read
     _inherited: dict[Place, Place]  # an image that was moved -> where its mark is recorded
     _copies: dict[str, list[str]]  # digest -> the paths of its exact copies
+    _catalogue: _Catalogue | None  # that `marks_for` was asked about last
     _batch: str = ""  # of the decisions that are made together
     _waiting: list[Record]  # of them, until they are written
 
@@ -198,12 +199,18 @@ class Decisions:
         did not already exist beside it. If there is not exactly one such image, the mark is not
         applied.
         """
-        places = list(zip(sha256s, paths, strict=True))
-        copies = _shared_digests(places)
         with self._reading:
             self._refresh()
-            self._copies, self._inherited = copies, self._heirs(places)
-            return [self.mark_of(path, sha256) for sha256, path in places]
+            now = self._catalogue
+            if now is None or now.paths is not paths or now.sha256s is not sha256s:
+                now = self._catalogue = _Catalogue(paths, sha256s)
+            self._copies, self._inherited = now.copies, self._heirs(now)
+            made: list[str | None] = [None] * len(paths)
+            for sha256, path in [*self._marks, *self._inherited]:
+                row = now.row_of.get(path, -1)
+                if row >= 0 and sha256s[row] == sha256:
+                    made[row] = self.mark_of(path, sha256)
+            return made
 
     def mark_of(self, path: str, sha256: str) -> str | None:
         """Return the current mark of one image; moved images as `marks_for` last resolved them."""
@@ -358,6 +365,7 @@ class Decisions:
         self._steps: list[Step] = []
         self._inherited = {}
         self._copies = {}
+        self._catalogue = None
 
     def _size(self) -> int:
         if self.path is None:
@@ -481,18 +489,31 @@ class Decisions:
         self.refresh()
         return bool(self._covering(what, frozenset(sha256s)))
 
-    def _heirs(self, places: Sequence[Place]) -> dict[Place, Place]:
+    def _heirs(self, now: _Catalogue) -> dict[Place, Place]:
         """Return for each moved image the place under which its mark is recorded."""
-        paths = {path for _, path in places}
         gone = defaultdict(list)
         for place in self._marks:
-            if place[1] not in paths:
+            if place[1] not in now.row_of:
                 gone[place[0]].append(place)
         unmarked = defaultdict(list)
-        for place in places if gone else ():
+        for place in now.places if gone else ():
             if place[0] in gone and place not in self._marks:
                 unmarked[place[0]].append(place)
         return _one_to_one(gone, unmarked, self._marks)
+
+
+class _Catalogue:
+    """The paths and digests of a catalogue, looked up again and again while somebody decides."""
+
+    def __init__(self, paths: Sequence[str], sha256s: Sequence[str]) -> None:
+        self.paths, self.sha256s = paths, sha256s
+        self.row_of = {path: row for row, path in enumerate(paths)}
+        self.copies = _shared_digests(self.places)
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """Every image, as decisions name it."""
+        return zip(self.sha256s, self.paths, strict=True)
 
 
 def append_synced(path: Path, line: bytes) -> None:
@@ -576,7 +597,7 @@ def _digest(path: str, sha256: str) -> str:
     return sha256
 
 
-def _shared_digests(places: Sequence[Place]) -> dict[str, list[str]]:
+def _shared_digests(places: Iterable[Place]) -> dict[str, list[str]]:
     """Return the paths of each digest shared by several images."""
     first: dict[str, str] = {}
     shared: dict[str, list[str]] = {}

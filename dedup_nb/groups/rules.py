@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dedup_nb.groups.checks import Checks, frames_apart
+from dedup_nb.groups.checks import Accepted, Checks, frames_apart
 from dedup_nb.groups.companions import Companions
 from dedup_nb.groups.cut import Cut
 from dedup_nb.groups.holdings import sentence
@@ -262,13 +262,21 @@ def one_name(companions: Companions | None) -> Rule:
 def confirmed_by_pixels(checks: Checks) -> Rule:
     """Return the rule that holds images back until comparing the pixels confirms the pair."""
 
+    accepted = Accepted()
+
     def hold(cut: Cut, images: Images) -> Cut:
         staged = cut.staged(by_rule=True)
+        staged = staged[~accepted.among(staged, cut.keepers[staged])]
         checks.refused(staged, cut.keepers[staged])
+        passed = []
         for k in staged.tolist():
             judged = checks.judgement(k, int(cut.keepers[k]))
             if judged is None or not judged.accepted:
                 cut.hold([k], judged.reason if judged else NOT_CHECKED)
+            else:
+                passed.append(k)
+        sure = np.array(passed, np.int64)
+        accepted.add(sure, cut.keepers[sure], np.zeros(len(sure), np.bool_))
         return cut
 
     return Rule("pixels", "images wait for review until their pixels confirm the pair", hold)

@@ -194,8 +194,8 @@ class Tuner:
         return self.cut.totals
 
     def _marks(self) -> list[str | None]:
-        table = self.run.catalogue
-        return self.run.live_decisions.marks_for(list(table["path"]), list(table["sha256"]))
+        images = self.candidates.images  # the very same lists, whose places are remembered
+        return self.run.live_decisions.marks_for(images.paths, images.digests)
 
     def _decided(self) -> None:
         with self.gallery.lock:  # marks and the slider may use two threads

@@ -104,6 +104,26 @@ def test_without_checks_every_refused_pair_waits():
     assert made.left_out(made.cut(8)) == 0
 
 
+def test_pairs_that_were_accepted_are_not_asked_for_again_by_a_later_cut(monkeypatch):
+    checks, asked = Looks(edited=[(0, 2)]), set()
+    rows, made = grouped("abc", checks)
+    judgement = checks.judgement
+    monkeypatch.setattr(
+        checks, "judgement", lambda m, k: asked.add((int(m), int(k))) or judgement(m, k)
+    )
+    again = made.cut(8)
+    assert again.totals["images"] == 1 and again.totals["review"] == 1
+    assert rows == {"a": ("keeper", "a"), "b": ("stage", "a"), "c": ("review", "a")}
+    assert (1, 0) not in asked
+
+
+def test_what_was_not_compared_at_one_cut_is_staged_at_a_later_one():
+    checks = Looks(able=False)
+    rows, made = grouped("ab", checks)
+    checks.able = True
+    assert rows["b"] == ("review", "a") and roles(made, 8)["b.jpg"] == ("stage", "a.jpg")
+
+
 def test_a_crowd_of_copies_costs_one_comparison_each_and_no_second_one():
     names, checks = [chr(ord("a") + k) for k in range(26)], Looks()
     _, made = grouped(names, checks)
