@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from dedup_nb.compare.holding import Saved, holding
 from dedup_nb.compare.holding.coding import QUALITY_50
+from dedup_nb.compare.holding.judging import Saved, holding
 
 Pixels = Any
 KINDS: dict[str, tuple[str, Callable[..., Any]]] = {}

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.compare import full_size, verdicts
-from dedup_nb.compare.holding import Holding
+from dedup_nb.compare.holding.judging import Holding
 from dedup_nb.compare.look_words import Look
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.finders import embeddings, phash

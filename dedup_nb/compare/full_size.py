@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from dedup_nb.compare.holding import Holding
+from dedup_nb.compare.holding.judging import Holding
 from dedup_nb.compare.look_words import EDITED, MOVED, Look
 from dedup_nb.compare.verify import Verdict
 from dedup_nb.library import turns

@@ -18,7 +18,6 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from dedup_nb.finders import clip, onnx
@@ -299,6 +298,8 @@ class _Dct(Part):
         self.weights = np.hypot(self.u, self.v) ** 0.7
 
     def vector(self, picture: Rasters) -> Vector:
+        import scipy.fft
+
         spectrum = scipy.fft.dctn(_luma(picture), norm="ortho")
         weighted = spectrum[self.u, self.v] * self.weights
         return _unit(np.sign(weighted) * np.abs(weighted) ** 0.6)
@@ -356,6 +357,8 @@ class _Colours(Part):
         self.weights = np.maximum(np.hypot(self.u, self.v), 1.0) ** 0.5
 
     def vector(self, picture: Rasters) -> Vector:
+        import scipy.fft
+
         planes = np.frombuffer(picture[TRIMMED_CHROMA], np.uint8).reshape(2, CHROMA_PX, CHROMA_PX)
         low = [
             scipy.fft.dctn(plane / 255 - 128 / 255, norm="ortho")[self.u, self.v] * self.weights

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import imagehash
 import numpy as np
 import pandas as pd
-import scipy.fftpack
 from numpy.typing import NDArray
 from PIL import Image
 
-from dedup_nb.finders import crowds, hamming
+from dedup_nb.finders import crowds
 from dedup_nb.finders.crowds import CROWD
 from dedup_nb.groups.floods import Twins
 from dedup_nb.groups.pairs import MAX_PAIRS, crowd, tell_bound, too_many
@@ -24,6 +23,9 @@ from dedup_nb.pictures import orientations
 from dedup_nb.pictures.engines import LOCAL, Engine
 from dedup_nb.pictures.measures import Kind, Rasters
 from dedup_nb.pictures.store import of_length
+
+if TYPE_CHECKING:
+    from dedup_nb.finders import hamming  # compiled by numba, which takes a quarter of a second
 
 Size = tuple[int, int]
 Hashes = NDArray[np.uint8]
@@ -56,6 +58,8 @@ class Hash:
 
 
 def _dct_bits(rasters: Grey) -> Bits:
+    import scipy.fftpack
+
     side = rasters.shape[1] // 4
     spectrum = scipy.fftpack.dct(scipy.fftpack.dct(rasters.astype(np.float64), axis=1), axis=2)
     low = spectrum[:, :side, :side]
@@ -73,6 +77,8 @@ def _wavelet_bits(rasters: Grey) -> Bits:
 
 
 def _wavelet(raster: NDArray[np.uint8]) -> Bits:
+    import imagehash
+
     side = len(raster) // 8
     picture = Image.fromarray(np.ascontiguousarray(raster))
     bits: Bits = imagehash.whash(picture, hash_size=side, image_scale=len(raster)).hash
@@ -232,6 +238,8 @@ def near_pairs(
         reached. -1 if even identical hashes make more than `max_pairs` pairs; then there are no
         pairs.
     """
+    from dedup_nb.finders import hamming
+
     if twins is not None and rows is not None:
         return _thinned(hashes, ceiling, max_pairs, rows, engine, twins)
     if hashes.ndim == 2:
@@ -293,6 +301,8 @@ def _without_crowd(
     max_pairs: int,
 ) -> tuple[pd.DataFrame, int, str]:
     """Return all pairs but those inside the crowd, which is only compared with its leaders."""
+    from dedup_nb.finders import hamming
+
     join.leave_out(crowded)
     pairs, histogram = join.pairs(ceiling, max_pairs)
     bound = ceiling

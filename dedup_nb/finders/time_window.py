@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -116,9 +115,11 @@ class Windows:
 
     def _runs(self, seconds: float) -> tuple[Indices, Indices]:
         """Return the start and size of each cluster in order of time, including single images."""
+        from dedup_nb.finders import time_loop
+
         first = np.zeros(len(self.order), np.int64)
-        window_us = round(seconds * 1e6)
-        _cut(self.times, self.codes, self.brackets, window_us, self.mode == "anchored", first)
+        window_us, anchored = round(seconds * 1e6), self.mode == "anchored"
+        time_loop.cut(self.times, self.codes, self.brackets, window_us, anchored, first)
         starts, sizes = np.unique(first, return_counts=True)
         return starts, sizes.astype(np.int64)
 
@@ -142,26 +143,6 @@ class Windows:
         """
         apart: NDArray[np.float64] = np.abs(self.stamps_us[a] - self.stamps_us[b]) / 1e6
         return apart
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _cut(times, codes, brackets, window, anchored, first):  # type: ignore[no-untyped-def]
-    """Write the start of each image's cluster into `first`; images are in order of time."""
-    began = np.full(brackets.max() + 1 if len(brackets) else 0, -1)  # cluster of each bracket
-    since = 0
-    for at in range(1, len(times)):
-        here = first[at - 1]
-        if brackets[at - 1] >= 0:
-            began[brackets[at - 1]] = here
-        of_class = codes[at] == codes[at - 1]
-        near = times[at] - times[since] <= window
-        together = brackets[at] >= 0 and began[brackets[at]] == here
-        if of_class and (near or together):
-            first[at] = here
-            if not anchored:
-                since = at
-        else:
-            first[at] = since = at
 
 
 def brackets(

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dedup_nb.groups.cut import Parts
 from dedup_nb.groups.roles import Indices
 from dedup_nb.groups.rows import nearest_first, rows_of
-from dedup_nb.groups.unions import unite
 
 Distances = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -108,6 +106,8 @@ class Stars:
         ranks: Indices,
         limits: NDArray[np.float64] | None = None,
     ) -> None:
+        from dedup_nb.groups.unions import unite
+
         self.n = n
         self.ranks = np.asarray(ranks, np.int64)
         self.neighbours, self.distances, self.limits = rows_of(i, j, distances, self.ranks, limits)
@@ -145,9 +145,11 @@ class Stars:
         distances : ndarray of float64, shape (n,)
             Distance to the keeper; 0 for keepers, nan outside groups.
         """
+        from dedup_nb.groups import loops
+
         keepers: Indices = np.full(self.n, -1, np.int64)
         distances = np.full(self.n, np.nan)
-        _stars(*self._rows, self._kept_apart, self.yields, threshold, keepers, distances)
+        loops.stars(*self._rows, self._kept_apart, self.yields, threshold, keepers, distances)
         return keepers, distances
 
     @property
@@ -180,9 +182,11 @@ class Stars:
         below : int
             Only pairs that are less apart than this count; see `part`.
         """
+        from dedup_nb.groups import loops
+
         nothing = np.zeros_like(self.refused)
         barred = self.barred | self.held | (self.apart >= below)
-        _stars(*self._rows, barred, nothing, threshold, keepers, distances)
+        loops.stars(*self._rows, barred, nothing, threshold, keepers, distances)
 
     def part(self, members: Indices, keepers: Indices, apart: NDArray[np.int8]) -> None:
         """Record how far apart the pictures of pairs are, in both directions.
@@ -264,6 +268,8 @@ class Stars:
 
     def components(self, threshold: float) -> Indices:
         """Return the connected component of each image, named by its smallest member."""
+        from dedup_nb.groups.unions import unite
+
         i, j, distances = self.forest
         within = int(np.searchsorted(distances, threshold, side="right"))
         names: Indices = unite(self.n, i[:within], j[:within])[0]
@@ -280,67 +286,9 @@ class Stars:
 
     def may_propose(self, members: Indices, keepers: Indices, threshold: float) -> Mask:
         """Return which members are direct neighbours of their keepers within the threshold."""
+        from dedup_nb.groups import loops
+
         near = np.zeros(len(members), np.bool_)
         _, *rows = self._rows
-        _are_near(*rows, self.ranks, self._kept_apart, threshold, members, keepers, near)
+        loops.are_near(*rows, self.ranks, self._kept_apart, threshold, members, keepers, near)
         return near
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _stars(  # type: ignore[no-untyped-def]
-    order, starts, neighbours, distances, limits, refused, yields, threshold, keepers, to_keeper
-):
-    deferred = np.zeros(len(order), np.bool_)
-    some_yield = yields.any()
-    for again in (False, True):
-        for place in range(len(order)):
-            best = order[place]
-            if deferred[place] != again or (keepers[best] >= 0 and keepers[best] != best):
-                continue
-            if some_yield and not again:
-                for at in range(starts[best], starts[best + 1]):
-                    if distances[at] > threshold:
-                        break
-                    if yields[at] and threshold < limits[at] and keepers[neighbours[at]] < 0:
-                        deferred[place] = True
-                        break
-                if deferred[place]:
-                    continue
-            for at in range(starts[best], starts[best + 1]):
-                if distances[at] > threshold:
-                    break
-                member = neighbours[at]
-                if keepers[member] < 0 and threshold < limits[at] and not refused[at]:
-                    keepers[member] = best
-                    to_keeper[member] = distances[at]
-                    keepers[best] = best
-                    to_keeper[best] = 0.0
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _are_near(  # type: ignore[no-untyped-def]
-    starts, neighbours, distances, limits, ranks, refused, threshold, members, keepers, near
-):
-    """Look each pair up in the row of its keeper, which is sorted by distance, then by rank.
-
-    A keeper may have 100,000 neighbours, so the distance is taken from the row of the member.
-    """
-    for k in range(len(members)):
-        member, keeper = members[k], keepers[k]
-        for own in range(starts[member], starts[member + 1]):
-            if distances[own] > threshold:
-                break
-            if neighbours[own] == keeper:
-                distance, rank = distances[own], ranks[member]
-                low, high = starts[keeper], starts[keeper + 1]
-                while low < high:
-                    middle = (low + high) // 2
-                    other = distances[middle]
-                    before = ranks[neighbours[middle]] < rank
-                    if other < distance or (other == distance and before):
-                        low = middle + 1
-                    else:
-                        high = middle
-                if low < starts[keeper + 1] and neighbours[low] == member:
-                    near[k] = threshold < limits[low] and not refused[low]
-                break

@@ -17,8 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dedup_nb.pictures import sift
-
 Floats = NDArray[Any]
 
 KIND = "sift 5"  # store kind of features; increase the number when they change
@@ -187,6 +185,8 @@ def _reduced(grey: NDArray[Any], side: int) -> NDArray[Any]:
 
 def _found(small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:
     """Detect features in a reduced picture; return positions in the whole one and descriptors."""
+    from dedup_nb.pictures import sift  # compiled by numba
+
     found = sift.find(small, POINTS, FIRST, CONTRAST, EDGE)
     steps = np.array(whole.shape[::-1]) / small.shape[::-1]
     return (found.places + 0.5) * steps - 0.5, found.descriptors

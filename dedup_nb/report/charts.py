@@ -5,19 +5,32 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 
-# Matplotlib reads a file of settings in the current folder, which could make it run LaTeX.
-DEFAULTS = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-DEFAULTS |= {"font.size": 11.5, "axes.spines.top": False, "axes.spines.right": False}
+if TYPE_CHECKING:  # matplotlib takes half a second to import; most processes draw nothing
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+STYLE = {"font.size": 11.5, "axes.spines.top": False, "axes.spines.right": False}
 LINEAR = 10  # counts up to which the y axis is linear; above, it is logarithmic
+
+
+@contextmanager
+def defaults() -> Iterator[None]:
+    """Draw with the settings of matplotlib itself and our style; also a decorator.
+
+    Matplotlib reads a file of settings in the current folder, which could make it run LaTeX.
+    """
+    import matplotlib
+
+    own = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+    with matplotlib.rc_context(own | STYLE):
+        yield
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,7 @@ def data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-@matplotlib.rc_context(DEFAULTS)
+@defaults()
 def histogram(
     values: Sequence[float],
     mark: float,
@@ -71,6 +84,9 @@ def histogram(
     label : str, optional
         Label of the threshold; "threshold 8, inclusive" by default.
     """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, StrMethodFormatter
+
     label = label or f"threshold {mark:g}, inclusive"
     figure = Figure(figsize=(8, 2.8), layout="constrained")
     axes = figure.subplots()
@@ -110,6 +126,8 @@ def histogram(
 
 def _ticks(*, whole: bool, most: int) -> MaxNLocator:
     """Return at most so many ticks at round numbers, such as 0, 10, 20 rather than 0, 8, 16."""
+    from matplotlib.ticker import MaxNLocator
+
     return MaxNLocator(nbins=most, integer=whole, steps=[1, 2, 5, 10], min_n_ticks=1)
 
 
@@ -140,11 +158,14 @@ def of_similarity(values: Sequence[float], mark: float, name: str) -> Chart:
     return histogram(values, mark - 1, "", what=f"number of {name}", label=label)
 
 
-@matplotlib.rc_context(DEFAULTS)
+@defaults()
 def curve(
     thresholds: Sequence[float], columns: Mapping[str, Sequence[float]], mark: float, unit: str
 ) -> Chart:
     """Draw what each threshold would give, one panel per column, with the threshold marked."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import StrMethodFormatter
+
     columns = dict(columns)  # a DataFrame works too
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(columns)))

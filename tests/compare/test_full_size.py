@@ -10,7 +10,7 @@ from PIL import Image
 
 from dedup_nb.compare import full_size
 from dedup_nb.compare.full_size import Compared, FullSize
-from dedup_nb.compare.holding import Holding
+from dedup_nb.compare.holding.judging import Holding
 from dedup_nb.compare.look_words import Look
 from dedup_nb.compare.verdicts import Verdicts, beside
 from dedup_nb.compare.verify import Verdict

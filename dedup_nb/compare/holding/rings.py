@@ -14,7 +14,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from dedup_nb.compare.holding import geometry
 from dedup_nb.compare.holding.geometry import Floats, Picture
@@ -107,6 +106,8 @@ def frequencies(side: int) -> Floats:
 
 def spectra(tiles: Floats) -> Floats:
     """Return the windowed spectra of tiles, ordered by ring, shape (n, frequencies)."""
+    from scipy import fft
+
     side = tiles.shape[-1]
     order, _, _, window = _plan(side)
     centred = tiles - tiles.mean(axis=(1, 2), keepdims=True)
@@ -221,6 +222,8 @@ def _pool(
 
 def _shifted(tile: Floats, dx: float, dy: float) -> Floats:
     """Return a tile moved by a part of a pixel in the frequency domain."""
+    from scipy import fft
+
     side = len(tile)
     along = np.fft.fftfreq(side)[:, None] * dy + np.fft.rfftfreq(side)[None] * dx
     moved: Floats = fft.irfft2(fft.rfft2(tile) * np.exp(2j * np.pi * along), s=(side, side))

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import io
 
-import matplotlib
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dedup_nb import report
-from dedup_nb.report.charts import DEFAULTS
+from dedup_nb.report.charts import defaults
 
 BLUE, GREEN, RED, ORANGE = "#2b6ca3", "#3f8f4f", "#b03030", "#c04a00"
 
 
-@matplotlib.rc_context(DEFAULTS)
+@defaults()
 def chart(
     table: pd.DataFrame,
     unit: str,
@@ -41,6 +38,9 @@ def chart(
     reverse : bool
         Whether a larger measure means more alike; strict is on the left either way.
     """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     at = table["threshold"]
