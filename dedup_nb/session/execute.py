@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TextIO
 
 from dedup_nb.library import safe_path, turns
 from dedup_nb.library.hints import command
 from dedup_nb.library.tables import plain, short
-from dedup_nb.session import filling, kernels
+from dedup_nb.session import filling
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
+from dedup_nb.session.kernels import Kernels
 from dedup_nb.session.parameters import Profile
 from dedup_nb.session.preflight import prepare
 from dedup_nb.session.runners import this_process
@@ -57,9 +57,8 @@ def execute(
     record(folder, runner=this_process())
     for name in notebooks:
         note(folder, name, status=WAITING)
-    papermill = kernels.imported()
-    with turns.shared():
-        states = _Execution(folder, notebooks, say, papermill).run(jobs or most_jobs())
+    with Kernels(len(notebooks)) as kernels, turns.shared():
+        states = _Execution(folder, notebooks, say, kernels).run(jobs or most_jobs())
     write_index(folder)
     return states
 
@@ -77,9 +76,9 @@ class _Execution:
         folder: Path,
         notebooks: Sequence[str],
         say: Callable[[str], None],
-        papermill: ModuleType,
+        kernels: Kernels,
     ) -> None:
-        self.folder, self.notebooks, self.papermill = folder, list(notebooks), papermill
+        self.folder, self.notebooks, self.kernels = folder, list(notebooks), kernels
         self.states: dict[str, str] = {}
         self.telling = InOrder(self.notebooks, say, sys.stderr)
         self.at_work: dict[Future[None], str] = {}
@@ -101,7 +100,7 @@ class _Execution:
                     future.result()
         except BaseException:
             self.stopped = True  # what was at work will be read as interrupted
-            kernels.end()
+            self.kernels.end()
             raise
         finally:
             pool.shutdown()
@@ -132,7 +131,7 @@ class _Execution:
 
     def _one(self, name: str) -> None:
         started = time.monotonic()
-        error = _execute_one(self.folder, name, self.papermill, self.telling.of(name))
+        error = _execute_one(self.folder, name, self.kernels, self.telling.of(name))
         if self.stopped and error:
             return
         seconds = round(time.monotonic() - started, 1)
@@ -144,7 +143,8 @@ class _Execution:
         self.states[name] = state
 
 
-def _execute_one(folder: Path, name: str, papermill: ModuleType, told: TextIO) -> str:
+def _execute_one(folder: Path, name: str, kernels: Kernels, told: TextIO) -> str:
+    papermill = kernels.papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -164,6 +164,7 @@ def _execute_one(folder: Path, name: str, papermill: ModuleType, told: TextIO) -
                 "--log-level=50",
                 "--InteractiveShellApp.ignore_cwd=True",
             ],
+            **kernels.options,
         )
     except PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"

@@ -226,6 +226,8 @@ class Pool:
             worker.end()
             return
         with self._lock:
+            if self._owner != os.getpid():  # forked: what waits belongs to the other process
+                self._resting, self._timer, self._owner = [], None, os.getpid()
             self._resting.append(worker)
             if self._timer is not None:
                 self._timer.cancel()
