@@ -41,11 +41,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dedup_nb.demo.canvas import noise_bank
 from dedup_nb.demo.library import Library, Truth
 from dedup_nb.demo.parts import PARTS
 
@@ -121,11 +123,14 @@ def make_library(
         )
     folder.mkdir(parents=True, exist_ok=True)
     unfinished.write_text(label, "utf-8")
-    library = Library(folder, seed, scale, share)
-    for done, part in enumerate(PARTS):
-        if progress:
-            progress(done, len(PARTS))
-        part(library, np.random.default_rng([seed, done]))
+    noise_bank()  # once, before threads draw with it
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        library = Library(folder, seed, scale, share, pool)
+        for done, part in enumerate(PARTS):
+            if progress:
+                progress(done, len(PARTS))
+            part(library, np.random.default_rng([seed, done]))
+        library.finish()
     if progress:
         progress(len(PARTS), len(PARTS))
     truth = {"version": VERSION, "seed": seed, "scale": scale, "share": share, **library.truth()}

@@ -155,7 +155,7 @@ class Canvas:
 
 
 @lru_cache(maxsize=1)
-def _noise_bank() -> Floats:
+def noise_bank() -> Floats:
     """Return four periodic fields of 1/f noise, mean 0, standard deviation 1."""
     n = 1024
     rng = np.random.default_rng(20250612)
@@ -179,7 +179,7 @@ def noise(rng: np.random.Generator, size: tuple[int, int], flat: float = 1.0) ->
     flat : float
         At least 1: stretches the grain sideways and flattens it by this factor.
     """
-    field = _noise_bank()[rng.integers(4)]
+    field = noise_bank()[rng.integers(4)]
     dy, dx = rng.integers(0, 1024, 2)
     w, h = size
     rows = (np.arange(h) * max(flat, 1.0) + dy).astype(int) % 1024

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-Made = tuple[bytes, str]  # a file's bytes, and the suffix that fits them
+Made = tuple[Callable[[], bytes], str]  # makes a file's bytes, and the suffix that fits them
 Copy = Callable[[Image.Image, np.random.Generator], Made]
 
 # The stored picture for each EXIF orientation that shows the upright one again.
@@ -62,14 +63,14 @@ def oriented(image: Image.Image, orientation: int) -> bytes:
 def _either(image: Image.Image, rng: np.random.Generator) -> Made:
     """Save a changed picture as people do: mostly PNG, sometimes JPEG."""
     return (
-        (png(image), ".png")
+        (partial(png, image), ".png")
         if rng.random() < 0.6
-        else (jpeg(image, int(rng.integers(85, 96))), ".jpg")
+        else (partial(jpeg, image, int(rng.integers(85, 96))), ".jpg")
     )
 
 
 def _jpeg(low: int, high: int) -> Copy:
-    return lambda image, rng: (jpeg(image, int(rng.integers(low, high))), ".jpg")
+    return lambda image, rng: (partial(jpeg, image, int(rng.integers(low, high))), ".jpg")
 
 
 def _resized(low: float, high: float) -> Copy:
@@ -102,7 +103,7 @@ def _sharpened(image: Image.Image, rng: np.random.Generator) -> Made:
 def _noisy(image: Image.Image, rng: np.random.Generator) -> Made:
     grain = rng.normal(0, rng.uniform(3, 9), (image.height, image.width, 1))
     pixels = np.clip(np.asarray(image, np.float32) + grain, 0, 255).astype(np.uint8)
-    return jpeg(Image.fromarray(pixels), 90), ".jpg"
+    return partial(jpeg, Image.fromarray(pixels), 90), ".jpg"
 
 
 def _bordered(image: Image.Image, rng: np.random.Generator) -> Made:
@@ -149,19 +150,19 @@ def _retagged(image: Image.Image, rng: np.random.Generator) -> Made:
         info = PngInfo()
         info.add_text("Software", "Viewer 2.1")
         info.add_text("Comment", f"rating {rng.integers(1, 6)}")
-        return encode(image, "PNG", compress_level=1, pnginfo=info), ".png"
+        return partial(encode, image, "PNG", compress_level=1, pnginfo=info), ".png"
     exif = Image.Exif()
     exif[0x010E], exif[0x0131] = "a keeper", "Viewer 2.1"
-    return jpeg(image, 95, exif=exif), ".jpg"
+    return partial(jpeg, image, 95, exif=exif), ".jpg"
 
 
 COPIES: dict[str, Copy] = {
-    "png_resave": lambda image, rng: (png(image, level=4), ".png"),
+    "png_resave": lambda image, rng: (partial(png, image, level=4), ".png"),
     "jpeg_high": _jpeg(88, 98),
     "jpeg_middle": _jpeg(68, 82),
     "jpeg_low": _jpeg(25, 45),
     "webp": lambda image, rng: (
-        encode(image, "WEBP", quality=int(rng.integers(70, 92)), method=2),
+        partial(encode, image, "WEBP", quality=int(rng.integers(70, 92)), method=2),
         ".webp",
     ),
     "smaller": _resized(0.4, 0.8),

@@ -6,11 +6,12 @@ import itertools
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -21,7 +22,11 @@ from dedup_nb.demo.pictures import Scene
 Truth = dict[str, Any]
 LineUp = tuple[str, ...]  # the stage names of a series, in order
 
+T = TypeVar("T")
+Picture = Image.Image | Future[Image.Image]
+
 WINDOW_S = 5
+MOST_WAITING = 16  # files being made: their pictures are in memory
 SUFFIXES = (".yaml", ".caption", ".txt", ".xmp", ".cropped")
 GENERATED, SWAPPED = "stage1_generated", "stage1.5_face_swapped"
 UPSCALED, ENHANCED = "stage2_upscaled", "stage3_enhanced"
@@ -53,6 +58,11 @@ WORDS = {
     "cat": "a sitting cat",
     "balloon": "a hot-air balloon",
 }
+
+
+def made(value: T | Future[T]) -> T:
+    """Return a value, once a thread has made it."""
+    return value.result() if isinstance(value, Future) else value
 
 
 def level(stage: str | None) -> float:
@@ -166,7 +176,7 @@ class Run:
 
     folder: str
     line_up: LineUp
-    images: list[Image.Image]
+    images: list[Picture]
     entries: list[Entry]
     story: Story
     last_folder: str = ""  # where the last stage goes, if not into `folder`
@@ -174,12 +184,18 @@ class Run:
 
 @dataclass
 class Library:
-    """A library being written, and the truth about it so far."""
+    """A library being written, and the truth about it so far.
+
+    Pictures are drawn and encoded in the threads of `pool`: Pillow and NumPy let other threads run
+    meanwhile. What is random and what goes into the truth is settled before, in one thread, so that
+    the bytes do not depend on the threads.
+    """
 
     folder: Path
     seed: int
     scale: float
     share: float
+    pool: Executor
     images: dict[str, Entry] = field(default_factory=dict)
     look_alikes: dict[tuple[str, str], str] = field(default_factory=dict)  # two pictures -> kind
     flat: list[str] = field(default_factory=list)
@@ -194,6 +210,7 @@ class Library:
     prompted: set[str] = field(default_factory=set)  # images with a prompt in the file
     richer: dict[tuple[str, str], str] = field(default_factory=dict)  # source, copy -> kind
     scenes: int = 0
+    being_made: dict[str, Future[None]] = field(default_factory=dict)
 
     def some(self, n: int, least: int = 1) -> int:
         """Return how many of n things to make."""
@@ -201,15 +218,37 @@ class Library:
 
     # ------------------------------------------------------------ files
 
-    def write(self, path: str, data: bytes, when: datetime) -> None:
-        """Write one file with a fixed time of last change."""
+    def later(self, make: Callable[..., T], *given: Any) -> Future[T]:
+        """Call a function in a thread; what it is given may be made by threads itself.
+
+        Threads take up what they do in order, so none waits for what nobody has begun.
+        """
+        return self.pool.submit(lambda: make(*map(made, given)))
+
+    def write(self, path: str, data: bytes | Future[bytes], when: datetime) -> None:
+        """Write one file with a fixed time of last change, in a thread."""
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        when_ns = int(when.replace(tzinfo=UTC).timestamp()) * 10**9
-        os.utime(target, ns=(when_ns, when_ns))
+        self.finish(MOST_WAITING)
+        self.being_made[path] = self.later(_write, target, data, when)
 
-    def image(self, path: str, data: bytes, entry: Entry, when: datetime | None = None) -> str:
+    def finish(self, most: int = 0) -> None:
+        """Wait until at most so many files are being made."""
+        while len(self.being_made) > most:
+            self._finish(next(iter(self.being_made)))
+
+    def _finish(self, path: str) -> None:
+        """Wait for one file, if it is being made."""
+        if (future := self.being_made.pop(path, None)) is not None:
+            future.result()
+
+    def image(
+        self,
+        path: str,
+        data: bytes | Future[bytes],
+        entry: Entry,
+        when: datetime | None = None,
+    ) -> str:
         """Write one image, note what it is and return its path."""
         if path in self.images:
             raise ValueError(f"the demo library names {path} twice; draw from another seed")
@@ -222,9 +261,9 @@ class Library:
             self.excluded.setdefault(path, "no stage")
         return path
 
-    def picture(self, folder: str, image: Image.Image, entry: Entry) -> str:
+    def picture(self, folder: str, image: Picture, entry: Entry) -> str:
         """Write one image as PNG under the name of the grammar."""
-        return self.image(f"{folder}/{entry.stem}.png", copies.png(image), entry)
+        return self.image(f"{folder}/{entry.stem}.png", self.later(copies.png, image), entry)
 
     def companion(
         self, path: str, text: str, when: datetime | None, what: str = "companion"
@@ -235,6 +274,7 @@ class Library:
 
     def opened(self, path: str) -> Image.Image:
         """Return a written image again, as RGB."""
+        self._finish(path)
         with Image.open(self.folder / path) as image:
             return image.convert("RGB")
 
@@ -264,10 +304,13 @@ class Library:
         """
         was = self.images[source]
         make = {**copies.COPIES, **copies.HARD_COPIES}.get(kind)
+        data: bytes | Future[bytes]
         if make is None:
+            self._finish(source)
             data, suffix = (self.folder / source).read_bytes(), Path(source).suffix
         else:
-            data, suffix = make(self.opened(source), rng)
+            encoded, suffix = make(self.opened(source), rng)
+            data = self.later(encoded)
         hard = was.hard or kind in copies.HARD_COPIES
         stage = was.stage if stamp else None
         entry = replace(was, kind=kind, of=source, series=None, stamp=stamp, stage=stage, hard=hard)
@@ -301,23 +344,23 @@ class Library:
         w, h = SHAPES[scene.seed % len(SHAPES)]
         return max(round(w * self.scale), 16) * times, max(round(h * self.scale), 16) * times
 
-    def drawn(self, scene: Scene, times: int = 2) -> Image.Image:
+    def drawn(self, scene: Scene, times: int = 2) -> Future[Image.Image]:
         """Draw a scene at the size of stage 1 (times 1) or 2."""
-        image = pictures.draw(scene, self.size(scene, 2))
-        return image if times == 2 else image.reduce(2)
+        image = self.later(pictures.draw, scene, self.size(scene, 2))
+        return image if times == 2 else self.later(_halved, image)
 
-    def stages(self, scene: Scene, line_up: LineUp) -> list[Image.Image]:
+    def stages(self, scene: Scene, line_up: LineUp) -> list[Picture]:
         """Draw a scene at every stage of a line-up."""
         first = second = self.drawn(scene)
         if SWAPPED in line_up:
             second = self.drawn(replace(scene, face=scene.face + 1))
         by_level = {
-            1.0: first.reduce(2),
-            1.5: second.reduce(2),
-            2.0: second,
-            3.0: _enhanced(second.resize(self.size(scene, 3), Image.Resampling.BICUBIC)),
+            1.0: lambda: self.later(_halved, first),
+            1.5: lambda: self.later(_halved, second),
+            2.0: lambda: second,
+            3.0: lambda: self.later(_enhanced, second, self.size(scene, 3)),
         }
-        return [by_level[level(stage)] for stage in line_up]
+        return [by_level[level(stage)]() for stage in line_up]
 
     def new_run(self, folder: str, name: str, scene: Scene, line_up: LineUp) -> Run:
         """Draw a scene as a series, not yet written."""
@@ -333,7 +376,7 @@ class Library:
             written = replace(entry, series=name, stamp=stamp)
             last = stamp == stamps[-1] and run.last_folder
             place = f"{last or run.folder}/{written.stem}"
-            data = copies.png(image, run.story.parameters)
+            data = self.later(copies.png, image, run.story.parameters)
             paths.append(self.image(f"{place}.png", data, written))
             if run.story.parameters:
                 self.prompted.add(paths[-1])
@@ -460,8 +503,19 @@ def _runs(stamped: Sequence[tuple[datetime, str]], anchored: bool) -> list[list[
     return clusters
 
 
-def _enhanced(image: Image.Image) -> Image.Image:
-    """Sharpen and warm a picture a little, as a last stage does."""
+def _write(target: Path, data: bytes, when: datetime) -> None:
+    target.write_bytes(data)
+    when_ns = int(when.replace(tzinfo=UTC).timestamp()) * 10**9
+    os.utime(target, ns=(when_ns, when_ns))
+
+
+def _halved(image: Image.Image) -> Image.Image:
+    return image.reduce(2)
+
+
+def _enhanced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Enlarge a picture, and sharpen and warm it a little, as a last stage does."""
+    image = image.resize(size, Image.Resampling.BICUBIC)
     crisp = image.filter(ImageFilter.UnsharpMask(2, 70, 2))
     vivid = ImageEnhance.Color(crisp).enhance(1.15)
     red = [min(round(v * 1.03), 255) for v in range(256)]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from dedup_nb.demo.library import (
     LineUp,
     Run,
     level,
+    made,
 )
 from dedup_nb.demo.pictures import Scene
 from dedup_nb.demo.poorer import poorer
@@ -267,7 +269,7 @@ def _one_stage_differs(library: Library, rng: np.random.Generator, scene: Scene,
 def _local_edit(library: Library, rng: np.random.Generator, scene: Scene, run: Run) -> None:
     k = int(rng.integers(len(run.line_up)))
     was = run.entries[k].picture
-    run.images[k] = copies.edited(run.images[k], rng)
+    run.images[k] = copies.edited(made(run.images[k]), rng)
     run.entries[k] = replace(run.entries[k], kind="local_edit", picture=f"{was}/edited")
     library.never([was, f"{was}/edited"], "local_edit")
 
@@ -275,7 +277,7 @@ def _local_edit(library: Library, rng: np.random.Generator, scene: Scene, run: R
 def _small_edit(library: Library, rng: np.random.Generator, scene: Scene, run: Run) -> None:
     k = len(run.line_up) - 1
     was = run.entries[k].picture
-    run.images[k] = copies.edited(run.images[k], rng, 0.05, 0.05)
+    run.images[k] = copies.edited(made(run.images[k]), rng, 0.05, 0.05)
     run.entries[k] = replace(run.entries[k], kind="local_edit", picture=f"{was}/edited")
     library.never([was, f"{was}/edited"], "local_edit")
 
@@ -368,7 +370,10 @@ def _made_again(
         second = Run(
             folder if n % 3 == 0 else f"{folder} again",
             line_up,
-            [_same_again(image, n + again + k) for k, image in enumerate(run.images)],
+            [
+                library.later(_same_again, image, n + again + k)
+                for k, image in enumerate(run.images)
+            ],
             [
                 replace(entry, kind="set_copy", of=path)
                 for entry, path in zip(run.entries, origins, strict=True)
@@ -422,7 +427,7 @@ def windows(library: Library, rng: np.random.Generator) -> None:
         name, scene = library.new_scene(rng)
         path = f"{folder}/{stem}.png"
         library.excluded[path] = why
-        data = png(library.drawn(scene, 1))
+        data = library.later(png, library.drawn(scene, 1))
         library.image(path, data, Entry(name, name, stage=UPSCALED), datetime(2025, 7, 11, 12))
 
 
@@ -439,7 +444,8 @@ def camera(library: Library, rng: np.random.Generator) -> None:
         exif.get_ifd(0x8769)[0x9291] = f"{hundredths:02}"
         name, scene = library.new_scene(rng)
         path = f"{folder}/IMG_{n + 1:04}.jpg"
-        library.image(path, jpeg(library.drawn(scene), 90, exif=exif), Entry(name, name), taken)
+        data = library.later(partial(jpeg, quality=90, exif=exif), library.drawn(scene))
+        library.image(path, data, Entry(name, name), taken)
         library.exif_times[path] = taken.isoformat()
         library.exposed[path] = taken + timedelta(milliseconds=10 * hundredths)
     for n, kind in enumerate(("exact_copy", "smaller", "jpeg_middle", "crop_small")):
@@ -456,7 +462,7 @@ def camera(library: Library, rng: np.random.Generator) -> None:
         if orientation > 1:
             entry = replace(entry, kind="exif_orientation", of=upright)
         path = f"{folder}/turned/orientation_{orientation}.jpg"
-        library.image(path, copies.oriented(image, orientation), entry, taken)
+        library.image(path, library.later(copies.oriented, image, orientation), entry, taken)
 
 
 # ---------------------------------------------------------------- odd files
@@ -483,7 +489,7 @@ def odd(library: Library, rng: np.random.Generator) -> None:
 
     def new(file: str, encoded: Callable[[Image.Image], bytes] = png) -> None:
         name, scene = library.new_scene(rng)
-        data = encoded(library.drawn(scene, 1))
+        data = library.later(encoded, library.drawn(scene, 1))
         library.image(f"{ODD}/{file}", data, Entry(name, name), ODD_DAY)
 
     for file in ODD_NAMES:
@@ -497,7 +503,7 @@ def odd(library: Library, rng: np.random.Generator) -> None:
     new("formats/really a png.jpg")
     new("formats/SHOUTING.PNG")
     _beside(library)
-    _damaged(library, png(library.drawn(library.new_scene(rng)[1], 1)))
+    _damaged(library, png(library.drawn(library.new_scene(rng)[1], 1).result()))
 
 
 def _sixteen_bits(image: Image.Image) -> bytes:

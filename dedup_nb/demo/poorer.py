@@ -7,8 +7,10 @@ a careless program keeps them. Other parts of the demo library are in `parts`.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,29 +110,34 @@ def poorer(library: Library, rng: np.random.Generator) -> None:
     for kind, (make, suffix) in OF_PIXELS.items():
         for _ in range(library.some(2)):
             image = _large(library, rng)
-            _pair(library, kind, jpeg(image, 92), ".jpg", make(image), suffix)
-    for kind, versions in OF_CONTENT.items():
-        for _ in range(library.some(2)):
-            source, copy = versions(_large(library, rng))
-            place, _ = _pair(library, kind, source, _suffix(source), copy, _suffix(copy))
-            if kind == "camera_data_lost":
-                library.exposed[place] = DAY
+            files = library.later(jpeg, image), library.later(make, image)
+            _pair(library, kind, files[0], ".jpg", files[1], suffix)
+    of_content = [
+        (kind, library.later(versions, _large(library, rng)))
+        for kind, versions in OF_CONTENT.items()
+        for _ in range(library.some(2))
+    ]
+    for kind, both in of_content:
+        source, copy = both.result()
+        place, _ = _pair(library, kind, source, _suffix(source), copy, _suffix(copy))
+        if kind == "camera_data_lost":
+            library.exposed[place] = DAY
     _with_companions(library, rng)
     _look_alikes(library, rng)
 
 
-def _large(library: Library, rng: np.random.Generator) -> Image.Image:
+def _large(library: Library, rng: np.random.Generator) -> Future[Image.Image]:
     _, scene = library.new_scene(rng)
-    image = library.drawn(scene)
-    return _resized(image, LARGE_PX * max(library.scale, 0.4) / max(image.size))
+    by = LARGE_PX * max(library.scale, 0.4) / max(library.size(scene, 2))
+    return library.later(_resized, library.drawn(scene), by)
 
 
 def _pair(
     library: Library,
     kind: str,
-    source: bytes,
+    source: bytes | Future[bytes],
     suffix: str,
-    copy: bytes,
+    copy: bytes | Future[bytes],
     copy_suffix: str,
 ) -> tuple[str, str]:
     """Write a source and its poorer, newer copy; return their paths."""
@@ -168,10 +175,10 @@ def _with_companions(library: Library, rng: np.random.Generator) -> None:
     """Equal files, of which one has a companion; models and films with one cover picture."""
     for suffix, text in ((".xmp", "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"), (".txt", "a harbour")):
         image = _large(library, rng)
-        data = jpeg(image, 90)
+        data = library.later(partial(jpeg, quality=90), image)
         place, _ = _pair(library, "companion_lost", data, ".jpg", data, ".jpg")
         library.companion(place.removesuffix(".jpg") + suffix, text, DAY)
-    cover = png(_large(library, rng), level=6)
+    cover = library.later(partial(png, level=6), _large(library, rng))
     names = [f"mojo1/models/style_v{n}" for n in (1, 2)]
     for n, name in enumerate(names):
         entry = Entry("cover", f"cover{n}", kind="cover")
@@ -184,22 +191,24 @@ def _look_alikes(library: Library, rng: np.random.Generator) -> None:
     """Pictures of one shape that are several things, and frames that are all kept."""
     page = pictures.page(11 * library.seed, (600, 300))
     _several(library, "ticket", [_ticket(page, number) for number in (17, 8423)], ".png")
-    base = library.drawn(library.new_scene(rng)[1])
+    base = library.drawn(library.new_scene(rng)[1]).result()
     _several(library, "colour_variant", [_shirt(base, hue) for hue in (0, 85, 160)], ".png")
     _several(library, "sign", [_sign(letter) for letter in "ABC"], ".png")
-    scene = _large(library, rng)
+    scene = _large(library, rng).result()
     frames = []
     for n, bias in enumerate((0.0, -2.0, 2.0)):
         exposed = ImageEnhance.Brightness(scene).enhance(2 ** (bias / 3))
         exif = _camera_exif(DAY + timedelta(seconds=n), xA402=2, x9204=bias)
-        frames.append(jpeg(exposed, 92, exif=exif))
+        frames.append(library.later(partial(jpeg, exif=exif), exposed))
     paths = _several(library, "bracket", frames, ".jpg")
     for n, path in enumerate(paths):
         library.exposed[path] = DAY + timedelta(seconds=n)
         library.exif_times[path] = library.exposed[path].isoformat()
 
 
-def _several(library: Library, kind: str, files: list[bytes], suffix: str) -> list[str]:
+def _several(
+    library: Library, kind: str, files: Sequence[bytes | Future[bytes]], suffix: str
+) -> list[str]:
     pictures_of = [f"{kind}{n}" for n in range(len(files))]
     library.never(pictures_of, kind)
     return [
