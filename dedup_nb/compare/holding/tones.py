@@ -76,10 +76,12 @@ def _canvas(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Floats:
 
 def _judged(x: Floats, y: Floats, shown: NDArray[np.bool_]) -> str:
     a, b = (plane[shown].astype(np.float64) for plane in (x, y))
-    own = [_rms(p[:, 1:] - _fitted(_curve(p), p[:, 1:])) for p in (a, b)]
+    curves = [_curve(p) for p in (a, b)]
+    own = [_rms(p[:, 1:] - _fitted(c, p[:, 1:])) for c, p in zip(curves, (a, b), strict=True)]
     light = min(
         _rms(np.sort(a[:, 0]) - np.sort(b[:, 0])),
-        *(_rms(_fitted(_curve(p), q[:, :1]) - p[:, :1]) for p, q in ((a, b), (b, a))),
+        _rms(_fitted(curves[0], b[:, :1]) - a[:, :1]),
+        _rms(_fitted(curves[1], a[:, :1]) - b[:, :1]),
     )
     if min(own) < GREY_SHARE * max(own) and max(own) > COLOURED:
         if light >= GREY_TONE:
