@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from dedup_nb.compare.holding import LACKS, Holding, Saved, holding, opening
-from dedup_nb.compare.holding.judging import PLAIN
-from dedup_nb.compare.holding.words import BOTH
+from dedup_nb.compare.holding import opening
+from dedup_nb.compare.holding.judging import PLAIN, Holding, Saved, holding
+from dedup_nb.compare.holding.words import BOTH, LACKS
 from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
