@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import struct
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from drawn import photo
 from PIL import Image
 
 from dedup_nb.pictures import decoding, images
+from dedup_nb.pictures.engines import decoders, processes
 from dedup_nb.pictures.png import decoder, rows
 from dedup_nb.pictures.png.plain import plain
 
@@ -202,6 +204,24 @@ def test_hostile_files_give_the_same_on_both_ways(count, monkeypatch):
     rng = np.random.default_rng(count)
     told = [same_on_both_ways(mutated(rng), monkeypatch) for _ in range(count)]
     assert {"ok", "unreadable"} <= {*told}
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(5_000, marks=pytest.mark.slow)])
+def test_hostile_files_end_no_watched_process(count, tmp_path, monkeypatch):
+    rng = np.random.default_rng(7 * count)
+    files = [mutated(rng) for _ in range(count)]
+    paths = [tmp_path / f"{k}.png" for k in range(count)]
+    for path, data in zip(paths, files, strict=True):
+        path.write_bytes(data)
+    processes.POOL.close()
+    start = "from dedup_nb.pictures import decoding\ndecoding._Png.left = 0\nfrom dedup_nb"
+    monkeypatch.setattr(processes, "PROGRAM", processes.PROGRAM.replace("from dedup_nb", start, 1))
+
+    told = dict(decoders.measure_all([os.fsencode(path) for path in paths], [(32, 32)], workers=1))
+
+    processes.POOL.close()
+    monkeypatch.setattr(decoding, "HAS_ISAL", False)
+    assert told == {k: images.measure(data, f"{k}.png", [(32, 32)]) for k, data in enumerate(files)}
 
 
 @pytest.mark.parametrize("size", [(1, 8), (5, 8), (61, 8)])
