@@ -30,6 +30,16 @@ from dedup_nb.groups.stars import Assignment, Grouping, Stars
 from dedup_nb.library import layout
 from dedup_nb.library.quantities import count
 
+# why pairs are never proposed, in the order in which they are told apart
+REASONS = (
+    "inside one series",
+    "of one name in one folder",
+    "of two stages",
+    "of two raw files",
+    "inside one root",
+)
+PAIRS_AT_ONCE = 2**20  # looked at together, so that they need little memory
+
 
 class Excluded(dict[str, int]):
     """How many pairs were excluded, by reason; a notebook shows it as a sentence."""
@@ -140,8 +150,8 @@ class Candidates:
         """Return the stars of a table of pairs (`i < j` and the measure)."""
         return Stars(
             len(self.images),
-            pairs["i"].to_numpy(np.int64),
-            pairs["j"].to_numpy(np.int64),
+            pairs["i"].to_numpy(np.int32),
+            pairs["j"].to_numpy(np.int32),
             self.sign * pairs.iloc[:, 2].to_numpy(np.float64),
             self.images.ranks,
             self.limits(pairs) if self.same_stage_only else None,
@@ -157,36 +167,34 @@ class Candidates:
 
     def _split(self, pairs: pd.DataFrame, same_stage_only: bool, cross_root_only: bool) -> None:
         """Exclude the pairs that are never proposed, and count them by reason."""
-        i, j = pairs["i"].to_numpy(np.int64), pairs["j"].to_numpy(np.int64)
-
-        def alike(column: str) -> NDArray[np.bool_]:
-            codes = pd.factorize(self.images.table[column])[0].astype(np.int32)
-            return np.asarray(codes[i] == codes[j], bool)
-
-        one_folder = alike("folder")
-        series_i, series_j = self.images.series.of[i], self.images.series.of[j]
-        in_series = np.asarray((series_i == series_j) & (series_i >= 0), bool)
-        one_name = one_folder & alike("stem")
-        level_i, level_j = self.images.levels[i], self.images.levels[j]
-        stages = same_stage_only & ~np.isnan(level_i) & ~np.isnan(level_j) & (level_i != level_j)
-        raw = self.images.is_raw[i] & self.images.is_raw[j]
-        raw &= self.images.works_apart(i, j)
-        one_root = alike("root") & cross_root_only
-        apart = {
-            "inside one series": in_series,
-            "of one name in one folder": one_name,
-            "of two stages": stages,
-            "of two raw files": raw,
-            "inside one root": one_root,
+        codes = {
+            column: pd.factorize(self.images.table[column])[0].astype(np.int32)
+            for column in ("folder", "stem", "root")
         }
-        left = np.ones(len(pairs), bool)
-        self.set_apart = Excluded()
-        for why, members in apart.items():
-            self.set_apart[why] = int(np.count_nonzero(members & left))
-            left &= ~members
-        self.series_pairs = pairs[in_series].reset_index(drop=True)
-        self.excluded = pairs[~left].reset_index(drop=True)
-        self.pairs = (pairs if left.all() else pairs[left]).reset_index(drop=True)
+        of_series, levels, is_raw = self.images.series.of, self.images.levels, self.images.is_raw
+
+        def set_apart(i: Indices, j: Indices) -> list[NDArray[np.bool_]]:
+            one = {column: code[i] == code[j] for column, code in codes.items()}
+            staged = ~np.isnan(levels[i]) & ~np.isnan(levels[j])
+            return [
+                (of_series[i] == of_series[j]) & (of_series[i] >= 0),
+                one["folder"] & one["stem"],
+                same_stage_only & staged & (levels[i] != levels[j]),
+                is_raw[i] & is_raw[j] & self.images.works_apart(i, j),
+                one["root"] & cross_root_only,
+            ]
+
+        ends = [pairs[end].to_numpy(np.int32) for end in ("i", "j")]
+        of = np.zeros(len(pairs), np.uint8)  # the first reason of each pair, from 1 on
+        for first in range(0, len(pairs), PAIRS_AT_ONCE):
+            part = slice(first, first + PAIRS_AT_ONCE)
+            for reason, members in enumerate(set_apart(*(end[part] for end in ends)), 1):
+                of[part][members & (of[part] == 0)] = reason
+        counts = np.bincount(of, minlength=len(REASONS) + 1).tolist()[1:]
+        self.set_apart = Excluded(zip(REASONS, counts, strict=True))
+        self.series_pairs = pairs[of == 1].reset_index(drop=True)
+        self.excluded = pairs[of > 0].reset_index(drop=True)
+        self.pairs = (pairs if not of.any() else pairs[of == 0]).reset_index(drop=True)
 
     def limits(self, pairs: pd.DataFrame) -> NDArray[np.float64]:
         """Return the distance of each pair from which on it is ambiguous and joins no group.

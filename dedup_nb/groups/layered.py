@@ -90,7 +90,7 @@ class Layered:
         near = self.near
         row = slice(near.starts[k], near.starts[k + 1])
         ends, distances = near.neighbours[row], near.distances[row]
-        counts = (distances <= threshold) & (threshold < near.limits[row])
+        counts = near.within(row, threshold)
         return dict(zip(ends[counts].tolist(), distances[counts].tolist(), strict=True))
 
     @staticmethod

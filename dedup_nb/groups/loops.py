@@ -13,6 +13,7 @@ import numpy as np
 def stars(  # type: ignore[no-untyped-def]
     order, starts, neighbours, distances, limits, refused, yields, threshold, keepers, to_keeper
 ):
+    limited = len(limits) > 0
     deferred = np.zeros(len(order), np.bool_)
     some_yield = yields.any()
     for again in (False, True):
@@ -24,7 +25,8 @@ def stars(  # type: ignore[no-untyped-def]
                 for at in range(starts[best], starts[best + 1]):
                     if distances[at] > threshold:
                         break
-                    if yields[at] and threshold < limits[at] and keepers[neighbours[at]] < 0:
+                    is_open = not limited or threshold < limits[at]
+                    if yields[at] and is_open and keepers[neighbours[at]] < 0:
                         deferred[place] = True
                         break
                 if deferred[place]:
@@ -33,7 +35,8 @@ def stars(  # type: ignore[no-untyped-def]
                 if distances[at] > threshold:
                     break
                 member = neighbours[at]
-                if keepers[member] < 0 and threshold < limits[at] and not refused[at]:
+                is_open = not limited or threshold < limits[at]
+                if keepers[member] < 0 and is_open and not refused[at]:
                     keepers[member] = best
                     to_keeper[member] = distances[at]
                     keepers[best] = best
@@ -65,5 +68,6 @@ def are_near(  # type: ignore[no-untyped-def]
                     else:
                         high = middle
                 if low < starts[keeper + 1] and neighbours[low] == member:
-                    near[k] = threshold < limits[low] and not refused[low]
+                    is_open = len(limits) == 0 or threshold < limits[low]
+                    near[k] = is_open and not refused[low]
                 break

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
+Rows = NDArray[np.int32]
 Floats = NDArray[np.float64]
 MOST = 2**63
 
 
 def rows_of(
     i: Indices, j: Indices, distances: Floats, ranks: Indices, limits: Floats | None = None
-) -> tuple[Indices, Floats, Floats]:
+) -> tuple[Rows, Floats, Floats]:
     """Return the rows of all images, one after the other.
 
     Parameters
@@ -30,12 +31,13 @@ def rows_of(
     ranks : ndarray of int64, shape (n,)
         Keeper order of each image, each number once.
     limits : ndarray of float64, shape (n_pairs,), optional
-        Sorted with them; infinity by default.
+        Sorted with them.
 
     Returns
     -------
     neighbours, distances, limits : ndarray, shape (2 * n_pairs,)
-        By image, then by distance, then by the rank of the neighbour.
+        By image, then by distance, then by the rank of the neighbour. No limits are returned where
+        all are infinite: the rows of twenty million pairs are large.
     """
     n = len(ranks)
     values, codes = np.unique(distances, return_inverse=True)
@@ -51,22 +53,22 @@ def rows_of(
         half *= n
         half += ranks[others]
     keys.sort()
-    by_rank = np.empty(n, np.int64)
-    by_rank[ranks] = np.arange(n)
-    neighbours: Indices = by_rank[keys % n]
+    by_rank = np.empty(n, np.int32)
+    by_rank[ranks] = np.arange(n, dtype=np.int32)
+    neighbours: Rows = by_rank[keys % n]
     keys //= n
     keys %= len(values)
-    return neighbours, values[keys].astype(np.float64), np.full(len(keys), np.inf)
+    return neighbours, values.astype(np.float64)[keys], np.zeros(0)
 
 
 def _by_three(
     i: Indices, j: Indices, distances: Floats, ranks: Indices, limits: Floats | None
-) -> tuple[Indices, Floats, Floats]:
+) -> tuple[Rows, Floats, Floats]:
     others = np.concatenate([j, i]).astype(np.int64)
     both = np.concatenate([distances, distances]).astype(np.float64)
     order = np.lexsort((ranks[others], both, np.concatenate([i, j])))
-    several = np.full(len(order), np.inf) if limits is None else np.tile(limits, 2)[order]
-    return others[order], both[order], several
+    several = np.zeros(0) if limits is None else np.tile(limits, 2)[order]
+    return others[order].astype(np.int32), both[order], several
 
 
 def nearest_first(i: Indices, j: Indices, distances: Floats) -> NDArray[Any]:

@@ -206,7 +206,7 @@ class Stars:
 
     def parted(self, threshold: float, apart: int) -> int:
         """Return how many pairs within a threshold are at least so far apart; see `part`."""
-        within = (self.distances <= threshold) & (threshold < self.limits)
+        within = self.within(slice(None), threshold)
         return int(np.count_nonzero(within & (self.apart >= apart))) // 2
 
     def refuse(
@@ -262,9 +262,13 @@ class Stars:
     def near(self, image: int, threshold: float) -> Indices:
         """Return the images that are pairs with one within the threshold, nearest first."""
         row = slice(self.starts[image], self.starts[image + 1])
-        within = (self.distances[row] <= threshold) & (threshold < self.limits[row])
-        neighbours: Indices = self.neighbours[row][within]
+        neighbours: Indices = self.neighbours[row][self.within(row, threshold)].astype(np.int64)
         return neighbours
+
+    def within(self, row: slice, threshold: float) -> Mask:
+        """Return which neighbours of a row of pairs are within the threshold."""
+        within: Mask = self.distances[row] <= threshold
+        return within & (threshold < self.limits[row]) if len(self.limits) else within
 
     def components(self, threshold: float) -> Indices:
         """Return the connected component of each image, named by its smallest member."""
@@ -281,8 +285,8 @@ class Stars:
         at = np.flatnonzero(self.neighbours[row] == b)
         if not len(at):
             return None
-        distance = float(self.distances[row][at[0]])
-        return distance if distance <= threshold < self.limits[row][at[0]] else None
+        is_within = bool(self.within(row, threshold)[at[0]])
+        return float(self.distances[row][at[0]]) if is_within else None
 
     def may_propose(self, members: Indices, keepers: Indices, threshold: float) -> Mask:
         """Return which members are direct neighbours of their keepers within the threshold."""
