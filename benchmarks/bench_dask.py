@@ -1,14 +1,17 @@
 """Compare the engines dask and local on this machine, and a cost model with measured runs.
 
-    python benchmarks/bench_dask.py [PICTURES] [HASHES] [VECTORS]
+    python benchmarks/bench_dask.py [PICTURES] [HASHES] [VECTORS] [NUMBERS]
 
-CPU is that of all processes together: this one, the workers and their decoders. Results must be the
-same, which is checked. Vectors are joined locally at a fifth of VECTORS (60,000 by default); the
-model predicts all of them from that, and the workers measure it. FAISS's cells search the same
-vectors, and their true recall is counted.
+A scheduler and three workers run in processes of their own. CPU is that of all processes together:
+this one, the workers and their decoders. Results must be the same, which is checked. Vectors of
+NUMBERS numbers, whose spectrum falls as that of embeddings, are joined locally at a tenth of
+VECTORS; the model predicts all of them from that, and hashes from a fifth, and the workers measure
+both. FAISS's cells search the same vectors, and their true recall is counted.
 """
 
+import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,16 +31,17 @@ from dedup_nb.pictures import measures, store
 from dedup_nb.pictures.engines import LOCAL
 from dedup_nb.pictures.engines.processes import POOL
 
-WORKERS, WIDTH, FLOOR, BITS = 3, 120, 0.92, 12
-HOUR, MB = 3600, 1e6
+WORKERS, FLOOR, BITS = 3, 0.92, (8, 12)
+SMALL = 3_000  # pictures of 0.1 megapixels, for what the head does with each
+HOUR = 3600
 
 
 class Costs(NamedTuple):
     """What one picture, or one pair of pictures, costs; measured on one core."""
 
     decode_s: float = 0.020  # CPU of a worker a picture: read, decode, fingerprints
-    head_s: float = 0.0015  # CPU of the head a picture: check, hash, store
-    sent_bytes: float = 25e3  # from a worker to the head, a picture
+    head_s: float = 0.0002  # CPU of the head a picture: check and store
+    sent_bytes: float = 20e3  # from a worker to the head, a picture
     kept_bytes: float = 31e3  # of the cache, a picture
     picture_bytes: float = 3e6  # of a file, read once over the network
     hash_s: float = 1.6e-12  # CPU a pair of hashes within 8 bits, at a million
@@ -76,6 +80,36 @@ def predicted(n, cores, network_bytes_s=1.25e9, costs=Costs()):  # noqa: B008  #
     )
 
 
+@contextlib.contextmanager
+def running(workers):
+    """Yield the address of a scheduler with some workers of one thread, each in its own process."""
+    from distributed import Client
+
+    def start(module, *options):
+        command = [sys.executable, "-m", f"distributed.cli.{module}", "--host", "127.0.0.1"]
+        return subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
+
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder, "scheduler.json")
+        file = ("--scheduler-file", str(named))
+        made = [start("dask_scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0", *file)]
+        try:
+            made += [
+                start("dask_worker", "--nthreads", "1", "--no-dashboard", *file)
+                for _ in range(workers)
+            ]
+            while not named.exists():
+                time.sleep(0.1)
+            with Client(scheduler_file=str(named), set_as_default=False) as client:
+                client.wait_for_workers(workers, timeout=60)
+                address = client.scheduler.address
+            yield address
+        finally:
+            for process in reversed(made):
+                process.terminate()
+                process.wait()
+
+
 def cpu_s():
     """Return the CPU seconds of this process and all below it."""
     total = 0.0
@@ -103,11 +137,11 @@ def told(what, local, other):
     )
 
 
-def pictures(folder, count):
+def pictures(folder, count, size):
     rng = np.random.default_rng(0)
     for k in range(count):
         small = Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8))
-        small.resize((1536, 1024), Image.Resampling.BICUBIC).save(folder / f"{k}.jpg", quality=90)
+        small.resize(size, Image.Resampling.BICUBIC).save(folder / f"{k}.jpg", quality=90)
     found = sorted(folder.iterdir())
     return [store.FileKey.of(folder, path.name) for path in found]
 
@@ -123,71 +157,94 @@ def fingerprints(folder, keys, cache, engine):
 def clustered(n, d):
     """Return unit vectors, one in three of them near another."""
     rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(n, d)).astype(np.float32)
-    vectors[: n // 3] = vectors[n // 3 : 2 * (n // 3)] + 0.3 * vectors[: n // 3]
+    vectors = rng.normal(size=(n, d)).astype(np.float32) / np.sqrt(np.arange(1, d + 1), dtype="f4")
+    noise = vectors[: n // 3]
+    vectors[: n // 3] = vectors[n // 3 : 2 * (n // 3)] + 0.3 * noise
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def main(n_pictures=300, n_hashes=1_000_000, n_vectors=300_000):
-    from distributed import LocalCluster
+def compare_files(engine, folder, count):
+    """Decode files with both engines, and count what the head does with each."""
+    (folder / "large").mkdir()
+    keys = pictures(folder / "large", count, (1536, 1024))
+    for name, one in (("local", LOCAL), ("dask", engine)):
+        fingerprints(folder / "large", keys[:32], folder / f"warm {name}", one)
+    a, *local = cost(lambda: fingerprints(folder / "large", keys, folder / "local", LOCAL))
+    POOL.close()
+    b, *dask = cost(lambda: fingerprints(folder / "large", keys, folder / "dask", engine))
+    assert a == b
+    told(f"{count:,} pictures of 1.6 megapixels", local, dask)
+    (folder / "small").mkdir()
+    keys = pictures(folder / "small", SMALL, (384, 256))
+    head = time.process_time()
+    fingerprints(folder / "small", keys, folder / "small cache", engine)
+    head = time.process_time() - head
+    print(f"{SMALL:,} small pictures: {1000 * head / SMALL:.2f} ms of the head each", flush=True)
 
+
+def compare_hashes(engine, n, bits):
+    """Join hashes with both engines, and predict the cost from a fifth of them."""
+    rng = np.random.default_rng(1)
+    hashes = rng.integers(0, 256, (n, 8), dtype=np.uint8)
+    hashes[: n // 100] = hashes[-(n // 100) :]
+    phash.near_pairs(hashes[:20_000], bits)  # numba compiles
+    _, cpu, _ = cost(lambda: phash.near_pairs(hashes[::5], bits))
+    (a, _), *local = cost(lambda: phash.near_pairs(hashes, bits))
+    (b, _), *dask = cost(lambda: phash.near_pairs(hashes, bits, engine=engine))
+    assert a.equals(b)
+    told(f"{n:,} hashes within {bits} bits", local, dask)
+    verdict(f"{n:,} hashes", cpu * n * (n - 1) / ((n // 5) * (n // 5 - 1)), dask)
+
+
+def compare_vectors(engine, vectors):
+    """Join vectors with both engines, and predict the cost from a tenth; return the pairs."""
+    n, few = len(vectors), vectors[::10]
+    index.near_pairs(few[:2_000], FLOOR)
+    (a, _), *local = cost(lambda: index.near_pairs(few, FLOOR))
+    (b, _), *dask = cost(lambda: index.near_pairs(few, FLOOR, engine=engine))
+    assert a.equals(b)
+    told(f"{len(few):,} vectors of {vectors.shape[1]} numbers", local, dask)
+    costs = Costs(vector_s=local[0] / (len(few) * (len(few) - 1) / 2))
+    print(f"  {costs.vector_s:.2e} s a pair", flush=True)
+    (exact, _), *dask = cost(lambda: index.near_pairs(vectors, FLOOR, engine=engine))
+    verdict(f"{n:,} vectors", predicted(n, 1, costs=costs).vectors_h * HOUR, dask)
+    return exact
+
+
+def verdict(what, model, measured):
+    cores = min(WORKERS, os.cpu_count() or 1)
+    print(
+        f"  {what} on {WORKERS} workers: {measured[0]:.1f} s CPU, {measured[1]:.1f} s; the model "
+        f"predicts {model:.1f} s CPU, {model / cores:.1f} s on {cores} free cores "
+        f"({measured[0] / model - 1:+.0%} CPU)",
+        flush=True,
+    )
+
+
+def compare_cells(vectors, exact):
+    """Search with FAISS's cells, and count which of all pairs they find."""
+    cells, learning, _ = cost(lambda: learnt(vectors))
+    (near, _), search, _ = cost(lambda: index.near_pairs(vectors, FLOOR, cells=cells))
+    print(
+        f"FAISS's cells: {learning:.0f} s CPU to learn and tune, {search:.0f} s to search; recall "
+        f"{len(near) / max(1, len(exact)):.3%} of {len(exact):,} pairs (estimated "
+        f"{cells.recall:.3%})",
+        flush=True,
+    )
+
+
+def main(n_pictures=300, n_hashes=1_000_000, n_vectors=300_000, numbers=512):
     from dedup_nb.pictures.engines.by_dask.engine import Dask
 
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
-        ) as cluster,
-    ):
-        cluster.wait_for_workers(WORKERS)
-        engine, folder = Dask(cluster.scheduler_address), Path(temporary) / "pictures"
-        folder.mkdir()
-        keys = pictures(folder, n_pictures)
-        warm = keys[:32]
-        for name, one in (("local", LOCAL), ("dask", engine)):
-            fingerprints(folder, warm, Path(temporary) / f"warm {name}", one)
-        a, *local = cost(lambda: fingerprints(folder, keys, Path(temporary) / "local", LOCAL))
-        POOL.close()
-        head = time.process_time()
-        b, *dask = cost(lambda: fingerprints(folder, keys, Path(temporary) / "dask", engine))
-        head = time.process_time() - head
-        assert a == b
-        told(f"{n_pictures:,} pictures of 1.6 megapixels", local, dask)
-        print(f"  of that the head: {1000 * head / n_pictures:.2f} ms a picture", flush=True)
-
-        rng = np.random.default_rng(1)
-        hashes = rng.integers(0, 256, (n_hashes, 8), dtype=np.uint8)
-        hashes[: n_hashes // 100] = hashes[-(n_hashes // 100) :]
-        small = hashes[:20_000]
-        phash.near_pairs(small, BITS)
-        (a, _), *local = cost(lambda: phash.near_pairs(hashes, BITS))
-        (b, _), *dask = cost(lambda: phash.near_pairs(hashes, BITS, engine=engine))
-        assert a.equals(b)
-        told(f"{n_hashes:,} hashes within {BITS} bits", local, dask)
-
-        vectors = clustered(n_vectors, WIDTH)
-        few = vectors[::5]
-        index.near_pairs(few[:2_000], FLOOR)
-        (a, _), *local = cost(lambda: index.near_pairs(few, FLOOR))
-        (b, _), *dask = cost(lambda: index.near_pairs(few, FLOOR, engine=engine))
-        assert a.equals(b)
-        told(f"{len(few):,} vectors of {WIDTH} numbers", local, dask)
-        costs = Costs(vector_s=local[0] / (len(few) * (len(few) - 1) / 2))
-        model = predicted(n_vectors, 1, costs=costs).vectors_h * HOUR
-        (exact, _), *dask = cost(lambda: index.near_pairs(vectors, FLOOR, engine=engine))
-        print(
-            f"{n_vectors:,} vectors on {WORKERS} workers: {dask[0]:.0f} s CPU, {dask[1]:.0f} s; "
-            f"the model predicts {model:.0f} s CPU ({dask[0] / model - 1:+.0%})",
-            flush=True,
-        )
+    vectors = clustered(n_vectors, numbers)
+    with tempfile.TemporaryDirectory() as folder, running(WORKERS) as address:
+        engine = Dask(address)
+        compare_files(engine, Path(folder), n_pictures)
+        for bits in BITS:
+            compare_hashes(engine, n_hashes, bits)
+        exact = compare_vectors(engine, vectors)
         engine.close()
-    cells, cpu, _ = cost(lambda: learnt(vectors))
-    (near, _), found_s, _ = cost(lambda: index.near_pairs(vectors, FLOOR, cells=cells))
-    recall = len(near) / max(1, len(exact))
-    print(
-        f"FAISS's cells: {cpu:.0f} s CPU to learn and tune, {found_s:.0f} s to search; recall "
-        f"{recall:.3%} of {len(exact):,} pairs (estimated {cells.recall:.3%})"
-    )
+    compare_cells(vectors, exact)
     for n in (10**6, 10**7, 10**8):
         print(n, {k: f"{v:.3g}" for k, v in predicted(n, 64)._asdict().items()})
 
