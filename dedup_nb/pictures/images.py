@@ -26,6 +26,7 @@ from dedup_nb.pictures.openers import Opened, Refused, TooLarge
 MAX_PIXELS = 300_000_000
 THUMBNAIL_PX = 256
 MOST_THUMBNAIL_BYTES, MOST_CONTENTS_BYTES = 2**19, 2**20
+USUAL_THUMBNAIL_BYTES, USUAL_CONTENTS_BYTES = 2**14, 2**13
 BASELINE, HUFFMAN, START_OF_SCAN = 0xC0, 0xC4, 0xDA  # segments of a JPEG
 ORIENTATION_TAG = 0x0112
 TURNS = {  # EXIF orientation -> what makes the picture upright
@@ -592,8 +593,15 @@ def is_raster(data: bytes, size: Raster) -> bool:
     """Return whether bytes have the length of a raster of this size."""
     if size == CONTENTS:
         return len(data) <= MOST_CONTENTS_BYTES
+    return len(data) == raster_bytes(size)
+
+
+def raster_bytes(size: Raster) -> int:
+    """Return the length of a raster of this size; of contents, what most files have at most."""
+    if size == CONTENTS:
+        return USUAL_CONTENTS_BYTES
     if isinstance(size, ModelInput):
-        return len(data) == 3 * size.width * size.height
+        return 3 * size.width * size.height
     if isinstance(size, str):
-        return len(data) == (LUMA_PX**2 if size == TRIMMED_LUMA else 2 * CHROMA_PX**2)
-    return len(data) == size[0] * size[1]
+        return LUMA_PX**2 if size == TRIMMED_LUMA else 2 * CHROMA_PX**2
+    return size[0] * size[1]

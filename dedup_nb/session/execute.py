@@ -20,7 +20,7 @@ from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
 from dedup_nb.session.kernels import Kernels
 from dedup_nb.session.parameters import Profile
-from dedup_nb.session.preflight import prepare
+from dedup_nb.session.preflight import prepare, shared_engines
 from dedup_nb.session.runners import this_process
 from dedup_nb.session.runs import DONE, FAILED, RUNNING, SKIPPED, WAITING, note, read_params, record
 from dedup_nb.session.telling import InOrder
@@ -57,7 +57,11 @@ def execute(
     record(folder, runner=this_process())
     for name in notebooks:
         note(folder, name, status=WAITING)
-    with Kernels(len(notebooks)) as kernels, turns.shared():
+    with (
+        Kernels(len(notebooks)) as kernels,
+        turns.shared(),
+        shared_engines(folder, notebooks, say),
+    ):
         states = _Execution(folder, notebooks, say, kernels).run(jobs or most_jobs())
     write_index(folder)
     return states

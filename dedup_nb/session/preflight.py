@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,27 @@ def open_engine(values: Mapping[str, Any], library: Path, roots: Sequence[str]) 
     """
     name, scheduler = values.get("engine") or engines.LOCAL.name, values.get("scheduler")
     return engines.opened(name, scheduler, [library.absolute() / root for root in roots])
+
+
+@contextlib.contextmanager
+def shared_engines(
+    folder: Path, notebooks: Sequence[str], say: Callable[[str], None]
+) -> Iterator[None]:
+    """Let the notebooks of a command use one cluster of this machine, if they name no other.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be started.
+    """
+    every = [runs.read_params(folder / name) for name in notebooks]
+    names = [values.get("engine") or "" for values in every if not values.get("scheduler")]
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(engines.shared([n for n in names if n in engines.ENGINES], say))
+        except engines.EngineError as error:
+            raise ValueError(f"{error}; to continue, use --resume {folder}") from error
+        yield
 
 
 def check_thresholds(values: Mapping[str, Any]) -> None:

@@ -1,28 +1,33 @@
 """The engine dask: the same results as on one machine, whatever happens to its workers."""
 
 import importlib.util
+import json
 import os
 import re
 import socket
+import stat
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from distributed import Client, LocalCluster, get_worker
+from clusters import cluster, cluster_in_this_process, spawned
+from distributed import Client, Security, get_worker
 from drawn import photo, save
 from test_engines import hashes
+from test_engines_in_runs import by_hashes, pairs_of_pictures
 
 from dedup_nb.finders import index, phash
-from dedup_nb.pictures.engines import LOCAL, Item, opened
+from dedup_nb.pictures.engines import LOCAL, EngineError, Failure, Item, opened
 from dedup_nb.pictures.engines.by_dask import cluster as clusters
 from dedup_nb.pictures.engines.by_dask import engine as engines
-from dedup_nb.pictures.engines.by_dask import fitness, flight, partitions
+from dedup_nb.pictures.engines.by_dask import fitness, flight, on_worker, own, partitions
 from dedup_nb.pictures.engines.by_dask.cluster import Cluster, LostCluster
 from dedup_nb.pictures.engines.by_dask.engine import Dask
 from dedup_nb.pictures.engines.by_dask.fitness import Needs, Probe
@@ -30,22 +35,25 @@ from dedup_nb.pictures.engines.by_dask.flight import Flight
 from dedup_nb.pictures.engines.by_dask.partitions import Part
 from dedup_nb.pictures.engines.decoders import Told, setup, told_by_decoders
 from dedup_nb.pictures.engines.encoding import Encoding
+from dedup_nb.pictures.images import ModelInput
 
 SIZES = [(32, 32)]
+FACTS = {"status": "ok", "error": "", "sha256": 64 * "0", "size": 1, "format": "PNG", "width": 9, "height": 9, "animated": False, "contrast": 1.0, "exposure": ""}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def three():
     """The address of a cluster of three workers."""
-    with LocalCluster(
-        n_workers=3,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-    ) as made:
-        made.wait_for_workers(3)
+    with cluster(3) as made:
         yield made.scheduler_address
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """A cluster of one worker, which is looked at all the time."""
+    monkeypatch.setattr(clusters, "LOOK_SECONDS", 0.0)
+    with cluster_in_this_process() as made:
+        yield made
 
 
 @pytest.fixture
@@ -99,10 +107,44 @@ def test_hashes_are_computed_where_files_are_decoded(dask, paths):
     }
 
 
-def test_what_a_worker_sends_that_cannot_be_is_made_here(dask, paths, monkeypatch):
-    monkeypatch.setattr(engines.on_worker, "measure", lambda needs, part, *_: [Told(Item({}), "")] * len(part.items))  # fmt: skip
-    made = dict(dask.measure(paths, SIZES, encoding=ENCODING))
-    assert made == dict(LOCAL.measure(paths, SIZES))
+UNSEEN = Item({**FACTS, "status": "unreadable", "error": "cannot be read: No such device"})
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        UNSEEN,  # a mount that is lost
+        Failure("the decoder took longer than 60 s"),
+        Failure("the decoder crashed (signal 9)"),  # the system ran out of memory
+        Failure("needs more memory than the 2,048 MB allowed"),
+        Item({}),  # not what was asked for
+        Item(FACTS, [b"no value", b"no thumbnail"]),
+    ],
+)
+def test_what_a_worker_may_be_to_blame_for_is_tried_here(dask, paths, monkeypatch, result):
+    said, _ = [], dask.cluster
+    dask.say = said.append
+    monkeypatch.setattr(engines.on_worker, "measure", lambda needs, part, *_: [Told(result, "")] * len(part.items))  # fmt: skip
+    made = dict(dask.measure(paths[-4:], SIZES, encoding=ENCODING))
+    assert made == dict(LOCAL.measure(paths[-4:], SIZES))
+    assert said == ["4 files that workers could not read or decode, tried here"]
+
+
+def test_tasks_that_a_worker_may_be_to_blame_for_are_carried_out_here(dask, paths, monkeypatch):
+    _, measured = next(LOCAL.measure(paths[:1], SIZES))
+    items = [Item({}, [measured.thumbnail])] * 3
+    failed = Failure("the process took longer than 20 s")
+    monkeypatch.setattr(engines.on_worker, "judge", lambda needs, task, part, *_: [failed] * len(part.items))  # fmt: skip
+    assert list(dask.judge("features", items, 3)) == list(LOCAL.judge("features", items, 3))
+
+
+def test_a_join_that_workers_have_no_memory_for_is_done_here(dask, monkeypatch):
+    said, _ = [], dask.cluster
+    dask.say = said.append
+    monkeypatch.setattr(dask.cluster, "least_memory_bytes", lambda: 1000.0)
+    every = hashes(200, 1)
+    assert phash.near_pairs(every, 10, engine=dask)[0].equals(phash.near_pairs(every, 10)[0])
+    assert re.fullmatch(r"the join needs \S+ kB in each worker, and may take 500 bytes; it is done on this machine", said[0])  # fmt: skip
 
 
 def test_values_are_checked_before_they_are_kept(paths):
@@ -123,6 +165,30 @@ def test_values_are_checked_before_they_are_kept(paths):
     assert statuses == ["ok"] + 6 * ["unreadable"]
 
 
+@pytest.mark.parametrize(
+    ("rasters", "most"),
+    [
+        ([(32, 32), "trimmed luma"], 128),
+        ([ModelInput(224, 224)], 50),
+        ([ModelInput(1024, 1024)], 2),
+        ([ModelInput(4096, 4096)], 1),
+    ],
+)
+def test_partitions_are_smaller_where_more_is_made_of_each_file(rasters, most):
+    assert partitions.most_files(rasters) == most
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("limit", "threads", "share"),
+    [(None, 4, None), (16 * GIB, 4, 4 * GIB), (3 * GIB, 4, 2 * GIB)],
+)
+def test_decoders_share_the_memory_of_their_worker(limit, threads, share):
+    assert on_worker.share_of(limit, threads) == share
+
+
 def test_tasks_are_carried_out_as_on_one_machine_and_in_order(dask, paths):
     measured = dict(LOCAL.measure(paths[:20], SIZES))
     items = [Item({}, [measured[k].thumbnail]) for k in range(20)] + [Item({}, [b"no picture"])]
@@ -130,6 +196,7 @@ def test_tasks_are_carried_out_as_on_one_machine_and_in_order(dask, paths):
     assert list(dask.judge("features", items, 21)) == list(LOCAL.judge("features", items, 21))
 
 
+@pytest.mark.slow  # the run below joins hashes too
 @pytest.mark.parametrize("most", [10**9, 40])
 def test_hashes_are_joined_as_on_one_machine(dask, most):
     every = hashes(700, 1)
@@ -138,6 +205,7 @@ def test_hashes_are_joined_as_on_one_machine(dask, most):
     assert whole.equals(made) and bound == same_bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [10**9, 50])
 def test_vectors_are_joined_as_on_one_machine(dask, most):
     rng = np.random.default_rng(1)
@@ -147,6 +215,13 @@ def test_vectors_are_joined_as_on_one_machine(dask, most):
     whole, bound = index.near_pairs(vectors, 0.4, most)
     made, same_bound = index.near_pairs(vectors, 0.4, most, engine=dask)
     assert whole.equals(made) and bound == same_bound
+
+
+def test_a_run_on_three_workers_gives_the_same_bytes(three, dask, tmp_path, capsys):
+    library = pairs_of_pictures(tmp_path)
+    made = by_hashes(tmp_path / "dask", library, engine="dask", scheduler=three)
+    assert made == by_hashes(tmp_path / "local", library)
+    assert f"Dask: 3 workers, 3 threads, at {three}; dashboard" in capsys.readouterr().out
 
 
 # -- partitions ----------------------------------------------------------------------------------
@@ -173,20 +248,21 @@ def test_partitions_are_bounded_by_bytes_and_shrink(sizes, threads, cut):
 # -- workers that die, hang or are not fit --------------------------------------------------------
 
 
-def flown(three, work, items, blame=None, ordered=False):
+def flown(address, work, items, blame=None, ordered=False, said=None, meanwhile=lambda: None):
     """What comes of sending items in partitions of four to a function."""
-    cluster = Cluster(three, fitness.needs([]), lambda line: None)
+    made = Cluster(address, fitness.needs([]), (said if said is not None else []).append)
+    meanwhile()
     parts = (Part(k, items[k : k + 4]) for k in range(0, len(items), 4))
 
     def send(part, only):
-        return cluster.client.submit(
+        return made.client.submit(
             lambda items: [work(item) for item in items], part.items, pure=False, workers=only
         )
 
     try:
-        return list(Flight(cluster, parts, send, blame, ordered=ordered).results())
+        return list(Flight(made, parts, send, blame, ordered=ordered).results())
     finally:
-        cluster.close()
+        made.close()
 
 
 def test_results_come_in_order_if_asked(three):
@@ -235,6 +311,35 @@ def test_work_of_a_worker_that_hangs_goes_to_another(three, monkeypatch):
     for _ in range(3):  # some partition with item 0 meets that worker
         assert sorted(flown(three, work, [0] * 9)) == [(k, 0) for k in range(9)]
     assert time.monotonic() - began < 24
+
+
+def test_a_worker_that_joins_later_gets_work(alone):
+    def work(item):
+        time.sleep(0.03)
+        return get_worker().address
+
+    def join():
+        alone.scale(2)
+        alone.wait_for_workers(2)
+
+    made = flown(alone.scheduler_address, work, list(range(40)), meanwhile=join)
+
+    assert len({address for _, address in made}) == 2
+
+
+def test_a_run_ends_if_no_worker_comes_back(alone, monkeypatch):
+    monkeypatch.setattr(clusters, "NO_WORKER_SECONDS", 0.3)
+    said, address = [], alone.scheduler_address
+
+    def leave():
+        alone.scale(0)
+        while alone.scheduler.workers:
+            time.sleep(0.05)
+
+    refusal = r"no worker came back to .* within 0 s; start .* --resume"
+    with pytest.raises(LostCluster, match=refusal):
+        flown(address, str, [1], said=said, meanwhile=leave)
+    assert said[-1] == f"no worker is left at {address}; waiting for one"
 
 
 OTHER = tuple({**fitness.versions(), "numpy": "1.0"}.items())
@@ -299,6 +404,7 @@ def test_a_scheduler_that_is_none_is_refused_in_moments(monkeypatch, answers):
             Cluster(f"tcp://127.0.0.1:{port}", fitness.needs([]), lambda line: None)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_gone_is_told_in_one_sentence(monkeypatch):
     monkeypatch.setattr(clusters, "RECONNECT_SECONDS", 0.5)
     code = (
@@ -320,17 +426,55 @@ def test_a_scheduler_that_is_gone_is_told_in_one_sentence(monkeypatch):
     other.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_cluster_of_this_machine_listens_on_loopback_only_and_is_encrypted(monkeypatch, capsys):
-    monkeypatch.setattr(clusters.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(own.os, "cpu_count", lambda: 1)
     engine = Dask(None)
     try:
         assert engine.cluster.address.startswith("tls://127.0.0.1:")
-        every = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        listening = {c.laddr.ip for p in every for c in p.net_connections() if c.status == "LISTEN"}
-        assert listening == {"127.0.0.1"}
+        assert listening() == {"127.0.0.1"}
         assert "dashboard: http://127.0.0.1:" in capsys.readouterr().out
     finally:
         engine.close()
+
+
+def listening():
+    """The addresses on which this process and those below it listen."""
+    every = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return {c.laddr.ip for p in every for c in p.net_connections() if c.status == "LISTEN"}
+
+
+def test_the_notebooks_of_a_command_share_a_cluster_that_is_encrypted_and_ends_with_it(paths):
+    said, before = [], spawned()
+    with own.shared(said.append):
+        file = Path(os.environ[own.FILE])
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (file.parent, file)]
+        engine = Dask(None, say=said.append)
+        address, is_own = engine.cluster.address, engine.cluster.own is not None
+        hosts = listening()
+        engine.close()
+    assert modes == [0o700, 0o600] and not is_own and address.startswith("tls://127.0.0.1:")
+    assert said[0] == said[1] and f"at {address}; dashboard: http://127.0.0.1:" in said[0]
+    assert hosts == {"127.0.0.1"}
+    assert spawned() <= before and not file.exists() and own.FILE not in os.environ
+
+
+def test_a_shared_cluster_that_is_gone_is_told_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 0.3)
+    file, address = tmp_path / "cluster.json", "tls://127.0.0.1:9"
+    monkeypatch.setenv(own.FILE, str(file))
+    made = Security.temporary()
+    security = {name: getattr(made, name) for name in own.MATERIAL}
+    file.write_text(json.dumps({"address": address, "security": security}))
+    with pytest.raises(LostCluster, match=f"the Dask cluster of this run, at {address}, cannot be reached .*--resume"):  # fmt: skip
+        Cluster(None, fitness.needs([]), lambda line: None)
+
+
+def test_a_cluster_that_cannot_be_started_is_told_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(own, "PROGRAM", "raise SystemExit")
+    refusal = r"no Dask cluster can be started on this machine \(its process ended\)"
+    with pytest.raises(EngineError, match=refusal), own.shared(print):
+        pass
 
 
 def test_a_way_that_is_not_encrypted_is_warned_of():

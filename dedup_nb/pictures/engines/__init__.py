@@ -5,9 +5,11 @@ To add an engine, write a module with a class of `Engine` and add an entry to `E
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from dedup_nb.pictures.engines.tasks import Failure, Item
 LOCAL = Local()
 
 Make = Callable[[str | None, Sequence[Path]], Engine]
+Share = Callable[[Callable[[str], None]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class Choice:
         What must be installed, or "".
     extra : str
         What to add to `pip install` for it.
+    share : callable, optional
+        Starts what the notebooks of a command use together if they name no scheduler; takes a
+        function for sentences.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Choice:
     make: Make
     package: str = ""
     extra: str = ""
+    share: Share | None = None
 
     @property
     def is_installed(self) -> bool:
@@ -55,6 +62,12 @@ def _dask(scheduler: str | None, folders: Sequence[Path]) -> Engine:
     return made
 
 
+def _shared_dask(say: Callable[[str], None]) -> AbstractContextManager[None]:
+    module = importlib.import_module("dedup_nb.pictures.engines.by_dask.own")
+    made: AbstractContextManager[None] = module.shared(say)
+    return made
+
+
 ENGINES: Mapping[str, Choice] = {
     choice.name: choice
     for choice in (
@@ -65,6 +78,7 @@ ENGINES: Mapping[str, Choice] = {
             _dask,
             "distributed",
             "dedup_nb[dask]",
+            _shared_dask,
         ),
     )
 }
@@ -92,4 +106,20 @@ def opened(name: str, scheduler: str | None = None, folders: Sequence[Path] = ()
     return _opened[key]
 
 
-__all__ = ["ENGINES", "LOCAL", "Engine", "EngineError", "Failure", "Item", "opened"]
+@contextlib.contextmanager
+def shared(names: Sequence[str], say: Callable[[str], None] = print) -> Iterator[None]:
+    """Start what processes started in the block use together, whose engines name no scheduler.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be started.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in sorted(set(names)):
+            if (share := ENGINES[name].share) is not None:
+                stack.enter_context(share(say))
+        yield
+
+
+__all__ = ["ENGINES", "LOCAL", "Engine", "EngineError", "Failure", "Item", "opened", "shared"]

@@ -138,6 +138,7 @@ def told_by_decoders(
     known: Callable[[str], bool] = lambda sha256: False,
     workers: int | None = None,
     seconds: float = SECONDS_PER_IMAGE,
+    memory_bytes: int | None = None,
 ) -> Generator[tuple[int, Told], None, None]:
     """Yield position and what a decoder tells about each file; see `measure_all`.
 
@@ -159,7 +160,14 @@ def told_by_decoders(
 
     items = (Item({"content": content}, [path]) for path, content in zip_longest(paths, contents))
     stream = dispatch.as_ready(
-        "measure", items, len(paths), setup=setup, seconds=seconds, workers=workers, answer=answer
+        "measure",
+        items,
+        len(paths),
+        setup=setup,
+        seconds=seconds,
+        workers=workers,
+        answer=answer,
+        memory_bytes=memory_bytes,
     )
     for position, result in stream:
         yield position, Told(result, digests.pop(position, ""))

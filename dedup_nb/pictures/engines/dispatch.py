@@ -12,6 +12,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dedup_nb.library import turns
@@ -41,11 +42,13 @@ def in_order(
     setup: Mapping[str, Any] | None = None,
     seconds: float | None = None,
     workers: int | None = None,
+    memory_bytes: int | None = None,
 ) -> Generator[Item | Failure, None, None]:
     """Yield the result of each item in the order of the items; see `as_ready`."""
     early: dict[int, Item | Failure] = {}
     following = 0
-    work = Work(TASKS[task], items, count, setup=setup, seconds=seconds, workers=workers)
+    chosen = _within(TASKS[task], memory_bytes)
+    work = Work(chosen, items, count, setup=setup, seconds=seconds, workers=workers)
     work.before = lambda: following + AHEAD
     try:
         for position, result in work.results():
@@ -66,6 +69,7 @@ def as_ready(
     seconds: float | None = None,
     workers: int | None = None,
     answer: Answer | None = None,
+    memory_bytes: int | None = None,
 ) -> Generator[tuple[int, Item | Failure], None, None]:
     """Yield (position, result) of each item as soon as it is there.
 
@@ -86,19 +90,26 @@ def as_ready(
     answer : callable, optional
         Answers questions of a task that `asks`: takes a position and the question. A `ValueError`
         means that the question is no sound one, and the process is ended.
+    memory_bytes : int, optional
+        Memory that a process may take, if that is less than the task allows.
 
     Raises
     ------
     EngineError
         If no process can be started.
     """
-    work = Work(
-        TASKS[task], items, count, setup=setup, seconds=seconds, workers=workers, answer=answer
-    )
+    chosen = _within(TASKS[task], memory_bytes)
+    work = Work(chosen, items, count, setup=setup, seconds=seconds, workers=workers, answer=answer)
     try:
         yield from work.results()
     finally:
         work.end()
+
+
+def _within(task: Task, memory_bytes: int | None) -> Task:
+    if memory_bytes is None or memory_bytes >= task.memory_bytes:
+        return task
+    return replace(task, memory_bytes=memory_bytes)
 
 
 class Work:

@@ -1,7 +1,7 @@
 """The address of a scheduler, or none -> a connected cluster whose workers are fit.
 
-Without an address, one is started on this machine: a process for each core, encrypted, on loopback
-only. Workers are checked when they are first seen; those that join later get work once they pass.
+Without an address it is the one of this machine; see `own`. Workers are checked when they are first
+seen; those that join later get work once they pass.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import logging
-import os
 import re
 import socket
 import threading
@@ -20,17 +19,15 @@ from typing import Any, TypeVar
 
 from distributed import Client, LocalCluster, Security
 
-from dedup_nb.library import safe_path
 from dedup_nb.library.quantities import count
 from dedup_nb.library.tables import short
-from dedup_nb.pictures.engines.by_dask import fitness
+from dedup_nb.pictures.engines.by_dask import fitness, own
 from dedup_nb.pictures.engines.by_dask.fitness import Needs, Unfit
 from dedup_nb.pictures.engines.dispatch import EngineError
 
 T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0  # to reach a scheduler
-START_SECONDS = 120.0  # for the workers of this machine, long enough if it is busy
 FIRST_WORKER_SECONDS = 10.0  # to wait for a worker at the start
 CHECK_SECONDS = 30.0  # for all workers to answer whether they are fit
 LOOK_SECONDS = 2.0  # between two looks at which workers there are
@@ -54,7 +51,8 @@ class Cluster:
     Parameters
     ----------
     scheduler : str, optional
-        Address; by default a cluster is started on this machine, and ended with `close`.
+        Address; by default the cluster of this machine that a command shares, or else one that is
+        started here, and ended with `close`.
     needs : Needs
         What workers must have.
     say : callable
@@ -88,20 +86,34 @@ class Cluster:
         self.say(self.describe())
 
     def _connected(self, scheduler: str | None) -> Client:
+        shared = own.of_this_run() if scheduler is None else None
+        if shared is not None:
+            return self._reached(*shared)
         if scheduler is None:
-            self.own = _started()
+            self.own = own.started()
             return Client(self.own)
+        return self._reached(scheduler)
+
+    def _reached(self, scheduler: str, security: Security | None = None) -> Client:
         if warning := _unencrypted(scheduler):
             self.say(warning)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions, which are compared anyway
             # what listens there may be no scheduler, and never answer
-            made = _within(CONNECT_SECONDS + 1, lambda: Client(scheduler, timeout=CONNECT_SECONDS))
+            made = _within(
+                CONNECT_SECONDS + 1,
+                lambda: Client(scheduler, timeout=CONNECT_SECONDS, security=security),
+            )
         if isinstance(made, Client):
             return made
         why = "what listens there is not a Dask scheduler"
         if made is not None and not isinstance(made, MemoryError | TypeError):
             why = str(made).partition("\n")[0] or type(made).__name__
+        if security is not None:
+            raise LostCluster(
+                f"the Dask cluster of this run, at {scheduler}, cannot be reached ({short(why)}); "
+                "continue the run with --resume"
+            )
         raise LostCluster(
             f"the Dask scheduler at {scheduler} cannot be reached within {CONNECT_SECONDS:g} s "
             f"({short(why)}); start it with: dask scheduler"
@@ -109,8 +121,6 @@ class Cluster:
 
     def _await_workers(self) -> None:
         until = time.monotonic() + FIRST_WORKER_SECONDS
-        if self.own is not None:
-            self.own.wait_for_workers(len(self.own.worker_spec), timeout=START_SECONDS)
         while not self.client.nthreads():
             if time.monotonic() > until:
                 raise LostCluster(
@@ -125,14 +135,8 @@ class Cluster:
 
     def describe(self) -> str:
         """Return a sentence: how many workers there are, where, and the dashboard."""
-        text = f"Dask: {count(len(self.fit), 'worker')}, {count(self.threads, 'thread')}, at "
-        text += self.address
-        try:
-            importlib.metadata.version("bokeh")
-        except importlib.metadata.PackageNotFoundError:
-            return f"{text}; to see its dashboard, run: pip install bokeh"
         link = self.client.dashboard_link
-        return f"{text}; dashboard: {link}" if link else text
+        return own.described(len(self.fit), self.threads, self.address, link)
 
     @property
     def threads(self) -> int:
@@ -141,11 +145,9 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connection, and end the cluster if it was started here."""
-        client, own = getattr(self, "client", None), self.own
-        for each, seconds in ((client, 2), (own, 10)):
-            with contextlib.suppress(Exception):  # it may be gone already
-                if each is not None:
-                    each.close(timeout=seconds)
+        with contextlib.suppress(Exception):  # it may be gone already
+            self.client.close(timeout=2)
+        own.closed(self.own)
 
     # -- workers ---------------------------------------------------------------------------------
 
@@ -268,21 +270,6 @@ class Cluster:
             f"the Dask scheduler at {self.address} is gone{reason}; what was finished is kept: "
             "start it again, and continue the run with --resume"
         )
-
-
-def _started() -> LocalCluster:
-    """Start a cluster on this machine: loopback only, encrypted, a process for each core."""
-    environment = {safe_path.SAFE: "1", "NUMBA_NUM_THREADS": "1"}
-    return LocalCluster(
-        n_workers=os.cpu_count() or 1,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        security=Security.temporary(),
-        silence_logs=logging.CRITICAL,
-        env=environment,
-    )
 
 
 def _unencrypted(address: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from distributed import Future
 
-from dedup_nb.library.quantities import size_text
+from dedup_nb.library.quantities import count, size_text
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import decoders
 from dedup_nb.pictures.engines.base import B, Engine, N, S
@@ -33,8 +33,8 @@ TASK_STEPS = 1e9  # operations of one block at least
 BLOCKS_EACH = 32  # blocks of a join for each thread, so that all end together
 MOST_SHARED = 0.5  # of a worker's memory, that what all blocks share may take
 MOST_BATCHES = 8  # batches of `judge` that are given at once
-# A worker may be slow, out of memory, or not see a file for a moment; then this machine decides.
-DOUBTFUL = ("cannot be read", "took longer than", "(signal 9)", decoders.ODD)
+# A worker may be slow, have less memory, or not see a file for a moment; then this machine decides.
+DOUBTFUL = ("cannot be read", "took longer than", "(signal 9)", "needs more memory", decoders.ODD)
 
 HERE = Local()
 
@@ -136,6 +136,10 @@ class Dask(Engine):
                 else:
                     yield k, result
             todo, hint = again, None
+        if left:
+            self.say(
+                f"{count(len(left), 'file')} that workers could not read or decode, tried here"
+            )
         left = sorted(left + todo)
         stream = HERE.measure(
             [every[k] for k in left],
@@ -162,7 +166,13 @@ class Dask(Engine):
         encoding: Encoding | None,
     ) -> Iterator[tuple[int, Told]]:
         cluster = self.cluster
-        parts = partitions.cut(files, len(files), lambda k, _: lengths[k], lambda: cluster.threads)
+        parts = partitions.cut(
+            files,
+            len(files),
+            lambda k, _: lengths[k],
+            lambda: cluster.threads,
+            most_items=partitions.most_files(decoders.sizes_of(setup)),
+        )
         encoders = tuple(encoding.encoders) if encoding is not None else None
 
         def send(part: Part[File], only: list[str] | None) -> Future:
@@ -196,6 +206,7 @@ class Dask(Engine):
             lambda _, item: sum(map(len, item.blocks)),
             lambda: cluster.threads,
             partitions.MOST_SENT_BYTES,
+            partitions.MOST_TASKS,
         )
         on_way: dict[int, Item] = {}
 

@@ -23,6 +23,7 @@ from dedup_nb.pictures.engines.decoders import Content, Told
 from dedup_nb.pictures.engines.encoding import Encode
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
+LEAST_MEMORY_BYTES = 2 * 2**30  # of address space, of which a decoder takes half before it decodes
 PREFIX_DIGITS = 16  # of a sha256, by which a worker knows contents
 
 _one_join = threading.Lock()  # numba's and BLAS's own threads serve one join at a time
@@ -61,6 +62,7 @@ def measure(
             contents=[content for _, content in files],  # type: ignore[misc]  # None: not known
             known=lambda digest: _among(digest, known),
             workers=1,
+            memory_bytes=_memory_bytes(),
         )
         results = dict(made)
         every = [results[k] for k in range(len(files))]
@@ -101,9 +103,16 @@ def judge(
     items = part.items
 
     def work() -> list[Item | Failure]:
-        return list(
-            dispatch.in_order(task, items, len(items), setup=setup, seconds=seconds, workers=1)
+        made = dispatch.in_order(
+            task,
+            items,
+            len(items),
+            setup=setup,
+            seconds=seconds,
+            workers=1,
+            memory_bytes=_memory_bytes(),
         )
+        return list(made)
 
     return _if_fit(needs, work)
 
@@ -131,6 +140,17 @@ def join(
             return [[(last, work(shared, first, last, now)) for first, last in blocks]]
 
     return _if_fit(needs, compare)
+
+
+def _memory_bytes() -> int | None:
+    worker = get_worker()
+    manager = worker.memory_manager  # none if memory is not watched
+    return share_of(manager.memory_limit if manager else None, worker.state.nthreads)
+
+
+def share_of(limit_bytes: int | None, threads: int) -> int | None:
+    """Return the memory that a decoder beside a thread of a worker may take; None for any."""
+    return max(LEAST_MEMORY_BYTES, limit_bytes // threads) if limit_bytes else None
 
 
 def prefix(digest: str) -> int:

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dedup_nb.pictures import images
+
 T = TypeVar("T")
 
 MOST_BYTES = 256 * 2**20  # of the files of a partition, which are read one after another
 MOST_SENT_BYTES = 8 * 2**20  # of what is sent with a partition
+MOST_HELD_BYTES = 8 * 2**20  # of the rasters and thumbnails that a partition of files gives
 MOST_ITEMS = 128  # a partition costs the head 2 ms, whatever is in it
+MOST_TASKS = 32  # of which each may take seconds
 EACH = 4  # partitions that each thread gets at least, as long as there are enough items
 
 
@@ -34,6 +38,12 @@ class Part(Generic[T]):
     def each(self) -> list[Part[T]]:
         """Return a partition of each item."""
         return [Part(self.first + k, [item]) for k, item in enumerate(self.items)]
+
+
+def most_files(rasters: Iterable[images.Raster]) -> int:
+    """Return the largest number of files in a partition, by what is made of each."""
+    held = sum(map(images.raster_bytes, rasters), images.USUAL_THUMBNAIL_BYTES)
+    return max(1, min(MOST_ITEMS, MOST_HELD_BYTES // held))
 
 
 def cut(
