@@ -300,6 +300,7 @@ def test_a_worker_that_is_killed_costs_no_result(dask, paths):
 def test_work_of_a_worker_that_hangs_goes_to_another(three, monkeypatch):
     monkeypatch.setattr(flight, "SLOW_SECONDS", 0.6)
     with Client(three, set_as_default=False) as client:
+        client.wait_for_workers(3)
         pid = sorted(client.run(os.getpid).values())[0]
 
     def work(item):

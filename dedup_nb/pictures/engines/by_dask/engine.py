@@ -34,7 +34,7 @@ BLOCKS_EACH = 32  # blocks of a join for each thread, so that all end together
 MOST_SHARED = 0.5  # of a worker's memory, that what all blocks share may take
 MOST_BATCHES = 8  # batches of `judge` that are given at once
 # A worker may be slow, have less memory, or not see a file for a moment; then this machine decides.
-DOUBTFUL = ("cannot be read", "took longer than", "(signal 9)", "needs more memory", decoders.ODD)
+DOUBTFUL = ("cannot be read: ", "took longer than", "(signal 9)", "needs more memory", decoders.ODD)
 
 HERE = Local()
 
