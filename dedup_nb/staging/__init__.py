@@ -15,6 +15,7 @@ from pathlib import Path
 from dedup_nb.library.bundles import FolderBundles, bundle_members
 from dedup_nb.library.hints import command
 from dedup_nb.library.layout import PRIVATE, STAGING
+from dedup_nb.library.memory import settled
 from dedup_nb.staging import safefs
 from dedup_nb.staging.approval import (
     Approved,
@@ -152,20 +153,21 @@ def check(
             strict_companions=strict_companions,
             allow_keepers=allow_keepers,
         )
-        for n, planned in enumerate(plan.in_order(), 1):
-            try:
-                examiner.staged_now.update(
-                    row.src for row in examiner.examine(planned).planned.rows
-                )
-            except AlreadyStaged:
-                pass
-            except Refused as why:
-                refused.append(why.of(planned.bundle))
-            except OSError as error:
-                path = planned.rows[0].src if planned.rows else planned.bundle
-                refused.append(by_errno(error, path).of(planned.bundle))
-            if progress is not None:
-                progress(n, len(plan.bundles))
+        with settled():
+            for n, planned in enumerate(plan.in_order(), 1):
+                try:
+                    examiner.staged_now.update(
+                        row.src for row in examiner.examine(planned).planned.rows
+                    )
+                except AlreadyStaged:
+                    pass
+                except Refused as why:
+                    refused.append(why.of(planned.bundle))
+                except OSError as error:
+                    path = planned.rows[0].src if planned.rows else planned.bundle
+                    refused.append(by_errno(error, path).of(planned.bundle))
+                if progress is not None:
+                    progress(n, len(plan.bundles))
     return refused
 
 
@@ -236,7 +238,8 @@ def stage(
             moved=moved,
         )
         try:
-            result.already_staged = _run(plan, examiner, run, stop)
+            with settled():
+                result.already_staged = _run(plan, examiner, run, stop)
         except BatchStopped as stopped:
             result.stopped = str(stopped)
         except safefs.Interrupted:
@@ -333,7 +336,8 @@ def restore(
         folder = opened.journal_folder()
         if folder is not None:
             try:
-                work.run(folder, batches, scope)
+                with settled():
+                    work.run(folder, batches, scope)
             finally:
                 os.close(folder)
         work.told.refused += [*recovered.conflicts, *recovered.lost, *recovered.unfinished]
