@@ -13,6 +13,7 @@ from commands import dedup_nb
 from drawn import make_library
 
 from dedup_nb.library import turns
+from dedup_nb.pictures.engines.local import Local
 from dedup_nb.pictures.store import Facts, FileKey, Store
 from dedup_nb.session import runs
 from dedup_nb.session.parameters import load
@@ -144,6 +145,28 @@ def test_decoders_are_one_budget_for_all_and_a_killed_process_gives_its_share_ba
         after = mine.take(3)
         mine.give_back()
     assert (before, after) == (1, 3)
+
+
+def test_joins_of_notebooks_at_work_at_once_take_turns_at_the_cores():
+    at_work, most = [], []
+
+    def work(shared, start, stop, now):
+        at_work.append(start)
+        most.append(len(at_work))
+        time.sleep(0.02)
+        at_work.pop()
+
+    def join():
+        list(Local().join(work, None, 40, most_values=400, now=lambda: None))
+
+    with turns.shared():
+        threads = [threading.Thread(target=join) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(most) > 3
+    assert max(most) == 1
 
 
 def test_without_a_runner_nothing_waits():

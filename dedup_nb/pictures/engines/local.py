@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from dedup_nb.library import turns
 from dedup_nb.pictures import images
 from dedup_nb.pictures.engines import decoders, dispatch
 from dedup_nb.pictures.engines.base import B, Engine, N, S, blocks
@@ -59,9 +60,14 @@ class Local(Engine):
         steps: float = math.inf,
         now: Callable[[], N],
     ) -> Iterator[tuple[int, B]]:
-        """Process one block after another; each block uses all cores."""
+        """Process one block after another; each block uses all cores.
+
+        Notebooks at work at once take turns, block by block: more threads than cores are slower.
+        """
         for start, stop in self.blocks(n, most_values):
-            yield stop, work(shared, start, stop, now())
+            with turns.at("joining"):
+                found = work(shared, start, stop, now())
+            yield stop, found
 
     def blocks(self, n: int, most_values: int | None = None) -> Iterator[tuple[int, int]]:
         """Split the rows only as far as memory requires."""
