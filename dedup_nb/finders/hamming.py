@@ -101,6 +101,15 @@ def _cheapest(n: int, n_words: int, ceiling: int) -> list[_Band]:
     return min(plans, key=lambda plan: plan[1])[0]
 
 
+def steps(n: int, bound: int, n_words: int = 1) -> float:
+    """Return about how many operations it takes to join n hashes in one orientation."""
+    return _steps(n, _cheapest(n, n_words, bound))
+
+
+def _steps(n: int, bands: list[_Band]) -> float:
+    return n * sum(band.visits / 2 * (VISIT + n / (1 << band.width)) for band in bands)
+
+
 class Join:
     """All pairs i < j with the upright hash i near an orientation of the hash j.
 
@@ -177,7 +186,6 @@ class Join:
         if bound < 0 or self.n < 2:
             return
         bands = _cheapest(self.n, self.turns.shape[1], bound)
-        steps = self.n * sum(b.visits / 2 * (VISIT + self.n / (1 << b.width)) for b in bands)
         tell = Ticker("compared all pairs of hashes:", percent=True)
         every = list(itertools.product(range(len(self.turns)), range(len(bands))))
         for done, (turn, at) in enumerate(every):
@@ -187,7 +195,7 @@ class Join:
                 task,
                 self.n,
                 most_values=BLOCK * self.n,
-                steps=steps / len(bands),
+                steps=_steps(self.n, bands) / len(bands),
                 now=now,
             ):
                 yield found
