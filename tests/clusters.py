@@ -19,9 +19,9 @@ def cluster(workers):
 
 
 @contextlib.contextmanager
-def cluster_in_this_process():
+def cluster_in_this_process(protocol="tcp"):
     """A cluster of one worker without a process of its own."""
-    with LocalCluster(n_workers=1, processes=False, protocol="tcp", **OPTIONS) as made:
+    with LocalCluster(n_workers=1, processes=False, protocol=protocol, **OPTIONS) as made:
         made.wait_for_workers(1)
         yield made
 

@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from clusters import cluster, cluster_in_this_process, spawned
+from dask import config as dask_config
 from distributed import Client, Security, get_worker
 from drawn import photo, save
 from test_engines import hashes
@@ -476,6 +477,23 @@ def test_a_cluster_that_cannot_be_started_is_told_in_one_sentence(monkeypatch):
     refusal = r"no Dask cluster can be started on this machine \(its process ended\)"
     with pytest.raises(EngineError, match=refusal), own.shared(print):
         pass
+
+
+def test_a_scheduler_at_tls_is_reached_with_the_certificates_of_dasks_configuration(tmp_path):
+    made, said = Security.temporary(), []
+    for name, text in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):  # fmt: skip
+        (tmp_path / name).write_text(text)
+    side = {name: str(tmp_path / name) for name in ("cert", "key")}
+    settings = {f"distributed.comm.tls.{role}": side for role in ("scheduler", "worker", "client")}
+    settings["distributed.comm.tls.ca-file"] = str(tmp_path / "ca")
+    settings["distributed.comm.require-encryption"] = True
+    with dask_config.set(settings), cluster_in_this_process("tls") as there:
+        address = there.scheduler_address
+        Cluster(address, fitness.needs([]), said.append).close()
+        none = {"distributed.comm.tls.client": {"cert": None, "key": None}}
+        with dask_config.set(none), pytest.raises(LostCluster, match=f"at {address} cannot be reached"):  # fmt: skip
+            Cluster(address, fitness.needs([]), said.append)
+    assert len(said) == 1 and said[0].startswith("Dask: 1 worker, 1 thread, at tls://127.0.0.1:")
 
 
 def test_a_way_that_is_not_encrypted_is_warned_of():
