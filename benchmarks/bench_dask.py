@@ -24,6 +24,7 @@ if __name__ == "__main__":  # tests import this and have threads already
 
 import numpy as np
 import psutil
+import results
 from PIL import Image
 
 from dedup_nb.finders import embeddings, hamming, index, phash
@@ -129,12 +130,20 @@ def cost(act):
     return made, cpu_s() - cpu, time.monotonic() - wall
 
 
-def told(what, local, other):
-    print(
-        f"{what:42} local {local[0]:7.1f} s CPU {local[1]:6.1f} s; dask {other[0]:7.1f} s CPU "
-        f"{other[1]:6.1f} s; {other[0] / local[0]:.2f} times the CPU",
-        flush=True,
-    )
+class Row(NamedTuple):
+    """A job: what the model predicts, and what it took with each engine; CPU and wall seconds."""
+
+    job: str
+    predicted_s: float
+    local: tuple[float, float]
+    dask: tuple[float, float]
+
+    def cells(self):
+        """Return the row of the table."""
+        apart = f"{self.dask[0] / self.predicted_s - 1:+.0%}"
+        local = f"{self.local[0]:.1f} s" if self.local else ""
+        wall = f"{self.dask[1]:.1f} s"
+        return self.job, f"{self.predicted_s:.1f} s", f"{self.dask[0]:.1f} s", apart, wall, local
 
 
 def pictures(folder, count, size):
@@ -164,22 +173,28 @@ def clustered(n, d):
 
 
 def compare_files(engine, folder, count):
-    """Decode files with both engines, and count what the head does with each."""
+    """Decode files with both engines; return the row, and what the head does with each, in ms."""
     (folder / "large").mkdir()
     keys = pictures(folder / "large", count, (1536, 1024))
+
+    def decode(name, some, one):
+        return fingerprints(folder / "large", some, folder / name, one)
+
     for name, one in (("local", LOCAL), ("dask", engine)):
-        fingerprints(folder / "large", keys[:32], folder / f"warm {name}", one)
-    a, *local = cost(lambda: fingerprints(folder / "large", keys, folder / "local", LOCAL))
+        decode(f"warm {name}", keys[:32], one)  # processes start
+    few = keys[32:96]
+    _, cpu, _ = cost(lambda: decode("few", few, LOCAL))
+    a, *local = cost(lambda: decode("local", keys, LOCAL))
     POOL.close()
-    b, *dask = cost(lambda: fingerprints(folder / "large", keys, folder / "dask", engine))
+    b, *dask = cost(lambda: decode("dask", keys, engine))
     assert a == b
-    told(f"{count:,} pictures of 1.6 megapixels", local, dask)
     (folder / "small").mkdir()
     keys = pictures(folder / "small", SMALL, (384, 256))
     head = time.process_time()
     fingerprints(folder / "small", keys, folder / "small cache", engine)
     head = time.process_time() - head
-    print(f"{SMALL:,} small pictures: {1000 * head / SMALL:.2f} ms of the head each", flush=True)
+    job = f"{count:,} pictures of 1.6 megapixels"
+    return Row(job, cpu * count / len(few), local, dask), 1000 * head / SMALL
 
 
 def compare_hashes(engine, n, bits):
@@ -188,48 +203,52 @@ def compare_hashes(engine, n, bits):
     hashes = rng.integers(0, 256, (n, 8), dtype=np.uint8)
     hashes[: n // 100] = hashes[-(n // 100) :]
     phash.near_pairs(hashes[:20_000], bits)  # numba compiles
+    with everything_sent():
+        phash.near_pairs(hashes[:20_000], bits, engine=engine)  # workers import
     _, cpu, _ = cost(lambda: phash.near_pairs(hashes[::5], bits))
     (a, _), *local = cost(lambda: phash.near_pairs(hashes, bits))
     (b, _), *dask = cost(lambda: phash.near_pairs(hashes, bits, engine=engine))
     assert a.equals(b)
-    told(f"{n:,} hashes within {bits} bits", local, dask)
-    verdict(f"{n:,} hashes", cpu * hamming.steps(n, bits) / hamming.steps(n // 5, bits), dask)
+    predicted_s = cpu * hamming.steps(n, bits) / hamming.steps(n // 5, bits)
+    return Row(f"{n:,} hashes within {bits} bits", predicted_s, local, dask)
+
+
+@contextlib.contextmanager
+def everything_sent():
+    """Let an engine send what it would do at once."""
+    from dedup_nb.pictures.engines.by_dask import engine
+
+    before, engine.WORTH_STEPS = engine.WORTH_STEPS, 0
+    try:
+        yield
+    finally:
+        engine.WORTH_STEPS = before
 
 
 def compare_vectors(engine, vectors):
-    """Join vectors with both engines, and predict the cost from a tenth; return the pairs."""
+    """Join vectors on the workers, and predict the cost from a tenth of them; return the pairs."""
     n, few = len(vectors), vectors[::10]
-    index.near_pairs(few[:2_000], FLOOR)
+    with everything_sent():
+        index.near_pairs(few[:5_000], FLOOR, engine=engine)  # workers import
+    index.near_pairs(few[:5_000], FLOOR)
     (a, _), *local = cost(lambda: index.near_pairs(few, FLOOR))
-    (b, _), *dask = cost(lambda: index.near_pairs(few, FLOOR, engine=engine))
+    with everything_sent():
+        b, _ = index.near_pairs(few, FLOOR, engine=engine)
     assert a.equals(b)
-    told(f"{len(few):,} vectors of {vectors.shape[1]} numbers", local, dask)
     costs = Costs(vector_s=local[0] / (len(few) * (len(few) - 1) / 2))
-    print(f"  {costs.vector_s:.2e} s a pair", flush=True)
     (exact, _), *dask = cost(lambda: index.near_pairs(vectors, FLOOR, engine=engine))
-    verdict(f"{n:,} vectors", predicted(n, 1, costs=costs).vectors_h * HOUR, dask)
-    return exact
-
-
-def verdict(what, model, measured):
-    cores = min(WORKERS, os.cpu_count() or 1)
-    print(
-        f"  {what} on {WORKERS} workers: {measured[0]:.1f} s CPU, {measured[1]:.1f} s; the model "
-        f"predicts {model:.1f} s CPU, {model / cores:.1f} s on {cores} free cores "
-        f"({measured[0] / model - 1:+.0%} CPU)",
-        flush=True,
-    )
+    job = f"{n:,} vectors of {vectors.shape[1]} numbers at {FLOOR}"
+    return Row(job, predicted(n, 1, costs=costs).vectors_h * HOUR, (), dask), exact
 
 
 def compare_cells(vectors, exact):
-    """Search with FAISS's cells, and count which of all pairs they find."""
+    """Return a sentence: what FAISS's cells cost, and which of all pairs they find."""
     cells, learning, _ = cost(lambda: learnt(vectors))
     (near, _), search, _ = cost(lambda: index.near_pairs(vectors, FLOOR, cells=cells))
-    print(
-        f"FAISS's cells: {learning:.0f} s CPU to learn and tune, {search:.0f} s to search; recall "
-        f"{len(near) / max(1, len(exact)):.3%} of {len(exact):,} pairs (estimated "
-        f"{cells.recall:.3%})",
-        flush=True,
+    return (
+        f"FAISS's cells search the same {len(vectors):,} vectors in {search:.0f} s of CPU, after "
+        f"{learning:.0f} s to learn and tune them, and find {len(near) / max(1, len(exact)):.2%} "
+        f"of the {len(exact):,} pairs; from a sample, {cells.recall:.2%} are expected."
     )
 
 
@@ -239,14 +258,30 @@ def main(n_pictures=300, n_hashes=1_000_000, n_vectors=300_000, numbers=512):
     vectors = clustered(n_vectors, numbers)
     with tempfile.TemporaryDirectory() as folder, running(WORKERS) as address:
         engine = Dask(address)
-        compare_files(engine, Path(folder), n_pictures)
-        for bits in BITS:
-            compare_hashes(engine, n_hashes, bits)
-        exact = compare_vectors(engine, vectors)
+        row, head_ms = compare_files(engine, Path(folder), n_pictures)
+        rows = [row, *(compare_hashes(engine, n_hashes, bits) for bits in BITS)]
+        row, exact = compare_vectors(engine, vectors)
+        rows.append(row)
         engine.close()
-    compare_cells(vectors, exact)
-    for n in (10**6, 10**7, 10**8):
-        print(n, {k: f"{v:.3g}" for k, v in predicted(n, 64)._asdict().items()})
+    columns = ("job", "predicted CPU", "CPU with dask", "apart", "wall", "CPU with local")
+    sizes = (10**6, 10**7, 10**8)
+    text = "\n".join(
+        (
+            f"{WORKERS} workers of one thread. The model predicts pictures from 64 of them, hashes "
+            "from a fifth and vectors from a tenth, all on one machine. Joins of less than some "
+            "seconds are done on the head.\n",
+            results.table(columns, [row.cells() for row in rows]),
+            f"The head takes {head_ms:.2f} ms of CPU a picture, of {SMALL:,} small ones.\n",
+            compare_cells(vectors, exact) + "\n",
+            "The model for 64 cores and 10 Gbit/s:\n",
+            results.table(
+                ("pictures", *Predicted._fields),
+                [(f"{n:,}", *(f"{v:.2g}" for v in predicted(n, 64))) for n in sizes],
+            ),
+        )
+    )
+    print(text)
+    results.write("dask", "Dask: prediction and measurement", text)
 
 
 def learnt(vectors):
