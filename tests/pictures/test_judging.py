@@ -76,6 +76,18 @@ def test_what_breaks_costs_one_item(probe, action, reason):
     assert judged(items, seconds=0.7) == expected
 
 
+@pytest.mark.parametrize(
+    ("memory_bytes", "made"),
+    [
+        (2**29, Failure("needs more memory than the 512 MB allowed")),
+        (2**40, Item({"sum": 0}, [])),  # no more than the task allows, which is enough
+    ],
+)
+def test_a_process_may_be_given_less_memory_than_its_task_allows(probe, memory_bytes, made):
+    item = Item({"run": "bytearray(2**29)"})
+    assert list(dispatch.in_order("probe", [item], 1, memory_bytes=memory_bytes)) == [made]
+
+
 def send(data):
     return (
         f"import glob\nfor n in range(3, 1000):\n try: os.write(n, {data!r})\n except OSError: 0\n"
