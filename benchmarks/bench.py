@@ -4,7 +4,8 @@
 
 Without NAME, those that finish on a fresh clone within half an hour together are run. A benchmark
 that needs photographs runs only with a folder of them, one that needs a browser only where Chromium
-is installed, and a long one only if it is named.
+is installed, and a long one only if it is named. What each of them prints becomes its section of
+`RESULTS.md`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import results
 
 HERE = Path(__file__).parent
 PHOTOGRAPHS, BROWSER = "a folder of photographs: --photographs FOLDER", "Chromium"
@@ -41,6 +44,8 @@ class Bench:
     named : bool
         Whether it runs only if it is named, because it takes long or says little without
         photographs.
+    records : bool
+        Whether it writes its section of `RESULTS.md` itself, in tables.
     """
 
     name: str
@@ -48,10 +53,11 @@ class Bench:
     needs: str = ""
     minutes: int = 2
     named: bool = False
+    records: bool = False
 
 
 BENCHES = (
-    Bench("curve", "every step at growing sizes", minutes=12),
+    Bench("curve", "every step at growing sizes", minutes=12, records=True),
     Bench("phash", "the join of a million hashes, against FAISS", minutes=4),
     Bench("index", "cosine pairs", minutes=1),
     Bench("staging", "staging and restoring, against bare renames", minutes=1),
@@ -93,6 +99,21 @@ def arguments(bench: Bench, photographs: str, sizes: str) -> list[str]:
     return [photographs] if bench.needs == PHOTOGRAPHS else []
 
 
+def run(bench: Bench, call: Sequence[str], file: Path = results.RESULTS) -> bool:
+    """Run a benchmark, show what it prints and record it; return whether it succeeded."""
+    printed = []
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            printed.append(line.rstrip())
+    if process.returncode == 0 and not bench.records:
+        told = "\n".join(printed).strip()
+        results.write(
+            bench.name, f"{bench.says[0].upper()}{bench.says[1:]}", f"```text\n{told}\n```"
+        )
+    return process.returncode == 0
+
+
 def main() -> int:
     known = [bench.name for bench in BENCHES]
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -116,7 +137,7 @@ def main() -> int:
         begun = time.monotonic()
         file = str(HERE / f"bench_{bench.name}.py")
         call = [sys.executable, file, *arguments(bench, given.photographs, given.sizes)]
-        if subprocess.run(call, check=False).returncode:
+        if not run(bench, call):
             failed.append(bench.name)
         print(f"-- {bench.name} took {time.monotonic() - begun:.0f} s", flush=True)
     if failed:

@@ -56,6 +56,19 @@ def test_the_cost_of_joins_grows_with_the_square_and_of_the_rest_with_the_number
     assert few.fingerprints_h == max(few.decode_h, few.head_h, few.network_h)
 
 
+def test_what_a_benchmark_prints_becomes_its_section_unless_it_fails(tmp_path, capsys):
+    file, one = tmp_path / "RESULTS.md", bench.Bench("any", "what a thing costs")
+
+    ran = bench.run(one, [sys.executable, "-c", "print('first 1 ms')"], file)
+    again = bench.run(one, [sys.executable, "-c", "print('now 2 ms')"], file)
+    failed = bench.run(one, [sys.executable, "-c", "print('half'); raise SystemExit(1)"], file)
+
+    text = file.read_text()
+    assert (ran, again, failed) == (True, True, False)
+    assert "## What a thing costs" in text and "```text\nnow 2 ms\n```" in text
+    assert "first" not in text and "half" not in text and "half" in capsys.readouterr().out
+
+
 def test_every_benchmark_is_in_the_list_of_make_bench():
     files = Path(bench.__file__).parent.glob("bench_*.py")
 
