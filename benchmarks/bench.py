@@ -107,10 +107,8 @@ def run(bench: Bench, call: Sequence[str], file: Path = results.RESULTS) -> bool
             print(line, end="", flush=True)
             printed.append(line.rstrip())
     if process.returncode == 0 and not bench.records:
-        told = "\n".join(printed).strip()
-        results.write(
-            bench.name, f"{bench.says[0].upper()}{bench.says[1:]}", f"```text\n{told}\n```"
-        )
+        told = "\n".join(["```text", *printed, "```"])
+        results.write(bench.name, f"{bench.says[0].upper()}{bench.says[1:]}", told, file)
     return process.returncode == 0
 
 
