@@ -230,6 +230,11 @@ class Decisions:
         """Return whether you accepted a group that contained all these digests."""
         return self._covered("reviewed", sha256s)
 
+    def all_reviewed(self, groups: Iterable[Collection[str]]) -> list[bool]:
+        """Return for each of many groups whether it was accepted; the file is looked at once."""
+        self.refresh()
+        return [bool(self._covering("reviewed", frozenset(each))) for each in groups]
+
     def answers(self, what: str = "not_duplicate") -> list[frozenset[str]]:
         """Return the current answers, each as the set of digests it covers."""
         with self._reading:

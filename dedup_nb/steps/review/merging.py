@@ -202,9 +202,11 @@ def _reviewed_only(said: Decisions) -> groups.Rule:
     def hold(cut: groups.Cut, images: groups.Images) -> groups.Cut:
         said_of = said.mentioned()
         waiting: list[int] = []
-        for members in _with_staged(cut):
-            digests = {images.digests[k] for k in members}
-            if "" in digests or digests.isdisjoint(said_of) or not said.reviewed(digests):
+        stars = list(_with_staged(cut))
+        held = [{images.digests[k] for k in members} for members in stars]
+        accepted = said.all_reviewed(held)
+        for members, digests, is_accepted in zip(stars, held, accepted, strict=True):
+            if "" in digests or digests.isdisjoint(said_of) or not is_accepted:
                 waiting += [
                     k for k in members
                     if cut.roles[k] == groups.STAGE and images.marks[k] != "stage"
