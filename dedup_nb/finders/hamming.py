@@ -30,6 +30,7 @@ Keys = NDArray[np.int64]
 WORD_BITS = 64
 MOST_BANDS, WIDEST = 8, 22  # bands of a word; bits of the widest band, whose buckets are counted
 # To visit a bucket takes about as long as comparing this many hashes inside one.
+COMPARED = 12  # operations that take as long as comparing two hashes, see `Engine.join`
 VISIT = 64
 BLOCK, CHUNK = 1 << 18, 1 << 12  # places of a band between two reports, and in one task of a thread
 AT_FIRST = 1 << 16  # pairs for which a task has room at first
@@ -107,7 +108,8 @@ def steps(n: int, bound: int, n_words: int = 1) -> float:
 
 
 def _steps(n: int, bands: list[_Band]) -> float:
-    return n * sum(band.visits / 2 * (VISIT + n / (1 << band.width)) for band in bands)
+    compared = sum(band.visits / 2 * (VISIT + n / (1 << band.width)) for band in bands)
+    return COMPARED * n * compared
 
 
 class Join:

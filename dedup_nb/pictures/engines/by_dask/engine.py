@@ -28,8 +28,8 @@ from dedup_nb.pictures.engines.local import Local
 from dedup_nb.pictures.engines.tasks import Failure, Item
 
 LEAST_ITEMS = 16  # fewer are done here at once
-WORTH_STEPS = 5e9  # operations of a join, some seconds of one core; smaller ones are done here
-TASK_STEPS = 1e9  # operations of one block at least
+WORTH_STEPS = 1e11  # operations of a join, 1 to 4 s of one core; smaller ones are done here
+TASK_STEPS = 1e10  # operations of one block at least
 BLOCKS_EACH = 32  # blocks of a join for each thread, so that all end together
 MOST_SHARED = 0.5  # of a worker's memory, that what all blocks share may take
 MOST_BATCHES = 8  # batches of `judge` that are given at once
