@@ -30,8 +30,8 @@ Keys = NDArray[np.int64]
 WORD_BITS = 64
 MOST_BANDS, WIDEST = 8, 22  # bands of a word; bits of the widest band, whose buckets are counted
 # To visit a bucket takes about as long as comparing this many hashes inside one.
-COMPARED = 12  # operations that take as long as comparing two hashes, see `Engine.join`
 VISIT = 64
+COMPARED = 12  # operations that take as long as comparing two hashes; see `Engine.join`
 BLOCK, CHUNK = 1 << 18, 1 << 12  # places of a band between two reports, and in one task of a thread
 AT_FIRST = 1 << 16  # pairs for which a task has room at first
 ROWS, COLUMNS, RUN = 64, 4096, 256  # compared at once so that they stay in the processor's cache

@@ -116,9 +116,8 @@ class Engine(ABC):
         most_values : int, optional
             Approximate largest number of comparisons in a block, to limit memory.
         steps : float
-            About how many operations of a processor the whole join takes, such as one
-            multiplication and addition of many, 0.01 to 0.04 ns; what takes a moment is not worth
-            sending.
+            About how many operations the whole join takes, each as long as a multiplication in a
+            large product of matrices, 0.01 to 0.04 ns. What takes a moment is not worth sending.
         now : callable
             Returns what is known when a block is given away, such as a bound that has risen. Later
             blocks may know less than all results before them.
