@@ -63,7 +63,7 @@ BENCHES = (
     Bench("staging", "staging and restoring, against bare renames", minutes=1),
     Bench("vectors", "a second run with few new pictures", minutes=2),
     Bench("decoding", "decoding, against other decoders", minutes=3),
-    Bench("fixed", "notebooks that have nothing to do", minutes=3),
+    Bench("fixed", "notebooks that have nothing to do, and the demo", minutes=5),
     Bench("dask", "the engine dask against local", minutes=10, named=True),
     Bench("clip", "an embedder by a model", minutes=5, named=True),
     Bench("embedders", "recall of the embedders", minutes=10, named=True),

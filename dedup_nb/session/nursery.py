@@ -82,10 +82,13 @@ def _tend(connection: socket.socket) -> dict[str, Any] | None:
     """Answer messages; return None when the runner has ended, and in each kernel its message."""
     while message := connection.recv(MOST_BYTES):
         _reap(os.WNOHANG)
-        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 -- threads, not files
+        try:
+            if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 -- threads, not files
+                raise OSError("it has more than one thread")
+            pid = os.fork()
+        except OSError:
             connection.send(REFUSED)
             continue
-        pid = os.fork()
         if not pid:
             connection.close()
             asked: dict[str, Any] = json.loads(message)
