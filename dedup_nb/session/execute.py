@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from dedup_nb.library import safe_path, turns
 from dedup_nb.library.hints import command
 from dedup_nb.library.tables import plain, short
-from dedup_nb.session import filling
+from dedup_nb.session import filling, saving
 from dedup_nb.session import notebooks as known
 from dedup_nb.session.index_page import write_index
 from dedup_nb.session.kernels import Kernels
@@ -158,6 +158,7 @@ def _execute_one(folder: Path, name: str, kernels: Kernels, told: TextIO) -> str
             known.notebooks_folder() / f"{name}.ipynb",
             folder / name / "notebook.ipynb",
             parameters=values | {"run_dir": str(folder), "interactive": False},
+            engine_name=saving.ENGINE,
             kernel_name="python3",
             progress_bar=False,
             stdout_file=_Indented(told),

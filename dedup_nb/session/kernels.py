@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from types import ModuleType, TracebackType
 from typing import Any
 
+from dedup_nb.session import saving
 from dedup_nb.session.forked import CAN_FORK, Nursery, manager_class
 
 
@@ -39,6 +40,7 @@ class Kernels:
             with contextlib.suppress(OSError):  # no more processes or memory: start them as usual
                 self.nursery = Nursery()
         self.papermill = imported()  # while the nursery is importing
+        saving.register()
         if self.nursery is not None:
             self.options["kernel_manager_class"] = manager_class(self.nursery)
         return self

@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from dedup_nb.session import nursery
+from dedup_nb.session import nursery, saving
 from dedup_nb.session.forked import CAN_FORK
 from dedup_nb.session.kernels import Kernels
 
@@ -90,6 +90,23 @@ def test_a_kernel_that_is_killed_leaves_the_others_alone(kernels):
     with pytest.raises(DeadKernelError):
         executed(kernels, "import os; os.kill(os.getpid(), 9)")
     assert executed(kernels, IS_FORKED) == ["True"]
+
+
+def test_a_notebook_whose_kernel_dies_keeps_what_it_had_shown(kernels, tmp_path):
+    import nbformat
+    from nbclient.exceptions import DeadKernelError
+
+    cells = map(nbformat.v4.new_code_cell, ["print('shown')", "import os; os.kill(os.getpid(), 9)"])
+    notebook = nbformat.v4.new_notebook(cells=list(cells))
+    notebook.metadata.kernelspec = {"name": "python3", "language": "python", "display_name": ""}
+    given, made = tmp_path / "given.ipynb", tmp_path / "made.ipynb"
+    nbformat.write(notebook, given)
+    with pytest.raises(DeadKernelError):
+        kernels.papermill.execute_notebook(
+            given, made, engine_name=saving.ENGINE, progress_bar=False, **kernels.options
+        )
+    outputs = [output.text for cell in nbformat.read(made, 4).cells for output in cell.outputs]
+    assert outputs == ["shown\n"]
 
 
 def test_a_nursery_that_is_killed_leaves_its_kernels_alive_and_later_ones_start_as_usual():
