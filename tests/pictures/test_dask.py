@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import pickle
 import re
 import socket
 import stat
@@ -24,7 +25,7 @@ from drawn import photo, save
 from test_engines import hashes
 from test_engines_in_runs import by_hashes, pairs_of_pictures
 
-from dedup_nb.finders import index, phash
+from dedup_nb.finders import embeddings, index, phash
 from dedup_nb.pictures.engines import LOCAL, EngineError, Failure, Item, opened
 from dedup_nb.pictures.engines.by_dask import cluster as clusters
 from dedup_nb.pictures.engines.by_dask import engine as engines
@@ -35,7 +36,7 @@ from dedup_nb.pictures.engines.by_dask.fitness import Needs, Probe
 from dedup_nb.pictures.engines.by_dask.flight import Flight
 from dedup_nb.pictures.engines.by_dask.partitions import Part
 from dedup_nb.pictures.engines.decoders import Told, setup, told_by_decoders
-from dedup_nb.pictures.engines.encoding import Encoding
+from dedup_nb.pictures.engines.encoding import Encoding, values
 from dedup_nb.pictures.images import ModelInput
 
 SIZES = [(32, 32)]
@@ -146,6 +147,16 @@ def test_a_join_that_workers_have_no_memory_for_is_done_here(dask, monkeypatch):
     every = hashes(200, 1)
     assert phash.near_pairs(every, 10, engine=dask)[0].equals(phash.near_pairs(every, 10)[0])
     assert re.fullmatch(r"the join needs \S+ kB in each worker, and may take 500 bytes; it is done on this machine", said[0])  # fmt: skip
+
+
+def test_every_hash_and_vector_can_be_computed_elsewhere(paths):
+    kinds = [phash.kind(name, 64) for name in phash.HASHES]
+    kinds += [entry.kind for entry in embeddings.EMBEDDERS.values() if entry.parts]
+    sizes = list(dict.fromkeys(size for kind in kinds for size in kind.sizes))
+    _, measured = next(LOCAL.measure(paths[:1], sizes))
+    encoders = [kind.encode for kind in kinds]
+    sent = pickle.loads(pickle.dumps(encoders))
+    assert values(sent, [measured.rasters]) == values(encoders, [measured.rasters])
 
 
 def test_values_are_checked_before_they_are_kept(paths):
