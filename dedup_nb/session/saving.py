@@ -38,10 +38,15 @@ def register() -> None:
 
         @classmethod
         def execute_notebook(
-            cls, nb: Any, kernel_name: str, output_path: str | None = None, **kwargs: Any
+            cls,
+            nb: Any,
+            kernel_name: str,
+            output_path: str | None = None,
+            progress_bar: bool = False,
+            **kwargs: Any,
         ) -> Any:
             """Execute a notebook and return it."""
-            manager = Manager(nb, output_path, progress_bar=False)
+            manager = Manager(nb, output_path, progress_bar=progress_bar)
             manager.notebook_start()
             try:
                 cls.execute_managed_notebook(manager, kernel_name, **kwargs)
