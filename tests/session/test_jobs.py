@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 from commands import dedup_nb
 from drawn import make_library
@@ -78,19 +79,19 @@ def test_a_run_that_is_interrupted_ends_its_kernels_and_can_be_resumed(tmp_path,
     )
     assert "00_catalogue ..." in runner.stdout.readline()
     time.sleep(1)
+    children = psutil.Process(runner.pid).children(recursive=True)
     runner.send_signal(signal.SIGINT)
     runner.communicate(timeout=30)
     assert runner.returncode == 130
     (run,) = (tmp_path / "out/mine").iterdir()
     assert set(runs.unfinished(runs.read(run))) <= {"00_catalogue", "10_phash"}
+    assert psutil.wait_procs(children, timeout=10)[1] == []
     assert not left_over(run)
     assert dedup_nb(*words, "--resume", run).returncode == 0
 
 
 def left_over(run):
     """Return the processes that still name a run folder, a moment later."""
-    import psutil
-
     time.sleep(0.5)
     return [p for p in psutil.process_iter(["cmdline"]) if str(run) in str(p.info["cmdline"])]
 
