@@ -162,7 +162,8 @@ def _execute_one(folder: Path, name: str, kernels: Kernels, told: TextIO) -> str
             kernel_name="python3",
             progress_bar=False,
             stdout_file=_Indented(told),
-            cwd=known.notebooks_folder(),
+            # where kernels work; with `cwd`, papermill takes this process and all its threads there
+            resources={"metadata": {"path": str(known.notebooks_folder())}},
             extra_arguments=[
                 # a kernel starts with a warning, and calls it an error when it is shut down; errors
                 # of cells come by another way

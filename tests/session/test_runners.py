@@ -1,6 +1,7 @@
 """A kernel that dies leaves its notebook failed; a run that was killed is shown as interrupted."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -51,12 +52,15 @@ def test_a_kernel_that_dies_leaves_its_notebook_failed_and_the_others_go_on(
         if path.stem == "10_phash":
             notebook = json.loads(text)
             first = next(c for c in notebook["cells"] if c["source"] and "import" in c["source"][0])
-            first["source"] = ["import os\n", how]
+            here = f"assert os.getcwd() == {str(changed)!r}\n"
+            first["source"] = ["import os\n", here, how]
             text = json.dumps(notebook)
         (changed / path.name).write_text(text)
     monkeypatch.setattr(execute.known, "notebooks_folder", lambda: changed)
-    said = []
+    said, moved = [], []
+    monkeypatch.setattr(os, "chdir", moved.append)  # of all threads at once
     execute.execute(folder, names, said.append)
+    assert {*moved} <= {os.getcwd()}
     assert states(folder) == {
         "00_catalogue": "done",
         "10_phash": "failed",
