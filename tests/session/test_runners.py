@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from commands import dedup_nb
@@ -60,7 +61,7 @@ def test_a_kernel_that_dies_leaves_its_notebook_failed_and_the_others_go_on(
     said, moved = [], []
     monkeypatch.setattr(os, "chdir", moved.append)  # of all threads at once
     execute.execute(folder, names, said.append)
-    assert {*moved} <= {os.getcwd()}
+    assert {*moved} <= {str(Path.cwd())}
     assert states(folder) == {
         "00_catalogue": "done",
         "10_phash": "failed",
