@@ -6,6 +6,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MANY = 1_000_000  # objects, of which those that nobody needs take much memory
+
 
 @contextmanager
 def uncollected() -> Iterator[None]:
@@ -32,4 +34,7 @@ def settled() -> Iterator[None]:
     try:
         yield
     finally:
+        many = gc.get_freeze_count() > MANY
         gc.unfreeze()
+        if many:
+            gc.collect()  # or what became free meanwhile would stay until much more does
