@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Questions } from "#gallery/questions.js";
+import { Questions, sender } from "#gallery/questions.js";
 import { spy } from "./kit.mjs";
 
 // Questions whose clock is set by hand: `asked.time`.
@@ -34,6 +34,22 @@ test("a question without an answer is asked three times, each time more patientl
   assert.deepEqual(counts, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3]);
   assert.deepEqual(made.silence.calls, [[{ kind: "x" }]]);
   assert.ok(!made.questions.has("a"));
+});
+
+test("what a restarted kernel cannot be sent is repeated, and the view hears of it at last", (t) => {
+  t.mock.method(console, "warn", () => {});
+  const made = asking(t);
+  let tries = 0;
+  made.questions.send = sender({
+    send() {
+      tries++;
+      throw new Error("Cannot send");
+    },
+  });
+  made.questions.ask("a", { kind: "decide" });
+  for (made.time = 0; made.time <= 12_000; made.time += 1_000) made.questions.retry();
+  assert.equal(tries, 3);
+  assert.deepEqual(made.silence.calls, [[{ kind: "decide" }]]);
 });
 
 test("an answered question is not asked again, and is answered once", (t) => {

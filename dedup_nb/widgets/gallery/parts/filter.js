@@ -135,7 +135,7 @@ export class Filter {
 
   ask(asked) {
     clearTimeout(this.timer);
-    this.view.model.send({ kind: "sift", ...asked });
+    this.view.send({ kind: "sift", ...asked });
   }
 
   values() {

@@ -10,6 +10,7 @@
 // the window by itself.
 
 import { SIZES } from "./layout.js";
+import { attempt } from "./questions.js";
 import { pathText } from "./wording.js";
 
 const TOLD_MS = 300; // after a change, until it is told
@@ -65,7 +66,7 @@ export class Place {
     const now = this.get();
     if (this.moving || !now.group || isSame(now, model.get("view"))) return;
     model.set("view", now);
-    model.save_changes();
+    attempt(() => model.save_changes());
   }
 
   dispose() {

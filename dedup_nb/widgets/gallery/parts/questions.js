@@ -7,6 +7,18 @@ const PATIENCE_MS = 4000; // after this, a request is repeated
 const TRIES = 3;
 const TICK_MS = 500;
 
+// Tell the kernel something. What cannot be sent, since the kernel was restarted or is gone, is like
+// what is lost on the way.
+export function attempt(tell) {
+  try {
+    tell();
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
+export const sender = (model) => (message) => attempt(() => model.send(message));
+
 // Open requests by name. Each message has a `kind`; `onSilence` is called with the message of a
 // request that was never answered.
 export class Questions {

@@ -18,7 +18,7 @@ import { Looks } from "./looks.js";
 import { acrossOf, firstProposed, neighbourOf } from "./members.js";
 import { Foot, Problem } from "./notices.js";
 import { Place } from "./place.js";
-import { Questions } from "./questions.js";
+import { Questions, sender } from "./questions.js";
 import { Seek } from "./seek.js";
 import { nameSliders } from "./sliders.js";
 import { Sweep } from "./sweep.js";
@@ -45,16 +45,15 @@ export class View {
   // -- starting and ending ------------------------------------------------------------------------
 
   join() {
-    const { model } = this;
-    const send = (message) => model.send(message);
+    this.send = sender(this.model);
     this.groups = new Groups();
     this.pictures = new Pictures();
     this.layout = new Layout();
     this.inbox = new Inbox(this);
     this.keyboard = new Keyboard(this);
-    this.questions = new Questions(send, (message) => this.inbox.onSilence(message));
+    this.questions = new Questions(this.send, (message) => this.inbox.onSilence(message));
     this.choices = new Choices(this.questions, this.uid);
-    this.looks = new Looks(send, this.base(), () => this);
+    this.looks = new Looks(this.send, this.base(), () => this);
     this.place = new Place(this);
     this.seek = new Seek(this);
   }
@@ -193,7 +192,7 @@ export class View {
 
   count() {
     clearTimeout(this.countTimer);
-    const ask = () => this.model.send({ kind: "count", version: this.version });
+    const ask = () => this.send({ kind: "count", version: this.version });
     this.countTimer = setTimeout(ask, COUNT_MS);
   }
 

@@ -6,7 +6,7 @@ import { FullWindow } from "../../gallery/parts/fullwindow.js";
 import { LightTable } from "../../gallery/parts/lighttable.js";
 import { SAME, stretched } from "../../gallery/parts/maps.js";
 import { Pairs } from "../../gallery/parts/pairs.js";
-import { Questions } from "../../gallery/parts/questions.js";
+import { Questions, sender } from "../../gallery/parts/questions.js";
 import { LABEL_KEYS, labelKey } from "./labelkeys.js";
 import { Sheet } from "./sheet.js";
 
@@ -33,7 +33,7 @@ export class LabelView {
     this.uid = Math.random().toString(36).slice(2, 10);
     this.items = new Recent(KEPT_ITEMS);
     this.pictures = new Pictures();
-    this.questions = new Questions((message) => model.send(message), (message) => this.onSilence(message));
+    this.questions = new Questions(sender(model), (message) => this.onSilence(message));
     this.sheet = new Sheet(model.get("answers"));
     this.pairs = new Pairs(this.questions);
     this.table = new LightTable(this, () => this.takeKeys());
