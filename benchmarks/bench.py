@@ -96,7 +96,8 @@ def arguments(bench: Bench, photographs: str, sizes: str) -> list[str]:
     """Return the arguments of a benchmark."""
     if bench.name == "curve":
         return ["--sizes", sizes]
-    return [photographs] if bench.needs == PHOTOGRAPHS else []
+    takes = bench.needs == PHOTOGRAPHS or bench.name == "decoding"
+    return [photographs] if takes and photographs else []
 
 
 def run(bench: Bench, call: Sequence[str], file: Path = results.RESULTS) -> bool:
