@@ -21,6 +21,7 @@ import pytest
 from clusters import cluster, cluster_in_this_process, spawned
 from dask import config as dask_config
 from distributed import Client, Security, get_worker
+from distributed.comm.core import CommClosedError
 from drawn import photo, save
 from test_engines import hashes
 from test_engines_in_runs import by_hashes, pairs_of_pictures
@@ -410,6 +411,20 @@ def test_a_worker_that_is_not_fit_and_joined_later_gets_no_work(three, monkeypat
     cluster.close()
     assert odd not in used and len(used) == 2
     assert re.fullmatch(rf"worker {odd} on \S+ does not see /library; it gets no work", said[-1])
+
+
+def test_a_worker_that_dies_while_it_is_checked_is_not_refused(three, monkeypatch):
+    cluster = Cluster(three, fitness.needs([]), lambda line: None)
+    fit = dict(cluster.fit)
+    cluster.fit = {}
+    gone = {address: CommClosedError("Stream is closed") for address in fit}
+    monkeypatch.setattr(cluster, "_answers", lambda *asked, workers: gone)
+    cluster.look(now=True)
+    told = (cluster.fit, cluster.unfit)
+    monkeypatch.undo()
+    cluster.look(now=True)
+    cluster.close()
+    assert told == ({}, {}) and cluster.fit == fit
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -1,6 +1,11 @@
 """Runs with the engine dask: the same bytes as with the engine local."""
 
+import contextlib
+import itertools
+import os
 import re
+import signal
+import threading
 
 import pytest
 from clusters import cluster
@@ -76,6 +81,34 @@ def test_a_run_on_several_workers_gives_the_same_bytes(
     with cluster(workers) as made:
         plans = results(tmp_path, library, engine="dask", scheduler=made.scheduler_address)
     assert plans == expected
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_while_they_work_change_no_byte(
+    tmp_path, library, expected, monkeypatch
+):
+    monkeypatch.setattr(engines, "LEAST_ITEMS", 1)
+    monkeypatch.setattr(engines, "WORTH_STEPS", 0)
+    monkeypatch.setattr(engines, "TASK_STEPS", 1)
+    killed, ended = [], threading.Event()
+
+    def kill(nannies):
+        for nanny in itertools.islice(itertools.cycle(nannies), 8):
+            if ended.wait(0.7):
+                return
+            with contextlib.suppress(TypeError, ProcessLookupError):  # it is starting again
+                os.kill(nanny.pid, signal.SIGKILL)
+                killed.append(nanny)
+
+    with cluster(16) as made:
+        killing = threading.Thread(target=kill, args=[list(made.workers.values())])
+        killing.start()
+        try:
+            plans = results(tmp_path, library, engine="dask", scheduler=made.scheduler_address)
+        finally:
+            ended.set()
+            killing.join()
+    assert plans == expected and len(killed) > 3
 
 
 @pytest.mark.slow

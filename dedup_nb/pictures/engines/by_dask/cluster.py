@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from distributed import Client, LocalCluster, Security
+from distributed.comm.core import CommClosedError
 
 from dedup_nb.library.quantities import count
 from dedup_nb.library.tables import short
@@ -185,7 +186,7 @@ class Cluster:
             answer = answers.get(address)
             if answer == "":
                 self.fit[address] = threads[address]
-            elif answer is not None:  # else it has gone meanwhile, or hangs; it is asked again
+            elif answer is not None and not _is_gone(answer):  # else it is asked again
                 self.refuse(address, self._why(address, answer))
 
     def _answers(self, work: Callable[..., T], *values: Any, workers: Collection[str]) -> Any:
@@ -270,6 +271,11 @@ class Cluster:
             f"the Dask scheduler at {self.address} is gone{reason}; what was finished is kept: "
             "start it again, and continue the run with --resume"
         )
+
+
+def _is_gone(answer: object) -> bool:
+    """Return whether a worker could not be asked, as one that has just died."""
+    return isinstance(answer, CommClosedError) or type(answer) is OSError
 
 
 def _unencrypted(address: str) -> str:
