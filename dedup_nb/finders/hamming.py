@@ -96,9 +96,7 @@ def _cheapest(n: int, n_words: int, ceiling: int) -> list[_Band]:
     for each in range(1, MOST_BANDS + 1):
         bands = [band for band in _bands(n_words, each, ceiling) if band.radius >= 0]
         if all(band.width <= WIDEST for band in bands):
-            each_visit = [VISIT + n / (1 << band.width) for band in bands]
-            cost = sum(b.visits / 2 * visit for b, visit in zip(bands, each_visit, strict=True))
-            plans.append((bands, cost))
+            plans.append((bands, _compared(n, bands)))
     return min(plans, key=lambda plan: plan[1])[0]
 
 
@@ -108,8 +106,12 @@ def steps(n: int, bound: int, n_words: int = 1) -> float:
 
 
 def _steps(n: int, bands: list[_Band]) -> float:
-    compared = sum(band.visits / 2 * (VISIT + n / (1 << band.width)) for band in bands)
-    return COMPARED * n * compared
+    return COMPARED * n * _compared(n, bands)
+
+
+def _compared(n: int, bands: list[_Band]) -> float:
+    """Return with how many others a hash is compared, visits of buckets included."""
+    return sum(band.visits / 2 * (VISIT + n / (1 << band.width)) for band in bands)
 
 
 class Join:
